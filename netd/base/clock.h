@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* clock: monotonic time. Durations are in the unit that the name says. */
+#ifndef NETD_BASE_CLOCK_H
+#define NETD_BASE_CLOCK_H
+
+#include <stdint.h>
+
+uint64_t clock_ns(void);
+uint64_t clock_ms(void);
+/* Milliseconds left until deadline_ms (a clock_ms value), 0 when past; fits poll(2). */
+int clock_left(uint64_t deadline_ms);
+
+#endif

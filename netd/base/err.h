@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * err: the one error value of the project. It lives on the caller's stack, is the last argument,
+ * never allocates, and gathers context as it travels up: the innermost text comes last.
+ *
+ * kind is what callers branch on; each program maps it to its own code (exit status, CNI code)
+ * in one table. sys is the errno where one exists, else 0.
+ */
+#ifndef NETD_BASE_ERR_H
+#define NETD_BASE_ERR_H
+
+#include <stddef.h>
+
+enum err_kind {
+	ERR_NONE,
+	ERR_USAGE,	 /* the caller's words are wrong: argument, name, configuration */
+	ERR_DENIED,	 /* no privilege, or policy says no */
+	ERR_CONFLICT,	 /* taken by somebody else: port, address, interface, name */
+	ERR_ABSENT,	 /* the named thing does not exist */
+	ERR_BUSY,	 /* lock or daemon busy: the same call may work later */
+	ERR_QUOTA,	 /* a pool or limit is exhausted */
+	ERR_UNSUPPORTED, /* the kernel or the build lacks a feature, which is named */
+	ERR_KERNEL,	 /* the kernel refused */
+	ERR_IO,		 /* file, directory or socket trouble */
+	ERR_PROTOCOL,	 /* bytes from a peer or a file break their format */
+	ERR_INTERNAL,	 /* a bug of ours, or no memory */
+};
+
+struct err {
+	enum err_kind kind;
+	int sys;
+	size_t used;
+	char text[512];
+};
+
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		.kind = ERR_NONE                                                                   \
+	}
+
+/* Sets *e (e may be NULL). Returns -sys, or -EIO when sys is 0, so that callers can
+ * `return err_set(...)`. When sys is not 0, ": strerror(sys)" is appended to the text. */
+int err_set(struct err *e, enum err_kind kind, int sys, const char *fmt, ...)
+	__attribute__((format(printf, 4, 5)));
+
+/* Like err_set with the kind chosen from errno: EPERM/EACCES denied, ENOENT/ENODEV/ESRCH absent,
+ * EEXIST/EADDRINUSE/EBUSY conflict, EOPNOTSUPP/ENOSYS/EPROTONOSUPPORT/EAFNOSUPPORT unsupported,
+ * ENOMEM internal, ENOSPC/EROFS/EIO/EMFILE/ENFILE/EFBIG/EDQUOT io, anything else kernel. */
+int err_sys(struct err *e, int sys, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Prepends "context: " to the text and returns r unchanged. */
+int err_ctx(struct err *e, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Teardown gathers: appends "; text of from" to into (takes kind and sys when into was empty).
+ * Does nothing when from holds no error. */
+void err_gather(struct err *into, const struct err *from);
+
+void err_reset(struct err *e);
+const char *err_kind_name(enum err_kind kind);
+
+#endif

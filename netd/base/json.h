@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * json: typed getters over jansson that name the path of what is wrong ("publish[2].hostPort:
+ * expected an integer 0..65535, found string"). Exact-case keys; absent optional keys leave *ret alone.
+ */
+#ifndef NETD_BASE_JSON_H
+#define NETD_BASE_JSON_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum json_need { JSON_OPTIONAL, JSON_REQUIRED };
+
+/* Each returns 0 when set, 1 when absent or null and optional, or -EINVAL (ERR_PROTOCOL). path names
+ * the object in texts ("" at the top). Strings are borrowed from obj. */
+int json_get_str(json_t *obj, const char *path, const char *key, enum json_need need,
+		 const char **ret, struct err *e);
+int json_get_u64(json_t *obj, const char *path, const char *key, enum json_need need, uint64_t min,
+		 uint64_t max, uint64_t *ret, struct err *e);
+int json_get_bool(json_t *obj, const char *path, const char *key, enum json_need need, bool *ret,
+		  struct err *e);
+int json_get_obj(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
+		 struct err *e);
+int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
+		 struct err *e);
+
+/* Parses at most len bytes with duplicate keys rejected. New reference in *ret. */
+int json_parse(const char *text, size_t len, json_t **ret, struct err *e);
+
+void json_decrefp(json_t **p);
+#define CLEAN_JSON __attribute__((cleanup(json_decrefp)))
+
+#endif

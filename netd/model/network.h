@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* network: what `network create` describes. A plain value. */
+#ifndef NETD_MODEL_NETWORK_H
+#define NETD_MODEL_NETWORK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/name.h"
+
+enum net_mode {
+	NET_BRIDGE, /* containers share a bridge that holds the gateway addresses */
+	NET_ROUTED, /* one veth each, /32 and /128, no layer 2 between containers */
+};
+
+#define NETWORK_NOMASQ_MAX 32
+#define NETWORK_DEFAULT	   "default"
+
+struct network {
+	char name[NETNAME_STRLEN];
+	enum net_mode mode;
+	char bridge[IFNAME_STRLEN];	 /* bridge mode only, else "" */
+	struct prefix subnet[N_FAM];	 /* network addresses; ip.family 0: family absent */
+	struct ip gateway[N_FAM];	 /* bridge: the first address; routed: 169.254.1.1 and fe80::1 */
+	bool internal;			 /* no way out, nothing published */
+	bool isolate;			 /* containers of this network do not reach each other */
+	bool masquerade;		 /* default true */
+	bool implicit;			 /* made by itself (default), not by `network create` */
+	uint32_t mtu;			 /* 0: that of the default route's link */
+	size_t n_nomasq;
+	struct prefix nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses */
+};
+
+const char *net_mode_str(enum net_mode m); /* "bridge", "routed" */
+int net_mode_parse(const char *s, enum net_mode *ret, struct err *e);
+/* Fills name, bridge and gateway from name, mode and subnet; checks sizes (v4 /8../30, v6 /48../126,
+ * at least one family, network address, no loopback / multicast / link-local). */
+int network_complete(struct network *n, struct err *e);
+
+#endif

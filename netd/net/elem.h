@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elem: PURE. What a network or an attachment puts into the sets and maps of the constant ruleset, as
+ * typed values. The text printer (ruleset) and the libmnl encoder (nftbatch) both read these, so that
+ * both ways give the same ruleset.
+ */
+#ifndef NETD_NET_ELEM_H
+#define NETD_NET_ELEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/attachment.h"
+#include "model/network.h"
+
+enum field_type { FIELD_PROTO, FIELD_IP4, FIELD_IP6, FIELD_PORT, FIELD_IFNAME, FIELD_ETHER };
+
+enum elem_verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_DROP };
+
+union field_value {
+	uint8_t proto;
+	struct ip ip;
+	uint16_t port;
+	char ifname[IFNAME_STRLEN];
+	struct mac mac;
+};
+
+#define ELEM_KEY_MAX  3
+#define ELEM_DATA_MAX 2
+#define ELEM_COMMENT_STRLEN (ID_MAX + 1 + IFNAME_MAX + 1)
+
+enum set_id {
+	SET_FWD4_HOST, SET_FWD4_ANY, SET_FWD4_RANGE, SET_FWD4_RANGE_HOST,
+	SET_FWD6_HOST, SET_FWD6_ANY, SET_FWD6_RANGE, SET_FWD6_RANGE_HOST,
+	SET_INSIDE,		   /* host-side interfaces of containers: bridges, routed veths */
+	SET_NETS4, SET_NETS6,	   /* subnets */
+	SET_SAME4, SET_SAME6,	   /* subnet . subnet : accept, or drop for an isolated network */
+	SET_INTERNAL4, SET_INTERNAL6,
+	SET_HAIRPIN4, SET_HAIRPIN6, /* subnet . subnet of bridge networks */
+	SET_SELF4, SET_SELF6,	   /* address . address of routed containers */
+	SET_MASQ4, SET_MASQ6,
+	SET_NOMASQ4, SET_NOMASQ6,  /* subnet . destination */
+	SET_RGUARD,		   /* routed: guarded interfaces */
+	SET_REP4, SET_REP6,	   /* routed: interface . address */
+	SET_GUARDED, SET_EPMAC, SET_EP4, SET_EP6, /* bridge table */
+	N_SETS,
+};
+
+struct set_desc {
+	const char *name;
+	bool in_bridge_table;	/* table bridge netd, else table inet netd */
+	bool interval;
+	uint8_t n_key, n_data;	/* n_data 0 and !verdict_map: a set */
+	bool verdict_map;
+	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
+};
+extern const struct set_desc elem_sets[N_SETS];
+
+struct elem {
+	enum set_id set;
+	union field_value key[ELEM_KEY_MAX];
+	union field_value key_end[ELEM_KEY_MAX]; /* interval sets only: equal to key for a single value */
+	union field_value data[ELEM_DATA_MAX];
+	enum elem_verdict verdict;
+	char comment[ELEM_COMMENT_STRLEN]; /* "" for none; "network NAME" or "ID/IFNAME" */
+};
+
+struct elem_list {
+	struct elem *v;
+	size_t n, cap;
+};
+void elem_list_free(struct elem_list *l);
+#define CLEAN_ELEMS __attribute__((cleanup(elem_list_free)))
+
+/* Each appends. -ENOMEM only. */
+int elem_of_network(const struct network *n, struct elem_list *out, struct err *e);
+/* Port guard (bridge mode) or source guard, inside, self (routed mode). */
+int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e);
+/* DNAT entries of n publish runs of a (usually a->publish). */
+int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
+		    struct elem_list *out, struct err *e);
+/* Same key? Data and comment are not compared. */
+bool elem_same_key(const struct elem *a, const struct elem *b);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link: veth pairs, bridges and bridge ports. Adders that take a batch queue one request; the others
+ * perform theirs before they return.
+ */
+#ifndef NETD_NET_LINK_H
+#define NETD_NET_LINK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/name.h"
+#include "net/rtnl.h"
+
+/* All host-side veths carry this group, so that many can be deleted by one request. */
+#define LINK_GROUP_VETH 0x6e75
+
+struct veth_spec {
+	const char *host_ifname, *ctr_ifname;
+	int ctr_netns_fd;
+	struct mac host_mac, ctr_mac;
+	uint32_t mtu;
+	uint32_t master; /* ifindex of the bridge, 0: none */
+	uint32_t group;
+};
+
+/* One RTM_NEWLINK with the peer created in place, one queue each way, host side up, IPv6 address
+ * generation eui64 inside and none outside; NLM_F_ECHO yields the indexes. A name taken inside or
+ * outside is ERR_CONFLICT and says which. */
+int link_veth_add(struct rtnl *host, const struct veth_spec *s, uint32_t *ret_host,
+		  uint32_t *ret_ctr, struct err *e);
+
+struct link_info {
+	uint32_t index, mtu, group, master;
+	uint32_t peer_index;	 /* IFLA_LINK */
+	bool is_up, is_lower_up; /* IFF_UP, IFF_LOWER_UP */
+	struct mac mac;
+	char name[IFNAME_STRLEN];
+	char kind[16];		 /* "veth", "bridge", "" */
+};
+/* By name. 1 when there is none. Getting a link also makes the kernel process its pending carrier
+ * event (linkwatch), which is how the caller waits for carrier without sleeping. */
+int link_get(struct rtnl *r, const char *name, struct link_info *ret, struct err *e);
+int link_get_index(struct rtnl *r, uint32_t index, struct link_info *ret, struct err *e);
+/* Every link; fn returns non-zero to stop. */
+int link_each(struct rtnl *r, int (*fn)(const struct link_info *, void *arg), void *arg,
+	      struct err *e);
+
+struct bridge_spec {
+	const char *name;
+	struct mac mac;
+	uint32_t mtu;
+};
+/* Creates a bridge with a fixed MAC: no STP, forward delay 0, multicast snooping with a querier of
+ * its own (so that solicitations reach their target only), then up. An existing link of that name is
+ * ERR_CONFLICT. Does not add addresses. */
+int link_bridge_add(struct rtnl *r, const struct bridge_spec *s, uint32_t *ret_index, struct err *e);
+
+struct port_spec {
+	uint32_t index;	  /* of the host veth */
+	bool isolated, hairpin;
+	bool flood;	  /* unknown unicast */
+	bool mcast_flood;
+	bool learning;
+	bool guard;	  /* BPDU guard + root block */
+};
+int link_port_set(struct rtnl_batch *b, const struct port_spec *s, struct err *e);
+/* Static FDB entry mac -> port. */
+int link_fdb_add(struct rtnl_batch *b, uint32_t port, const struct mac *m, struct err *e);
+
+int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e);
+int link_set_mtu(struct rtnl_batch *b, uint32_t index, uint32_t mtu, struct err *e);
+
+/* Deletes and waits for the kernel's full acknowledgement (an RCU barrier, about 15 ms).
+ * 1 when it was not there. */
+int link_del(struct rtnl *r, uint32_t index, struct err *e);
+/* All links of a group in one request. 1 when there was none. */
+int link_del_group(struct rtnl *r, uint32_t group, struct err *e);
+/* Deletes and returns on the kernel's echo; a child that shares nothing but memory sits out the
+ * barrier (and inherits hold_fd, an nft socket or -1, whose release waits too). Both sockets must
+ * not be used by the caller afterwards but for closing. 1 when it was not there. */
+int link_del_echo(struct rtnl *r, uint32_t index, int hold_fd, struct err *e);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * reserve: binds the reservation sockets of published ports and hands them to the local forwarder,
+ * which is started when it is not there. SCTP and runs longer than PUBLISH_EXPLODE_MAX are
+ * bind-probed only.
+ */
+#ifndef NETD_NET_RESERVE_H
+#define NETD_NET_RESERVE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/name.h"
+#include "model/publish.h"
+
+struct reserve; /* bound sockets not yet handed over, and the connection to the forwarder */
+
+/* dirfd: the state directory (the forwarder's socket "forwarder" lives there). */
+int reserve_open(int dirfd, struct reserve **ret, struct err *e);
+void reserve_closep(struct reserve **r);
+#define CLEAN_RESERVE __attribute__((cleanup(reserve_closep)))
+
+/* Binds p's ports (p->host_port 0: picks a free one and writes it into p). has[f]: the container has
+ * family f. Port taken: ERR_CONFLICT with the process that holds it, where /proc can tell. Host
+ * address not of this host: ERR_USAGE. Nothing is bound when it fails. */
+int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], struct err *e);
+/* Hands all bound sockets to the forwarder under key, for the container's addresses. Starts it when
+ * needed. Waits for its acknowledgements. */
+int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_FAM],
+		   struct err *e);
+/* Tells the forwarder to let go of p[0..n) of key (n 0: all of key). No forwarder: success. */
+int reserve_release(struct reserve *r, const char *key, const struct publish *p, size_t n,
+		    struct err *e);
+/* How many of p's sockets the forwarder serves for key, and how many it should. */
+int reserve_count(struct reserve *r, const char *key, const struct publish *p, size_t n,
+		  size_t *ret_has, size_t *ret_want, struct err *e);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* route: addresses, routes and neighbours; queued into a batch, or read. */
+#ifndef NETD_NET_ROUTE_H
+#define NETD_NET_ROUTE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "net/rtnl.h"
+
+/* IFA_F_NODAD for IPv6; an address that is there already counts as success. */
+int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e);
+
+struct route_spec {
+	struct prefix dst;  /* len 0: the default route (ip.family says which) */
+	struct ip gateway;  /* family 0: directly on the link */
+	uint32_t ifindex;
+	struct ip src;	    /* preferred source; family 0: none */
+	bool onlink;
+};
+int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
+int route_del(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
+
+enum neigh_state { NEIGH_PERMANENT, NEIGH_STALE };
+int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
+		    const struct mac *m, enum neigh_state state, struct err *e);
+int route_neigh_del(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e);
+
+/* The interface and MTU of the best default route (IPv4 first, then IPv6). 1 when there is none. */
+int route_default(struct rtnl *r, uint32_t *ret_ifindex, uint32_t *ret_mtu, struct err *e);
+
+/* Every address and every route (main table) of the namespace; fn returns non-zero to stop. */
+int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct prefix *p, void *arg),
+		    void *arg, struct err *e);
+int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg), void *arg,
+	       struct err *e);
+
+/* Waits until the IPv6 address is usable (not tentative) on ifindex, by RTM_NEWADDR on a socket that
+ * joined RTNLGRP_IPV6_IFADDR before the address was added. See also link_get for the carrier. */
+struct route_watch;
+int route_watch_open(int netns_fd, struct route_watch **ret, struct err *e);
+int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *ip, int timeout_ms,
+		     struct err *e); /* 1 when the time was up */
+void route_watch_closep(struct route_watch **w);
+#define CLEAN_ROUTE_WATCH __attribute__((cleanup(route_watch_closep)))
+
+#endif

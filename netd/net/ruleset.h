@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ruleset: PURE. The constant layout as nft text, and elements as nft text. Knows no libnftables. */
+#ifndef NETD_NET_RULESET_H
+#define NETD_NET_RULESET_H
+
+#include "base/buf.h"
+#include "net/elem.h"
+
+#define RULESET_TABLE "netd"
+
+/* Both tables with chains, sets and rules, no elements. Loading it over an existing copy replaces it
+ * in one transaction (add table; delete table; table ...). */
+void ruleset_base(struct buf *out);
+/* "add element ..." for each. */
+void ruleset_elements(const struct elem_list *l, struct buf *out);
+/* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */
+uint32_t ruleset_version(void);
+
+#endif

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * store: the state directory. It knows files, not networks.
+ *
+ *   DIR/identity            boot id and host namespace cookie the state belongs to
+ *   DIR/lock                byte locks: 0 global, the others by hash of the attachment's key
+ *   DIR/attachments/ID@IF   one record each: one line of JSON, then "crc32c XXXXXXXX\n"
+ *   DIR/networks/NAME       the same for networks; NAME.next: where the search for a free address goes on
+ *   DIR/addrs/ADDRESS       symbolic link to "ID@IF": the claim on an address
+ *   DIR/ports/...           symbolic links to "ID@IF": claims on host ports (see claim.h)
+ *   DIR/host/...            what was changed on the host and its value before (see hostlog.h)
+ *   DIR/forwarder           the local forwarder's socket (not the store's)
+ *
+ * State of another boot is void: opening the store then removes it under the global lock. State of
+ * another host namespace in the same boot is refused. Files are replaced by write to a temporary name
+ * and rename; a persistent directory (not tmpfs) is fsynced. RLIMIT_FSIZE and SIGXFSZ are survived.
+ * A record whose CRC or content is wrong is never used: readers return ERR_PROTOCOL with the name.
+ */
+#ifndef NETD_STORE_STORE_H
+#define NETD_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/attachment.h"
+#include "model/network.h"
+
+struct store;
+
+/* Makes DIR (0755, parents must exist, files 0644) when create is set; else ERR_ABSENT is returned as
+ * 1 with *ret NULL. host_cookie: SO_NETNS_COOKIE of the namespace that is "the host". */
+int store_open(const char *dir, bool create, uint64_t host_cookie, const char *boot_id,
+	       struct store **ret, struct err *e);
+void store_closep(struct store **s);
+#define CLEAN_STORE __attribute__((cleanup(store_closep)))
+int store_dirfd(const struct store *s);
+/* Removes empty directories and files of the store, and DIR itself, when no attachment, no network and
+ * no host change is left. Global lock held. The forwarder's socket must be gone. */
+int store_remove_if_empty(struct store *s, struct err *e);
+
+#define STORE_LOCK_MS 10000
+/* Global lock; order: attachment lock first, then global. Not recursive. */
+int store_lock(struct store *s, struct err *e);
+void store_unlock(struct store *s);
+/* The lock of one attachment; held until unlocked or the store is closed. */
+int store_lock_key(struct store *s, const char *key, struct err *e);
+void store_unlock_key(struct store *s, const char *key);
+
+/* Records. Reading: 0, 1 when there is none, or negative. */
+int store_put_attachment(struct store *s, const struct attachment *a, struct err *e);
+int store_get_attachment(struct store *s, const char *id, const char *ifname,
+			 struct attachment **ret, struct err *e);
+int store_del_attachment(struct store *s, const char *id, const char *ifname, struct err *e);
+bool store_has_attachment(struct store *s, const char *key);
+/* fn gets each valid record (borrowed) in name order; a broken one is reported through on_broken (name,
+ * error; may be NULL) and skipped. fn returns non-zero to stop, which is passed on. */
+int store_each_attachment(struct store *s, int (*fn)(const struct attachment *a, void *arg),
+			  void (*on_broken)(const char *name, const struct err *why, void *arg),
+			  void *arg, struct err *e);
+int store_count_attachments(struct store *s, size_t *ret, struct err *e);
+/* Removes a broken record by name, for repair. */
+int store_del_broken(struct store *s, const char *name, struct err *e);
+
+int store_put_network(struct store *s, const struct network *n, struct err *e);
+int store_get_network(struct store *s, const char *name, struct network *ret, struct err *e);
+int store_del_network(struct store *s, const char *name, struct err *e);
+int store_each_network(struct store *s, int (*fn)(const struct network *n, void *arg), void *arg,
+		       struct err *e);
+
+#endif

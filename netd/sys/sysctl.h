@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sysctl: /proc/sys values of the namespace the calling thread is in. Names are built from
+ * constants and checked interface names only. */
+#ifndef NETD_SYS_SYSCTL_H
+#define NETD_SYS_SYSCTL_H
+
+#include "base/err.h"
+
+/* key like "net/ipv4/conf/eth0/forwarding" (slashes, because names contain dots). -ENOENT: ERR_ABSENT. */
+int sysctl_get_int(const char *key, int *ret, struct err *e);
+int sysctl_set_int(const char *key, int value, struct err *e);
+
+#endif
