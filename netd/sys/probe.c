@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * probe: one table of the optional kernel features, with the release that brought each. What can be
+ * tried without effect is tried; what cannot (a conntrack flush) goes by the release number. Never
+ * switches a feature on that the kernel lacks: NETNS_UP_WITHOUT can only take away.
+ */
+#include "sys/probe.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "sys/pidfs.h"
+
+static bool try_force_forwarding(void);
+static bool try_pidfd_get_netns(void);
+static bool try_pidfd_open(void);
+
+static const struct {
+	const char *name;
+	unsigned major, minor; /* the first release that has it */
+	bool (*try)(void);     /* NULL: by the running kernel's release */
+	bool per_netns;        /* the answer may differ between namespaces: not remembered */
+} probes[N_PROBES] = {
+	[PROBE_IPV6_FORCE_FORWARDING] = {"ipv6-force-forwarding", 6, 17, try_force_forwarding,
+					 true},
+	[PROBE_PIDFD_GET_NETNS] = {"pidfd-get-netns", 6, 11, try_pidfd_get_netns, false},
+	[PROBE_PIDFD_OPEN] = {"pidfd-open", 5, 3, try_pidfd_open, false},
+	[PROBE_CT_FILTER_FLUSH] = {"ct-filter-flush", 6, 11, NULL, false},
+};
+
+/* "6.1", "6.1.0-18-amd64"; what follows the minor number does not count. */
+static bool parse_release(const char *s, unsigned *ret_major, unsigned *ret_minor)
+{
+	unsigned major, minor;
+
+	if (sscanf(s, "%3u.%3u", &major, &minor) != 2)
+		return false;
+	*ret_major = major;
+	*ret_minor = minor;
+	return true;
+}
+
+static bool is_newer(enum probe p, unsigned major, unsigned minor)
+{
+	return probes[p].major > major || (probes[p].major == major && probes[p].minor > minor);
+}
+
+static bool try_force_forwarding(void)
+{
+	return access("/proc/sys/net/ipv6/conf/all/force_forwarding", F_OK) == 0;
+}
+
+static bool try_pidfd_open(void)
+{
+	CLEAN_FD int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+
+	return fd >= 0;
+}
+
+static bool try_pidfd_get_netns(void)
+{
+	CLEAN_FD int pidfd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+	CLEAN_FD int net = pidfd < 0 ? -1 : ioctl(pidfd, PIDFS_GET_NET_NAMESPACE, 0);
+
+	return net >= 0;
+}
+
+static bool by_release(enum probe p)
+{
+	unsigned major, minor;
+	struct utsname u;
+
+	return uname(&u) == 0 && parse_release(u.release, &major, &minor) &&
+	       !is_newer(p, major, minor);
+}
+
+const char *probe_name(enum probe p)
+{
+	return (unsigned)p < N_PROBES ? probes[p].name : "unknown";
+}
+
+bool probe_allowed(enum probe p)
+{
+	const char *s = getenv("NETNS_UP_WITHOUT");
+
+	while (s && *s) {
+		size_t n = strcspn(s, ",");
+		unsigned major, minor;
+
+		if (n == strlen(probes[p].name) && strncmp(s, probes[p].name, n) == 0)
+			return false;
+		if (strncmp(s, "linux-", 6) == 0 && parse_release(s + 6, &major, &minor) &&
+		    is_newer(p, major, minor))
+			return false;
+		s += n + (s[n] == ',');
+	}
+	return true;
+}
+
+bool probe_has(enum probe p)
+{
+	static signed char known[N_PROBES]; /* 0 not tried yet, 1 yes, -1 no */
+	bool yes;
+
+	if (!probe_allowed(p))
+		return false;
+	if (known[p])
+		return known[p] > 0;
+	yes = probes[p].try ? probes[p].try() : by_release(p);
+	if (!probes[p].per_netns)
+		known[p] = yes ? 1 : -1;
+	return yes;
+}
