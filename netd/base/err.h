@@ -3,6 +3,8 @@
  * err: the one error value of the project. It lives on the caller's stack, is the last argument,
  * never allocates, and gathers context as it travels up: the innermost text comes last.
  *
+ * Texts are cut at the end of text[] and cleaned: one line, no control bytes, well-formed UTF-8.
+ *
  * kind is what callers branch on; each program maps it to its own code (exit status, CNI code)
  * in one table. sys is the errno where one exists, else 0.
  */
@@ -48,7 +50,13 @@ int err_set(struct err *e, enum err_kind kind, int sys, const char *fmt, ...)
  * ENOMEM internal, ENOSPC/EROFS/EIO/EMFILE/ENFILE/EFBIG/EDQUOT io, anything else kernel. */
 int err_sys(struct err *e, int sys, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
-/* Prepends "context: " to the text and returns r unchanged. */
+/* Like err_set for words and bytes that break a rule: nothing is appended, sys is 0, and -EINVAL is
+ * returned, which is what the parsers promise. */
+int err_invalid(struct err *e, enum err_kind kind, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/* Prepends "context: " to the text and returns r unchanged. On an empty *e and a negative r, the kind
+ * and the text come from the errno -r, so that a callee without an err loses nothing. */
 int err_ctx(struct err *e, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Teardown gathers: appends "; text of from" to into (takes kind and sys when into was empty).
