@@ -28,10 +28,13 @@ int json_get_obj(json_t *obj, const char *path, const char *key, enum json_need 
 int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
 		 struct err *e);
 
+/* ERR_PROTOCOL "PATH.KEY: what"; path or key may be "". Returns -EINVAL. */
+int json_bad(const char *path, const char *key, struct err *e, const char *what);
+
 /* Parses at most len bytes with duplicate keys rejected. New reference in *ret. */
 int json_parse(const char *text, size_t len, json_t **ret, struct err *e);
 
-void json_decrefp(json_t **p);
+/* json_decrefp is jansson's. */
 #define CLEAN_JSON __attribute__((cleanup(json_decrefp)))
 
 #endif

@@ -9,8 +9,11 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
+
+struct buf;
 
 struct opt {
 	char shrt;		/* 0 when there is none */
@@ -18,7 +21,8 @@ struct opt {
 	const char *value;	/* name of the value in --help; NULL for a flag */
 	const char *help;	/* one line */
 	/* Called for each occurrence; value is NULL for a flag. A negative return ends the parse;
-	 * opt_parse prepends "--long VALUE" to the text, so the handler only says what is wrong. */
+	 * opt_parse prepends "--long: " (or "-x: ", as written), so the handler only says what is
+	 * wrong with the value, which it names. */
 	int (*set)(void *into, const char *value, struct err *e);
 };
 
@@ -37,6 +41,12 @@ struct opt_verb {
  * names the argument and what was expected. */
 int opt_parse(const struct opt_verb *v, int argc, char **argv, void *into, size_t *ret_n,
 	      struct err *e);
+
+/* For handlers: `expected a number MIN..MAX, found "VALUE"`. */
+int opt_u32(const char *value, uint32_t min, uint32_t max, uint32_t *ret, struct err *e);
+
+/* The text that opt_help prints. */
+void opt_help_text(const char *program, const struct opt_verb *v, struct buf *out);
 
 /* Prints usage and the option table to standard output. program is e.g. "netns-up". */
 void opt_help(const char *program, const struct opt_verb *v);

@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * network: the rules that make a description of a network a valid one, and what follows from them
+ * (bridge name, gateways). It never asks the host whether a subnet is free. Special ranges: RFC
+ * 6890.
+ */
+#include "model/network.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* Ranges that no container can have addresses in, and what they are. */
+static const struct {
+	struct prefix range;
+	const char *what;
+} special[] = {
+	{{{AF_INET, {0}}, 8}, "this host's"},
+	{{{AF_INET, {127}}, 8}, "the loopback"},
+	{{{AF_INET, {169, 254}}, 16}, "the link-local"},
+	{{{AF_INET, {224}}, 4}, "the multicast"},
+	{{{AF_INET, {240}}, 4}, "the reserved"},
+	{{{AF_INET6, {0}}, 127}, "the unspecified and loopback"},
+	{{{AF_INET6, {[10] = 0xff, [11] = 0xff}}, 96}, "the IPv4-mapped"},
+	{{{AF_INET6, {0xfe, 0x80}}, 10}, "the link-local"},
+	{{{AF_INET6, {0xff}}, 8}, "the multicast"},
+};
+
+static const struct ip routed_gateway[N_FAM] = {
+	[FAM4] = {AF_INET, {169, 254, 1, 1}},
+	[FAM6] = {AF_INET6, {0xfe, 0x80, [15] = 1}},
+};
+
+const char *net_mode_str(enum net_mode m)
+{
+	return m == NET_ROUTED ? "routed" : "bridge";
+}
+
+int net_mode_parse(const char *s, enum net_mode *ret, struct err *e)
+{
+	if (strcmp(s, "bridge") == 0)
+		*ret = NET_BRIDGE;
+	else if (strcmp(s, "routed") == 0)
+		*ret = NET_ROUTED;
+	else
+		return err_invalid(e, ERR_USAGE, "expected bridge or routed, found \"%.40s\"", s);
+	return 0;
+}
+
+static int check_subnet(const struct prefix *p, int fam, struct err *e)
+{
+	static const uint8_t shortest[N_FAM] = {[FAM4] = 8, [FAM6] = 48};
+	static const uint8_t longest[N_FAM] = {[FAM4] = 30, [FAM6] = 126};
+	struct prefix net;
+	char s[PREFIX_STRLEN], t[PREFIX_STRLEN];
+
+	if (ip_fam(&p->ip) != fam)
+		return err_invalid(e, ERR_USAGE, "subnet %s is not of family IPv%d",
+				   prefix_str(p, s), fam == FAM4 ? 4 : 6);
+	if (p->len < shortest[fam] || p->len > longest[fam])
+		return err_invalid(e, ERR_USAGE, "subnet %s: expected a prefix length %d..%d",
+				   prefix_str(p, s), shortest[fam], longest[fam]);
+	net = prefix_network(p);
+	if (!prefix_equal(&net, p))
+		return err_invalid(e, ERR_USAGE,
+				   "subnet %s has host bits set: the network address is %s",
+				   prefix_str(p, s), prefix_str(&net, t));
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+		if (prefix_overlaps(p, &special[i].range))
+			return err_invalid(e, ERR_USAGE, "subnet %s lies in %s range %s",
+					   prefix_str(p, s), special[i].what,
+					   prefix_str(&special[i].range, t));
+	return 0;
+}
+
+static int check_mtu(const struct network *n, struct err *e)
+{
+	/* RFC 791: 68; RFC 8200 section 5: a link that carries IPv6 has at least 1,280. */
+	uint32_t min = n->subnet[FAM6].ip.family ? 1280 : 68;
+
+	if (n->mtu == 0 || (n->mtu >= min && n->mtu <= 65535))
+		return 0;
+	return err_invalid(e, ERR_USAGE, "MTU: expected %u..65535, found %u", min, n->mtu);
+}
+
+int network_complete(struct network *n, struct err *e)
+{
+	struct network done = *n;
+	bool has_any = false;
+	int r;
+
+	r = name_check_network(n->name, "network name", e);
+	if (r < 0)
+		return r;
+	memset(done.bridge, 0, sizeof(done.bridge));
+	if (n->mode == NET_BRIDGE)
+		name_bridge(n->name, done.bridge);
+	for (int f = 0; f < N_FAM; f++) {
+		done.gateway[f] = (struct ip){0};
+		if (n->subnet[f].ip.family == 0)
+			continue;
+		has_any = true;
+		r = check_subnet(&n->subnet[f], f, e);
+		if (r < 0)
+			return r;
+		if (n->mode == NET_ROUTED)
+			done.gateway[f] = routed_gateway[f];
+		else
+			(void)prefix_nth(&n->subnet[f], 1,
+					 &done.gateway[f]); /* no /32 came so far */
+	}
+	if (!has_any)
+		return err_invalid(e, ERR_USAGE, "network %s: expected at least one subnet",
+				   n->name);
+	r = check_mtu(n, e);
+	if (r < 0)
+		return r;
+	if (n->n_nomasq > NETWORK_NOMASQ_MAX)
+		return err_invalid(e, ERR_QUOTA, "more than %d destinations without masquerading",
+				   NETWORK_NOMASQ_MAX);
+	*n = done;
+	return 0;
+}
