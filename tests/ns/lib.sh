@@ -1,0 +1,470 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash disable=SC2016 # text in single quotes is for the shell inside a host
+#
+# lib.sh: what every shell namespace test stands on. Source it, call ns_world (or host_new and wire),
+# test, and end with ns_done. It owns: hosts made of a network namespace and a mount namespace with a
+# private /run, /etc/resolv.conf, /sys and /dev/net/tun; links between them in documentation ranges;
+# servers; TAP output; snapshots and the residue check.
+#
+# It never touches the machine's own links, rules, sysctls or /run: a host is held by a sleeping process
+# and entered by its pid, so tests run side by side; ns_done compares the machine before and after.
+# Everything started here dies with the test: holders and servers by their parent-death signal, all
+# else found by the mark in its environment or by its network namespace.
+#
+# Not for subshells: host_new, container_new and serve must be called from the test's main shell.
+
+set -u
+
+NS_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
+NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
+NS_HOLDERS='' # pids of the processes that hold a namespace
+NS_SERVERS='' # pids of the servers
+NS_HOSTS=''   # names of the hosts
+NS_INODES=''  # "net" inode numbers of all our namespaces
+NS_COUNT=0
+NS_FAILED=0
+NS_FINISHED=0
+NS_IGNORE='' # extended regular expression: lines of a snapshot that do not count
+
+# --- TAP -----------------------------------------------------------------------------------------
+
+note() { printf '%s\n' "$*" | sed 's/^/# /'; }
+
+_ns_result() { # 0|1 DESCRIPTION
+	NS_COUNT=$((NS_COUNT + 1))
+	if [ "$1" -eq 0 ]; then
+		printf 'ok %d - %s\n' "$NS_COUNT" "$2"
+		return 0
+	fi
+	NS_FAILED=$((NS_FAILED + 1))
+	printf 'not ok %d - %s\n' "$NS_COUNT" "$2"
+	return 1
+}
+
+pass() { _ns_result 0 "$1"; }
+fail() { # DESCRIPTION [DETAIL]
+	_ns_result 1 "$1"
+	[ $# -lt 2 ] || note "$2"
+	return 1
+}
+
+# ok DESCRIPTION CMD...: passes when CMD succeeds; its output is shown when it does not.
+ok() {
+	local what rc
+	what=$1
+	shift
+	"$@" >"$NS_TMP/ok.out" 2>&1
+	rc=$?
+	[ $rc -ne 0 ] || { pass "$what"; return 0; }
+	fail "$what" "exit status $rc of: $*
+$(tail -n 30 "$NS_TMP/ok.out")"
+}
+
+# nok DESCRIPTION CMD...: passes when CMD fails by itself (not by a signal).
+nok() {
+	local what rc
+	what=$1
+	shift
+	"$@" >"$NS_TMP/ok.out" 2>&1
+	rc=$?
+	if [ $rc -ne 0 ] && [ $rc -lt 126 ]; then
+		pass "$what"
+		return 0
+	fi
+	fail "$what" "exit status $rc (a plain failure was expected) of: $*
+$(tail -n 30 "$NS_TMP/ok.out")"
+}
+
+is() { # DESCRIPTION GOT WANTED
+	[ "$2" != "$3" ] || { pass "$1"; return 0; }
+	fail "$1" "got:    $2
+wanted: $3"
+}
+
+isnt() { # DESCRIPTION GOT UNWANTED
+	[ "$2" = "$3" ] || { pass "$1"; return 0; }
+	fail "$1" "got what was not wanted: $2"
+}
+
+like() { # DESCRIPTION GOT SHELL-PATTERN
+	# shellcheck disable=SC2254 # the pattern is meant as one
+	case $2 in $3) pass "$1"; return 0 ;; esac
+	fail "$1" "got:            $2
+wanted pattern: $3"
+}
+
+bail() {
+	printf 'Bail out! %s\n' "$*"
+	NS_FINISHED=1
+	NS_FAILED=$((NS_FAILED + 1))
+	exit 99
+}
+
+# --- hosts ---------------------------------------------------------------------------------------
+
+ns_pid() { # NAME: the pid of its holder
+	local p
+	eval "p=\${ns_pid_$1:-}"
+	[ -n "$p" ] || { echo "lib.sh: no host or container '$1'" >&2; return 1; }
+	echo "$p"
+}
+
+# on NAME CMD...: runs CMD in the network and mount namespace of a host or container.
+on() {
+	local p
+	p=$(ns_pid "$1") || return 125
+	shift
+	nsenter -t "$p" -n -m --wdns="$PWD" -- env "$NS_MARK" "$@"
+}
+
+# The same in place of the calling (sub)shell, so that its pid is CMD's, and CMD dies with the test.
+_ns_exec() {
+	local p
+	p=$(ns_pid "$1") || exit 125
+	shift
+	exec nsenter -t "$p" -n -m --wdns="$PWD" -- setpriv --pdeathsig KILL env "$NS_MARK" "$@"
+}
+
+_ns_held() { # NAME PID FIFO: waits for the holder's word and writes it down
+	local word
+	word=''
+	read -r word <"$3" || :
+	rm -f "$3"
+	[ "$word" = ready ] || bail "cannot make the namespaces of '$1' (are you root?)"
+	eval "ns_pid_$1=$2"
+	NS_HOLDERS="$NS_HOLDERS $2"
+	NS_INODES="$NS_INODES $(stat -Lc %i "/proc/$2/ns/net")"
+}
+
+# host_new NAME: a host of its own: network namespace, private /run, its own resolv.conf.
+host_new() {
+	printf 'nameserver 198.51.100.53\nnameserver 2001:db8:1::53\n' >"$NS_TMP/$1.resolv"
+	mkfifo "$NS_TMP/$1.fifo"
+	unshare --net --mount --propagation private -- setpriv --pdeathsig KILL env "$NS_MARK" sh -c '
+		set -e
+		hash sleep
+		mount -n -t tmpfs -o mode=755 tmpfs /run
+		mount -n -t sysfs sysfs /sys
+		if [ -d /dev/net ]; then
+			mount -n -t tmpfs -o mode=755 tmpfs /dev/net
+			mknod -m 0666 /dev/net/tun c 10 200
+		fi
+		[ ! -e /etc/resolv.conf ] || mount -n --bind "$1" /etc/resolv.conf
+		ip link set lo up
+		echo ready >"$2"
+		exec sleep 7200' holder "$NS_TMP/$1.resolv" "$NS_TMP/$1.fifo" 2>"$NS_TMP/$1.err" &
+	_ns_held "$1" $! "$NS_TMP/$1.fifo"
+	NS_HOSTS="$NS_HOSTS $1"
+}
+
+# container_new NAME HOST: a network namespace with nothing in it, in the files of HOST, held by a pid.
+container_new() {
+	local p
+	p=$(ns_pid "$2") || bail "container_new $1: no host '$2'"
+	mkfifo "$NS_TMP/$1.fifo"
+	nsenter -t "$p" -n -m -- unshare --net -- setpriv --pdeathsig KILL env "$NS_MARK" \
+		sh -c 'hash sleep; echo ready >"$1"; exec sleep 7200' holder "$NS_TMP/$1.fifo" &
+	_ns_held "$1" $! "$NS_TMP/$1.fifo"
+}
+
+# ns_kill NAME: ends the holder of a host or container (the namespace goes when nobody else is in it).
+ns_kill() {
+	local p
+	p=$(ns_pid "$1") || return 1
+	kill -KILL "$p" 2>/dev/null
+	wait "$p" 2>/dev/null
+	eval "ns_pid_$1=''"
+	NS_HOLDERS=$(_ns_without "$p" "$NS_HOLDERS")
+}
+
+_ns_without() { # WORD LIST
+	local w
+	for w in $2; do
+		[ "$w" = "$1" ] || printf ' %s' "$w"
+	done
+}
+
+# wire HOSTA IFA ADDR4/LEN ADDR6/LEN HOSTB IFB ADDR4/LEN ADDR6/LEN: a cable between two hosts, both
+# ends up, addresses usable at once. '-' for no address.
+wire() {
+	on "$1" ip link add "$2" type veth peer name "$6" netns "$(ns_pid "$5")" || bail "wire $1 $5"
+	_ns_end "$1" "$2" "$3" "$4"
+	_ns_end "$5" "$6" "$7" "$8"
+}
+
+_ns_end() {
+	[ "$4" != - ] || on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1"
+	on "$1" ip link set "$2" up || bail "cannot bring up $2 of $1"
+	[ "$3" = - ] || on "$1" ip -4 addr add "$3" dev "$2" || bail "address $3"
+	[ "$4" = - ] || on "$1" ip -6 addr add "$4" dev "$2" nodad || bail "address $4"
+}
+
+# The common world: `host` and `out` on 198.51.100.0/24 and 2001:db8:1::/64, each the other's default
+# gateway (so that a packet that leaves without translation arrives and is seen).
+# shellcheck disable=SC2034 # for the tests
+{
+	HOST4=198.51.100.1
+	HOST6=2001:db8:1::1
+	OUT4=198.51.100.2
+	OUT6=2001:db8:1::2
+}
+ns_world() {
+	host_new host
+	host_new out
+	wire host eth0 $HOST4/24 $HOST6/64 out eth0 $OUT4/24 $OUT6/64
+	on host ip -4 route add default via $OUT4
+	on host ip -6 route add default via $OUT6
+	on out ip -4 route add default via $HOST4
+	on out ip -6 route add default via $HOST6
+	# Both ends know each other before anything is measured, and link-local addresses are settled.
+	ns_until 5 on host ping -q -c1 -W1 $OUT4 >/dev/null || bail 'no IPv4 between host and out'
+	ns_until 5 on host ping -q -c1 -W1 $OUT6 >/dev/null || bail 'no IPv6 between host and out'
+	ns_settled host
+	ns_settled out
+}
+
+# ns_settled NAME: no address of it is tentative any more.
+ns_settled() {
+	ns_until 5 on "$1" sh -c '[ -z "$(ip -6 -o addr show tentative)" ]' ||
+		bail "addresses of $1 stay tentative"
+}
+
+# ns_alive PID: runs (a process that is dead but not yet collected does not).
+ns_alive() {
+	grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
+}
+
+# ns_until SECONDS CMD...: repeats CMD until it succeeds; false when the time is over.
+ns_until() {
+	local end
+	end=$(($(date +%s) + $1))
+	shift
+	until "$@"; do
+		[ "$(date +%s)" -le "$end" ] || return 1
+		sleep 0.02
+	done
+}
+
+# --- servers and clients -------------------------------------------------------------------------
+
+# serve NAME CMD...: starts a server; its pid is in $SERVED, its output in $SERVED_LOG.
+serve() {
+	SERVED_LOG=$NS_TMP/server.$(echo "$NS_SERVERS" | wc -w).log
+	(_ns_exec "$@") >"$SERVED_LOG" 2>&1 </dev/null &
+	SERVED=$!
+	NS_SERVERS="$NS_SERVERS $SERVED"
+}
+
+# unserve PID: ends one server.
+unserve() {
+	kill -TERM "$1" 2>/dev/null
+	sleep 0.05
+	kill -KILL "$1" 2>/dev/null
+	wait "$1" 2>/dev/null
+	NS_SERVERS=$(_ns_without "$1" "$NS_SERVERS")
+}
+
+# wait_port NAME tcp|udp PORT: until a socket listens there.
+wait_port() {
+	local flag
+	case $2 in tcp) flag=t ;; udp) flag=u ;; esac
+	ns_until 5 _ns_listens "$1" "$flag" "$3" || {
+		note "nothing listens on $2 $3 of $1: $(tail -n 5 "${SERVED_LOG:-/dev/null}")"
+		return 1
+	}
+}
+_ns_listens() {
+	[ -n "$(on "$1" ss -Hln"$2" "sport = :$3")" ]
+}
+
+# serve_http NAME PORT: busybox httpd, both families. /hello says "hello from NAME", /cgi-bin/peer says
+# the client's address as the server sees it.
+serve_http() {
+	mkdir -p "$NS_TMP/www.$1/cgi-bin"
+	printf 'hello from %s\n' "$1" >"$NS_TMP/www.$1/hello"
+	printf '%s\n' '#!/bin/sh' 'printf "Content-Type: text/plain\r\n\r\n%s\n" "$REMOTE_ADDR"' \
+		>"$NS_TMP/www.$1/cgi-bin/peer"
+	chmod 755 "$NS_TMP/www.$1/cgi-bin/peer"
+	serve "$1" busybox httpd -f -p "$2" -h "$NS_TMP/www.$1"
+	wait_port "$1" tcp "$2"
+}
+
+# http NAME URL: what the URL answers, asked from NAME; 3 seconds at most.
+http() {
+	on "$1" curl -sS -g -m 3 --noproxy '*' "$2" 2>"$NS_TMP/http.err"
+}
+
+# serve_peer NAME tcp|udp PORT [4|6]: answers each client with its address and port as seen there. One
+# socket for both families, or one family alone.
+serve_peer() {
+	local kind say
+	# It reads before it speaks: socat drops the answer of a child that left its question unread.
+	say='SYSTEM:read question; echo $SOCAT_PEERADDR $SOCAT_PEERPORT'
+	case $2-${4:-both} in
+	tcp-both) kind="TCP6-LISTEN:$3,ipv6only=0,fork,reuseaddr" ;;
+	tcp-[46]) kind="TCP$4-LISTEN:$3,fork,reuseaddr" ;;
+	udp-both) kind="UDP6-RECVFROM:$3,ipv6only=0,fork,reuseaddr" ;;
+	udp-[46]) kind="UDP$4-RECVFROM:$3,fork,reuseaddr" ;;
+	esac
+	serve "$1" socat "$kind" "$say"
+	wait_port "$1" "$2" "$3"
+}
+
+# ask NAME tcp|udp ADDRESS PORT: one question to a serve_peer server, asked from NAME. The answer is the
+# client's address as the server saw it (v4-mapped ones as IPv4), or nothing within two seconds.
+ask() {
+	on "$1" python3 -c '
+import ipaddress, socket, sys
+proto, host, port = sys.argv[1:]
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+with socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM) as s:
+    s.settimeout(2)
+    s.connect((host, int(port)))
+    s.send(b"who am I\n")
+    seen = ipaddress.ip_address(s.recv(256).split()[0].decode().strip("[]"))
+    print(getattr(seen, "ipv4_mapped", None) or seen)
+' "$2" "$3" "$4" 2>"$NS_TMP/ask.err"
+}
+
+# --- snapshots -----------------------------------------------------------------------------------
+
+# What is looked at inside one host; run there by sh. Counters, timers and lifetimes are taken out.
+NS_LOOK='
+	sec() { sed "s|^|$1: |"; }
+	ip -o -d link show | sed -E "s/[a-z_]+_timer +[0-9.]+//g; s/ brd [0-9a-f:]+//; s/[ \\]+/ /g" | sec link
+	ip -o addr show | sed -E "s/(valid|preferred)_lft [0-9a-z]+//g; s/[ \\]+/ /g" | sec addr
+	for f in 4 6; do
+		ip -$f route show table all 2>/dev/null | grep -v "^fe80::\|cache" |
+			sed -E "s/ expires [0-9]+sec//; s/ +$//" | sort | sec "route$f"
+		ip -$f rule show | sec "rule$f"
+		ip -$f neigh show nud permanent | sec "neigh$f"
+		ip -$f neigh show proxy | sec "proxy$f"
+	done
+	bridge fdb show | grep -v -i "33:33:\|01:00:5e" | sort | sec fdb
+	nft -s list ruleset 2>&1 | sec nft
+'
+NS_LOOK_SYSCTL='
+	grep -s "" /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/* /proc/sys/net/ipv4/ip_forward \
+		/proc/sys/net/ipv4/ip_local_reserved_ports /proc/sys/net/ipv4/ping_group_range \
+		/proc/sys/net/bridge/* /proc/sys/net/netfilter/* |
+		grep -v "stable_secret\|nf_conntrack_count\|nf_conntrack_buckets" | sed "s|^/proc/sys/|sysctl: |"
+'
+NS_LOOK_FILES='
+	find /run -mindepth 1 -path /run/mount -prune -o -printf "file: %y %m %u %p -> %l\n" | sort
+	find /run -path /run/mount -prune -o -type f -exec cksum {} + | sort -k3 | sed "s|^|content: |"
+	awk "{ for (i = 7; \$i != \"-\"; i++); print \"mount: \" \$5, \$4, \$(i + 1) }" /proc/self/mountinfo | sort
+'
+
+# snapshot HOST: everything the kernel and the state directory hold for that host, one fact a line.
+snapshot() {
+	on "$1" sh -c "$NS_LOOK$NS_LOOK_SYSCTL$NS_LOOK_FILES" </dev/null
+	_ns_processes | sed 's/^/process: /'
+}
+
+# _ns_strays: pids in our namespaces or with our mark that are neither holder nor server nor its child.
+_ns_strays() {
+	{
+		stat -Lc '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | awk -v ours="$NS_INODES" '
+			BEGIN { n = split(ours, o, " "); for (i = 1; i <= n; i++) is[o[i]] = 1 }
+			$1 in is { split($2, p, "/"); print p[3] }'
+		grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | cut -d/ -f3
+	} | sort -nu | while read -r p; do
+		_ns_is_known "$p" || ! ns_alive "$p" || echo "$p"
+	done
+}
+_ns_is_known() {
+	local parent
+	case " $NS_HOLDERS $NS_SERVERS " in *" $1 "*) return 0 ;; esac
+	parent=$(sed -nE 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 0
+	case " $NS_SERVERS " in *" ${parent:-none} "*) return 0 ;; esac
+	return 1
+}
+_ns_processes() {
+	local p
+	for p in $(_ns_strays); do
+		tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null && echo
+	done | sort
+}
+
+_ns_residue_once() { # HOST BEFORE
+	snapshot "$1" >"$NS_TMP/after"
+	if [ -n "$NS_IGNORE" ]; then
+		grep -vE "$NS_IGNORE" "$2" >"$NS_TMP/before.cut"
+		grep -vE "$NS_IGNORE" "$NS_TMP/after" >"$NS_TMP/after.cut"
+		diff -U0 "$NS_TMP/before.cut" "$NS_TMP/after.cut" >"$NS_TMP/residue.diff"
+	else
+		diff -U0 "$2" "$NS_TMP/after" >"$NS_TMP/residue.diff"
+	fi
+}
+
+# has_residue HOST BEFORE: true when HOST does not become equal to the snapshot in file BEFORE within
+# two seconds (a teardown may return before its last child is gone); the diff is in $NS_TMP/residue.diff.
+has_residue() {
+	! ns_until 2 _ns_residue_once "$1" "$2"
+}
+
+# residue HOST BEFORE DESCRIPTION: the assertion.
+residue() {
+	if has_residue "$1" "$2"; then
+		fail "$3" "$(grep '^[-+]' "$NS_TMP/residue.diff" | head -n 60)"
+		return 1
+	fi
+	pass "$3"
+}
+
+# The machine itself, as far as a test could harm it. Other software may come and go in /run and in the
+# mounts, so only what our programs make there is looked at.
+_ns_machine() {
+	sh -c "$NS_LOOK$NS_LOOK_SYSCTL" </dev/null
+	find /run/netns /run/netd /run/netns-up -printf 'file: %y %m %u %p\n' 2>/dev/null | sort
+	awk '$5 ~ /^\/run\/(netns|netd)/ { print "mount: " $5 }' /proc/self/mountinfo
+}
+
+# --- the end -------------------------------------------------------------------------------------
+
+_ns_cleanup() {
+	local i p left
+	trap - EXIT
+	for p in $NS_SERVERS $NS_HOLDERS; do
+		kill -KILL "$p" 2>/dev/null
+	done
+	NS_SERVERS=''
+	NS_HOLDERS=''
+	i=0
+	while [ $i -lt 50 ]; do
+		left=$(_ns_strays)
+		[ -n "$left" ] || break
+		for p in $left; do
+			kill -KILL "$p" 2>/dev/null
+		done
+		sleep 0.05
+		i=$((i + 1))
+	done
+	wait 2>/dev/null
+	rm -rf "$NS_TMP"
+	if [ $NS_FINISHED -eq 0 ]; then
+		printf 'Bail out! the test ended before ns_done\n'
+		exit 99
+	fi
+}
+
+# ns_done: the last line of a test. Compares the machine, prints the plan, sets the exit status.
+ns_done() {
+	_ns_machine >"$NS_TMP/machine.after"
+	if diff -U0 "$NS_TMP/machine.before" "$NS_TMP/machine.after" >"$NS_TMP/machine.diff"; then
+		pass "the machine's own network is as it was"
+	else
+		fail "the machine's own network is as it was" "$(cat "$NS_TMP/machine.diff")"
+	fi
+	printf '1..%d\n' "$NS_COUNT"
+	NS_FINISHED=1
+	[ $NS_FAILED -eq 0 ]
+	exit
+}
+
+trap _ns_cleanup EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+[ "$(id -u)" -eq 0 ] || bail 'namespace tests need root'
+_ns_machine >"$NS_TMP/machine.before"

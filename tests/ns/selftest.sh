@@ -1,0 +1,140 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash disable=SC2016
+# The harness on trial: hosts are hosts, assertions can fail, a residue of each kind is seen, and nothing
+# outlives the test.
+# shellcheck source=tests/ns/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+ns_world
+
+# Hosts.
+isnt 'a host has a network namespace of its own' "$(on host readlink /proc/self/ns/net)" \
+	"$(readlink /proc/self/ns/net)"
+is 'its /run is empty' "$(on host ls -A /run)" ''
+is 'its /sys shows its own links' "$(on host ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
+is 'commands run in the directory of the test' "$(on host pwd)" "$PWD"
+is 'anybody may open its /dev/net/tun' "$(on host stat -c %a /dev/net/tun)" 666
+ok 'IPv4 between host and out' on host ping -q -c1 -W2 "$OUT4"
+ok 'IPv6 between host and out' on out ping -q -c1 -W2 "$HOST6"
+ok 'ip netns works inside' on host ip netns add inside
+nok '... and stays inside' test -e /run/netns/inside
+ok '... and goes' on host ip netns del inside
+on host umount /run/netns
+on host rmdir /run/netns
+
+# Containers, servers, clients.
+container_new box host
+is 'a container begins with lo alone' "$(on box ip -o link | wc -l)" 1
+wire host cable 203.0.113.1/24 2001:db8:2::1/64 box eth0 203.0.113.2/24 2001:db8:2::2/64
+ns_settled host
+ns_settled box
+ok 'a web server starts' serve_http box 80
+web=$SERVED
+is 'it answers over IPv4' "$(http host http://203.0.113.2/hello)" 'hello from box'
+is 'it answers over IPv6' "$(http host 'http://[2001:db8:2::2]/hello')" 'hello from box'
+like 'it tells the address of its client' "$(http host http://203.0.113.2/cgi-bin/peer)" '*203.0.113.1*'
+for proto in tcp udp; do
+	ok "a $proto server that names its clients" serve_peer box $proto 7000
+	is "$proto over IPv4 shows the client" "$(ask host $proto 203.0.113.2 7000)" 203.0.113.1
+	is "$proto over IPv6 shows the client" "$(ask host $proto 2001:db8:2::2 7000)" 2001:db8:2::1
+	unserve "$SERVED"
+done
+is 'an ended server answers no more' "$(ask host tcp 203.0.113.2 7000)" ''
+unserve "$web"
+nok 'nothing listens after that' _ns_listens box t 80
+on host ip link del cable
+pid=$(ns_pid box)
+ns_kill box
+nok 'a killed container is gone' test -d "/proc/$pid/ns"
+
+# Assertions can fail: each is run where its output is looked at.
+wrong() { # DESCRIPTION CMD...: CMD must print "not ok"
+	local what out
+	what=$1
+	shift
+	out=$("$@")
+	like "$what" "$out" '*not ok*'
+}
+wrong 'ok fails when its command fails' ok x false
+wrong 'nok fails when its command succeeds' nok x true
+wrong 'nok fails when its command is killed' nok x sh -c 'kill -KILL $$'
+wrong 'is fails on a difference' is x a b
+wrong 'isnt fails on equality' isnt x a a
+wrong 'like fails when the pattern differs' like x abc 'a?'
+
+# Each kind of residue is seen, and its removal too.
+snapshot host >"$NS_TMP/before"
+residue host "$NS_TMP/before" 'a host equals its own snapshot'
+left() { # KIND MAKE UNDO
+	on host sh -c "$2" || fail "$1 could not be made"
+	_ns_residue_once host "$NS_TMP/before"
+	is "left behind and seen: $1" $? 1
+	on host sh -c "$3"
+	residue host "$NS_TMP/before" "... and gone: $1"
+}
+left 'a link' 'ip link add d0 type bridge' 'ip link del d0'
+left 'an address' 'ip addr add 203.0.113.9/32 dev lo' 'ip addr del 203.0.113.9/32 dev lo'
+left 'a route' 'ip route add 203.0.113.0/24 via 198.51.100.2' 'ip route del 203.0.113.0/24'
+left 'a route in another table' 'ip -6 route add 2001:db8:9::/64 via 2001:db8:1::2 table 77' \
+	'ip -6 route flush table 77'
+left 'a rule' 'ip rule add from 203.0.113.0/24 table 77' 'ip rule del from 203.0.113.0/24 table 77'
+left 'a permanent neighbour' 'ip neigh add 198.51.100.9 lladdr 02:00:00:00:00:09 dev eth0' \
+	'ip neigh del 198.51.100.9 dev eth0'
+left 'a forwarding entry' 'bridge fdb add 02:00:00:00:00:08 dev eth0' \
+	'bridge fdb del 02:00:00:00:00:08 dev eth0'
+left 'an nft element' 'nft "add table inet t; add set inet t s { type inet_service; elements = { 1 }; }"' \
+	'nft delete table inet t'
+left 'a sysctl' 'sysctl -qw net.ipv4.conf.eth0.forwarding=1' 'sysctl -qw net.ipv4.conf.eth0.forwarding=0'
+left 'a file in /run' 'mkdir /run/x; echo 1 >/run/x/y' 'rm -r /run/x'
+left 'a mount' 'mount -t tmpfs none /mnt' 'umount /mnt'
+on host sh -c 'echo 1 >/run/x'
+snapshot host >"$NS_TMP/changed"
+on host sh -c 'echo 2 >/run/x'
+_ns_residue_once host "$NS_TMP/changed"
+is 'left behind and seen: a changed file' $? 1
+on host rm /run/x
+on host sh -c 'sleep 300 & ' >/dev/null
+_ns_residue_once host "$NS_TMP/before"
+is 'left behind and seen: a process' $? 1
+is '... by its command line' "$(_ns_processes)" 'sleep 300 '
+hidden=$(_ns_strays)
+kill "$hidden"
+residue host "$NS_TMP/before" '... and gone: a process'
+on host env -i sh -c 'unshare --net sleep 300 & ' >/dev/null 2>&1
+# Without mark and in a namespace of its own it cannot be known as ours; with one of the two it is.
+on host unshare --net sleep 301 &
+ns_until 2 test -n "$(_ns_strays)"
+stray=$(_ns_strays)
+for p in $stray; do kill "$p"; done
+residue host "$NS_TMP/before" 'a process in a foreign namespace is found by its mark'
+for p in /proc/[0-9]*; do
+	[ "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)" != 'sleep 300 ' ] || kill "${p#/proc/}"
+done
+
+# Cleanup: a test that ends too early says so and leaves nobody behind.
+ns_dead() { ! ns_alive "$1"; }
+early=$NS_TMP/early.sh
+cat >"$early" <<'END'
+. "$1"
+host_new host
+serve host sleep 299
+on host sh -c 'sleep 298 &' >/dev/null
+echo "$(ns_pid host) $SERVED $(_ns_strays | tr '\n' ' ')" >"$2"
+END
+out=$(sh "$early" "$(dirname "$0")/lib.sh" "$NS_TMP/pids" 2>&1)
+like 'a test without its last line is a failure' "$out" '*Bail out!*'
+read -r pids <"$NS_TMP/pids"
+is 'it had a holder, a server and a stray' "$(echo "$pids" | wc -w)" 3
+for p in $pids; do
+	nok 'its process is gone' ns_alive "$p"
+done
+TMPDIR=$NS_TMP sh -c '. "$1"; host_new host; serve host sleep 297
+	until grep -q sleep /proc/$SERVED/comm; do sleep 0.01; done; echo "$(ns_pid host) $SERVED" >"$2"; kill -KILL $$' \
+	x "$(dirname "$0")/lib.sh" "$NS_TMP/pids" >/dev/null 2>&1
+read -r pids <"$NS_TMP/pids"
+for p in $pids; do
+	ok 'killed outright, a test takes its processes along' ns_until 2 ns_dead "$p"
+done
+
+ns_done
