@@ -21,7 +21,7 @@ enum attach_phase {
 };
 
 #define BOOT_ID_STRLEN 37
-#define NETNS_PATH_MAX 255
+#define NETNS_PATH_MAX NAME_PATH_MAX
 
 struct attachment {
 	enum attach_phase phase;
@@ -40,7 +40,8 @@ struct attachment {
 	uint32_t mtu;
 	uint64_t netns_cookie;	      /* SO_NETNS_COOKIE: never used twice in one boot */
 	char boot_id[BOOT_ID_STRLEN];
-	char netns_path[NETNS_PATH_MAX + 1]; /* as given, for people; "" for a pid. Never opened */
+	char netns_path[NETNS_PATH_MAX + 1]; /* as given (name_check_path), for people; "" for a
+					      * pid. Never opened */
 	int64_t created;	      /* seconds since the epoch */
 	size_t n_publish;
 	struct publish *publish;      /* host ports resolved; owned */

@@ -13,6 +13,8 @@
 #include "model/attachment.h"
 #include "model/network.h"
 
+#define CODEC_VERSION 1
+
 json_t *codec_attachment(const struct attachment *a); /* new reference; NULL: no memory */
 int codec_parse_attachment(json_t *doc, struct attachment **ret, struct err *e);
 json_t *codec_network(const struct network *n);

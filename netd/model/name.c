@@ -68,6 +68,21 @@ int name_check_network(const char *s, const char *what, struct err *e)
 	return check(s, NETNAME_MAX, what, e);
 }
 
+int name_check_path(const char *s, const char *what, struct err *e)
+{
+	size_t len = strlen(s);
+	bool is_good = len > 0 && len <= NAME_PATH_MAX;
+
+	for (size_t i = 0; i < len && is_good; i++)
+		is_good = s[i] >= 0x20 && s[i] < 0x7f && !strchr("\"'`\\", s[i]);
+	if (is_good)
+		return 0;
+	return err_invalid(e, ERR_USAGE,
+			   "%s: expected a path of 1..%d printable ASCII characters without quotes "
+			   "and backslash, found \"%.160s\"",
+			   what, NAME_PATH_MAX, s);
+}
+
 void name_key(const char *id, const char *ifname, char out[KEY_STRLEN])
 {
 	snprintf(out, KEY_STRLEN, "%.*s@%.*s", ID_MAX, id, IFNAME_MAX, ifname);

@@ -26,6 +26,11 @@ int name_check_id(const char *s, const char *what, struct err *e);
 int name_check_ifname(const char *s, const char *what, struct err *e); /* also not all, default, lo */
 int name_check_network(const char *s, const char *what, struct err *e);
 
+/* A path that is kept for people to read: 1..NAME_PATH_MAX bytes of printable ASCII, without quotes and
+ * backslash, so that it can stand in any text. ERR_USAGE. */
+#define NAME_PATH_MAX 255
+int name_check_path(const char *s, const char *what, struct err *e);
+
 /* "ID@IFNAME" into out; both parts are valid names. */
 void name_key(const char *id, const char *ifname, char out[KEY_STRLEN]);
 /* Splits and checks a key (a file name found in the records directory). */

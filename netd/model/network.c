@@ -46,20 +46,24 @@ int net_mode_parse(const char *s, enum net_mode *ret, struct err *e)
 	return 0;
 }
 
-static int check_subnet(const struct prefix *p, int fam, struct err *e)
+/* NULL, or what is wrong with the length of a subnet. */
+static const char *check_len(const struct prefix *p)
 {
-	static const uint8_t shortest[N_FAM] = {[FAM4] = 8, [FAM6] = 48};
-	static const uint8_t longest[N_FAM] = {[FAM4] = 30, [FAM6] = 126};
-	struct prefix net;
+	if (ip_fam(&p->ip) == FAM4)
+		return p->len < 8 || p->len > 30 ? "expected a prefix length 8..30" : NULL;
+	return p->len < 48 || p->len > 126 ? "expected a prefix length 48..126" : NULL;
+}
+
+int network_check_subnet(const struct prefix *p, struct err *e)
+{
+	struct prefix net = prefix_network(p);
+	const char *why = check_len(p);
 	char s[PREFIX_STRLEN], t[PREFIX_STRLEN];
 
-	if (ip_fam(&p->ip) != fam)
-		return err_invalid(e, ERR_USAGE, "subnet %s is not of family IPv%d",
-				   prefix_str(p, s), fam == FAM4 ? 4 : 6);
-	if (p->len < shortest[fam] || p->len > longest[fam])
-		return err_invalid(e, ERR_USAGE, "subnet %s: expected a prefix length %d..%d",
-				   prefix_str(p, s), shortest[fam], longest[fam]);
-	net = prefix_network(p);
+	if (p->ip.family == 0)
+		return err_invalid(e, ERR_USAGE, "no subnet");
+	if (why)
+		return err_invalid(e, ERR_USAGE, "subnet %s: %s", prefix_str(p, s), why);
 	if (!prefix_equal(&net, p))
 		return err_invalid(e, ERR_USAGE,
 				   "subnet %s has host bits set: the network address is %s",
@@ -69,6 +73,60 @@ static int check_subnet(const struct prefix *p, int fam, struct err *e)
 			return err_invalid(e, ERR_USAGE, "subnet %s lies in %s range %s",
 					   prefix_str(p, s), special[i].what,
 					   prefix_str(&special[i].range, t));
+	return 0;
+}
+
+bool network_is_special(const struct ip *ip)
+{
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++)
+		if (prefix_contains(&special[i].range, ip))
+			return true;
+	return false;
+}
+
+struct ip network_gateway(enum net_mode mode, const struct prefix *subnet)
+{
+	struct ip gw = {0};
+
+	if (mode == NET_ROUTED)
+		return routed_gateway[ip_fam(&subnet->ip)];
+	(void)prefix_nth(subnet, 1, &gw); /* a subnet that was checked has one */
+	return gw;
+}
+
+int network_check_gateway(enum net_mode mode, const struct prefix *subnet, const struct ip *gw,
+			  struct err *e)
+{
+	struct ip expected = network_gateway(mode, subnet);
+	char s[IP_STRLEN], t[IP_STRLEN];
+
+	if (ip_equal(gw, &expected))
+		return 0;
+	return err_invalid(e, ERR_USAGE, "expected the gateway %s, found %s", ip_str(&expected, s),
+			   ip_str(gw, t));
+}
+
+int network_check_nomasq(const struct prefix *list, size_t n, struct err *e)
+{
+	char s[PREFIX_STRLEN], t[PREFIX_STRLEN];
+
+	if (n > NETWORK_NOMASQ_MAX)
+		return err_invalid(e, ERR_USAGE, "more than %d destinations without masquerading",
+				   NETWORK_NOMASQ_MAX);
+	for (size_t i = 0; i < n; i++) {
+		struct prefix net = prefix_network(&list[i]);
+
+		if (!prefix_equal(&net, &list[i]))
+			return err_invalid(
+				e, ERR_USAGE,
+				"destination %s has host bits set: the network address is %s",
+				prefix_str(&list[i], s), prefix_str(&net, t));
+		for (size_t j = 0; j < i; j++)
+			if (prefix_overlaps(&list[i], &list[j]))
+				return err_invalid(e, ERR_USAGE, "destinations %s and %s overlap",
+						   prefix_str(&list[j], s),
+						   prefix_str(&list[i], t));
+	}
 	return 0;
 }
 
@@ -95,28 +153,28 @@ int network_complete(struct network *n, struct err *e)
 	if (n->mode == NET_BRIDGE)
 		name_bridge(n->name, done.bridge);
 	for (int f = 0; f < N_FAM; f++) {
+		char s[PREFIX_STRLEN];
+
 		done.gateway[f] = (struct ip){0};
 		if (n->subnet[f].ip.family == 0)
 			continue;
 		has_any = true;
-		r = check_subnet(&n->subnet[f], f, e);
+		if (ip_fam(&n->subnet[f].ip) != f)
+			return err_invalid(e, ERR_USAGE, "subnet %s is not of family IPv%d",
+					   prefix_str(&n->subnet[f], s), f == FAM4 ? 4 : 6);
+		r = network_check_subnet(&n->subnet[f], e);
 		if (r < 0)
 			return r;
-		if (n->mode == NET_ROUTED)
-			done.gateway[f] = routed_gateway[f];
-		else
-			(void)prefix_nth(&n->subnet[f], 1,
-					 &done.gateway[f]); /* no /32 came so far */
+		done.gateway[f] = network_gateway(n->mode, &n->subnet[f]);
 	}
 	if (!has_any)
 		return err_invalid(e, ERR_USAGE, "network %s: expected at least one subnet",
 				   n->name);
-	r = check_mtu(n, e);
+	r = network_check_nomasq(n->nomasq, n->n_nomasq, e);
+	if (r == 0)
+		r = check_mtu(n, e);
 	if (r < 0)
 		return r;
-	if (n->n_nomasq > NETWORK_NOMASQ_MAX)
-		return err_invalid(e, ERR_QUOTA, "more than %d destinations without masquerading",
-				   NETWORK_NOMASQ_MAX);
 	*n = done;
 	return 0;
 }

@@ -36,6 +36,18 @@ struct network {
 
 const char *net_mode_str(enum net_mode m); /* "bridge", "routed" */
 int net_mode_parse(const char *s, enum net_mode *ret, struct err *e);
+/* What network_complete checks, one by one, for readers that name the place of an error. ERR_USAGE. */
+int network_check_subnet(const struct prefix *p, struct err *e);
+/* The gateway is the one that network_complete gives. */
+int network_check_gateway(enum net_mode mode, const struct prefix *subnet, const struct ip *gw,
+			  struct err *e);
+/* No host bits, and no overlap: an interval set holds no two elements that overlap. */
+int network_check_nomasq(const struct prefix *list, size_t n, struct err *e);
+/* The gateway of a subnet: bridge: its first address; routed: one constant a family. */
+struct ip network_gateway(enum net_mode mode, const struct prefix *subnet);
+/* In a range that no network may use: this host's, loopback, link-local, multicast, reserved. */
+bool network_is_special(const struct ip *ip);
+
 /* Fills name, bridge and gateway from name, mode and subnet; checks sizes (v4 /8../30, v6 /48../126,
  * at least one family, network address, no loopback / multicast / link-local). */
 int network_complete(struct network *n, struct err *e);

@@ -20,7 +20,7 @@ static int bad(const char *spec, struct err *e, const char *what)
 	return err_invalid(e, ERR_USAGE, "\"%.128s\": %s", spec, what);
 }
 
-static int parse_proto(const char *spec, const char *s, uint8_t *ret, struct err *e)
+int proto_parse(const char *s, uint8_t *ret, struct err *e)
 {
 	static const uint8_t all[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP};
 
@@ -30,24 +30,26 @@ static int parse_proto(const char *spec, const char *s, uint8_t *ret, struct err
 			return 0;
 		}
 	}
-	return err_invalid(e, ERR_USAGE,
-			   "\"%.128s\": expected the protocol tcp, udp or sctp, found \"%.20s\"",
-			   spec, s);
+	return err_invalid(e, ERR_USAGE, "expected the protocol tcp, udp or sctp, found \"%.20s\"",
+			   s);
 }
 
-static int check_host_ip(const char *spec, const struct ip *ip, struct err *e)
+int publish_check_host_ip(const struct ip *ip, struct err *e)
 {
 	static const struct ip broadcast = {.family = AF_INET, .b = {255, 255, 255, 255}};
+	const char *why = NULL;
+	char s[IP_STRLEN];
 
 	if (ip_is_loopback(ip))
-		return bad(spec, e,
-			   "a loopback host address cannot be published on (a port published on "
-			   "other addresses is reached on 127.0.0.1 and ::1 too)");
-	if (ip_is_multicast(ip) || ip_equal(ip, &broadcast))
-		return bad(spec, e, "the host address is not unicast");
-	/* fe80::1 names a host only together with an interface. */
-	if (ip->family == AF_INET6 && ip_is_link_local(ip))
-		return bad(spec, e, "a link-local host address cannot be published on");
+		why = "is a loopback address (a port published on any other address is reached on "
+		      "127.0.0.1 and ::1 too)";
+	else if (ip_is_multicast(ip) || ip_equal(ip, &broadcast))
+		why = "is not a unicast address";
+	else if (ip->family == AF_INET6 && ip_is_link_local(ip))
+		/* It names a host only together with an interface. */
+		why = "is a link-local address";
+	if (why)
+		return err_invalid(e, ERR_USAGE, "host address %s %s", ip_str(ip, s), why);
 	return 0;
 }
 
@@ -74,11 +76,10 @@ static int parse_host_ip(const char *spec, char **s, struct ip *ret, struct err 
 		*end = '\0';
 		r = ip_parse(*s, &ip, e);
 	}
+	if (r == 0)
+		r = publish_check_host_ip(&ip, e);
 	if (r < 0)
-		return err_ctx(e, r, "\"%.128s\": host address", spec);
-	r = check_host_ip(spec, &ip, e);
-	if (r < 0)
-		return r;
+		return err_ctx(e, r, "\"%.128s\"", spec);
 	*s = end + 1;
 	*ret = ip;
 	return 0;
@@ -137,9 +138,9 @@ int publish_parse(const char *spec, struct publish *ret, struct err *e)
 	slash = strchr(s, '/');
 	if (slash) {
 		*slash = '\0';
-		r = parse_proto(spec, slash + 1, &p.proto, e);
+		r = proto_parse(slash + 1, &p.proto, e);
 		if (r < 0)
-			return r;
+			return err_ctx(e, r, "\"%.128s\"", spec);
 	}
 	r = parse_host_ip(spec, &s, &p.host_ip, e);
 	if (r < 0)

@@ -33,6 +33,10 @@ struct publish {
 int publish_parse(const char *spec, struct publish *ret, struct err *e);
 const char *publish_str(const struct publish *p, char out[PUBLISH_STRLEN]);
 const char *proto_str(uint8_t proto); /* "tcp" */
+int proto_parse(const char *s, uint8_t *ret, struct err *e);
+/* The addresses of the host that a port can be published on: 0.0.0.0, ::, or unicast, not loopback and
+ * no IPv6 link-local. ERR_USAGE. */
+int publish_check_host_ip(const struct ip *ip, struct err *e);
 bool publish_equal(const struct publish *a, const struct publish *b);
 /* True when some (protocol, family, host address, host port) is named by both. */
 bool publish_overlaps(const struct publish *a, const struct publish *b);
