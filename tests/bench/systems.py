@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""The programs under comparison, each driven as its real caller drives it.
+
+netns-up: one process. netavark: one process with JSON on standard input, addresses chosen by its
+caller (as podman does). The reference CNI plugins: one process a plugin, chained by prevResult as
+libcni does. All get the same work: an interface eth0 with an IPv4 and an IPv6 address and default
+routes, two published TCP ports (8080-like and 8443-like, unique on the host), masquerading.
+"""
+import hashlib
+import json
+import os
+import shutil
+
+from world import JobError, Step, sh
+
+PORTS = ((10000, 80), (30000, 443))  # first host port and container port of each published port
+
+
+def ports_of(number):
+  return [(first + number, inner) for first, inner in PORTS]
+
+
+class System:
+  parallel_setup = 2  # how many at once while attachments are piled up
+
+  def __init__(self, host):
+    self.host = host
+
+  def ident(self, number):
+    return f'bench{number}'
+
+  def prepare(self):
+    """Once, inside the host."""
+
+
+class NetnsUp(System):
+  parallel_setup = 8
+
+  def __init__(self, host, program, mode):
+    super().__init__(host)
+    self.program, self.mode = program, mode
+    self.title = f'netns-up, {mode}'
+
+  def prepare(self):
+    sh(f'{self.program} network create bench --mode {self.mode} --subnet 10.92.0.0/16 '
+       '--subnet fd92:0:0:1::/64')
+
+  def add(self, number, path, ports=None):
+    argv = [self.program, 'up', path, '--name', self.ident(number), '--network', 'bench', '--quiet']
+    for spec in ports or [f'{outer}:{inner}' for outer, inner in ports_of(number)]:
+      argv += ['-p', spec]
+    yield Step(argv)
+
+  def delete(self, number, path):
+    yield Step([self.program, 'down', self.ident(number)])
+
+  def version(self):
+    return sh(f'{self.program} --version').strip()
+
+
+class Netavark(System):
+  def __init__(self, host, program):
+    super().__init__(host)
+    self.program = program
+    self.title = 'netavark'
+
+  def prepare(self):
+    os.makedirs('/run/netavark', exist_ok=True)
+
+  def _conf(self, number):
+    addresses = [f'10.91.{(number + 2) >> 8}.{(number + 2) & 255}', f'fd91:0:0:1::{number + 2:x}']
+    return json.dumps({
+      'container_id': hashlib.sha256(self.ident(number).encode()).hexdigest(),
+      'container_name': self.ident(number),
+      'port_mappings': [{'container_port': inner, 'host_ip': '', 'host_port': outer, 'protocol': 'tcp',
+                         'range': 1} for outer, inner in ports_of(number)],
+      'networks': {'bench': {'interface_name': 'eth0', 'static_ips': addresses}},
+      'network_info': {'bench': {
+        'name': 'bench', 'id': hashlib.sha256(b'bench').hexdigest(), 'driver': 'bridge',
+        'network_interface': 'podman1', 'internal': False, 'ipv6_enabled': True, 'dns_enabled': False,
+        'options': {}, 'ipam_options': {'driver': 'host-local'},
+        'subnets': [{'gateway': '10.91.0.1', 'subnet': '10.91.0.0/16'},
+                    {'gateway': 'fd91:0:0:1::1', 'subnet': 'fd91:0:0:1::/64'}]}}})
+
+  def add(self, number, path):
+    yield Step([self.program, '--config', '/run/netavark', 'setup', path], self._conf(number))
+
+  def delete(self, number, path):
+    yield Step([self.program, '--config', '/run/netavark', 'teardown', path], self._conf(number))
+
+  def version(self):
+    return 'netavark ' + json.loads(sh(f'{self.program} version'))['version']
+
+
+class CniChain(System):
+  PLUGINS = ('bridge', 'portmap', 'firewall')
+
+  def __init__(self, host, folder):
+    super().__init__(host)
+    self.folder = folder
+    self.title = 'CNI plugins'
+    self.results = {}
+
+  def _conf(self, plugin, number, prev):
+    conf = {'cniVersion': '1.0.0', 'name': 'bench', 'type': plugin}
+    if plugin == 'bridge':
+      conf |= {'bridge': 'cni0', 'isGateway': True, 'ipMasq': True, 'hairpinMode': True, 'ipam': {
+        'type': 'host-local', 'dataDir': '/run/cni-ipam',
+        'ranges': [[{'subnet': '10.90.0.0/16'}], [{'subnet': 'fd90:0:0:1::/64'}]],
+        'routes': [{'dst': '0.0.0.0/0'}, {'dst': '::/0'}]}}
+    elif plugin == 'portmap':
+      conf |= {'snat': True, 'runtimeConfig': {'portMappings': [
+        {'hostPort': outer, 'containerPort': inner, 'protocol': 'tcp'} for outer, inner in ports_of(number)]}}
+    elif plugin == 'firewall':
+      conf |= {'backend': 'iptables'}
+    if prev is not None:
+      conf['prevResult'] = prev
+    return json.dumps(conf)
+
+  def _step(self, plugin, command, number, path, prev):
+    return Step([f'{self.folder}/{plugin}'], self._conf(plugin, number, prev), {
+      'CNI_COMMAND': command, 'CNI_CONTAINERID': self.ident(number), 'CNI_NETNS': path,
+      'CNI_IFNAME': 'eth0', 'CNI_PATH': self.folder})
+
+  def add(self, number, path):
+    result = None
+    for plugin in self.PLUGINS:
+      output = yield self._step(plugin, 'ADD', number, path, result)
+      try:
+        result = json.loads(output)
+      except ValueError as error:
+        raise JobError(f'{plugin} ADD: {error}: {output}') from error
+    self.results[number] = result
+
+  def delete(self, number, path):
+    for plugin in reversed(self.PLUGINS):
+      yield self._step(plugin, 'DEL', number, path, self.results.get(number))
+    self.results.pop(number, None)
+
+  def version(self):
+    return 'CNI plugins (Debian) ' + sh(
+      "dpkg-query -W -f '${Version}' containernetworking-plugins 2>/dev/null || echo unknown").strip()
+
+
+def find_netavark():
+  for path in ('/usr/lib/podman/netavark', '/usr/libexec/podman/netavark', shutil.which('netavark')):
+    if path and os.access(path, os.X_OK):
+      return path
+  return None
+
+
+def find_cni():
+  for folder in ('/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'):
+    if all(os.access(f'{folder}/{p}', os.X_OK) for p in CniChain.PLUGINS + ('host-local',)):
+      return folder
+  return None
