@@ -16,6 +16,8 @@
 
 /* All host-side veths carry this group, so that many can be deleted by one request. */
 #define LINK_GROUP_VETH 0x6e75
+/* Bridges of ours; with the MAC that follows from the gateway this tells them from others'. */
+#define LINK_GROUP_BRIDGE 0x6e62
 
 struct veth_spec {
 	const char *host_ifname, *ctr_ifname;
@@ -26,9 +28,11 @@ struct veth_spec {
 	uint32_t group;
 };
 
-/* One RTM_NEWLINK with the peer created in place, one queue each way, host side up, IPv6 address
- * generation eui64 inside and none outside; NLM_F_ECHO yields the indexes. A name taken inside or
- * outside is ERR_CONFLICT and says which. */
+/* One RTM_NEWLINK with the peer created in place, one queue each way, host side up. The kernel's echo
+ * yields both indexes (before Linux 6.2 the link is read instead), so *ret_ctr is always set. A second
+ * request switches IPv6 address generation off outside (the kernel refuses it in the first); inside it
+ * is up to the caller: link_set_addrgen before link_set_up, in one batch. A name taken inside or
+ * outside is ERR_CONFLICT and says which; a full bridge is ERR_QUOTA. Nothing is left when it fails. */
 int link_veth_add(struct rtnl *host, const struct veth_spec *s, uint32_t *ret_host,
 		  uint32_t *ret_ctr, struct err *e);
 
@@ -44,7 +48,8 @@ struct link_info {
  * event (linkwatch), which is how the caller waits for carrier without sleeping. */
 int link_get(struct rtnl *r, const char *name, struct link_info *ret, struct err *e);
 int link_get_index(struct rtnl *r, uint32_t index, struct link_info *ret, struct err *e);
-/* Every link; fn returns non-zero to stop. */
+/* Every link; fn returns non-zero to stop, and that is returned. fn may use the socket. A link that
+ * comes or goes meanwhile may be in or not; one that stays is always in, once. */
 int link_each(struct rtnl *r, int (*fn)(const struct link_info *, void *arg), void *arg,
 	      struct err *e);
 
@@ -52,10 +57,14 @@ struct bridge_spec {
 	const char *name;
 	struct mac mac;
 	uint32_t mtu;
+	uint32_t group;
+	bool keep_down; /* the caller sets it up when its addresses are there */
 };
 /* Creates a bridge with a fixed MAC: no STP, forward delay 0, multicast snooping with a querier of
- * its own (so that solicitations reach their target only), then up. An existing link of that name is
- * ERR_CONFLICT. Does not add addresses. */
+ * its own (so that solicitations reach their target only; it counts after a query response interval,
+ * 1 s, and until then everything is flooded), then up. The querier speaks IPv6 only while the bridge
+ * has a link-local address that is not tentative. An existing link of that name is ERR_CONFLICT. Does
+ * not add addresses. */
 int link_bridge_add(struct rtnl *r, const struct bridge_spec *s, uint32_t *ret_index, struct err *e);
 
 struct port_spec {
@@ -67,11 +76,18 @@ struct port_spec {
 	bool guard;	  /* BPDU guard + root block */
 };
 int link_port_set(struct rtnl_batch *b, const struct port_spec *s, struct err *e);
-/* Static FDB entry mac -> port. */
+/* Static and sticky FDB entry mac -> port; it goes with the port. */
 int link_fdb_add(struct rtnl_batch *b, uint32_t port, const struct mac *m, struct err *e);
 
+/* How a link gets its IPv6 link-local address when it comes up. */
+enum link_addrgen { LINK_ADDRGEN_EUI64, LINK_ADDRGEN_NONE };
+/* Takes effect when the link comes up: queue it before link_set_up. */
+int link_set_addrgen(struct rtnl_batch *b, uint32_t index, enum link_addrgen mode, struct err *e);
 int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e);
 int link_set_mtu(struct rtnl_batch *b, uint32_t index, uint32_t mtu, struct err *e);
+/* Makes the kernel process the link's pending carrier event at this place of the batch, as link_get
+ * does: queue it after link_set_up and before addresses. */
+int link_settle(struct rtnl_batch *b, uint32_t index, struct err *e);
 
 /* Deletes and waits for the kernel's full acknowledgement (an RCU barrier, about 15 ms).
  * 1 when it was not there. */

@@ -20,25 +20,32 @@ struct route_spec {
 	struct ip src;	    /* preferred source; family 0: none */
 	bool onlink;
 };
+/* An existing route to the same destination is ERR_CONFLICT. */
 int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
+/* A route that is not there counts as success. */
 int route_del(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
 
+/* Adding replaces an entry for the same address; deleting what is not there counts as success. */
 enum neigh_state { NEIGH_PERMANENT, NEIGH_STALE };
 int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
 		    const struct mac *m, enum neigh_state state, struct err *e);
 int route_neigh_del(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e);
 
-/* The interface and MTU of the best default route (IPv4 first, then IPv6). 1 when there is none. */
+/* The interface of the best default route (IPv4 first, then IPv6), and its MTU or that of the route if
+ * it is smaller. 1 when there is none. */
 int route_default(struct rtnl *r, uint32_t *ret_ifindex, uint32_t *ret_mtu, struct err *e);
 
-/* Every address and every route (main table) of the namespace; fn returns non-zero to stop. */
+/* Every address and every route (main table) of the namespace; fn returns non-zero to stop, and that
+ * is returned. Of several next hops the first is shown; routes that drop have ifindex 0. */
 int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct prefix *p, void *arg),
 		    void *arg, struct err *e);
 int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg), void *arg,
 	       struct err *e);
 
-/* Waits until the IPv6 address is usable (not tentative) on ifindex, by RTM_NEWADDR on a socket that
- * joined RTNLGRP_IPV6_IFADDR before the address was added. See also link_get for the carrier. */
+/* Waits until the IPv6 address receives packets on ifindex: an address added with IFA_F_NODAD is not
+ * tentative, but the kernel makes its local route a little after the acknowledgement. The socket joins
+ * RTNLGRP_IPV6_ROUTE; it is best opened before the address is added. See also link_get for the
+ * carrier. */
 struct route_watch;
 int route_watch_open(int netns_fd, struct route_watch **ret, struct err *e);
 int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *ip, int timeout_ms,

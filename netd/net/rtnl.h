@@ -2,8 +2,10 @@
 /*
  * rtnl: one NETLINK_ROUTE socket in one network namespace (libnl-3's core message builder). A request
  * list is sent in one sendmsg and every acknowledgement is read before the call returns; extended-ack
- * texts end up in the error. Every wait has a deadline (RTNL_TIMEOUT_MS); ENOBUFS and NLM_F_DUMP_INTR
- * are handled by asking again, five times at most.
+ * texts end up in the error. Every wait has a deadline (RTNL_TIMEOUT_MS). A get or a dump whose answer
+ * is lost (ENOBUFS) or changed under the reader (NLM_F_DUMP_INTR) is asked for again, five times at
+ * most, then -EAGAIN with ERR_BUSY. A change is never sent twice; the receive buffer is kept from
+ * overflowing instead.
  */
 #ifndef NETD_NET_RTNL_H
 #define NETD_NET_RTNL_H
@@ -38,7 +40,8 @@ void rtnl_batch_freep(struct rtnl_batch **b);
  * or 0. m is consumed, also on failure. NULL m is -ENOMEM. */
 int rtnl_batch_add(struct rtnl_batch *b, struct nl_msg *m, int ok_errno, const char *what,
 		   struct err *e);
-/* Sends all, reads all acks, reports the first failure (the kernel has processed the others too). */
+/* Sends all, reads all acks, reports the first failure (the kernel has processed the others too). The
+ * batch is empty afterwards and can be filled again. */
 int rtnl_batch_run(struct rtnl_batch *b, struct err *e);
 
 /* One request; on_reply (may be NULL) gets each answer that is not an ack or error (echo, get, dump).
