@@ -285,9 +285,13 @@ def main():
     unshare = shutil.which('unshare') or sys.exit('bench: util-linux is missing')
     os.execv(unshare, [unshare, '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--net',
                        sys.executable, '-B', os.path.abspath(__file__), *sys.argv[1:]])
+  # The first process of a PID namespace gets only the signals that it handles.
+  signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
   begin = time.monotonic()
   try:
     run(args)
+  except KeyboardInterrupt:
+    sys.exit(130)
   except (JobError, RuntimeError, OSError) as error:
     sys.exit(f'bench: {error}')
   say(f'done in {time.monotonic() - begin:.0f} s')
