@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* attach_opts: option texts to typed values; everything is validated here, before anything is opened. */
+#include "cli/attach_opts.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/parse.h"
+#include "model/name.h"
+
+int attach_set_publish(void *into, const char *value, struct err *e)
+{
+	struct attach_opts *o = into;
+	struct publish p;
+	int r = publish_parse(value, &p, e);
+
+	if (r < 0)
+		return r;
+	if (o->n_publish == PUBLISH_MAX)
+		return err_set(e, ERR_USAGE, E2BIG, "at most %d", PUBLISH_MAX);
+	struct publish *list = reallocarray(o->publish, o->n_publish + 1, sizeof(*list));
+	if (!list)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
+	o->publish = list;
+	o->publish[o->n_publish++] = p;
+	return 0;
+}
+
+int attach_set_network(void *into, const char *value, struct err *e)
+{
+	((struct attach_opts *)into)->network = value;
+	return name_check_network(value, "network name", e);
+}
+
+static int set_ip(struct attach_opts *o, int f, const char *value, struct err *e)
+{
+	struct ip ip;
+	int r = ip_parse(value, &ip, e);
+
+	if (r < 0)
+		return r;
+	if (ip_fam(&ip) != f)
+		return err_set(e, ERR_USAGE, EINVAL, "expected an IPv%d address", f == FAM4 ? 4 : 6);
+	o->ip[f] = ip;
+	return 0;
+}
+
+int attach_set_ip(void *into, const char *value, struct err *e)
+{
+	return set_ip(into, FAM4, value, e);
+}
+
+int attach_set_ip6(void *into, const char *value, struct err *e)
+{
+	return set_ip(into, FAM6, value, e);
+}
+
+int attach_set_mac(void *into, const char *value, struct err *e)
+{
+	return mac_parse(value, &((struct attach_opts *)into)->mac, e);
+}
+
+int attach_set_mtu(void *into, const char *value, struct err *e)
+{
+	if (parse_u32(value, 68, 65535, &((struct attach_opts *)into)->mtu) < 0)
+		return err_set(e, ERR_USAGE, EINVAL, "expected a number 68..65535");
+	return 0;
+}
+
+int attach_set_ifname(void *into, const char *value, struct err *e)
+{
+	((struct attach_opts *)into)->ifname = value;
+	return name_check_ifname(value, "interface name", e);
+}
+
+int attach_set_name(void *into, const char *value, struct err *e)
+{
+	((struct attach_opts *)into)->name = value;
+	return name_check_id(value, "name", e);
+}
+
+int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,
+		   struct err *e)
+{
+	*ret = (struct up_request){
+		.id = o->name ? o->name : t->id,
+		.ifname = o->ifname ? o->ifname : "eth0",
+		.network = o->network ? o->network : NETWORK_DEFAULT,
+		.netns_fd = t->fd,
+		.netns_path = t->path,
+		.ip = {o->ip[FAM4], o->ip[FAM6]},
+		.mac = o->mac,
+		.mtu = o->mtu,
+		.n_publish = o->n_publish,
+		.publish = o->publish,
+	};
+	/* The kernel disables IPv6 on a link below 1280 (RFC 8200 section 5). */
+	if (o->mtu && o->mtu < 1280 && o->ip[FAM6].family)
+		return err_set(e, ERR_USAGE, EINVAL, "--mtu %u: IPv6 needs at least 1280", o->mtu);
+	return publish_check_list(o->publish, o->n_publish, e);
+}
+
+void attach_opts_free(struct attach_opts *o)
+{
+	free(o->publish);
+	o->publish = NULL;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* attach_opts: the options that describe an attachment, for `up` and `run`. */
+#ifndef NETD_CLI_ATTACH_OPTS_H
+#define NETD_CLI_ATTACH_OPTS_H
+
+#include "cli/cli.h"
+
+struct attach_opts {
+	struct cli_common common; /* first */
+	const char *network, *ifname, *name;
+	struct ip ip[N_FAM];
+	struct mac mac;
+	uint32_t mtu;
+	size_t n_publish;
+	struct publish *publish; /* owned */
+};
+
+int attach_set_publish(void *into, const char *value, struct err *e);
+int attach_set_network(void *into, const char *value, struct err *e);
+int attach_set_ip(void *into, const char *value, struct err *e);
+int attach_set_ip6(void *into, const char *value, struct err *e);
+int attach_set_mac(void *into, const char *value, struct err *e);
+int attach_set_mtu(void *into, const char *value, struct err *e);
+int attach_set_ifname(void *into, const char *value, struct err *e);
+int attach_set_name(void *into, const char *value, struct err *e);
+
+#define ATTACH_OPTS                                                                                \
+	{'p', "publish", "SPEC", "publish a port or a range (repeatable)", attach_set_publish},    \
+		{0, "network", "NAME", "network to attach to (default: default)",                  \
+		 attach_set_network},                                                              \
+		{0, "ip", "A", "this IPv4 address instead of a free one", attach_set_ip},          \
+		{0, "ip6", "A", "this IPv6 address instead of a free one", attach_set_ip6},        \
+		{0, "mac", "M", "MAC address inside (default: from the address)", attach_set_mac}, \
+		{0, "mtu", "N", "MTU (default: the network's)", attach_set_mtu},                   \
+		{0, "ifname", "NAME", "interface name inside (default: eth0)",                     \
+		 attach_set_ifname},                                                               \
+		{0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name}
+
+/* Fills a request; strings and the port list are borrowed from o and t. */
+int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,
+		   struct err *e);
+void attach_opts_free(struct attach_opts *o);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* main: finds the verb and hands over. `netns-up PID` is `netns-up up PID`. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "cli/cli.h"
+
+static const struct verb *const verbs[] = {
+	&verb_up,    &verb_down, &verb_run,    &verb_ls,     &verb_status,  &verb_publish,
+	&verb_unpublish, &verb_check, &verb_gc, &verb_create, &verb_delete, &verb_network,
+};
+#define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
+
+static void help(void)
+{
+	printf("Usage: " PROGRAM " VERB [OPTION]... [OPERAND]...\n"
+	       "       " PROGRAM " PID [OPTION]...          (the same as: " PROGRAM " up PID)\n\n"
+	       "Gives network namespaces their network: links, addresses, NAT, published ports.\n\n"
+	       "Verbs:\n");
+	for (size_t i = 0; i < N_VERBS; i++)
+		printf("  %-10s %s\n", verbs[i]->v.name, verbs[i]->v.summary);
+	printf("\n`" PROGRAM " VERB --help` tells more of each.\n\n"
+	       "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong usage,\n"
+	       "3 no such thing, 4 taken by another, 5 not permitted, 6 busy, 7 pool exhausted,\n"
+	       "8 not supported here, 10 `check` found something missing.\n"
+	       "`run` passes on the exit status of its command; its own errors are 125 (126: the\n"
+	       "command cannot be executed, 127: it is not found, 128+N: it died by signal N).\n\n"
+	       "Environment: NETNS_UP_STATE_DIR, the same as --state-dir.\n");
+}
+
+int main(int argc, char **argv)
+{
+	if (fd_fill_stdio() < 0)
+		return EXIT_FAILED;
+	log_setup(PROGRAM, LOG_LEVEL_WARN);
+	if (argc < 2) {
+		log_error("a verb or a target is missing; try `" PROGRAM " --help`");
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+	    strcmp(argv[1], "help") == 0) {
+		help();
+		return EXIT_OK;
+	}
+	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
+		printf(PROGRAM " " NETNS_UP_VERSION "\n");
+		return EXIT_OK;
+	}
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(argv[1], verbs[i]->v.name) == 0)
+			return verbs[i]->main(verbs[i], argc - 1, argv + 1);
+	if (argv[1][0] >= '0' && argv[1][0] <= '9')
+		return verb_up.main(&verb_up, argc, argv);
+	log_error("%s: expected a verb or a pid; try `" PROGRAM " --help`", argv[1]);
+	return EXIT_USAGE;
+}

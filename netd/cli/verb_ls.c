@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verb_ls: every attachment, one a line, or all of them as a JSON array. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "cli/cli.h"
+#include "model/codec.h"
+
+static const struct opt opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
+
+
+struct table {
+	size_t n, cap;
+	const char *(*row)[5];
+	size_t width[5];
+	json_t *json;
+	bool failed;
+};
+
+static void add_row(struct table *t, const char *cell[5])
+{
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : 32;
+		void *v = reallocarray(t->row, cap, sizeof(*t->row));
+		if (!v) {
+			t->failed = true;
+			return;
+		}
+		t->row = v;
+		t->cap = cap;
+	}
+	memcpy(t->row[t->n++], cell, 5 * sizeof(*cell));
+	for (int i = 0; i < 5; i++)
+		if (strlen(cell[i]) > t->width[i])
+			t->width[i] = strlen(cell[i]);
+}
+
+static int see(const struct attachment *a, void *arg)
+{
+	struct table *t = arg;
+	struct buf cell[5] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
+	char s[PUBLISH_STRLEN];
+	const char *text[5];
+
+	if (t->json) {
+		t->failed = json_array_append_new(t->json, codec_attachment(a)) < 0 || t->failed;
+		return 0;
+	}
+	buf_printf(&cell[0], "%s", a->id);
+	buf_printf(&cell[1], "%s", a->ifname);
+	buf_printf(&cell[2], "%s%s", a->network, a->phase == ATTACH_COMMITTED ? "" : " (half made)");
+	for (int f = 0; f < N_FAM; f++)
+		if (a->addr[f].ip.family)
+			buf_printf(&cell[3], "%s%s", cell[3].len ? " " : "", ip_str(&a->addr[f].ip, s));
+	for (size_t i = 0; i < a->n_publish; i++)
+		buf_printf(&cell[4], "%s%s", i ? " " : "", publish_str(&a->publish[i], s));
+	buf_printf(&cell[4], "%s", a->n_publish ? "" : "-");
+	for (int i = 0; i < 5; i++) {
+		t->failed = t->failed || cell[i].failed;
+		text[i] = cell[i].p;
+	}
+	if (!t->failed)
+		add_row(t, text);
+	return 0;
+}
+
+static void see_broken(const char *name, const struct err *why, void *arg)
+{
+	(void)name;
+	(void)arg;
+	log_warn("%s; `netns-up gc` removes it", why->text);
+}
+
+static void print(const struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++) {
+		for (int k = 0; k < 4; k++)
+			printf("%-*s  ", (int)t->width[k], t->row[i][k]);
+		printf("%s\n", t->row[i][4]);
+	}
+}
+
+static int list(const struct cli_common *c, struct err *e)
+{
+	static const char *head[5] = {"ID", "INTERFACE", "NETWORK", "ADDRESSES", "PORTS"};
+	CLEAN_ENGINE struct engine *g = NULL;
+	struct table t = {.json = c->json ? json_array() : NULL};
+	int r = cli_open(c, true, &g, e);
+
+	if (r < 0)
+		return r;
+	add_row(&t, head);
+	if (r == 0)
+		r = engine_each(g, see, see_broken, &t, e);
+	if (r >= 0 && t.failed)
+		r = err_set(e, ERR_INTERNAL, ENOMEM, "list");
+	if (r >= 0 && c->json)
+		return cli_print_json(t.json);
+	if (r >= 0)
+		print(&t);
+	for (size_t i = 1; i < t.n; i++)
+		for (int k = 0; k < 5; k++)
+			free((void *)(uintptr_t)t.row[i][k]);
+	free(t.row);
+	return r;
+}
+
+static int main_ls(const struct verb *v, int argc, char **argv)
+{
+	struct cli_common c = {0};
+	struct err e = ERR_INIT;
+	size_t n;
+	int r = cli_parse(v, argc, argv, &c, &n);
+
+	if (r >= 0)
+		return r;
+	return list(&c, &e) < 0 ? cli_fail(&e) : EXIT_OK;
+}
+
+const struct verb verb_ls = {
+	.v = {.name = "ls", .operands = "", .summary = "list the attachments", .opts = opts},
+	.main = main_ls,
+};

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* verb_network: `network create|ls|inspect|rm`. The second word is the real verb; each has its table. */
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/parse.h"
+#include "cli/cli.h"
+#include "model/codec.h"
+
+struct net_opts {
+	struct cli_common common;
+	struct network n;
+};
+
+static struct network *net_of(void *into)
+{
+	return &((struct net_opts *)into)->n;
+}
+
+static int set_subnet(void *into, const char *value, struct err *e)
+{
+	struct network *n = net_of(into);
+	struct prefix p;
+	int r = prefix_parse(value, &p, e);
+
+	if (r < 0)
+		return r;
+	int f = ip_fam(&p.ip);
+	if (n->subnet[f].ip.family)
+		return err_set(e, ERR_USAGE, EINVAL, "one subnet of each family at most");
+	struct prefix net = prefix_network(&p);
+	if (!prefix_equal(&net, &p))
+		return err_set(e, ERR_USAGE, EINVAL, "expected a network address, without host bits");
+	n->subnet[f] = p;
+	return 0;
+}
+
+static int set_mode(void *into, const char *value, struct err *e)
+{
+	return net_mode_parse(value, &net_of(into)->mode, e);
+}
+
+static int set_internal(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	net_of(into)->internal = true;
+	return 0;
+}
+
+static int set_isolate(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	net_of(into)->isolate = true;
+	return 0;
+}
+
+static int set_mtu(void *into, const char *value, struct err *e)
+{
+	if (parse_u32(value, 68, 65535, &net_of(into)->mtu) < 0)
+		return err_set(e, ERR_USAGE, EINVAL, "expected a number 68..65535");
+	return 0;
+}
+
+static int set_nomasq(void *into, const char *value, struct err *e)
+{
+	struct network *n = net_of(into);
+	struct prefix p;
+	int r = prefix_parse(value, &p, e);
+
+	if (r < 0)
+		return r;
+	if (n->n_nomasq == NETWORK_NOMASQ_MAX)
+		return err_set(e, ERR_USAGE, E2BIG, "at most %d", NETWORK_NOMASQ_MAX);
+	p = prefix_network(&p);
+	/* Everything: then nothing is translated, which needs no list. */
+	if (p.len == 0)
+		n->masquerade = false;
+	else
+		n->nomasq[n->n_nomasq++] = p;
+	return 0;
+}
+
+static const struct opt create_opts[] = {
+	{0, "subnet", "CIDR", "IPv4 or IPv6 subnet (once each; default: free ones)", set_subnet},
+	{0, "mode", "MODE", "bridge (default) or routed", set_mode},
+	{0, "internal", NULL, "no way out, nothing published", set_internal},
+	{0, "isolate", NULL, "containers of the network do not reach each other", set_isolate},
+	{0, "mtu", "N", "MTU (default: that of the default route's link)", set_mtu},
+	{0, "no-masquerade", "DST", "keep containers' addresses towards DST (repeatable)", set_nomasq},
+	CLI_OPT_JSON,
+	CLI_OPT_QUIET,
+	CLI_OPT_STATE_DIR,
+	{0},
+};
+static const struct opt read_opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
+static const struct opt rm_opts[] = {CLI_OPT_STATE_DIR, {0}};
+
+static void print_line(const struct network *n)
+{
+	char s[PREFIX_STRLEN];
+
+	printf("%s %s", n->name, net_mode_str(n->mode));
+	for (int f = 0; f < N_FAM; f++)
+		if (n->subnet[f].ip.family)
+			printf(" %s", prefix_str(&n->subnet[f], s));
+	printf("%s%s\n", n->internal ? " internal" : "", n->isolate ? " isolated" : "");
+}
+
+static int net_create(struct net_opts *o, const char *name, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = name_check_network(name, "network name", e);
+
+	if (r < 0)
+		return r;
+	snprintf(o->n.name, sizeof(o->n.name), "%s", name);
+	r = cli_open(&o->common, false, &g, e);
+	if (r >= 0)
+		r = engine_network_create(g, &o->n, e);
+	if (r < 0)
+		return r;
+	if (o->common.json)
+		return cli_print_json(codec_network(&o->n));
+	if (!o->common.quiet)
+		print_line(&o->n);
+	return 0;
+}
+
+static int add_network(const struct network *n, void *arg)
+{
+	json_t *all = arg;
+
+	if (all)
+		return json_array_append_new(all, codec_network(n));
+	print_line(n);
+	return 0;
+}
+
+static int net_ls(struct net_opts *o, const char *unused, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	json_t *all = o->common.json ? json_array() : NULL;
+	int r = cli_open(&o->common, true, &g, e);
+
+	(void)unused;
+	if (r == 0)
+		r = engine_network_each(g, add_network, all, e);
+	if (r >= 0 && all)
+		return cli_print_json(all);
+	json_decref(all);
+	return r;
+}
+
+static int net_inspect(struct net_opts *o, const char *name, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = name_check_network(name, "network name", e);
+
+	if (r >= 0)
+		r = cli_open(&o->common, true, &g, e);
+	if (r == 0)
+		r = engine_network_get(g, name, &o->n, e);
+	if (r == 1)
+		return err_set(e, ERR_ABSENT, ENOENT, "network %s does not exist%s", name,
+			       strcmp(name, NETWORK_DEFAULT) ? "" : " yet: its first container makes it");
+	return r < 0 ? r : cli_print_json(codec_network(&o->n));
+}
+
+static int net_rm(struct net_opts *o, const char *name, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = name_check_network(name, "network name", e);
+
+	if (r >= 0)
+		r = cli_open(&o->common, false, &g, e);
+	if (r >= 0)
+		r = engine_network_remove(g, name, e);
+	if (r == ENGINE_NOTHING)
+		log_warn("network %s does not exist", name);
+	return r;
+}
+
+static const struct sub {
+	struct verb verb;
+	int (*run)(struct net_opts *o, const char *operand, struct err *e);
+} subs[] = {
+	{{.v = {.name = "network create",
+		.operands = "NAME",
+		.summary = "describe a network; it is made with its first container",
+		.notes = "routed: each container has a veth of its own and no layer 2 neighbours; the\n"
+			 "cost of attaching does not grow with their number.",
+		.opts = create_opts,
+		.min_operands = 1,
+		.max_operands = 1}},
+	 net_create},
+	{{.v = {.name = "network ls", .operands = "", .summary = "list networks", .opts = read_opts}},
+	 net_ls},
+	{{.v = {.name = "network inspect",
+		.operands = "NAME",
+		.summary = "show a network as JSON",
+		.opts = read_opts,
+		.min_operands = 1,
+		.max_operands = 1}},
+	 net_inspect},
+	{{.v = {.name = "network rm",
+		.operands = "NAME",
+		.summary = "forget a network that has no containers",
+		.opts = rm_opts,
+		.min_operands = 1,
+		.max_operands = 1}},
+	 net_rm},
+};
+#define N_SUBS (sizeof(subs) / sizeof(subs[0]))
+
+static int help(void)
+{
+	printf("Usage: " PROGRAM " network VERB [OPTION]... [NAME]\n\nVerbs:\n");
+	for (size_t i = 0; i < N_SUBS; i++)
+		printf("  %-8s %s\n", subs[i].verb.v.name + strlen("network "), subs[i].verb.v.summary);
+	printf("\n`" PROGRAM " network VERB --help` tells more of each.\n");
+	return EXIT_OK;
+}
+
+static int main_network(const struct verb *v, int argc, char **argv)
+{
+	struct net_opts o = {.n = {.masquerade = true}};
+	struct err e = ERR_INIT;
+	size_t n;
+
+	(void)v;
+	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0))
+		return help();
+	for (size_t i = 0; i < N_SUBS && argc >= 2; i++) {
+		if (strcmp(argv[1], subs[i].verb.v.name + strlen("network ")) != 0)
+			continue;
+		int r = cli_parse(&subs[i].verb, argc - 1, argv + 1, &o, &n);
+		if (r >= 0)
+			return r;
+		return subs[i].run(&o, argv[2], &e) < 0 ? cli_fail(&e) : EXIT_OK;
+	}
+	log_error("network%s%s: expected create, ls, inspect or rm", argc >= 2 ? " " : "",
+		  argc >= 2 ? argv[1] : "");
+	return EXIT_USAGE;
+}
+
+const struct verb verb_network = {
+	.v = {.name = "network",
+	      .operands = "create|ls|inspect|rm",
+	      .summary = "create, list, show and remove networks"},
+	.main = main_network,
+};

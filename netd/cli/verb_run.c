@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verb_run: a command in namespaces of its own, its network up before its first instruction and down
+ * after its last. The exit status is the command's.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "cli/attach_opts.h"
+#include "cli/cli.h"
+#include "sys/netns.h"
+#include "sys/resolv.h"
+#include "sys/unshare.h"
+
+struct run_opts {
+	struct attach_opts a; /* first */
+	unsigned flags;
+	const char *hostname;
+};
+
+#define FLAG_SETTER(name, flag)                                                                    \
+	static int set_##name(void *into, const char *value, struct err *e)                        \
+	{                                                                                          \
+		(void)value;                                                                       \
+		(void)e;                                                                           \
+		((struct run_opts *)into)->flags |= (flag);                                        \
+		return 0;                                                                          \
+	}
+FLAG_SETTER(pid, RUN_PID)
+FLAG_SETTER(mount, RUN_MOUNT)
+FLAG_SETTER(uts, RUN_UTS)
+FLAG_SETTER(ipc, RUN_IPC)
+FLAG_SETTER(user, RUN_USER)
+FLAG_SETTER(cgroup, RUN_CGROUP)
+
+static int set_hostname(void *into, const char *value, struct err *e)
+{
+	((struct run_opts *)into)->hostname = value;
+	return name_check_id(value, "host name", e);
+}
+
+static const struct opt opts[] = {
+	ATTACH_OPTS,
+	{0, "pid", NULL, "new pid namespace (and mount namespace with its /proc)", set_pid},
+	{0, "mount", NULL, "new mount namespace", set_mount},
+	{0, "uts", NULL, "new host name namespace", set_uts},
+	{0, "ipc", NULL, "new IPC namespace", set_ipc},
+	{0, "user", NULL, "new user namespace", set_user},
+	{0, "cgroup", NULL, "new cgroup namespace", set_cgroup},
+	{0, "hostname", "NAME", "host name inside (implies --uts)", set_hostname},
+	CLI_OPT_QUIET,
+	CLI_OPT_STATE_DIR,
+	{0},
+};
+
+static int run_up(struct engine *g, const struct run_opts *o, const struct run_child *c,
+		  struct attachment **ret, struct err *e)
+{
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	struct up_request req;
+
+	snprintf(t.id, sizeof(t.id), "pid-%d", c->pid);
+	snprintf(t.path, sizeof(t.path), "/proc/%d/ns/net", c->pid);
+	int r = netns_open_pid(c->pid, &t.fd, NULL, e);
+	if (r >= 0)
+		r = attach_request(&o->a, &t, &req, e);
+	return r < 0 ? r : engine_up(g, &req, ret, e);
+}
+
+static int run_child(struct engine *g, const struct run_opts *o, struct run_child *c, int *ret_status,
+		     struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct err one = ERR_INIT;
+	int r = run_up(g, o, c, &a, e);
+
+	if (r < 0)
+		return r;
+	r = unshare_go(c, e);
+	if (r == 1 && !o->a.common.quiet)
+		log_warn("there is no " RESOLV_ETC ": the command gets no resolvers");
+	if (r >= 0)
+		r = unshare_wait(c, ret_status, e);
+	if (engine_down(g, a->id, a->ifname, &one) < 0)
+		log_warn("%s", one.text);
+	return r;
+}
+
+static int run(const struct run_opts *o, char **argv, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_BUF struct buf resolv = BUF_INIT;
+	struct run_child c = RUN_CHILD_INIT;
+	struct run_spec spec = {.flags = o->flags, .hostname = o->hostname, .argv = argv};
+	int status = EXIT_RUN;
+	int r = cli_open(&o->a.common, false, &g, e);
+
+	if (r >= 0)
+		r = resolv_load(RESOLV_ETC, RESOLV_SYSTEMD, &resolv, e);
+	if (r < 0)
+		return r;
+	if (r == 0 && !o->a.common.quiet)
+		log_warn("no resolver of the host can be reached from a container; names will not resolve");
+	spec.resolv_conf = resolv.p ? resolv.p : "";
+	r = unshare_start(&spec, &c, e);
+	if (r >= 0)
+		r = run_child(g, o, &c, &status, e);
+	unshare_end(&c);
+	if (r < 0 && c.exec_status) {
+		log_error("%s", e->text);
+		return c.exec_status;
+	}
+	return r < 0 ? r : status;
+}
+
+static int main_run(const struct verb *v, int argc, char **argv)
+{
+	struct run_opts o = {0};
+	struct err e = ERR_INIT;
+	size_t n;
+	int r = cli_parse(v, argc, argv, &o, &n);
+
+	if (r < 0) {
+		char **command = argv + 1; /* operands, gathered in front */
+		command[n] = NULL;
+		r = run(&o, command, &e);
+		if (r < 0) {
+			cli_fail(&e);
+			r = EXIT_RUN;
+		}
+	}
+	attach_opts_free(&o.a);
+	return r;
+}
+
+const struct verb verb_run = {
+	.v = {.name = "run",
+	      .operands = "-- CMD [ARG]...",
+	      .summary = "run a command in a network of its own",
+	      .notes = "The network is up before CMD starts and down when it ends. CMD's resolv.conf has\n"
+		       "the host's resolvers that a container can reach.",
+	      .opts = opts,
+	      .min_operands = 1,
+	      .max_operands = (size_t)-1,
+	      .stop_at_operand = true},
+	.main = main_run,
+};

@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * apply: runs a plan. Host operations run under the global lock and stay (they are idempotent and
+ * shared); endpoint operations are undone in reverse order when one of them fails.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "engine/internal.h"
+#include "net/conntrack.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "sys/probe.h"
+#include "sys/sysctl.h"
+
+#define READY_MS 2000
+
+int apply_host(struct work *w, struct err *e)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < w->plan.n; i++) {
+		const struct op *op = &w->plan.op[i];
+		switch (op->kind) {
+		case OP_TABLES:
+			r = hostop_tables(w, e);
+			break;
+		case OP_NET_ELEMENTS:
+			r = hostop_net_elements(w, e);
+			break;
+		case OP_BRIDGE:
+			r = hostop_bridge(w, e);
+			break;
+		case OP_SYSCTL:
+			r = hostop_sysctl(w, &w->obs.sysctl[op->sysctl], e);
+			break;
+		default:
+			break;
+		}
+	}
+	return r < 0 ? err_ctx(e, r, "network %s", w->net.name) : 0;
+}
+
+static int do_guard(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_endpoint(w->a, &l, e);
+
+	return r < 0 ? r : nftbatch_add(w->g->nft, &l, NULL, e);
+}
+
+static int undo_guard(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_endpoint(w->a, &l, e);
+
+	return r < 0 ? r : nftbatch_del(w->g->nft, &l, e);
+}
+
+static int do_veth(struct work *w, struct err *e)
+{
+	struct attachment *a = w->a;
+	struct veth_spec s = {.host_ifname = a->host_ifname,
+			      .ctr_ifname = a->ifname,
+			      .ctr_netns_fd = w->netns_fd,
+			      .host_mac = a->host_mac,
+			      .ctr_mac = a->mac,
+			      .mtu = a->mtu,
+			      .master = a->mode == NET_BRIDGE ? w->bridge_index : 0,
+			      .group = LINK_GROUP_VETH};
+
+	if (w->netns_fd < 0)
+		return err_set(e, ERR_ABSENT, ENOENT, "the container's namespace cannot be reached");
+	return link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, e);
+}
+
+static int undo_veth(struct work *w, struct err *e)
+{
+	return link_del(w->g->host, w->a->host_ifindex, e);
+}
+
+/* Is bridged traffic of this host run through the IP hooks? Then a container that reaches itself by
+ * its published port is bridged back to its own port, which needs hairpin mode. */
+static bool has_br_netfilter(void)
+{
+	int v4 = 0, v6 = 0;
+
+	sysctl_get_int("net/bridge/bridge-nf-call-iptables", &v4, NULL);
+	sysctl_get_int("net/bridge/bridge-nf-call-ip6tables", &v6, NULL);
+	return v4 || v6;
+}
+
+static int do_port(struct work *w, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct port_spec s = {.index = w->a->host_ifindex,
+			      .isolated = w->a->isolate,
+			      .hairpin = has_br_netfilter(),
+			      .mcast_flood = true,
+			      .guard = true};
+	int r = rtnl_batch_new(w->g->host, &b, e);
+
+	if (r == 0)
+		r = link_port_set(b, &s, e);
+	if (r == 0)
+		r = link_fdb_add(b, w->a->host_ifindex, &w->a->mac, e);
+	for (int f = 0; r == 0 && f < N_FAM; f++)
+		if (w->a->addr[f].ip.family)
+			r = route_neigh_add(b, w->bridge_index, &w->a->addr[f].ip, &w->a->mac,
+					    NEIGH_PERMANENT, e);
+	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
+static int undo_port(struct work *w, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	int r = rtnl_batch_new(w->g->host, &b, e);
+
+	for (int f = 0; r == 0 && f < N_FAM; f++)
+		if (w->a->addr[f].ip.family)
+			r = route_neigh_del(b, w->bridge_index, &w->a->addr[f].ip, e);
+	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
+static int veth_forwarding(const struct attachment *a, struct err *e)
+{
+	char key[SYSCTL_KEYLEN];
+	int r = 0;
+
+	if (a->addr[FAM4].ip.family) {
+		conf_key(key, FAM4, a->host_ifname, "forwarding");
+		r = sysctl_set_int(key, 1, e);
+	}
+	if (r >= 0 && a->addr[FAM6].ip.family && probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
+		conf_key(key, FAM6, a->host_ifname, "force_forwarding");
+		r = sysctl_set_int(key, 1, e);
+	}
+	return r;
+}
+
+static int do_host_route(struct work *w, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	const struct attachment *a = w->a;
+	int r = veth_forwarding(a, e);
+
+	if (r >= 0)
+		r = rtnl_batch_new(w->g->host, &b, e);
+	for (int f = 0; r >= 0 && f < N_FAM; f++) {
+		struct route_spec s = {.dst = a->addr[f], .ifindex = a->host_ifindex};
+		if (!a->addr[f].ip.family)
+			continue;
+		r = route_neigh_add(b, a->host_ifindex, &a->addr[f].ip, &a->mac, NEIGH_PERMANENT, e);
+		if (r >= 0)
+			r = route_add(b, &s, e);
+	}
+	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
+static int see_default(const struct route_spec *s, void *arg)
+{
+	bool *has = arg;
+
+	if (s->dst.len == 0 && s->dst.ip.family)
+		has[ip_fam(&s->dst.ip)] = true;
+	return 0;
+}
+
+/* Routes of one family. A container that has a default route already (a further interface) keeps it. */
+static int inside_routes(struct work *w, struct rtnl_batch *b, int f, uint32_t index, bool has_default,
+			 struct err *e)
+{
+	const struct attachment *a = w->a;
+	bool routed = a->mode == NET_ROUTED;
+	struct mac gw = routed ? a->host_mac : hostop_bridge_mac(&w->net);
+	struct route_spec via = {.gateway = a->gateway[f], .ifindex = index, .onlink = routed};
+
+	/* The gateway's MAC is known: the first packet leaves without asking for it. In routed mode
+	 * nobody would answer, so there the entry is permanent. */
+	int r = route_neigh_add(b, index, &a->gateway[f], &gw, routed ? NEIGH_PERMANENT : NEIGH_STALE, e);
+	if (r < 0)
+		return r;
+	via.dst.ip.family = a->gateway[f].family;
+	if (a->internal && routed)
+		via.dst = w->net.subnet[f];
+	else if (a->internal || has_default)
+		return 0;
+	return route_add(b, &via, e);
+}
+
+static int do_inside(struct work *w, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	bool has_default[N_FAM] = {false, false};
+	struct link_info l;
+	int r = work_inside(w, e);
+
+	if (r >= 0)
+		r = link_get(w->inside, w->a->ifname, &l, e);
+	if (r == 1)
+		return err_set(e, ERR_ABSENT, ENODEV, "%s is not in the container", w->a->ifname);
+	if (r >= 0)
+		r = route_each(w->inside, see_default, has_default, e);
+	if (r >= 0)
+		r = rtnl_batch_new(w->inside, &b, e);
+	if (r >= 0)
+		r = link_set_up(b, 1, e);
+	if (r >= 0)
+		r = link_set_addrgen(b, l.index, LINK_ADDRGEN_EUI64, e); /* the guard expects that one */
+	if (r >= 0)
+		r = link_set_up(b, l.index, e);
+	for (int f = 0; r >= 0 && f < N_FAM; f++)
+		if (w->a->addr[f].ip.family)
+			r = route_addr_add(b, l.index, &w->a->addr[f], e);
+	for (int f = 0; r >= 0 && f < N_FAM; f++)
+		if (w->a->addr[f].ip.family)
+			r = inside_routes(w, b, f, l.index, has_default[f], e);
+	if (r >= 0)
+		r = rtnl_batch_run(b, e);
+	w->a->ctr_ifindex = l.index;
+	return r < 0 ? err_ctx(e, r, "in the container") : 0;
+}
+
+/* Asking for the link makes the kernel act on the carrier event that is under way; without it the
+ * first packets of 2 to 6 % of containers are lost and come again after a second. */
+static int do_ready(struct work *w, struct err *e)
+{
+	uint64_t deadline = clock_ms() + READY_MS;
+	struct link_info l;
+
+	for (;;) {
+		int r = link_get(w->g->host, w->a->host_ifname, &l, e);
+		if (r < 0)
+			return r;
+		if (r == 0 && l.is_lower_up)
+			return 0;
+		if (!clock_left(deadline))
+			return err_set(e, ERR_KERNEL, ETIMEDOUT, "%s got no carrier",
+				       w->a->host_ifname);
+	}
+}
+
+static void targets(const struct attachment *a, struct ip ret[N_FAM])
+{
+	for (int f = 0; f < N_FAM; f++)
+		ret[f] = a->addr[f].ip;
+}
+
+static int do_reserve(struct work *w, struct err *e)
+{
+	char key[KEY_STRLEN];
+	struct ip target[N_FAM];
+
+	name_key(w->a->id, w->a->ifname, key);
+	targets(w->a, target);
+	return reserve_commit(w->res, key, target, e);
+}
+
+static int undo_reserve(struct work *w, struct err *e)
+{
+	char key[KEY_STRLEN];
+
+	name_key(w->a->id, w->a->ifname, key);
+	return reserve_release(w->res, key, w->a->publish, w->a->n_publish, e);
+}
+
+static int do_dnat(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_publish(w->a, w->a->publish, w->a->n_publish, &l, e);
+
+	return r < 0 ? r : nftbatch_add(w->g->nft, &l, NULL, e);
+}
+
+static int undo_dnat(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_publish(w->a, w->a->publish, w->a->n_publish, &l, e);
+
+	return r < 0 ? r : nftbatch_del(w->g->nft, &l, e);
+}
+
+static int do_conntrack(struct work *w, struct err *e)
+{
+	return conntrack_flush(w->a->publish, w->a->n_publish, NULL, false, e);
+}
+
+static const struct {
+	int (*run)(struct work *w, struct err *e);
+	int (*undo)(struct work *w, struct err *e);
+	const char *what;
+	bool partial; /* may have done half of it when it fails, and undoing that harms nobody else */
+} steps[N_OPS] = {
+	[OP_GUARD] = {do_guard, undo_guard, "guard", false},
+	[OP_VETH] = {do_veth, undo_veth, "link", false},
+	[OP_PORT] = {do_port, undo_port, "bridge port", true},
+	[OP_HOST_ROUTE] = {do_host_route, NULL, "route", false}, /* goes with the link */
+	[OP_INSIDE] = {do_inside, NULL, "interface", false},
+	[OP_READY] = {do_ready, NULL, "wait", false},
+	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},
+	[OP_DNAT] = {do_dnat, undo_dnat, "publish", false},
+	[OP_CONNTRACK] = {do_conntrack, NULL, "conntrack", false},
+};
+
+static void undo_steps(struct work *w, size_t n, struct err *e)
+{
+	while (n-- > 0) {
+		enum op_kind k = w->plan.op[n].kind;
+		struct err one = ERR_INIT;
+		if (steps[k].undo && steps[k].undo(w, &one) < 0)
+			err_gather(e, &one);
+	}
+}
+
+int apply_endpoint(struct work *w, bool undo, struct err *e)
+{
+	for (size_t i = 0; i < w->plan.n; i++) {
+		enum op_kind k = w->plan.op[i].kind;
+		int r = steps[k].run ? steps[k].run(w, e) : 0;
+		if (r >= 0)
+			continue;
+		err_ctx(e, r, "%s", steps[k].what);
+		if (undo)
+			undo_steps(w, steps[k].partial ? i + 1 : i, e);
+		return r;
+	}
+	return 0;
+}
+
+int apply_elements_again(struct work *w, struct err *e)
+{
+	uint64_t now;
+	int r = member_generation(w->g->store, &now, e);
+
+	if (r < 0 || now == w->generation)
+		return r;
+	r = do_guard(w, e);
+	if (r >= 0 && w->a->n_publish)
+		r = do_dnat(w, e);
+	w->generation = now;
+	return r;
+}

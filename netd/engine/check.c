@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* check: the plan of a healthy attachment is empty; what is in it otherwise is what is missing.
+ * Read-only. */
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "engine/internal.h"
+#include "sys/netns.h"
+
+/* A descriptor of the attachment's namespace if its recorded path still leads to it. The path is only
+ * a hint: the cookie decides. -1 when it cannot be had. */
+static int find_netns(const struct attachment *a)
+{
+	CLEAN_FD int fd = -1;
+	uint64_t cookie;
+
+	if (a->netns_path[0] == 0 || netns_open_path(a->netns_path, &fd, NULL) < 0 ||
+	    netns_cookie(fd, &cookie, NULL) < 0 || cookie != a->netns_cookie)
+		return -1;
+	return fd_take(&fd);
+}
+
+static int check_observed(struct work *w, struct buf *out, struct err *e)
+{
+	int r = store_lock(w->g->store, e);
+
+	if (r < 0)
+		return r;
+	if (store_get_network(w->g->store, w->a->network, &w->net, NULL) != 0)
+		hostop_network_of(w->a, &w->net);
+	r = observe_host(w, e);
+	if (r >= 0)
+		r = observe_attachment(w, e);
+	store_unlock(w->g->store);
+	if (r < 0)
+		return r;
+	if (!w->obs.has_link) {
+		buf_printf(out, "link %s is gone, with the container or by somebody's hand\n",
+			   w->a->host_ifname);
+		return 1;
+	}
+	plan_up(w->a, &w->obs, &w->plan);
+	plan_text(&w->plan, &w->net, w->a, &w->obs, out);
+	return w->plan.n ? 1 : 0;
+}
+
+int engine_check(struct engine *g, const char *id, const char *ifname, int netns_fd,
+		 struct buf *out, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_FD int found = -1;
+	char key[KEY_STRLEN];
+	uint64_t cookie = 0;
+
+	name_key(id, ifname, key);
+	int r = store_lock_key(g->store, key, e);
+	if (r < 0)
+		return r;
+	r = store_get_attachment(g->store, id, ifname, &a, e);
+	if (r == 1)
+		r = err_set(e, ERR_ABSENT, ENOENT, "there is no attachment %s/%s", id, ifname);
+	if (r >= 0 && netns_fd >= 0)
+		r = netns_cookie(netns_fd, &cookie, e);
+	if (r >= 0 && netns_fd >= 0 && cookie != a->netns_cookie)
+		r = err_set(e, ERR_CONFLICT, EINVAL, "%s/%s belongs to another namespace", id, ifname);
+	if (r >= 0 && a->phase != ATTACH_COMMITTED) {
+		buf_printf(out, "attachment is half made: `gc` or `down` removes it\n");
+		r = 1;
+	} else if (r >= 0) {
+		found = netns_fd >= 0 ? -1 : find_netns(a);
+		CLEAN_WORK struct work w = {
+			.g = g, .a = a, .netns_fd = netns_fd >= 0 ? netns_fd : found};
+		r = check_observed(&w, out, e);
+	}
+	store_unlock_key(g->store, key);
+	return r;
+}

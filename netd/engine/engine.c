@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * engine: opening and closing, and the calls that only read. It owns the sockets of one program run.
+ */
+#include "engine/engine.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "engine/internal.h"
+#include "store/keys.h"
+#include "sys/bootid.h"
+#include "sys/netns.h"
+
+#define STATE_DIR "/run/netd"
+
+static bool has_cap(int cap)
+{
+	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[2] = {0};
+
+	if (syscall(SYS_capget, &h, d) < 0)
+		return false;
+	return d[cap / 32].effective & (1u << (cap % 32));
+}
+
+static int check_privilege(struct err *e)
+{
+	const char *lacks = !has_cap(CAP_NET_ADMIN)   ? "CAP_NET_ADMIN"
+			    : !has_cap(CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN"
+						      : NULL;
+
+	if (!lacks)
+		return 0;
+	return err_set(e, ERR_DENIED, EPERM,
+		       "%s is missing: run this as root, or as root of a user namespace that owns "
+		       "the host's network namespace",
+		       lacks);
+}
+
+int engine_open(const char *state_dir, bool read_only, struct engine **ret, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = calloc(1, sizeof(*g));
+	if (!g)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
+	int r = read_only ? 0 : check_privilege(e);
+	if (r == 0)
+		r = bootid_get(g->boot_id, e);
+	if (r == 0)
+		r = rtnl_open(&g->host, e);
+	if (r == 0)
+		r = rtnl_cookie(g->host, &g->cookie, e);
+	if (r == 0 && !read_only)
+		r = nftbatch_open(&g->nft, e);
+	if (r == 0)
+		r = store_open(state_dir ? state_dir : STATE_DIR, !read_only, g->cookie, g->boot_id,
+			       &g->store, e);
+	if (r != 0)
+		return r;
+	*ret = g;
+	g = NULL;
+	return 0;
+}
+
+void engine_closep(struct engine **p)
+{
+	struct engine *g = *p;
+
+	if (!g)
+		return;
+	if (g->tidy && g->store && store_lock(g->store, NULL) == 0) {
+		store_remove_if_empty(g->store, NULL);
+		store_unlock(g->store);
+	}
+	store_closep(&g->store);
+	nftbatch_closep(&g->nft);
+	rtnl_close(g->host);
+	free(g);
+	*p = NULL;
+}
+
+void work_clear(struct work *w)
+{
+	reserve_closep(&w->res);
+	rtnl_close(w->inside);
+	w->inside = NULL;
+}
+
+int work_inside(struct work *w, struct err *e)
+{
+	if (w->inside)
+		return 0;
+	return rtnl_open_in(w->netns_fd, &w->inside, e);
+}
+
+void conf_key(char out[SYSCTL_KEYLEN], int fam, const char *ifname, const char *leaf)
+{
+	snprintf(out, SYSCTL_KEYLEN, "net/ipv%d/conf/%s/%s", fam == FAM4 ? 4 : 6, ifname, leaf);
+}
+
+void attachment_families(const struct attachment *a, bool has[N_FAM])
+{
+	for (int f = 0; f < N_FAM; f++)
+		has[f] = a->addr[f].ip.family != 0;
+}
+
+int engine_get(struct engine *g, const char *id, const char *ifname, struct attachment **ret,
+	       struct err *e)
+{
+	return store_get_attachment(g->store, id, ifname, ret, e);
+}
+
+int engine_each(struct engine *g, int (*fn)(const struct attachment *a, void *arg),
+		void (*on_broken)(const char *name, const struct err *why, void *arg), void *arg,
+		struct err *e)
+{
+	return store_each_attachment(g->store, fn, on_broken, arg, e);
+}
+
+int engine_each_name(struct engine *g, int (*fn)(const char *id, const char *ifname, void *arg),
+		     void *arg, struct err *e)
+{
+	return store_each_key(g->store, fn, arg, e);
+}
+
+int engine_cookie(int netns_fd, uint64_t *ret, struct err *e)
+{
+	return netns_cookie(netns_fd, ret, e);
+}

@@ -1,0 +1,281 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gc: brings records and kernel together: what has a record but no life goes, what has life but no
+ * record goes, what lives but lost a part gets it back. Each attachment is handled under its own lock,
+ * so transactions under way are waited for and never cut.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/fd.h"
+#include "engine/internal.h"
+#include "net/link.h"
+#include "store/claim.h"
+
+struct keys {
+	size_t n, cap;
+	char (*v)[KEY_STRLEN];
+	bool failed;
+};
+
+static void keys_add(struct keys *k, const char *key)
+{
+	if (k->n == k->cap) {
+		size_t cap = k->cap ? 2 * k->cap : 64;
+		void *v = reallocarray(k->v, cap, sizeof(*k->v));
+		if (!v) {
+			k->failed = true;
+			return;
+		}
+		k->v = v;
+		k->cap = cap;
+	}
+	snprintf(k->v[k->n++], KEY_STRLEN, "%s", key);
+}
+
+struct census {
+	struct keys all, broken, hosts;
+};
+
+static void census_free(struct census *c)
+{
+	free(c->all.v);
+	free(c->broken.v);
+	free(c->hosts.v);
+}
+
+static int census_valid(const struct attachment *a, void *arg)
+{
+	struct census *c = arg;
+	char key[KEY_STRLEN];
+
+	name_key(a->id, a->ifname, key);
+	keys_add(&c->all, key);
+	keys_add(&c->hosts, a->host_ifname);
+	return 0;
+}
+
+static void census_broken(const char *name, const struct err *why, void *arg)
+{
+	struct census *c = arg;
+
+	(void)why;
+	keys_add(&c->broken, name);
+}
+
+static int census_take(struct engine *g, struct census *c, struct err *e)
+{
+	int r = store_each_attachment(g->store, census_valid, census_broken, c, e);
+
+	if (r >= 0 && (c->all.failed || c->broken.failed || c->hosts.failed))
+		r = err_set(e, ERR_INTERNAL, ENOMEM, "list of attachments");
+	return r;
+}
+
+static int is_alive(struct engine *g, const struct attachment *a, struct err *e)
+{
+	struct link_info l;
+	int r = link_get(g->host, a->host_ifname, &l, e);
+
+	return r < 0 ? r : r == 0 && l.index == a->host_ifindex;
+}
+
+static int repair(struct engine *g, struct attachment *a, struct gc_result *ret, struct err *e)
+{
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = -1};
+	int r = up_repair(&w, e);
+
+	if (r >= 0 && w.plan.n)
+		ret->n_repaired++;
+	return r;
+}
+
+static int gc_one(struct engine *g, const char *key, struct gc_result *ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+
+	if (name_parse_key(key, id, ifname) < 0)
+		return 0;
+	int r = store_lock_key(g->store, key, e);
+	if (r < 0)
+		return r;
+	r = store_get_attachment(g->store, id, ifname, &a, e);
+	if (r == 0) {
+		r = a->phase == ATTACH_COMMITTED ? is_alive(g, a, e) : 0;
+		if (r == 0) {
+			r = teardown_all(g, a, false, e);
+			ret->n_attachments += r >= 0;
+		} else if (r > 0) {
+			r = repair(g, a, ret, e);
+		}
+	}
+	store_unlock_key(g->store, key);
+	return r < 0 ? r : 0;
+}
+
+static int leave_network(const char *network, void *arg);
+
+struct leave {
+	struct engine *g;
+	const char *key; /* NULL: everybody without a record */
+	struct err *all;
+};
+
+/* A record that cannot be read: its name is the key, and the link's name follows from it. The elements
+ * it put into the tables go with the reload, which knows only what is readable. */
+static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
+{
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN], host[IFNAME_STRLEN];
+	struct leave t = {.g = g, .key = name, .all = e};
+	struct link_info l;
+	int r = store_del_broken(g->store, name, e);
+
+	if (r < 0)
+		return r;
+	ret->n_broken++;
+	if (name_parse_key(name, id, ifname) < 0)
+		return 0;
+	name_host_ifname(id, ifname, host);
+	if (link_get(g->host, host, &l, NULL) == 0)
+		r = link_del(g->host, l.index, e);
+	if (r >= 0)
+		r = claim_drop_all(g->store, name, e);
+	if (r >= 0)
+		r = member_each_network(g->store, leave_network, &t, e);
+	if (r >= 0) {
+		struct reserve *res = NULL;
+		r = reserve_open(store_dirfd(g->store), &res, e);
+		if (r >= 0)
+			r = reserve_release(res, name, NULL, 0, e);
+		reserve_closep(&res);
+	}
+	return r;
+}
+
+static int leave_network(const char *network, void *arg)
+{
+	struct leave *t = arg;
+	struct err one = ERR_INIT;
+	struct network net;
+	int left = member_leave(t->g->store, network, t->key, &one);
+
+	if (left > MEMBER_OTHERS && store_get_network(t->g->store, network, &net, &one) == 0)
+		left = hostop_network_gone(t->g, &net, (enum member_first)left, &one);
+	if (left < 0)
+		err_gather(t->all, &one);
+	return 0;
+}
+
+static int gc_all_broken(struct engine *g, const struct census *c, struct gc_result *ret,
+			 struct err *all)
+{
+	struct work w = {.g = g};
+
+	for (size_t i = 0; i < c->broken.n; i++) {
+		struct err one = ERR_INIT;
+		if (gc_broken(g, c->broken.v[i], ret, &one) < 0)
+			err_gather(all, &one);
+	}
+	return c->broken.n ? hostop_tables(&w, all) : 0;
+}
+
+struct strays {
+	struct engine *g;
+	const struct census *c;
+	size_t n;
+	uint32_t index[256];
+};
+
+static int see_link(const struct link_info *l, void *arg)
+{
+	struct strays *s = arg;
+
+	if (l->group != LINK_GROUP_VETH || s->n == sizeof(s->index) / sizeof(s->index[0]))
+		return 0;
+	for (size_t i = 0; i < s->c->hosts.n; i++)
+		if (strcmp(s->c->hosts.v[i], l->name) == 0)
+			return 0;
+	s->index[s->n++] = l->index;
+	return 0;
+}
+
+/* Nothing on record: whatever carries our mark is left over. */
+static int see_any(const struct link_info *l, void *arg)
+{
+	struct strays *s = arg;
+
+	if (l->group == LINK_GROUP_BRIDGE && s->n < sizeof(s->index) / sizeof(s->index[0]))
+		s->index[s->n++] = l->index;
+	return 0;
+}
+
+static int del_strays(struct engine *g, struct strays *s, struct gc_result *ret, struct err *e)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		int r = link_del(g->host, s->index[i], e);
+		if (r < 0)
+			return r;
+		ret->n_links += r == 0;
+	}
+	return 0;
+}
+
+/* Global lock held: a record is written under it before its link is made, so a link without a record
+ * is nobody's. */
+static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
+{
+	struct census c = {0};
+	struct strays s = {.g = g, .c = &c};
+	size_t n_claims = 0;
+	int r = census_take(g, &c, e);
+
+	if (r >= 0)
+		r = gc_all_broken(g, &c, ret, e);
+	if (r >= 0)
+		r = link_each(g->host, see_link, &s, e);
+	if (r >= 0)
+		r = del_strays(g, &s, ret, e);
+	if (r >= 0)
+		r = claim_sweep(g->store, &n_claims, e);
+	ret->n_claims += n_claims;
+	if (r >= 0 && c.all.n == 0) {
+		const struct network none = {.mode = NET_ROUTED};
+		s.n = 0;
+		r = link_each(g->host, see_any, &s, e);
+		if (r >= 0)
+			r = del_strays(g, &s, ret, e);
+		if (r >= 0)
+			r = hostop_network_gone(g, &none, MEMBER_FIRST_OF_HOST, e);
+	}
+	census_free(&c);
+	return r < 0 ? r : 0;
+}
+
+int engine_gc(struct engine *g, struct gc_result *ret, struct err *e)
+{
+	struct err all = ERR_INIT, one = ERR_INIT;
+	struct census c = {0};
+
+	memset(ret, 0, sizeof(*ret));
+	if (census_take(g, &c, &one) < 0)
+		err_gather(&all, &one);
+	for (size_t i = 0; i < c.all.n; i++) {
+		err_reset(&one);
+		if (gc_one(g, c.all.v[i], ret, &one) < 0)
+			err_gather(&all, &one);
+	}
+	census_free(&c);
+	err_reset(&one);
+	if (store_lock(g->store, &one) < 0) {
+		err_gather(&all, &one);
+	} else {
+		err_reset(&one);
+		if (gc_kernel(g, ret, &one) < 0)
+			err_gather(&all, &one);
+		store_unlock(g->store);
+	}
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}

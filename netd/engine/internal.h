@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * internal: what the files of the engine share. struct engine holds the sockets and the state of one
+ * program run; struct work is one transaction on one attachment. Nothing outside engine/ includes it.
+ */
+#ifndef NETD_ENGINE_INTERNAL_H
+#define NETD_ENGINE_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "engine/plan.h"
+#include "net/elem.h"
+#include "net/nftbatch.h"
+#include "net/reserve.h"
+#include "net/rtnl.h"
+#include "store/member.h"
+#include "store/store.h"
+
+struct engine {
+	struct store *store;
+	struct rtnl *host;
+	struct nftbatch *nft;
+	uint64_t cookie; /* of the host's namespace */
+	char boot_id[BOOT_ID_STRLEN];
+	bool tidy; /* the state directory may be empty now: look when closing */
+};
+
+struct work {
+	struct engine *g;
+	struct network net;
+	struct attachment *a; /* borrowed */
+	int netns_fd;	      /* borrowed; -1: the inside cannot be reached */
+	struct rtnl *inside;  /* opened on demand */
+	struct reserve *res;
+	struct observed obs;
+	struct plan plan;
+	enum member_first first;
+	uint32_t bridge_index;
+	uint64_t generation; /* of the tables when the transaction began */
+};
+void work_clear(struct work *w);
+#define CLEAN_WORK __attribute__((cleanup(work_clear)))
+int work_inside(struct work *w, struct err *e); /* opens w->inside */
+
+/* observe.c. Host part: global lock held. */
+int observe_host(struct work *w, struct err *e);
+int observe_attachment(struct work *w, struct err *e);
+
+/* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes what
+ * it did when undo is set. */
+int apply_host(struct work *w, struct err *e);
+int apply_endpoint(struct work *w, bool undo, struct err *e);
+/* Elements that a reload of the tables during the transaction may have lost. */
+int apply_elements_again(struct work *w, struct err *e);
+
+/* hostops.c: operations on what the containers share. */
+int hostop_tables(struct work *w, struct err *e);
+int hostop_net_elements(struct work *w, struct err *e);
+int hostop_bridge(struct work *w, struct err *e);
+int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e);
+/* The last member left: network (and with FIRST_OF_HOST everything) goes. Gathers. Lock held. */
+int hostop_network_gone(struct engine *g, const struct network *n, enum member_first left,
+			struct err *e);
+struct mac hostop_bridge_mac(const struct network *n);
+/* Host side of an attachment's network from its record, when the network's own record is gone. */
+void hostop_network_of(const struct attachment *a, struct network *ret);
+
+/* prepare.c: claims and the record. Global lock held. */
+int prepare_claim(struct work *w, const struct up_request *req, struct err *e);
+/* Drops claims, record and membership; with the last member the network goes too. Gathers. */
+int prepare_release(struct engine *g, const struct attachment *a, struct err *e);
+int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e);
+int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
+		       size_t n, struct err *e);
+
+/* teardown.c: removes what exists of an attachment in the kernel and the forwarder. Gathers.
+ * fast: links go by the echo way (the caller ends soon). */
+int teardown(struct engine *g, const struct attachment *a, bool fast, struct err *e);
+/* Everything: teardown, then prepare_release under the lock. Attachment lock held. */
+int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct err *e);
+
+/* network.c. Finds a network; makes the default one when it is asked for. Lock held. */
+int network_find(struct engine *g, const char *name, struct network *ret, struct err *e);
+
+/* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
+int up_repair(struct work *w, struct err *e);
+
+/* "net/ipv4/conf/IFNAME/LEAF" (FAM4) or "net/ipv6/..." */
+void conf_key(char out[SYSCTL_KEYLEN], int fam, const char *ifname, const char *leaf);
+
+/* A container's families: has[f] when it has an address of f. */
+void attachment_families(const struct attachment *a, bool has[N_FAM]);
+
+#endif

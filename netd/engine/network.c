@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * network: networks as records: finding, choosing subnets, creating, removing. Nothing here touches
+ * links or rules: a network appears in the kernel with its first member and goes with its last.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "base/hash.h"
+#include "engine/internal.h"
+#include "net/route.h"
+
+#define TAKEN_MAX 4096
+
+struct taken {
+	size_t n;
+	struct prefix p[TAKEN_MAX];
+};
+
+static void take(struct taken *t, const struct prefix *p)
+{
+	if (p->len && t->n < TAKEN_MAX)
+		t->p[t->n++] = prefix_network(p);
+}
+
+static int take_route(const struct route_spec *s, void *arg)
+{
+	take(arg, &s->dst);
+	return 0;
+}
+
+static int take_addr(uint32_t ifindex, const struct prefix *p, void *arg)
+{
+	(void)ifindex;
+	take(arg, p);
+	return 0;
+}
+
+static int take_network(const struct network *n, void *arg)
+{
+	for (int f = 0; f < N_FAM; f++)
+		if (n->subnet[f].ip.family)
+			take(arg, &n->subnet[f]);
+	return 0;
+}
+
+static int taken_read(struct engine *g, struct taken *t, struct err *e)
+{
+	int r = route_each(g->host, take_route, t, e);
+
+	if (r >= 0)
+		r = route_each_addr(g->host, take_addr, t, e);
+	if (r >= 0)
+		r = store_each_network(g->store, take_network, t, e);
+	return r < 0 ? r : 0;
+}
+
+static const struct prefix *taken_by(const struct taken *t, const struct prefix *p)
+{
+	for (size_t i = 0; i < t->n; i++)
+		if (prefix_overlaps(&t->p[i], p))
+			return &t->p[i];
+	return NULL;
+}
+
+static struct prefix v4(uint32_t host_order, uint8_t len)
+{
+	return (struct prefix){.ip = {.family = AF_INET,
+				      .b = {(uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
+					    (uint8_t)(host_order >> 8), (uint8_t)host_order}},
+			       .len = len};
+}
+
+/* Runs of equal subnets in the private ranges of RFC 1918, away from what other tools pick first. */
+static int pick_v4(const struct taken *t, bool large, struct prefix *ret, struct err *e)
+{
+	static const struct {
+		uint32_t from, to;
+		uint8_t len;
+		bool large;
+	} runs[] = {
+		{0x0a4d0000, 0x0a800000, 16, true},   /* 10.77.0.0 .. 10.127.255.255 */
+		{0x0a800000, 0x0b000000, 22, false},  /* 10.128.0.0/9: 1,022 hosts, a bridge's limit */
+		{0xac180000, 0xac200000, 22, false},  /* 172.24.0.0/13 */
+		{0xc0a84000, 0xc0a90000, 24, false},  /* 192.168.64.0 .. 192.168.255.255 */
+	};
+
+	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
+		uint32_t step = 1u << (32 - runs[i].len);
+		if (runs[i].large && !large)
+			continue;
+		for (uint32_t a = runs[i].from; a < runs[i].to; a += step) {
+			*ret = v4(a, runs[i].len);
+			if (!taken_by(t, ret))
+				return 0;
+		}
+	}
+	return err_set(e, ERR_QUOTA, 0, "no free IPv4 subnet is left in the private ranges: name one with --subnet");
+}
+
+/* A unique local prefix: 40 random bits (RFC 4193 section 3.2.2). */
+static int pick_v6(const struct taken *t, struct prefix *ret, struct err *e)
+{
+	for (int i = 0; i < 16; i++) {
+		struct prefix p = {.ip = {.family = AF_INET6, .b = {0xfd}}, .len = 64};
+		if (getrandom(p.ip.b + 1, 5, 0) != 5)
+			return err_sys(e, errno, "no random numbers");
+		if (!taken_by(t, &p)) {
+			*ret = p;
+			return 0;
+		}
+	}
+	return err_set(e, ERR_QUOTA, 0, "no free IPv6 subnet found");
+}
+
+static bool host_has_ipv6(void)
+{
+	return access("/proc/net/if_inet6", F_OK) == 0;
+}
+
+/* Fills absent subnets (both when none is given), refuses given ones that collide. */
+static int network_subnets(struct engine *g, struct network *n, bool large, struct err *e)
+{
+	static struct taken t; /* too large for the stack; one thread */
+	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
+	bool given = n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family;
+
+	t.n = 0;
+	int r = taken_read(g, &t, e);
+	if (r < 0)
+		return r;
+	for (int f = 0; f < N_FAM; f++) {
+		const struct prefix *by =
+			n->subnet[f].ip.family ? taken_by(&t, &n->subnet[f]) : NULL;
+		if (by)
+			return err_set(e, ERR_CONFLICT, EEXIST,
+				       "subnet %s collides with %s, which the host or another network has",
+				       prefix_str(&n->subnet[f], a), prefix_str(by, b));
+	}
+	if (given)
+		return 0;
+	r = pick_v4(&t, large, &n->subnet[FAM4], e);
+	if (r == 0 && host_has_ipv6())
+		r = pick_v6(&t, &n->subnet[FAM6], e);
+	return r;
+}
+
+int network_find(struct engine *g, const char *name, struct network *ret, struct err *e)
+{
+	int r = store_get_network(g->store, name, ret, e);
+
+	if (r <= 0)
+		return r;
+	if (strcmp(name, NETWORK_DEFAULT) != 0)
+		return err_set(e, ERR_ABSENT, ENOENT,
+			       "network %s does not exist: `netns-up network create %s` makes it", name,
+			       name);
+	*ret = (struct network){.mode = NET_BRIDGE, .masquerade = true, .implicit = true};
+	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	r = network_subnets(g, ret, true, e);
+	if (r == 0)
+		r = network_complete(ret, e);
+	return r < 0 ? r : store_put_network(g->store, ret, e);
+}
+
+static bool same_settings(const struct network *want, const struct network *have)
+{
+	bool same = want->mode == have->mode && want->internal == have->internal &&
+		    want->isolate == have->isolate && want->masquerade == have->masquerade &&
+		    want->mtu == have->mtu && want->n_nomasq == have->n_nomasq;
+	bool given = want->subnet[FAM4].ip.family || want->subnet[FAM6].ip.family;
+
+	for (int f = 0; given && f < N_FAM; f++)
+		same = same && want->subnet[f].ip.family == have->subnet[f].ip.family &&
+		       (!want->subnet[f].ip.family ||
+			prefix_equal(&want->subnet[f], &have->subnet[f]));
+	for (size_t i = 0; same && i < want->n_nomasq; i++)
+		same = prefix_equal(&want->nomasq[i], &have->nomasq[i]);
+	return same;
+}
+
+static int network_create_locked(struct engine *g, struct network *n, struct err *e)
+{
+	struct network have;
+	int r = store_get_network(g->store, n->name, &have, e);
+
+	if (r < 0)
+		return r;
+	if (r == 0) {
+		if (!same_settings(n, &have))
+			return err_set(e, ERR_CONFLICT, EEXIST,
+				       "network %s exists with other settings", n->name);
+		*n = have;
+		return ENGINE_NOTHING;
+	}
+	r = network_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
+	if (r == 0)
+		r = network_complete(n, e);
+	return r < 0 ? r : store_put_network(g->store, n, e);
+}
+
+int engine_network_create(struct engine *g, struct network *n, struct err *e)
+{
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = network_create_locked(g, n, e);
+	g->tidy = r < 0;
+	store_unlock(g->store);
+	return r;
+}
+
+int engine_network_get(struct engine *g, const char *name, struct network *ret, struct err *e)
+{
+	return store_get_network(g->store, name, ret, e);
+}
+
+int engine_network_each(struct engine *g, int (*fn)(const struct network *n, void *arg), void *arg,
+			struct err *e)
+{
+	return store_each_network(g->store, fn, arg, e);
+}
+
+struct members {
+	const char *network;
+	size_t n;
+	char text[256];
+};
+
+static int add_member(const struct attachment *a, void *arg)
+{
+	struct members *m = arg;
+	size_t used = strlen(m->text);
+
+	if (strcmp(a->network, m->network) != 0)
+		return 0;
+	if (m->n++ < 8)
+		snprintf(m->text + used, sizeof(m->text) - used, "%s%s", used ? ", " : "", a->id);
+	else if (m->n == 9)
+		snprintf(m->text + used, sizeof(m->text) - used, ", ...");
+	return 0;
+}
+
+int engine_network_remove(struct engine *g, const char *name, struct err *e)
+{
+	struct members m = {.network = name};
+	struct network n;
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = store_get_network(g->store, name, &n, e);
+	if (r == 0)
+		r = store_each_attachment(g->store, add_member, NULL, &m, e);
+	if (r == 0 && m.n)
+		r = err_set(e, ERR_BUSY, EBUSY, "network %s is used by %s", name, m.text);
+	if (r == 0)
+		r = store_del_network(g->store, name, e);
+	g->tidy = true;
+	store_unlock(g->store);
+	return r;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * observe: asks the kernel, and only asks. The host part is a handful of requests whatever the number
+ * of containers (it is in the way of every `up`); the attachment part is complete, for check and repair.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "net/ruleset.h"
+#include "sys/netns.h"
+#include "sys/probe.h"
+#include "sys/sysctl.h"
+
+/* Notes that key should be want, if it exists and is not so already. */
+static void want_sysctl(struct observed *o, int fam, const char *ifname, const char *leaf, int want)
+{
+	struct host_sysctl s = {.want = want};
+
+	if (o->n_sysctl == OBSERVED_SYSCTL_MAX)
+		return;
+	conf_key(s.key, fam, ifname, leaf);
+	if (sysctl_get_int(s.key, &s.now, NULL) == 0 && s.now != want)
+		o->sysctl[o->n_sysctl++] = s;
+}
+
+/* What an interface to the outside needs so that packets coming in by it are forwarded. */
+static void observe_uplink(struct work *w, const char *ifname)
+{
+	int ra;
+	char key[SYSCTL_KEYLEN];
+
+	if (w->net.subnet[FAM4].ip.family)
+		want_sysctl(&w->obs, FAM4, ifname, "forwarding", 1);
+	if (!w->net.subnet[FAM6].ip.family)
+		return;
+	if (probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
+		want_sysctl(&w->obs, FAM6, ifname, "force_forwarding", 1);
+		return;
+	}
+	/* Forwarding makes an interface a router, which stops listening to advertisements unless
+	 * accept_ra is 2; so that goes first. */
+	conf_key(key, FAM6, ifname, "accept_ra");
+	if (sysctl_get_int(key, &ra, NULL) == 0 && ra == 1)
+		want_sysctl(&w->obs, FAM6, ifname, "accept_ra", 2);
+}
+
+static int each_uplink(const struct link_info *l, void *arg)
+{
+	struct work *w = arg;
+
+	if (l->is_up && strcmp(l->name, "lo") != 0 && l->group != LINK_GROUP_VETH &&
+	    l->group != LINK_GROUP_BRIDGE && l->master == 0)
+		observe_uplink(w, l->name);
+	return 0;
+}
+
+/* Every interface when the network is new; else only that of the default route, which may have
+ * appeared since. */
+static int observe_forwarding(struct work *w, struct err *e)
+{
+	uint32_t index, mtu;
+	struct link_info l;
+	int r;
+
+	if (w->net.internal)
+		return 0;
+	if (!w->obs.has_network) {
+		r = link_each(w->g->host, each_uplink, w, e);
+	} else {
+		r = route_default(w->g->host, &index, &mtu, e);
+		if (r == 0)
+			r = link_get_index(w->g->host, index, &l, e);
+		if (r == 0)
+			each_uplink(&l, w);
+	}
+	if (r < 0)
+		return r;
+	if (w->net.subnet[FAM6].ip.family && !probe_has(PROBE_IPV6_FORCE_FORWARDING))
+		want_sysctl(&w->obs, FAM6, "all", "forwarding", 1);
+	return 0;
+}
+
+static bool is_our_bridge(const struct work *w, const struct link_info *l)
+{
+	struct mac m = hostop_bridge_mac(&w->net);
+
+	return strcmp(l->kind, "bridge") == 0 && l->group == LINK_GROUP_BRIDGE &&
+	       memcmp(&l->mac, &m, sizeof(m)) == 0;
+}
+
+static int observe_network(struct work *w, struct err *e)
+{
+	if (w->net.mode == NET_BRIDGE) {
+		struct link_info l;
+		int r = link_get(w->g->host, w->net.bridge, &l, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (!is_our_bridge(w, &l))
+			return err_set(e, ERR_CONFLICT, EEXIST,
+				       "network %s: a link %s exists that is not ours", w->net.name,
+				       w->net.bridge);
+		w->bridge_index = l.index;
+		w->obs.has_network = l.is_up; /* it is set up last of all */
+		return 0;
+	}
+	CLEAN_ELEMS struct elem_list l = {0};
+	bool has[32] = {0};
+	int r = elem_of_network(&w->net, &l, e);
+	if (r == 0 && l.n > sizeof(has))
+		l.n = sizeof(has);
+	if (r == 0)
+		r = nftbatch_has(w->g->nft, &l, has, e);
+	if (r < 0)
+		return r;
+	w->obs.has_network = true;
+	for (size_t i = 0; i < l.n; i++)
+		if (!has[i])
+			w->obs.has_network = false;
+	return 0;
+}
+
+int observe_host(struct work *w, struct err *e)
+{
+	memset(&w->obs, 0, sizeof(w->obs));
+	w->bridge_index = 0;
+	int r = member_generation(w->g->store, &w->generation, e);
+	if (r < 0)
+		return r;
+	r = nftbatch_tables(w->g->nft, ruleset_version(), e);
+	if (r < 0)
+		return r;
+	w->obs.tables = r == 0 ? TABLES_OK : r == 1 ? TABLES_ABSENT : TABLES_OTHER;
+	/* Tables without any attachment on record belong to a state that was lost. */
+	if (r == 0 && w->first == MEMBER_FIRST_OF_HOST)
+		w->obs.tables = TABLES_OTHER;
+	if (w->obs.tables == TABLES_OK || w->net.mode == NET_BRIDGE)
+		r = observe_network(w, e);
+	if (r < 0)
+		return r;
+	if (w->obs.tables != TABLES_OK && w->net.mode == NET_ROUTED)
+		w->obs.has_network = false;
+	return observe_forwarding(w, e);
+}
+
+static int has_all(struct work *w, const struct elem_list *l, bool *ret, struct err *e)
+{
+	bool *has = calloc(l->n ? l->n : 1, sizeof(bool));
+	if (!has)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
+	int r = nftbatch_has(w->g->nft, l, has, e);
+	*ret = r >= 0;
+	for (size_t i = 0; r >= 0 && i < l->n; i++)
+		*ret = *ret && has[i];
+	free(has);
+	return r < 0 ? r : 0;
+}
+
+struct seek {
+	const struct attachment *a;
+	uint32_t ifindex;
+	bool addr[N_FAM], route[N_FAM];
+};
+
+static int seek_addr(uint32_t ifindex, const struct prefix *p, void *arg)
+{
+	struct seek *s = arg;
+	int f = ip_fam(&p->ip);
+
+	if (ifindex == s->ifindex && p->len == s->a->addr[f].len &&
+	    ip_equal(&p->ip, &s->a->addr[f].ip))
+		s->addr[f] = true;
+	return 0;
+}
+
+static int seek_default(const struct route_spec *p, void *arg)
+{
+	struct seek *s = arg;
+
+	if (p->dst.len == 0 && p->dst.ip.family)
+		s->route[ip_fam(&p->dst.ip)] = true;
+	return 0;
+}
+
+static int seek_host_route(const struct route_spec *p, void *arg)
+{
+	struct seek *s = arg;
+	int f = ip_fam(&p->dst.ip);
+
+	if (p->dst.ip.family && p->ifindex == s->ifindex && ip_equal(&p->dst.ip, &s->a->addr[f].ip))
+		s->route[f] = true;
+	return 0;
+}
+
+static bool seek_complete(const struct seek *s, bool addrs, bool routes)
+{
+	for (int f = 0; f < N_FAM; f++)
+		if (s->a->addr[f].ip.family &&
+		    ((addrs && !s->addr[f]) || (routes && !s->route[f])))
+			return false;
+	return true;
+}
+
+static int observe_inside(struct work *w, struct err *e)
+{
+	struct link_info l;
+	struct seek s = {.a = w->a};
+
+	if (w->netns_fd < 0) {
+		w->obs.has_inside = true; /* cannot be seen: nothing to say against it */
+		return 0;
+	}
+	int r = work_inside(w, e);
+	if (r == 0)
+		r = link_get(w->inside, w->a->ifname, &l, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	s.ifindex = l.index;
+	r = route_each_addr(w->inside, seek_addr, &s, e);
+	if (r >= 0)
+		r = route_each(w->inside, seek_default, &s, e);
+	if (r < 0)
+		return r;
+	w->obs.has_inside = l.is_up && memcmp(&l.mac, &w->a->mac, sizeof(l.mac)) == 0 &&
+			    seek_complete(&s, true, !w->a->internal);
+	return 0;
+}
+
+static int observe_link(struct work *w, struct err *e)
+{
+	struct link_info l;
+	int r = link_get(w->g->host, w->a->host_ifname, &l, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	w->obs.has_link = l.is_up && l.index == w->a->host_ifindex;
+	w->obs.has_port = w->a->mode != NET_BRIDGE || (w->bridge_index && l.master == w->bridge_index);
+	if (w->a->mode == NET_BRIDGE) {
+		w->obs.has_host_route = true;
+		return 0;
+	}
+	struct seek s = {.a = w->a, .ifindex = l.index};
+	r = route_each(w->g->host, seek_host_route, &s, e);
+	w->obs.has_host_route = seek_complete(&s, false, true);
+	return r < 0 ? r : 0;
+}
+
+static int observe_publish(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	char key[KEY_STRLEN];
+	size_t has = 0, want = 0;
+
+	if (w->a->n_publish == 0)
+		return 0;
+	name_key(w->a->id, w->a->ifname, key);
+	int r = elem_of_publish(w->a, w->a->publish, w->a->n_publish, &l, e);
+	if (r >= 0)
+		r = has_all(w, &l, &w->obs.has_dnat, e);
+	if (r >= 0 && !w->res)
+		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
+	if (r >= 0)
+		r = reserve_count(w->res, key, w->a->publish, w->a->n_publish, &has, &want, e);
+	if (r < 0)
+		return r;
+	w->obs.has_reservation = has == want;
+	return 0;
+}
+
+int observe_attachment(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_endpoint(w->a, &l, e);
+
+	if (r >= 0)
+		r = has_all(w, &l, &w->obs.has_guard, e);
+	if (r >= 0)
+		r = observe_link(w, e);
+	if (r >= 0 && w->obs.has_link)
+		r = observe_inside(w, e);
+	if (r >= 0)
+		r = observe_publish(w, e);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * plan: the order of set-up, decided from values only. It never asks the kernel; observe does, before.
+ * Order (netd's rule): filter, link, addresses, DNAT.
+ */
+#include "engine/plan.h"
+
+static void add(struct plan *p, enum op_kind kind)
+{
+	p->op[p->n++] = (struct op){.kind = kind};
+}
+
+void plan_up(const struct attachment *a, const struct observed *o, struct plan *ret)
+{
+	bool touched = !o->has_link || !o->has_inside || !o->has_port;
+
+	ret->n = 0;
+	if (o->tables != TABLES_OK)
+		add(ret, OP_TABLES);
+	if (!o->has_network) {
+		add(ret, OP_NET_ELEMENTS);
+		if (a->mode == NET_BRIDGE)
+			add(ret, OP_BRIDGE);
+	}
+	for (size_t i = 0; i < o->n_sysctl; i++)
+		ret->op[ret->n++] = (struct op){.kind = OP_SYSCTL, .sysctl = i};
+	if (!o->has_guard)
+		add(ret, OP_GUARD);
+	if (!o->has_link)
+		add(ret, OP_VETH);
+	if (a->mode == NET_BRIDGE && !o->has_port)
+		add(ret, OP_PORT);
+	if (a->mode == NET_ROUTED && !o->has_host_route)
+		add(ret, OP_HOST_ROUTE);
+	if (!o->has_inside)
+		add(ret, OP_INSIDE);
+	if (touched)
+		add(ret, OP_READY);
+	if (a->n_publish && !o->has_reservation)
+		add(ret, OP_RESERVE);
+	if (a->n_publish && !o->has_dnat) {
+		add(ret, OP_DNAT);
+		add(ret, OP_CONNTRACK);
+	}
+}
+
+static void text_addrs(const struct attachment *a, struct buf *out)
+{
+	char s[PREFIX_STRLEN];
+
+	for (int f = 0; f < N_FAM; f++)
+		if (a->addr[f].ip.family)
+			buf_printf(out, " %s", prefix_str(&a->addr[f], s));
+}
+
+static void text_subnets(const struct network *n, struct buf *out)
+{
+	char s[PREFIX_STRLEN];
+
+	for (int f = 0; f < N_FAM; f++)
+		if (n->subnet[f].ip.family)
+			buf_printf(out, " %s", prefix_str(&n->subnet[f], s));
+}
+
+static void text_publish(const struct attachment *a, struct buf *out)
+{
+	char s[PUBLISH_STRLEN];
+
+	for (size_t i = 0; i < a->n_publish; i++)
+		buf_printf(out, " %s", publish_str(&a->publish[i], s));
+}
+
+static void text_op(const struct op *op, const struct network *net, const struct attachment *a,
+		    const struct observed *o, struct buf *out)
+{
+	char m[MAC_STRLEN];
+
+	switch (op->kind) {
+	case OP_TABLES:
+		buf_printf(out, "tables: load table inet netd and table bridge netd%s\n",
+			   o->tables == TABLES_OTHER ? " (replacing another version)" : "");
+		break;
+	case OP_NET_ELEMENTS:
+		buf_printf(out, "network %s: add subnets", net->name);
+		text_subnets(net, out);
+		buf_printf(out, "%s%s\n", net->internal ? ", internal" : "",
+			   net->isolate ? ", isolated" : "");
+		break;
+	case OP_BRIDGE:
+		buf_printf(out, "network %s: create bridge %s with the gateway addresses\n", net->name,
+			   net->bridge);
+		break;
+	case OP_SYSCTL:
+		buf_printf(out, "host: set %s from %d to %d\n", o->sysctl[op->sysctl].key,
+			   o->sysctl[op->sysctl].now, o->sysctl[op->sysctl].want);
+		break;
+	case OP_GUARD:
+		buf_printf(out, "guard %s: allow", a->host_ifname);
+		text_addrs(a, out);
+		buf_printf(out, " from %s\n", mac_str(&a->mac, m));
+		break;
+	case OP_VETH:
+		buf_printf(out, "link %s: create, peer %s in the container, mtu %u%s%s\n",
+			   a->host_ifname, a->ifname, a->mtu, a->bridge[0] ? ", port of " : "",
+			   a->bridge);
+		break;
+	case OP_PORT:
+		buf_printf(out, "port %s: static FDB entry, no learning%s\n", a->host_ifname,
+			   a->isolate ? ", isolated" : "");
+		break;
+	case OP_HOST_ROUTE:
+		buf_printf(out, "route: to");
+		text_addrs(a, out);
+		buf_printf(out, " through %s\n", a->host_ifname);
+		break;
+	case OP_INSIDE:
+		buf_printf(out, "container: %s up with", a->ifname);
+		text_addrs(a, out);
+		buf_printf(out, "%s\n", a->internal ? "" : " and default routes");
+		break;
+	case OP_READY:
+		buf_printf(out, "wait: until %s passes packets\n", a->host_ifname);
+		break;
+	case OP_RESERVE:
+		buf_printf(out, "reserve:");
+		text_publish(a, out);
+		buf_printf(out, "\n");
+		break;
+	case OP_DNAT:
+		buf_printf(out, "publish:");
+		text_publish(a, out);
+		buf_printf(out, "\n");
+		break;
+	case OP_CONNTRACK:
+		buf_printf(out, "conntrack: forget stale flows of the published ports\n");
+		break;
+	case N_OPS:
+		break;
+	}
+}
+
+void plan_text(const struct plan *p, const struct network *net, const struct attachment *a,
+	       const struct observed *o, struct buf *out)
+{
+	for (size_t i = 0; i < p->n; i++)
+		text_op(&p->op[i], net, a, o, out);
+}

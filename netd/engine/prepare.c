@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * prepare: everything of a transaction that is names and numbers: addresses, host ports, membership,
+ * the record. Claims first, then the record that lists them, all under the global lock; so a claim
+ * without a record belongs to a dead process, and a record lists everything that may exist.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/hash.h"
+#include "engine/internal.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "store/claim.h"
+
+static int claim_given(struct work *w, int f, const struct ip *ip, const char *key, struct err *e)
+{
+	const struct prefix *net = &w->net.subnet[f];
+	struct ip last = prefix_last(net);
+	char s[IP_STRLEN], p[PREFIX_STRLEN];
+
+	if (!net->ip.family)
+		return err_set(e, ERR_USAGE, EINVAL, "address %s: network %s has no IPv%d subnet",
+			       ip_str(ip, s), w->net.name, f == FAM4 ? 4 : 6);
+	if (!prefix_contains(net, ip))
+		return err_set(e, ERR_USAGE, EINVAL, "address %s is outside %s of network %s",
+			       ip_str(ip, s), prefix_str(net, p), w->net.name);
+	if (ip_equal(ip, &net->ip) || (f == FAM4 && ip_equal(ip, &last)) ||
+	    ip_equal(ip, &w->net.gateway[f]))
+		return err_set(e, ERR_USAGE, EINVAL,
+			       "address %s is the network, broadcast or gateway address of network %s",
+			       ip_str(ip, s), w->net.name);
+	return claim_addr(w->g->store, ip, key, e);
+}
+
+static int claim_addrs(struct work *w, const struct up_request *req, const char *key, struct err *e)
+{
+	for (int f = 0; f < N_FAM; f++) {
+		struct ip ip = req->ip[f];
+		int r = 0;
+		if (ip.family)
+			r = claim_given(w, f, &ip, key, e);
+		else if (w->net.subnet[f].ip.family)
+			r = claim_next_addr(w->g->store, &w->net, f, key, &ip, e);
+		if (r < 0)
+			return r;
+		if (!ip.family)
+			continue;
+		w->a->addr[f].ip = ip;
+		w->a->addr[f].len = w->net.mode == NET_BRIDGE ? w->net.subnet[f].len
+				    : f == FAM4		      ? 32
+							      : 128;
+		w->a->gateway[f] = w->net.gateway[f];
+	}
+	return 0;
+}
+
+/* One run: the claim first where the port is known (its error names the container that has it), the
+ * socket first where the kernel picks. */
+static int claim_port(struct work *w, struct publish *p, const bool has[N_FAM], const char *key,
+		      struct err *e)
+{
+	bool picked = p->host_port == 0;
+	char s[PUBLISH_STRLEN];
+	int r = 0;
+
+	if (!picked)
+		r = claim_ports(w->g->store, p, has, key, e);
+	if (r < 0)
+		return r;
+	r = reserve_bind(w->res, p, has, e);
+	if (r >= 0)
+		return picked ? claim_ports(w->g->store, p, has, key, e) : 0;
+	if (!picked)
+		claim_drop_ports(w->g->store, p, has, key, NULL);
+	return err_ctx(e, r, "publish %s", publish_str(p, s));
+}
+
+int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e)
+{
+	char key[KEY_STRLEN];
+	bool has[N_FAM];
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	if (w->a->internal)
+		return err_set(e, ERR_USAGE, EINVAL,
+			       "network %s is internal: nothing can be published from it", w->net.name);
+	name_key(w->a->id, w->a->ifname, key);
+	attachment_families(w->a, has);
+	if (!w->res)
+		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		if ((p[i].host_ip.family == AF_INET && !has[FAM4]) ||
+		    (p[i].host_ip.family == AF_INET6 && !has[FAM6]))
+			r = err_set(e, ERR_USAGE, EINVAL,
+				    "publish: the container has no address of the host address's family");
+		else
+			r = claim_port(w, &p[i], has, key, e);
+		if (r < 0)
+			while (i > 0)
+				claim_drop_ports(w->g->store, &p[--i], has, key, NULL);
+		if (r < 0)
+			break;
+	}
+	return r < 0 ? r : 0;
+}
+
+int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
+		       size_t n, struct err *e)
+{
+	struct err all = ERR_INIT;
+	char key[KEY_STRLEN];
+	bool has[N_FAM];
+
+	name_key(a->id, a->ifname, key);
+	attachment_families(a, has);
+	for (size_t i = 0; i < n; i++) {
+		struct err one = ERR_INIT;
+		if (claim_drop_ports(g->store, &p[i], has, key, &one) < 0)
+			err_gather(&all, &one);
+	}
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : -EIO;
+}
+
+/* Values that follow from the request and the addresses. */
+static int derive(struct work *w, const struct up_request *req, const char *key, struct err *e)
+{
+	struct attachment *a = w->a;
+	uint64_t h = hash64(key, strlen(key), 0x6d6163);
+	uint32_t index;
+	bool given = false;
+
+	for (size_t i = 0; i < sizeof(req->mac.b); i++)
+		given = given || req->mac.b[i];
+	a->mac = given ? req->mac : mac_from_ip(&a->addr[a->addr[FAM4].ip.family ? FAM4 : FAM6].ip);
+	memcpy(a->host_mac.b, &h, sizeof(a->host_mac.b));
+	a->host_mac.b[0] = 0xfe; /* locally administered, and above every other port's */
+	name_host_ifname(a->id, a->ifname, a->host_ifname);
+	a->mtu = req->mtu ? req->mtu : w->net.mtu;
+	if (a->mtu)
+		return 0;
+	struct link_info l;
+	if (w->net.mode == NET_BRIDGE && link_get(w->g->host, w->net.bridge, &l, NULL) == 0) {
+		a->mtu = l.mtu;
+		return 0;
+	}
+	int r = route_default(w->g->host, &index, &a->mtu, e);
+	if (r == 1)
+		a->mtu = 1500;
+	return r < 0 ? r : 0;
+}
+
+static int copy_request(struct work *w, const struct up_request *req, struct err *e)
+{
+	struct attachment *a = w->a;
+
+	a->phase = ATTACH_INTENT;
+	a->mode = w->net.mode;
+	a->internal = w->net.internal;
+	a->isolate = w->net.isolate;
+	a->created = (int64_t)time(NULL);
+	snprintf(a->id, sizeof(a->id), "%s", req->id);
+	snprintf(a->ifname, sizeof(a->ifname), "%s", req->ifname);
+	snprintf(a->network, sizeof(a->network), "%s", w->net.name);
+	snprintf(a->bridge, sizeof(a->bridge), "%s", w->net.bridge);
+	snprintf(a->netns_path, sizeof(a->netns_path), "%s", req->netns_path);
+	memcpy(a->boot_id, w->g->boot_id, sizeof(a->boot_id));
+	int r = publish_check_list(req->publish, req->n_publish, e);
+	return r < 0 ? r : attachment_add_publish(a, req->publish, req->n_publish, e);
+}
+
+int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
+{
+	struct attachment *a = w->a;
+	char key[KEY_STRLEN];
+	bool ports = false;
+	int r = copy_request(w, req, e);
+
+	if (r < 0)
+		return r;
+	name_key(a->id, a->ifname, key);
+	r = claim_addrs(w, req, key, e);
+	if (r >= 0)
+		r = derive(w, req, key, e);
+	if (r >= 0)
+		r = prepare_claim_ports(w, a->publish, a->n_publish, e);
+	ports = r >= 0;
+	if (r >= 0) {
+		r = member_join(w->g->store, a->network, key, e);
+		w->first = r > 0 ? (enum member_first)r : MEMBER_OTHERS;
+	}
+	if (r >= 0)
+		r = store_put_attachment(w->g->store, a, e);
+	if (r >= 0)
+		return 0;
+	if (!ports)
+		a->n_publish = 0; /* they have been dropped already */
+	struct err more = ERR_INIT;
+	if (prepare_release(w->g, a, &more) < 0)
+		err_gather(e, &more);
+	return r;
+}
+
+int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
+{
+	struct err all = ERR_INIT, one = ERR_INIT;
+	struct network net;
+	char key[KEY_STRLEN];
+
+	name_key(a->id, a->ifname, key);
+	if (prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
+		err_gather(&all, &one);
+	for (int f = 0; f < N_FAM; f++) {
+		err_reset(&one);
+		if (a->addr[f].ip.family && claim_drop_addr(g->store, &a->addr[f].ip, key, &one) < 0)
+			err_gather(&all, &one);
+	}
+	err_reset(&one);
+	if (store_get_network(g->store, a->network, &net, &one) != 0)
+		hostop_network_of(a, &net);
+	err_reset(&one);
+	if (store_del_attachment(g->store, a->id, a->ifname, &one) < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
+	int left = member_leave(g->store, a->network, key, &one);
+	if (left < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
+	if (left > MEMBER_OTHERS && hostop_network_gone(g, &net, (enum member_first)left, &one) < 0)
+		err_gather(&all, &one);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * up: one attachment from request to committed record. Locks: the attachment's first, held to the
+ * end; the global one while names are claimed and shared things are made, and again for the commit.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/internal.h"
+#include "net/link.h"
+#include "sys/netns.h"
+
+static bool wants_publish(const struct up_request *req, const struct attachment *have)
+{
+	if (req->n_publish != have->n_publish)
+		return false;
+	for (size_t i = 0; i < req->n_publish; i++) {
+		bool found = false;
+		for (size_t k = 0; !found && k < have->n_publish; k++) {
+			struct publish p = req->publish[i];
+			if (p.host_port == 0)
+				p.host_port = have->publish[k].host_port;
+			found = publish_equal(&p, &have->publish[k]);
+		}
+		if (!found)
+			return false;
+	}
+	return true;
+}
+
+static bool same_request(const struct up_request *req, const struct attachment *have)
+{
+	static const struct mac none;
+
+	for (int f = 0; f < N_FAM; f++)
+		if (req->ip[f].family && !ip_equal(&req->ip[f], &have->addr[f].ip))
+			return false;
+	return strcmp(req->network, have->network) == 0 && wants_publish(req, have) &&
+	       (memcmp(&req->mac, &none, sizeof(none)) == 0 ||
+		memcmp(&req->mac, &have->mac, sizeof(none)) == 0) &&
+	       (req->mtu == 0 || req->mtu == have->mtu);
+}
+
+int up_repair(struct work *w, struct err *e)
+{
+	int r = store_lock(w->g->store, e);
+
+	if (r < 0)
+		return r;
+	if (store_get_network(w->g->store, w->a->network, &w->net, NULL) != 0)
+		hostop_network_of(w->a, &w->net);
+	r = observe_host(w, e);
+	if (r >= 0)
+		r = observe_attachment(w, e);
+	if (r >= 0) {
+		plan_up(w->a, &w->obs, &w->plan);
+		r = apply_host(w, e);
+	}
+	store_unlock(w->g->store);
+	if (r >= 0 && w->a->n_publish && !w->obs.has_reservation) {
+		bool has[N_FAM];
+		attachment_families(w->a, has);
+		for (size_t i = 0; r >= 0 && i < w->a->n_publish; i++)
+			r = reserve_bind(w->res, &w->a->publish[i], has, e);
+	}
+	return r < 0 ? r : apply_endpoint(w, false, e);
+}
+
+/* The attachment is on record for this very namespace. */
+static int up_again(struct engine *g, const struct up_request *req, struct attachment *have,
+		    struct err *e)
+{
+	CLEAN_WORK struct work w = {.g = g, .a = have, .netns_fd = req->netns_fd};
+	uint32_t index = have->host_ifindex;
+
+	if (!same_request(req, have))
+		return err_set(e, ERR_CONFLICT, EEXIST,
+			       "%s/%s is up with other settings: take it down first", have->id,
+			       have->ifname);
+	int r = up_repair(&w, e);
+	if (r >= 0 && index != have->host_ifindex)
+		r = store_put_attachment(g->store, have, e);
+	return r < 0 ? r : ENGINE_NOTHING;
+}
+
+/* A record of that name exists. Returns ENGINE_NOTHING when it is the answer, 0 when it is gone now. */
+static int up_found(struct engine *g, const struct up_request *req, uint64_t cookie,
+		    struct attachment *have, struct err *e)
+{
+	struct link_info l;
+
+	if (have->phase == ATTACH_COMMITTED && have->netns_cookie == cookie)
+		return up_again(g, req, have, e);
+	if (have->phase == ATTACH_COMMITTED) {
+		int r = link_get(g->host, have->host_ifname, &l, e);
+		if (r < 0)
+			return r;
+		if (r == 0 && l.index == have->host_ifindex)
+			return err_set(e, ERR_CONFLICT, EEXIST,
+				       "%s/%s belongs to another namespace that is alive", have->id,
+				       have->ifname);
+	}
+	return teardown_all(g, have, false, e);
+}
+
+static int up_prepare(struct work *w, const struct up_request *req, struct err *e)
+{
+	int r = store_lock(w->g->store, e);
+
+	if (r < 0)
+		return r;
+	r = network_find(w->g, req->network, &w->net, e);
+	if (r >= 0)
+		r = prepare_claim(w, req, e);
+	if (r >= 0) {
+		r = observe_host(w, e);
+		if (r >= 0) {
+			plan_up(w->a, &w->obs, &w->plan);
+			r = apply_host(w, e);
+		}
+		if (r < 0) {
+			struct err one = ERR_INIT;
+			if (prepare_release(w->g, w->a, &one) < 0)
+				err_gather(e, &one);
+		}
+	} else if (w->net.implicit) {
+		struct err one = ERR_INIT;
+		int first = member_peek(w->g->store, w->net.name, &one);
+		if (first > 0 && hostop_network_gone(w->g, &w->net, (enum member_first)first, &one) < 0)
+			err_gather(e, &one);
+	}
+	store_unlock(w->g->store);
+	return r;
+}
+
+static int up_commit(struct work *w, struct err *e)
+{
+	int r = store_lock(w->g->store, e);
+
+	if (r < 0)
+		return r;
+	r = apply_elements_again(w, e);
+	if (r >= 0) {
+		w->a->phase = ATTACH_COMMITTED;
+		r = store_put_attachment(w->g->store, w->a, e);
+	}
+	store_unlock(w->g->store);
+	return r;
+}
+
+static int up_new(struct engine *g, const struct up_request *req, uint64_t cookie,
+		  struct attachment **ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
+
+	if (!a)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
+	a->netns_cookie = cookie;
+	int r = up_prepare(&w, req, e);
+	if (r < 0)
+		return r;
+	r = apply_endpoint(&w, true, e);
+	if (r >= 0)
+		r = up_commit(&w, e);
+	if (r < 0) {
+		struct err one = ERR_INIT;
+		if (teardown_all(g, a, false, &one) < 0)
+			err_gather(e, &one);
+		return r;
+	}
+	*ret = a;
+	a = NULL;
+	return ENGINE_DONE;
+}
+
+static int up_check_target(struct engine *g, const struct up_request *req, uint64_t *ret_cookie,
+			   struct err *e)
+{
+	int r = netns_cookie(req->netns_fd, ret_cookie, e);
+
+	if (r >= 0 && *ret_cookie == g->cookie)
+		return err_set(e, ERR_USAGE, EINVAL,
+			       "the target is in the host's own network namespace: it has no network "
+			       "of its own to set up");
+	return r;
+}
+
+int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *have = NULL;
+	char key[KEY_STRLEN];
+	uint64_t cookie;
+	int r = up_check_target(g, req, &cookie, e);
+
+	if (r < 0)
+		return r;
+	name_key(req->id, req->ifname, key);
+	r = store_lock_key(g->store, key, e);
+	if (r < 0)
+		return r;
+	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
+	if (r == 0)
+		r = up_found(g, req, cookie, have, e);
+	else if (r == 1)
+		r = 0;
+	if (r == ENGINE_NOTHING) {
+		*ret = have;
+		have = NULL;
+	} else if (r == 0) {
+		r = up_new(g, req, cookie, ret, e);
+	}
+	g->tidy = g->tidy || r < 0;
+	store_unlock_key(g->store, key);
+	return r;
+}
+
+int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *out, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
+	CLEAN_ATTACHMENT struct attachment *have = NULL;
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
+	struct err one = ERR_INIT;
+
+	if (!a)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
+	g->tidy = true;
+	int r = up_check_target(g, req, &a->netns_cookie, e);
+	if (r < 0)
+		return r;
+	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
+	if (r == 0)
+		return err_set(e, ERR_CONFLICT, EEXIST, "%s/%s exists: `check` tells what it lacks",
+			       have->id, have->ifname);
+	if (r > 0)
+		r = store_lock(g->store, e);
+	if (r < 0)
+		return r;
+	r = network_find(g, req->network, &w.net, e);
+	if (r >= 0)
+		r = prepare_claim(&w, req, e);
+	if (r >= 0) {
+		r = observe_host(&w, e);
+		if (r >= 0) {
+			plan_up(a, &w.obs, &w.plan);
+			plan_text(&w.plan, &w.net, a, &w.obs, out);
+		}
+		/* Nothing but claims was made; the last line takes them back. */
+		if (prepare_release(g, a, &one) < 0 && r >= 0)
+			r = err_ctx(e, -EIO, "%s", one.text);
+	}
+	store_unlock(g->store);
+	return r;
+}
