@@ -38,7 +38,7 @@ int bootid_get(char out[37], struct err *e)
 	if (len > 0 && text[len - 1] == '\n')
 		len--;
 	if (len != BOOTID_LEN || !is_uuid(text))
-		return err_set(e, ERR_PROTOCOL, 0, "%s: expected a UUID", BOOTID_PATH);
+		return err_invalid(e, ERR_PROTOCOL, "%s: expected a UUID", BOOTID_PATH);
 	memcpy(out, text, BOOTID_LEN);
 	out[BOOTID_LEN] = '\0';
 	return 0;

@@ -195,8 +195,8 @@ static int open_handle(const char *path, int *ret, struct err *e)
 	if (fstatfs(fd, &fs) < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, errno, "%s: stat", path);
 	if (fs.f_type != NSFS_MAGIC)
-		return err_set(e, ERR_USAGE, 0, "%s is %s, not a network namespace", path,
-			       type_name(st.st_mode));
+		return err_invalid(e, ERR_USAGE, "%s is %s, not a network namespace", path,
+				   type_name(st.st_mode));
 	*ret = fd_take(&fd);
 	return 0;
 }
@@ -209,7 +209,7 @@ int netns_open_path(const char *path, int *ret_fd, struct err *e)
 	int r, type;
 
 	if (!path || !*path)
-		return err_set(e, ERR_USAGE, 0, "empty path of a network namespace");
+		return err_invalid(e, ERR_USAGE, "empty path of a network namespace");
 	r = open_handle(path, &handle, e);
 	if (r < 0)
 		return r;
@@ -221,8 +221,8 @@ int netns_open_path(const char *path, int *ret_fd, struct err *e)
 	if (type < 0)
 		return err_sys(e, errno, "%s: NS_GET_NSTYPE", path);
 	if (type != CLONE_NEWNET)
-		return err_set(e, ERR_USAGE, 0, "%s is %s namespace, not a network namespace", path,
-			       ns_name(type));
+		return err_invalid(e, ERR_USAGE, "%s is %s namespace, not a network namespace",
+				   path, ns_name(type));
 	*ret_fd = fd_take(&fd);
 	return 0;
 }

@@ -33,12 +33,13 @@ int netns_name_path(const char *name, char out[NETNS_PATH_LEN], struct err *e)
 	size_t len = name ? strlen(name) : 0;
 
 	if (len == 0 || len > NAME_MAX)
-		return err_set(e, ERR_USAGE, 0,
-			       "name of a network namespace: expected 1 to %d characters",
-			       NAME_MAX);
+		return err_invalid(e, ERR_USAGE,
+				   "name of a network namespace: expected 1 to %d characters",
+				   NAME_MAX);
 	if (strchr(name, '/') || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
-		return err_set(e, ERR_USAGE, 0,
-			       "name of a network namespace \"%s\": expected a file name", name);
+		return err_invalid(e, ERR_USAGE,
+				   "name of a network namespace \"%s\": expected a file name",
+				   name);
 	(void)snprintf(out, NETNS_PATH_LEN, "%s/%s", NETNS_DIR, name);
 	return 0;
 }

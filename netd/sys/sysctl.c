@@ -93,7 +93,7 @@ int sysctl_get_int(const char *key, int *ret, struct err *e)
 		return err_sys(e, errno, "sysctl %s: read", key);
 	text[n] = '\0';
 	if (parse_int(text, ret) < 0)
-		return err_set(e, ERR_PROTOCOL, 0, "sysctl %s: expected one integer", key);
+		return err_invalid(e, ERR_PROTOCOL, "sysctl %s: expected one integer", key);
 	return 0;
 }
 

@@ -1,0 +1,406 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * unshare: the caller's side of unshare.h: clone, id maps, the word to go, signals and the end. The
+ * child's side is unshare_child.c. It never configures a network: the caller does that between
+ * start and go. Read clone(2), user_namespaces(7), signalfd(2).
+ */
+#include "sys/unshare.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "sys/unshare_int.h"
+
+#define READY_MS 10000
+#define GO_MS 30000
+#define KILL_MS 5000
+
+#define HOSTNAME_MAX 64
+#define RESOLV_TEXT_MAX ((size_t)128 * 1024)
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
+#endif
+
+static const int forwarded[] = {SIGINT,  SIGTERM, SIGHUP,   SIGQUIT,
+				SIGUSR1, SIGUSR2, SIGWINCH, SIGCONT};
+
+void unshare_signals(sigset_t *ret)
+{
+	sigemptyset(ret);
+	for (size_t i = 0; i < sizeof(forwarded) / sizeof(forwarded[0]); i++)
+		sigaddset(ret, forwarded[i]);
+}
+
+bool unshare_is_for(pid_t target, int sig, int code)
+{
+	if (code != SI_KERNEL)
+		return true;
+	/* A terminal sends to its foreground process group, but tells its hangup to the session's
+	 * leader alone. */
+	if ((sig == SIGHUP || sig == SIGCONT) && getsid(0) == getpid())
+		return true;
+	return getpgid(target) != getpgrp();
+}
+
+static unsigned long clone_flags(unsigned flags)
+{
+	static const struct {
+		unsigned run;
+		unsigned long clone;
+	} map[] = {
+		{RUN_PID, CLONE_NEWPID}, {RUN_MOUNT, CLONE_NEWNS},  {RUN_UTS, CLONE_NEWUTS},
+		{RUN_IPC, CLONE_NEWIPC}, {RUN_USER, CLONE_NEWUSER}, {RUN_CGROUP, CLONE_NEWCGROUP},
+	};
+	unsigned long r = CLONE_NEWNET | CLONE_PIDFD | SIGCHLD;
+
+	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
+		if (flags & map[i].run)
+			r |= map[i].clone;
+	return r;
+}
+
+static bool hostname_ok(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (len == 0 || len > HOSTNAME_MAX || s[0] == '-' || s[0] == '.')
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		char c = s[i];
+
+		if (!(c >= 'a' && c <= 'z') && !(c >= 'A' && c <= 'Z') && !(c >= '0' && c <= '9') &&
+		    c != '-' && c != '.')
+			return false;
+	}
+	return true;
+}
+
+static int check_spec(const struct run_spec *spec, struct run_spec *ret, struct err *e)
+{
+	if (!spec->argv || !spec->argv[0] || !*spec->argv[0])
+		return err_invalid(e, ERR_USAGE, "command to run: expected a word");
+	if (spec->hostname && !hostname_ok(spec->hostname))
+		return err_invalid(e, ERR_USAGE,
+				   "host name \"%s\": expected 1 to %d letters, digits, \"-\", "
+				   "\".\", the first a letter or digit",
+				   spec->hostname, HOSTNAME_MAX);
+	if (spec->resolv_conf && strlen(spec->resolv_conf) > RESOLV_TEXT_MAX)
+		return err_set(e, ERR_USAGE, EFBIG, "resolv.conf");
+	*ret = *spec;
+	if (spec->hostname)
+		ret->flags |= RUN_UTS;
+	if (spec->resolv_conf || spec->flags & RUN_PID)
+		ret->flags |= RUN_MOUNT;
+	return 0;
+}
+
+static int hold_signals(struct run_child *c, struct err *e)
+{
+	struct sigaction dfl = {.sa_handler = SIG_DFL};
+	sigset_t set;
+
+	unshare_signals(&set);
+	if (sigprocmask(SIG_BLOCK, &set, &c->old_mask) < 0)
+		return err_sys(e, errno, "block signals");
+	/* A caller that ignores SIGCHLD would get no exit status. */
+	(void)sigaction(SIGCHLD, &dfl, &c->old_chld);
+	c->masked = true;
+	c->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (c->signals < 0)
+		return err_sys(e, errno, "signalfd");
+	return 0;
+}
+
+static int denied(unsigned flags, int sys, struct err *e)
+{
+	if (flags & RUN_USER)
+		return err_set(
+			e, ERR_DENIED, sys,
+			"new user namespace (is user.max_user_namespaces 0, or "
+			"kernel.unprivileged_userns_clone, or a security module against it?)");
+	return err_set(e, ERR_DENIED, sys,
+		       "new namespaces need root (CAP_SYS_ADMIN); --user needs none");
+}
+
+/* clone without a stack is fork. The order of the first three arguments is the same on all machines
+ * but s390, where the stack comes first. */
+static pid_t fork_into(unsigned long flags, int *ret_pidfd)
+{
+#ifdef __s390__
+	return (pid_t)syscall(SYS_clone, NULL, flags, ret_pidfd, NULL, NULL);
+#else
+	return (pid_t)syscall(SYS_clone, flags, NULL, ret_pidfd, NULL, NULL);
+#endif
+}
+
+static int make_child(const struct run_spec *spec, struct run_child *c, struct err *e)
+{
+	CLEAN_FD int ours = -1;
+	CLEAN_FD int theirs = -1;
+	pid_t self = getpid(), pid;
+	int pair[2], pidfd = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	pid = fork_into(clone_flags(spec->flags), &pidfd);
+	if (pid == 0)
+		unshare_child(spec, c, theirs, self);
+	if (pid < 0 && errno == EPERM)
+		return denied(spec->flags, errno, e);
+	if (pid < 0 && (errno == ENOSPC || errno == EUSERS))
+		return err_set(e, ERR_QUOTA, errno, "new namespaces (see /proc/sys/user/max_*)");
+	if (pid < 0)
+		return err_sys(e, errno, "new namespaces");
+	c->pid = pid;
+	c->pidfd = pidfd;
+	c->channel = fd_take(&ours);
+	return 0;
+}
+
+static int write_proc(pid_t pid, const char *name, const char *text)
+{
+	CLEAN_FD int fd = -1;
+	char path[48];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	/* A map is taken in one write or refused. */
+	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
+}
+
+static int map_one(pid_t pid, struct err *e)
+{
+	char text[48];
+	int r;
+
+	/* Without privilege the group map may be written only once setgroups(2) is off for good. */
+	r = write_proc(pid, "setgroups", "deny");
+	if (r < 0)
+		return err_sys(e, -r, "/proc/%d/setgroups", (int)pid);
+	(void)snprintf(text, sizeof(text), "0 %u 1", (unsigned)getegid());
+	r = write_proc(pid, "gid_map", text);
+	if (r < 0)
+		return err_sys(e, -r, "/proc/%d/gid_map", (int)pid);
+	(void)snprintf(text, sizeof(text), "0 %u 1", (unsigned)geteuid());
+	r = write_proc(pid, "uid_map", text);
+	if (r < 0)
+		return err_sys(e, -r, "/proc/%d/uid_map", (int)pid);
+	return 0;
+}
+
+/* The wide map needs CAP_SETUID and CAP_SETGID here, and that the ids are mapped here themselves.
+ */
+static int map_ids(struct run_child *c, struct err *e)
+{
+	static const char all[] = "0 0 65536";
+	int r;
+
+	if (write_proc(c->pid, "uid_map", all) < 0) {
+		c->n_ids = 1;
+		return map_one(c->pid, e);
+	}
+	r = write_proc(c->pid, "gid_map", all);
+	if (r < 0)
+		return err_sys(e, -r, "/proc/%d/gid_map", (int)c->pid);
+	c->n_ids = 65536;
+	return 0;
+}
+
+/* One message of the child. 1 when there is one, 0 at the end of the channel. */
+static int receive(const struct run_child *c, uint64_t deadline, struct run_report *ret,
+		   struct err *e)
+{
+	struct pollfd p = {.fd = c->channel, .events = POLLIN};
+	ssize_t n;
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(deadline));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "poll");
+	if (r == 0)
+		return err_set(e, ERR_BUSY, ETIMEDOUT, "child %d does not answer", (int)c->pid);
+	n = recv(c->channel, ret, sizeof(*ret), MSG_DONTWAIT);
+	if (n < 0 && errno != ECONNRESET) /* it died with our word unread: an end like any other */
+		return err_sys(e, errno, "channel of child %d", (int)c->pid);
+	return n == (ssize_t)sizeof(*ret);
+}
+
+static int child_error(struct run_child *c, const struct run_report *m, struct err *e)
+{
+	const char *hint = "";
+
+	switch (m->stage) {
+	case RUN_FAILED_EXEC:
+		c->exec_status = m->sys == ENOENT ? 127 : 126;
+		return err_sys(e, m->sys, "%s", c->command);
+	case RUN_FAILED_PROPAGATION:
+		return err_sys(e, m->sys, "make mounts private");
+	case RUN_FAILED_RESOLV_CONF:
+		return err_sys(e, m->sys, "bind a file over /etc/resolv.conf");
+	case RUN_FAILED_HOSTNAME:
+		return err_sys(e, m->sys, "set the host name");
+	case RUN_FAILED_PROC:
+		if (m->sys == EPERM)
+			hint = " (inside a container with a masked /proc the kernel forbids it)";
+		return err_sys(e, m->sys, "mount /proc%s", hint);
+	case RUN_FAILED_FORK:
+		return err_sys(e, m->sys, "fork");
+	default:
+		return err_sys(e, m->sys, "child %d", (int)c->pid);
+	}
+}
+
+static int await_ready(struct run_child *c, struct err *e)
+{
+	struct run_report m;
+	int r;
+
+	r = receive(c, clock_ms() + READY_MS, &m, e);
+	if (r < 0)
+		return r;
+	if (r == 0)
+		return err_set(e, ERR_KERNEL, 0, "child %d ended before it was ready", (int)c->pid);
+	if (m.stage != RUN_READY)
+		return child_error(c, &m, e);
+	return 0;
+}
+
+int unshare_start(const struct run_spec *spec, struct run_child *ret, struct err *e)
+{
+	struct run_spec full;
+	int r;
+
+	r = check_spec(spec, &full, e);
+	if (r < 0)
+		return r;
+	ret->command = spec->argv[0];
+	r = hold_signals(ret, e);
+	if (r < 0)
+		return r;
+	r = make_child(&full, ret, e);
+	if (r < 0)
+		return r;
+	if (full.flags & RUN_USER) {
+		r = map_ids(ret, e);
+		if (r < 0)
+			return r;
+	}
+	return await_ready(ret, e);
+}
+
+int unshare_go(struct run_child *c, struct err *e)
+{
+	uint64_t deadline = clock_ms() + GO_MS;
+	const char word = RUN_GO;
+	struct run_report m;
+	int missing = 0, r;
+
+	if (send(c->channel, &word, 1, MSG_NOSIGNAL) < 0)
+		return err_sys(e, errno, "child %d", (int)c->pid);
+	while ((r = receive(c, deadline, &m, e)) > 0) {
+		if (m.stage != RUN_NO_RESOLV_CONF)
+			return child_error(c, &m, e);
+		missing = 1;
+	}
+	return r < 0 ? r : missing;
+}
+
+static void forward(const struct run_child *c)
+{
+	struct signalfd_siginfo si;
+
+	while (read(c->signals, &si, sizeof(si)) == (ssize_t)sizeof(si)) {
+		int sig = (int)si.ssi_signo;
+
+		if (unshare_is_for(c->pid, sig, si.ssi_code))
+			(void)syscall(SYS_pidfd_send_signal, c->pidfd, sig, NULL, 0);
+	}
+}
+
+/* The child has ended: takes its status and, with it, its number away. */
+static int reap(struct run_child *c, struct err *e)
+{
+	siginfo_t si = {.si_pid = 0};
+	int r;
+
+	do
+		r = waitid((idtype_t)P_PIDFD, (id_t)c->pidfd, &si, WEXITED);
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "wait for child %d", (int)c->pid);
+	c->reaped = true;
+	c->status = si.si_code == CLD_EXITED ? si.si_status : 128 + si.si_status;
+	return 0;
+}
+
+int unshare_wait(struct run_child *c, int *ret_status, struct err *e)
+{
+	struct pollfd p[2] = {
+		{.fd = c->pidfd, .events = POLLIN},
+		{.fd = c->signals, .events = POLLIN},
+	};
+	int r;
+
+	while (!c->reaped) {
+		/* The one wait without a deadline: the command takes as long as it takes. */
+		r = poll(p, 2, -1);
+		if (r < 0 && errno != EINTR)
+			return err_sys(e, errno, "poll");
+		if (r <= 0)
+			continue;
+		if (p[1].revents)
+			forward(c);
+		if (p[0].revents) {
+			r = reap(c, e);
+			if (r < 0)
+				return r;
+		}
+	}
+	*ret_status = c->status;
+	return 0;
+}
+
+void unshare_end(struct run_child *c)
+{
+	struct signalfd_siginfo si;
+
+	fd_closep(&c->channel);
+	if (c->pidfd >= 0 && !c->reaped) {
+		struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
+		uint64_t deadline = clock_ms() + KILL_MS;
+
+		(void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
+		while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
+			;
+		if (p.revents)
+			(void)reap(c, NULL);
+	}
+	fd_closep(&c->pidfd);
+	if (c->signals >= 0)
+		while (read(c->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+			;
+	fd_closep(&c->signals);
+	if (c->masked) {
+		(void)sigaction(SIGCHLD, &c->old_chld, NULL);
+		(void)sigprocmask(SIG_SETMASK, &c->old_mask, NULL);
+	}
+	c->masked = false;
+}
