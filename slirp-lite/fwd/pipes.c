@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pipes: see pipes.h. The kernel counts the pages of all pipes of a user (pipe(7),
+ * pipe-user-pages-soft, 64 MiB by default) and gives tiny pipes beyond that: with those splice is
+ * slower than copying, so they are not used. A few pipes are widened, which is what makes one bulk
+ * stream fast; the rest keep the default size, so that the quota goes a long way.
+ */
+#include "fwd/pipes.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#define WIDE_SIZE (256 * 1024)
+#define WIDE_MAX 32
+#define MIN_SIZE (32 * 1024)
+#define KEEP_IDLE 16
+
+void pipes_init(struct pipes *p)
+{
+	p->idle = PIPES_NONE;
+	p->unmade = 0;
+	p->n_idle = p->n_wide = 0;
+	for (uint16_t i = 0; i < PIPES_MAX; i++)
+		p->pair[i] = (struct pipe_pair){-1, -1, 0,
+						i + 1 < PIPES_MAX ? (uint16_t)(i + 1) : PIPES_NONE};
+}
+
+static uint16_t make(struct pipes *p)
+{
+	uint16_t i = p->unmade;
+	int fd[2];
+
+	if (i == PIPES_NONE || pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0)
+		return PIPES_NONE;
+	int size = -1;
+	if (p->n_wide < WIDE_MAX)
+		size = fcntl(fd[1], F_SETPIPE_SZ, WIDE_SIZE);
+	if (size < 0)
+		size = fcntl(fd[1], F_GETPIPE_SZ);
+	if (size < MIN_SIZE) {
+		close(fd[0]);
+		close(fd[1]);
+		return PIPES_NONE;
+	}
+	struct pipe_pair *pair = &p->pair[i];
+	p->unmade = pair->next;
+	p->n_wide += size >= WIDE_SIZE;
+	*pair = (struct pipe_pair){.in = fd[1], .out = fd[0], .size = (uint32_t)size};
+	return i;
+}
+
+uint16_t pipes_take(struct pipes *p)
+{
+	uint16_t i = p->idle;
+
+	if (i == PIPES_NONE)
+		return make(p);
+	p->idle = p->pair[i].next;
+	p->n_idle--;
+	return i;
+}
+
+void pipes_give(struct pipes *p, uint16_t i, int drained)
+{
+	struct pipe_pair *pair = &p->pair[i];
+
+	if (drained && p->n_idle < KEEP_IDLE) {
+		pair->next = p->idle;
+		p->idle = i;
+		p->n_idle++;
+		return;
+	}
+	p->n_wide -= pair->size >= WIDE_SIZE;
+	close(pair->in);
+	close(pair->out);
+	*pair = (struct pipe_pair){-1, -1, 0, p->unmade};
+	p->unmade = i;
+}

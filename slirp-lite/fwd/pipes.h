@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * pipes: a pool of pipes for splice(2). A pipe is held only while it has bytes in it, so idle
+ * connections hold none. When none can be had the caller copies instead.
+ */
+#ifndef SLIRP_LITE_FWD_PIPES_H
+#define SLIRP_LITE_FWD_PIPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define PIPES_MAX 512
+#define PIPES_NONE UINT16_MAX
+
+struct pipe_pair {
+	int in, out;   /* write end, read end */
+	uint32_t size; /* bytes */
+	uint16_t next;
+};
+
+struct pipes {
+	struct pipe_pair pair[PIPES_MAX];
+	uint16_t idle;   /* open, empty ones */
+	uint16_t unmade; /* places without a pipe */
+	uint16_t n_idle, n_wide;
+};
+
+void pipes_init(struct pipes *p);
+/* An empty pipe, or PIPES_NONE. */
+uint16_t pipes_take(struct pipes *p);
+/* Gives it back; drained false: bytes are left in it, so it is thrown away. */
+void pipes_give(struct pipes *p, uint16_t i, int drained);
+
+#endif
