@@ -72,7 +72,7 @@ static int do_veth(struct work *w, struct err *e)
 			      .group = LINK_GROUP_VETH};
 
 	if (w->netns_fd < 0)
-		return err_set(e, ERR_ABSENT, ENOENT, "the container's namespace cannot be reached");
+		return err_set(e, ERR_ABSENT, 0, "the container's namespace cannot be reached");
 	return link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, e);
 }
 
@@ -200,7 +200,7 @@ static int do_inside(struct work *w, struct err *e)
 	if (r >= 0)
 		r = link_get(w->inside, w->a->ifname, &l, e);
 	if (r == 1)
-		return err_set(e, ERR_ABSENT, ENODEV, "%s is not in the container", w->a->ifname);
+		return err_set(e, ERR_ABSENT, 0, "%s is not in the container", w->a->ifname);
 	if (r >= 0)
 		r = route_each(w->inside, see_default, has_default, e);
 	if (r >= 0)

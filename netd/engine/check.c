@@ -60,11 +60,11 @@ int engine_check(struct engine *g, const char *id, const char *ifname, int netns
 		return r;
 	r = store_get_attachment(g->store, id, ifname, &a, e);
 	if (r == 1)
-		r = err_set(e, ERR_ABSENT, ENOENT, "there is no attachment %s/%s", id, ifname);
+		r = err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, ifname);
 	if (r >= 0 && netns_fd >= 0)
 		r = netns_cookie(netns_fd, &cookie, e);
 	if (r >= 0 && netns_fd >= 0 && cookie != a->netns_cookie)
-		r = err_set(e, ERR_CONFLICT, EINVAL, "%s/%s belongs to another namespace", id, ifname);
+		r = err_set(e, ERR_CONFLICT, 0, "%s/%s belongs to another namespace", id, ifname);
 	if (r >= 0 && a->phase != ATTACH_COMMITTED) {
 		buf_printf(out, "attachment is half made: `gc` or `down` removes it\n");
 		r = 1;

@@ -19,7 +19,6 @@ int engine_down(struct engine *g, const char *id, const char *ifname, struct err
 		r = teardown_all(g, a, true, e);
 	else if (r == 1)
 		r = ENGINE_NOTHING;
-	g->tidy = g->tidy || r == ENGINE_NOTHING;
 	store_unlock_key(g->store, key);
 	return r;
 }

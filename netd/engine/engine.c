@@ -37,7 +37,7 @@ static int check_privilege(struct err *e)
 
 	if (!lacks)
 		return 0;
-	return err_set(e, ERR_DENIED, EPERM,
+	return err_set(e, ERR_DENIED, 0,
 		       "%s is missing: run this as root, or as root of a user namespace that owns "
 		       "the host's network namespace",
 		       lacks);
@@ -48,6 +48,7 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	CLEAN_ENGINE struct engine *g = calloc(1, sizeof(*g));
 	if (!g)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
+	g->read_only = read_only;
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
 		r = bootid_get(g->boot_id, e);
@@ -67,16 +68,23 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	return 0;
 }
 
+/* A call that found or left nothing leaves no state directory either. */
+static void tidy(struct store *s)
+{
+	if (member_any(s) || store_lock(s, NULL) < 0)
+		return;
+	store_remove_if_empty(s, NULL);
+	store_unlock(s);
+}
+
 void engine_closep(struct engine **p)
 {
 	struct engine *g = *p;
 
 	if (!g)
 		return;
-	if (g->tidy && g->store && store_lock(g->store, NULL) == 0) {
-		store_remove_if_empty(g->store, NULL);
-		store_unlock(g->store);
-	}
+	if (g->store && !g->read_only)
+		tidy(g->store);
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);
 	rtnl_close(g->host);

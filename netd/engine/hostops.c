@@ -251,8 +251,6 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 	err_reset(&one);
 	if (n->implicit && store_del_network(g->store, n->name, &one) < 0)
 		err_gather(&all, &one);
-	if (left == MEMBER_FIRST_OF_HOST)
-		g->tidy = true;
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
 }

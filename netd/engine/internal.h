@@ -24,7 +24,7 @@ struct engine {
 	struct nftbatch *nft;
 	uint64_t cookie; /* of the host's namespace */
 	char boot_id[BOOT_ID_STRLEN];
-	bool tidy; /* the state directory may be empty now: look when closing */
+	bool read_only;
 };
 
 struct work {

@@ -136,7 +136,7 @@ static int network_subnets(struct engine *g, struct network *n, bool large, stru
 		const struct prefix *by =
 			n->subnet[f].ip.family ? taken_by(&t, &n->subnet[f]) : NULL;
 		if (by)
-			return err_set(e, ERR_CONFLICT, EEXIST,
+			return err_set(e, ERR_CONFLICT, 0,
 				       "subnet %s collides with %s, which the host or another network has",
 				       prefix_str(&n->subnet[f], a), prefix_str(by, b));
 	}
@@ -155,7 +155,7 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 	if (r <= 0)
 		return r;
 	if (strcmp(name, NETWORK_DEFAULT) != 0)
-		return err_set(e, ERR_ABSENT, ENOENT,
+		return err_set(e, ERR_ABSENT, 0,
 			       "network %s does not exist: `netns-up network create %s` makes it", name,
 			       name);
 	*ret = (struct network){.mode = NET_BRIDGE, .masquerade = true, .implicit = true};
@@ -191,13 +191,17 @@ static int network_create_locked(struct engine *g, struct network *n, struct err
 		return r;
 	if (r == 0) {
 		if (!same_settings(n, &have))
-			return err_set(e, ERR_CONFLICT, EEXIST,
+			return err_set(e, ERR_CONFLICT, 0,
 				       "network %s exists with other settings", n->name);
 		*n = have;
 		return ENGINE_NOTHING;
 	}
-	r = network_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
-	if (r == 0)
+	/* What is wrong in itself is told before what collides. */
+	if (n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family)
+		r = network_complete(n, e);
+	if (r >= 0)
+		r = network_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
+	if (r >= 0)
 		r = network_complete(n, e);
 	return r < 0 ? r : store_put_network(g->store, n, e);
 }
@@ -209,7 +213,6 @@ int engine_network_create(struct engine *g, struct network *n, struct err *e)
 	if (r < 0)
 		return r;
 	r = network_create_locked(g, n, e);
-	g->tidy = r < 0;
 	store_unlock(g->store);
 	return r;
 }
@@ -257,10 +260,9 @@ int engine_network_remove(struct engine *g, const char *name, struct err *e)
 	if (r == 0)
 		r = store_each_attachment(g->store, add_member, NULL, &m, e);
 	if (r == 0 && m.n)
-		r = err_set(e, ERR_BUSY, EBUSY, "network %s is used by %s", name, m.text);
+		r = err_set(e, ERR_BUSY, 0, "network %s is used by %s", name, m.text);
 	if (r == 0)
 		r = store_del_network(g->store, name, e);
-	g->tidy = true;
 	store_unlock(g->store);
 	return r;
 }

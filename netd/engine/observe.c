@@ -100,7 +100,7 @@ static int observe_network(struct work *w, struct err *e)
 		if (r != 0)
 			return r < 0 ? r : 0;
 		if (!is_our_bridge(w, &l))
-			return err_set(e, ERR_CONFLICT, EEXIST,
+			return err_set(e, ERR_CONFLICT, 0,
 				       "network %s: a link %s exists that is not ours", w->net.name,
 				       w->net.bridge);
 		w->bridge_index = l.index;

@@ -23,7 +23,7 @@ static int get_committed(struct engine *g, const char *id, const char *ifname,
 	int r = store_get_attachment(g->store, id, ifname, ret, e);
 
 	if (r == 1 || (r == 0 && (*ret)->phase != ATTACH_COMMITTED))
-		return err_set(e, ERR_ABSENT, ENOENT, "there is no attachment %s/%s", id, ifname);
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, ifname);
 	return r;
 }
 
@@ -39,7 +39,7 @@ static int missing_only(const struct attachment *a, const struct publish *p, siz
 		for (size_t k = 0; r >= 0 && !there && k < a->n_publish; k++) {
 			there = publish_equal(&p[i], &a->publish[k]);
 			if (!there && publish_overlaps(&p[i], &a->publish[k]))
-				r = err_set(e, ERR_CONFLICT, EEXIST, "publish %s: %s/%s has %s",
+				r = err_set(e, ERR_CONFLICT, 0, "publish %s: %s/%s has %s",
 					    publish_str(&p[i], s), a->id, a->ifname,
 					    publish_str(&a->publish[k], t));
 		}
@@ -173,7 +173,7 @@ static int find_published(const struct attachment *a, const struct publish *p, s
 		while (k < a->n_publish && !same_host_ports(&p[i], &a->publish[k]))
 			k++;
 		if (k == a->n_publish)
-			r = err_set(e, ERR_ABSENT, ENOENT, "%s/%s does not publish %s", a->id,
+			r = err_set(e, ERR_ABSENT, 0, "%s/%s does not publish %s", a->id,
 				    a->ifname, publish_str(&p[i], s));
 		else
 			r = attachment_add_publish(part, &a->publish[k], 1, e);

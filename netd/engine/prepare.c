@@ -22,14 +22,14 @@ static int claim_given(struct work *w, int f, const struct ip *ip, const char *k
 	char s[IP_STRLEN], p[PREFIX_STRLEN];
 
 	if (!net->ip.family)
-		return err_set(e, ERR_USAGE, EINVAL, "address %s: network %s has no IPv%d subnet",
+		return err_set(e, ERR_USAGE, 0, "address %s: network %s has no IPv%d subnet",
 			       ip_str(ip, s), w->net.name, f == FAM4 ? 4 : 6);
 	if (!prefix_contains(net, ip))
-		return err_set(e, ERR_USAGE, EINVAL, "address %s is outside %s of network %s",
+		return err_set(e, ERR_USAGE, 0, "address %s is outside %s of network %s",
 			       ip_str(ip, s), prefix_str(net, p), w->net.name);
 	if (ip_equal(ip, &net->ip) || (f == FAM4 && ip_equal(ip, &last)) ||
 	    ip_equal(ip, &w->net.gateway[f]))
-		return err_set(e, ERR_USAGE, EINVAL,
+		return err_set(e, ERR_USAGE, 0,
 			       "address %s is the network, broadcast or gateway address of network %s",
 			       ip_str(ip, s), w->net.name);
 	return claim_addr(w->g->store, ip, key, e);
@@ -57,24 +57,46 @@ static int claim_addrs(struct work *w, const struct up_request *req, const char 
 	return 0;
 }
 
-/* One run: the claim first where the port is known (its error names the container that has it), the
- * socket first where the kernel picks. */
+#define PICK_TRIES 32
+
+/* The kernel picks: the socket first, then the claim. The port may be in a wide range of another
+ * container, which holds no sockets; then it is another one's turn. */
+static int pick_port(struct work *w, struct publish *p, const bool has[N_FAM], const char *key,
+		     struct err *e)
+{
+	int r = -EEXIST;
+
+	for (int i = 0; r == -EEXIST && i < PICK_TRIES; i++) {
+		size_t before = reserve_n_bound(w->res);
+		err_reset(e);
+		p->host_port = 0;
+		r = reserve_bind(w->res, p, has, e);
+		if (r < 0)
+			break;
+		r = claim_ports(w->g->store, p, has, key, e);
+		if (r < 0)
+			reserve_cut(w->res, before);
+		if (r < 0 && e->kind == ERR_CONFLICT)
+			r = -EEXIST;
+	}
+	return r < 0 ? r : 0;
+}
+
+/* The port is known: the claim first, because its error names the container that has it. */
 static int claim_port(struct work *w, struct publish *p, const bool has[N_FAM], const char *key,
 		      struct err *e)
 {
-	bool picked = p->host_port == 0;
 	char s[PUBLISH_STRLEN];
-	int r = 0;
 
-	if (!picked)
-		r = claim_ports(w->g->store, p, has, key, e);
+	if (p->host_port == 0)
+		return pick_port(w, p, has, key, e);
+	int r = claim_ports(w->g->store, p, has, key, e);
 	if (r < 0)
 		return r;
 	r = reserve_bind(w->res, p, has, e);
 	if (r >= 0)
-		return picked ? claim_ports(w->g->store, p, has, key, e) : 0;
-	if (!picked)
-		claim_drop_ports(w->g->store, p, has, key, NULL);
+		return 0;
+	claim_drop_ports(w->g->store, p, has, key, NULL);
 	return err_ctx(e, r, "publish %s", publish_str(p, s));
 }
 
@@ -87,7 +109,7 @@ int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err 
 	if (n == 0)
 		return 0;
 	if (w->a->internal)
-		return err_set(e, ERR_USAGE, EINVAL,
+		return err_set(e, ERR_USAGE, 0,
 			       "network %s is internal: nothing can be published from it", w->net.name);
 	name_key(w->a->id, w->a->ifname, key);
 	attachment_families(w->a, has);
@@ -96,7 +118,7 @@ int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err 
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		if ((p[i].host_ip.family == AF_INET && !has[FAM4]) ||
 		    (p[i].host_ip.family == AF_INET6 && !has[FAM6]))
-			r = err_set(e, ERR_USAGE, EINVAL,
+			r = err_set(e, ERR_USAGE, 0,
 				    "publish: the container has no address of the host address's family");
 		else
 			r = claim_port(w, &p[i], has, key, e);

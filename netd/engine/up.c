@@ -75,7 +75,7 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 	uint32_t index = have->host_ifindex;
 
 	if (!same_request(req, have))
-		return err_set(e, ERR_CONFLICT, EEXIST,
+		return err_set(e, ERR_CONFLICT, 0,
 			       "%s/%s is up with other settings: take it down first", have->id,
 			       have->ifname);
 	int r = up_repair(&w, e);
@@ -97,7 +97,7 @@ static int up_found(struct engine *g, const struct up_request *req, uint64_t coo
 		if (r < 0)
 			return r;
 		if (r == 0 && l.index == have->host_ifindex)
-			return err_set(e, ERR_CONFLICT, EEXIST,
+			return err_set(e, ERR_CONFLICT, 0,
 				       "%s/%s belongs to another namespace that is alive", have->id,
 				       have->ifname);
 	}
@@ -181,7 +181,7 @@ static int up_check_target(struct engine *g, const struct up_request *req, uint6
 	int r = netns_cookie(req->netns_fd, ret_cookie, e);
 
 	if (r >= 0 && *ret_cookie == g->cookie)
-		return err_set(e, ERR_USAGE, EINVAL,
+		return err_set(e, ERR_USAGE, 0,
 			       "the target is in the host's own network namespace: it has no network "
 			       "of its own to set up");
 	return r;
@@ -211,7 +211,6 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	} else if (r == 0) {
 		r = up_new(g, req, cookie, ret, e);
 	}
-	g->tidy = g->tidy || r < 0;
 	store_unlock_key(g->store, key);
 	return r;
 }
@@ -225,13 +224,12 @@ int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *o
 
 	if (!a)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
-	g->tidy = true;
 	int r = up_check_target(g, req, &a->netns_cookie, e);
 	if (r < 0)
 		return r;
 	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
 	if (r == 0)
-		return err_set(e, ERR_CONFLICT, EEXIST, "%s/%s exists: `check` tells what it lacks",
+		return err_set(e, ERR_CONFLICT, 0, "%s/%s exists: `check` tells what it lacks",
 			       have->id, have->ifname);
 	if (r > 0)
 		r = store_lock(g->store, e);

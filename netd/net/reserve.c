@@ -296,6 +296,16 @@ int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], st
 	return 0;
 }
 
+size_t reserve_n_bound(const struct reserve *r)
+{
+	return r->bound.n;
+}
+
+void reserve_cut(struct reserve *r, size_t n)
+{
+	places_cut(&r->bound, n);
+}
+
 /* The arguments of the requests of one call. */
 struct batch {
 	const struct places *places;

@@ -31,6 +31,10 @@ void reserve_closep(struct reserve **r);
  * this host: ERR_USAGE. Nothing of p is bound when it fails. Also starts the forwarder, without
  * waiting, so that it gets ready while the caller does other things. */
 int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], struct err *e);
+/* How many sockets are bound, and closing those bound after the first n (a picked port that somebody
+ * else turned out to have a claim on). */
+size_t reserve_n_bound(const struct reserve *r);
+void reserve_cut(struct reserve *r, size_t n);
 /* Hands all bound sockets to the forwarder under key, for the container's addresses. Starts it when
  * needed. Waits for its acknowledgements, 2 s without any at most. When it fails the sockets stay
  * with r, and what the forwarder had taken is withdrawn. */

@@ -255,7 +255,14 @@ static int dump_routes(struct rtnl *r, uint8_t family, int (*fn)(const void *ite
 	};
 	struct rtmsg rt = {.rtm_family = family, .rtm_table = RT_TABLE_MAIN};
 
-	return dump_run(r, rtnl_msg(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)), &spec, fn, arg, e);
+	int w = dump_run(r, rtnl_msg(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)), &spec, fn, arg, e);
+
+	/* A namespace without any route has no table yet. */
+	if (w == -ENOENT) {
+		err_reset(e);
+		return 0;
+	}
+	return w;
 }
 
 struct each_route {

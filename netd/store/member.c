@@ -81,6 +81,11 @@ static int make_dir(struct store *s, const char *path, struct err *e)
 	return 0;
 }
 
+bool member_any(struct store *s)
+{
+	return faccessat(store_dirfd(s), MEMBERS, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int member_join(struct store *s, const char *network, const char *key, struct err *e)
 {
 	struct path net = member_path(network, NULL), entry = member_path(network, key);

@@ -9,6 +9,7 @@
 #ifndef NETD_STORE_MEMBER_H
 #define NETD_STORE_MEMBER_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -22,6 +23,8 @@ enum member_first {
 
 /* Enters key. Returns enum member_first (as it was before), or negative. */
 int member_join(struct store *s, const char *network, const char *key, struct err *e);
+/* Is there any member? No lock needed; a hint. */
+bool member_any(struct store *s);
 /* What member_join would return. */
 int member_peek(struct store *s, const char *network, struct err *e);
 /* Takes key out (absent: fine). Returns enum member_first: what the network is like now. */

@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# gc, check and recovery: dead containers, lost rules, lost state, state of another boot, broken records.
+. "$(dirname "$0")/lib.sh"
+
+nu() { on host "$NETNS_UP" "$@"; }
+
+ns_world
+snapshot host >"$NS_TMP/before"
+container_new c1 host
+container_new c2 host
+p1=$(ns_pid c1)
+p2=$(ns_pid c2)
+
+up_both() {
+	nu up "$p1" --name one -p 8080:80 -q && nu up "$p2" --name two -p 8081:80 -q
+}
+serve_http c1 80
+serve_http c2 80
+ok 'two containers' up_both
+
+# Rules lost.
+on host nft flush ruleset
+nu check one >"$NS_TMP/check"
+is 'check after a flush' "$?" 10
+like 'it says what is missing' "$(cat "$NS_TMP/check")" '*tables*'
+is 'the port is dead' "$(http out http://$HOST4:8080/hello)" ''
+ok 'gc' nu gc
+is 'the port of the first is back' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+is 'the port of the second is back' "$(http out http://$HOST4:8081/hello)" 'hello from c2'
+ok 'check is content' nu check one
+on host nft flush ruleset
+container_new c3 host
+ok 'the next up repairs too' nu up "$(ns_pid c3)" --name three -q
+is 'first' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+is 'second' "$(http out http://$HOST4:8081/hello)" 'hello from c2'
+ok 'down of the third' nu down three -q
+
+# One element lost; the same `up` mends it.
+on host nft delete element inet netd fwd4_any '{ tcp . 8080 }'
+nu check one -q
+is 'check misses one element' "$?" 10
+ok 'the same up again' nu up "$p1" --name one -p 8080:80 -q
+ok 'is healthy' nu check one
+
+# The forwarder killed: ports on loopback and the reservation come back.
+on host pkill -KILL -f netns-up-forwarder
+nu check one -q
+is 'check misses the forwarder' "$?" 10
+is 'from outside it works all the same' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+ok 'gc starts it again' nu gc -q
+is 'loopback works again' "$(http host http://127.0.0.1:8081/hello)" 'hello from c2'
+ok 'check' nu check two
+
+# A container dies without a word.
+container_new c4 host
+nu up "$(ns_pid c4)" --name four -p 8084:80 -q
+ns_kill c4
+ok 'its link is gone' ns_until 3 sh -c '! nsenter -t "$1" -n -m "$2" check four -q' sh "$(ns_pid host)" "$NETNS_UP"
+like 'gc removes it' "$(nu gc)" '*removed: 1 attachments*'
+is 'the others stay' "$(nu ls | grep -c default)" 2
+
+# The name is used again by another namespace.
+container_new c5 host
+out=$(nu up "$(ns_pid c5)" --name one 2>&1)
+is 'a living name is refused to another namespace' "$?" 4
+ns_kill c2
+p2=$(ns_pid c5)
+ok 'a dead one is taken over' ns_until 3 sh -c 'nsenter -t "$1" -n -m "$2" up "$3" --name two -q' sh "$(ns_pid host)" "$NETNS_UP" "$(ns_pid c5)"
+ok 'and works' on c5 ping -q -c1 -W1 $OUT4
+nu down two -q
+
+# A broken record.
+on host sh -c 'f=/run/netd/attachments/one@eth0; head -c 100 $f >$f.x; mv $f.x $f'
+out=$(nu status one 2>&1)
+isnt 'a broken record is not believed' "$?" 0
+like 'its name is told' "$out" '*one@eth0*'
+like 'gc removes it with its link' "$(nu gc)" '*1 broken*'
+residue host "$NS_TMP/before" 'nothing is left'
+
+# All state lost, kernel objects there.
+container_new c6 host
+nu up "$(ns_pid c6)" --name six -p 8086:80 -q
+on host rm -rf /run/netd
+ok 'up after the state was lost' nu up "$p1" --name one -p 8086:80 -q
+is 'its port leads to it' "$(http out http://$HOST4:8086/hello)" 'hello from c1'
+ok 'down' nu down one -q
+ok 'gc' nu gc -q
+residue host "$NS_TMP/before" 'nothing is left of either'
+
+# State of another boot: the same files under another boot id, the kernel knows nothing of them.
+old=00000000-0000-4000-8000-000000000000
+cat >"$NS_TMP/reboot.py" <<'P'
+import binascii, sys
+def crc32c(data):
+    crc = 0xffffffff
+    for b in data:
+        crc ^= b
+        for _ in range(8):
+            crc = (crc >> 1) ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+for name in sys.argv[2:]:
+    line = open(name, 'rb').read().split(b'\n')[0] + b'\n'
+    now = open('/proc/sys/kernel/random/boot_id', 'rb').read().strip()
+    line = line.replace(now, sys.argv[1].encode())
+    open(name, 'wb').write(line + b'crc32c %08x\n' % crc32c(line))
+P
+nu up "$p1" --name one -p 8080:80 -q
+on host cp -a /run/netd /run/saved
+nu down one -q
+on host sh -c 'cp -a /run/saved /run/netd && rm -r /run/saved &&
+	python3 "$1" "$2" /run/netd/identity /run/netd/attachments/one@eth0' sh "$NS_TMP/reboot.py" $old
+ok 'up after a reboot' nu up "$p2" --name two -p 8080:80 -q
+is 'the old attachment is void' "$(nu ls | grep -c one)" 0
+nu down two -q
+residue host "$NS_TMP/before" 'nothing is left at the end'
+ns_done

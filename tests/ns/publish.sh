@@ -1,0 +1,130 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Published ports, in the mode that $1 names (bridge or routed): every protocol, family and form of
+# SPEC, from the outside, from the host, from loopback, from the container itself and its neighbours.
+. "$(dirname "$0")/lib.sh"
+mode=${1:-bridge}
+
+nu() { on host "$NETNS_UP" "$@"; }
+addr() { # CONTAINER 4|6
+	case $2 in
+	4) on "$1" ip -4 -o addr show dev eth0 | sed -E 's/.* inet ([0-9.]+).*/\1/' ;;
+	6) on "$1" ip -6 -o addr show dev eth0 scope global | sed -E 's/.* inet6 ([0-9a-f:]+).*/\1/' ;;
+	esac
+}
+
+ns_world
+host_new far
+wire far eth0 203.0.113.2/24 2001:db8:3::2/64 out eth1 203.0.113.1/24 2001:db8:3::1/64
+on far ip route add default via 203.0.113.1
+on far ip -6 route add default via 2001:db8:3::1
+on out sysctl -qw net.ipv4.ip_forward=1 net.ipv6.conf.all.forwarding=1
+on host ip addr add 198.51.100.9/24 dev eth0
+snapshot host >"$NS_TMP/before"
+
+ok "a $mode network" nu network create web --mode "$mode"
+container_new c1 host
+container_new c2 host
+p1=$(ns_pid c1)
+p2=$(ns_pid c2)
+ok 'up with ports' nu up "$p1" --network web --name one -p 8080:80 -p 5353:53/udp -p 9000-9003 \
+	-p 198.51.100.9:8443:443 -p 40000-40999 -p '[2001:db8:1::1]:8444:443'
+ok 'a neighbour' nu up "$p2" --network web --name two
+serve_http c1 80
+serve_peer c1 udp 53
+serve_peer c1 tcp 443
+serve_peer c1 tcp 9003
+serve_peer c1 tcp 40500
+serve_peer c1 tcp 81
+
+is 'from the outside, IPv4' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+is 'from the outside, IPv6' "$(http out "http://[$HOST6]:8080/hello")" 'hello from c1'
+like "the client's real address, IPv4" "$(http far http://$HOST4:8080/cgi-bin/peer)" '*203.0.113.2*'
+like "the client's real address, IPv6" "$(http far "http://[$HOST6]:8080/cgi-bin/peer")" '*2001:db8:3::2*'
+is 'UDP, real address, IPv4' "$(ask far udp $HOST4 5353)" 203.0.113.2
+is 'UDP, real address, IPv6' "$(ask far udp $HOST6 5353)" 2001:db8:3::2
+is 'a port of a short range' "$(ask far tcp $HOST4 9003)" 203.0.113.2
+is 'a port of a wide range' "$(ask far tcp $HOST4 40500)" 203.0.113.2
+is 'a port of a wide range, IPv6' "$(ask far tcp $HOST6 40500)" 2001:db8:3::2
+is 'a host address of its own' "$(ask far tcp 198.51.100.9 8443)" 203.0.113.2
+is 'an IPv6 host address of its own' "$(ask far tcp $HOST6 8444)" 2001:db8:3::2
+is 'not on the other host address' "$(ask far tcp $HOST4 8443)" ''
+is 'not in the other family' "$(ask far tcp $HOST4 8444)" ''
+is 'an unpublished port is closed' "$(ask far tcp $HOST4 81)" ''
+
+is 'from the host by its own address' "$(http host http://$HOST4:8080/hello)" 'hello from c1'
+is 'from the host by its own IPv6 address' "$(http host "http://[$HOST6]:8080/hello")" 'hello from c1'
+is 'from 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from c1'
+is 'from ::1' "$(http host 'http://[::1]:8080/hello')" 'hello from c1'
+isnt 'UDP from 127.0.0.1' "$(ask host udp 127.0.0.1 5353)" ''
+isnt 'UDP from ::1' "$(ask host udp ::1 5353)" ''
+
+for nf in 0 1; do
+	on host sysctl -qw net.bridge.bridge-nf-call-iptables=$nf net.bridge.bridge-nf-call-ip6tables=$nf
+	container_new "h$nf" host
+	ok "up with br_netfilter $nf" nu up "$(ns_pid h$nf)" --network web --name "h$nf" -p "81$nf:80"
+	serve_http "h$nf" 80
+	is "br_netfilter $nf: a neighbour by the published port, IPv4" \
+		"$(http c2 http://$HOST4:81$nf/hello)" "hello from h$nf"
+	is "br_netfilter $nf: a neighbour by the published port, IPv6" \
+		"$(http c2 "http://[$HOST6]:81$nf/hello")" "hello from h$nf"
+	is "br_netfilter $nf: itself by its published port, IPv4" \
+		"$(http h$nf http://$HOST4:81$nf/hello)" "hello from h$nf"
+	is "br_netfilter $nf: itself by its published port, IPv6" \
+		"$(http h$nf "http://[$HOST6]:81$nf/hello")" "hello from h$nf"
+	is "br_netfilter $nf: the neighbour directly" "$(http c2 "http://$(addr h$nf 4)/hello")" "hello from h$nf"
+	is "br_netfilter $nf: the neighbour directly, IPv6" \
+		"$(http c2 "http://[$(addr h$nf 6)]/hello")" "hello from h$nf"
+	ok "down with br_netfilter $nf" nu down "h$nf"
+done
+on host sysctl -qw net.bridge.bridge-nf-call-iptables=1 net.bridge.bridge-nf-call-ip6tables=1
+
+# Publishing while it runs.
+ok 'publish' nu publish one 8081:80 7000:443/tcp
+is 'reached' "$(http out http://$HOST4:8081/hello)" 'hello from c1'
+is 'reached from loopback' "$(http host http://127.0.0.1:8081/hello)" 'hello from c1'
+ok 'publish of the same again' nu publish one 8081:80
+ok 'unpublish by the host side' nu unpublish one 8081
+is 'closed' "$(http out http://$HOST4:8081/hello)" ''
+is 'closed on loopback' "$(http host http://127.0.0.1:8081/hello)" ''
+is 'the others stay' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+nok 'unpublish of what is not published' nu unpublish one 8081
+
+picked=$(nu publish one 0:80 | sed -nE 's/^published ([0-9]+):80\/tcp$/\1/p' | grep -v '^8080$')
+isnt 'port 0 picks one and says which' "$picked" ''
+is 'it works' "$(http out "http://$HOST4:$picked/hello")" 'hello from c1'
+
+# Conflicts name the owner and change nothing.
+conflict() { # DESCRIPTION SPEC PATTERN
+	local out rc
+	snapshot host | grep -v ': process' >"$NS_TMP/c.before"
+	out=$(nu publish two "$2" 2>&1)
+	rc=$?
+	is "$1: exit code" "$rc" 4
+	like "$1: the owner is named" "$out" "$3"
+	snapshot host | grep -v ': process' >"$NS_TMP/c.after"
+	is "$1: nothing changed" "$(diff "$NS_TMP/c.before" "$NS_TMP/c.after")" ''
+}
+conflict 'a taken port' 8080:80 '*one*'
+conflict 'a taken port by host address' 198.51.100.1:8080:80 '*one*'
+conflict 'a wildcard over a host address' 8443:80 '*one*'
+conflict 'a port of a wide range' 40007:80 '*one*'
+conflict 'a range over a port' 39990-40100 '*one*'
+conflict 'an IPv6 wildcard over both' '[::]:8080:80' '*one*'
+serve host socat TCP-LISTEN:6000,fork PIPE
+wait_port host tcp 6000
+conflict 'a port of a program of the host' 6000:80 '*socat*'
+unserve "$SERVED"
+out=$(nu publish two 192.0.2.77:1234:80 2>&1)
+is "an address that is not the host's" "$?" 2
+like 'is named' "$out" '*192.0.2.77*'
+
+ok 'sctp is published by rules alone' nu publish two 9900:9900/sctp
+like 'the map has it' "$(on host nft list ruleset)" '*sctp . 9900*'
+
+ok 'down of one' nu down one
+is 'the ports are closed' "$(ask far tcp $HOST4 40500)" ''
+ok 'down of two' nu down two
+ok 'the network goes' nu network rm web
+residue host "$NS_TMP/before" 'nothing is left'
+ns_done
