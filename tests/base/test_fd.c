@@ -231,6 +231,44 @@ static void test_write_all(void **state)
 	free(data);
 }
 
+/* Interrupts the reader of an empty pipe until it must have been blocked in read, then ends it. */
+static void *interrupt(void *arg)
+{
+	struct pusher *p = arg;
+
+	for (int i = 0; i < 20; i++) {
+		usleep(5000);
+		pthread_kill(p->victim, SIGUSR1);
+	}
+	fd_write_all(p->fd, "late", 4, NULL);
+	close(p->fd);
+	return NULL;
+}
+
+static void test_read_interrupted(void **state)
+{
+	struct sigaction sa = {.sa_handler = on_signal}; /* no SA_RESTART */
+	struct pusher p = {.victim = pthread_self()};
+	struct err e = ERR_INIT;
+	char *got = NULL;
+	pthread_t thread;
+	size_t len;
+	int pair[2];
+
+	(void)state;
+	sigaction(SIGUSR1, &sa, NULL);
+	assert_int_equal(pipe2(pair, O_CLOEXEC), 0);
+	p.fd = pair[1];
+	assert_int_equal(pthread_create(&thread, NULL, interrupt, &p), 0);
+	assert_int_equal(fd_read_all(pair[0], 100, &got, &len, &e), 0);
+	pthread_join(thread, NULL);
+	assert_string_equal(got, "late");
+	assert_int_equal(len, 4);
+	free(got);
+	close(pair[0]);
+	signal(SIGUSR1, SIG_DFL);
+}
+
 /* In a child: close what mask says, fill, and look at what is there. Exit status 0: all is well. */
 static int fill_child(int mask)
 {
@@ -272,9 +310,10 @@ static void test_fill_stdio(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ownership),     cmocka_unit_test(test_read_limits),
-		cmocka_unit_test(test_read_refusals), cmocka_unit_test(test_read_at),
-		cmocka_unit_test(test_write_all),     cmocka_unit_test(test_fill_stdio),
+		cmocka_unit_test(test_ownership),        cmocka_unit_test(test_read_limits),
+		cmocka_unit_test(test_read_refusals),    cmocka_unit_test(test_read_at),
+		cmocka_unit_test(test_write_all),        cmocka_unit_test(test_fill_stdio),
+		cmocka_unit_test(test_read_interrupted),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, make_dir, remove_dir);

@@ -327,6 +327,7 @@ static void test_tolerance(void **state)
 		{"ports[1].hostIp", NULL},
 		{"mtu", "68"},
 		{"mtu", "65535"},
+		{"addresses[1].address", "\"2001:db8:1:0:ffff:ffff:ffff:ffff/64\""},
 		{"netnsCookie", "\"1\""},
 		{"created", "9223372036854775807"},
 	};
