@@ -2,9 +2,7 @@
 /*
  * claim: who owns an address or a host port. A claim is a symbolic link whose target is the owner's
  * key, so taking one is one atomic system call whatever the number of containers, and the owner can
- * be named at once. Claims are taken under the global lock, before the record that lists them is
- * written; a claim whose owner has no record (and is not `key` itself) is left over from a killed
- * process, and is taken over silently.
+ * be named at once. All of these need the global lock (ERR_INTERNAL without it).
  *
  *   addrs/10.88.0.5                       -> ID@IF
  *   ports/tcp.4.8080                      -> ID@IF     every IPv4 address of the host
@@ -13,6 +11,12 @@
  *
  * A wildcard and a host-address claim on one port exclude each other because a link and a directory
  * cannot share a name.
+ *
+ * Claims are taken before the record that lists them is written. A claim is good while another
+ * process holds its owner's lock, while the owner's record lists it, and while that record cannot
+ * be read. Any other is left over from a killed process and is taken over silently. `key` itself
+ * may hold claims from an attempt that was killed: the same claim is used again, one in the way is
+ * dropped.
  */
 #ifndef NETD_STORE_CLAIM_H
 #define NETD_STORE_CLAIM_H
@@ -25,25 +29,31 @@
 #include "model/publish.h"
 #include "store/store.h"
 
-/* Claims one given address. Taken by another: ERR_CONFLICT; the text names the owner, ret_owner (may
- * be NULL) gets its key. Claimed by key already: 1. */
+/* Claims one given address. Taken by another: ERR_CONFLICT (EADDRINUSE), the text names the owner
+ * (claim_addr_owner() gives the key). Claimed by key already: 1. */
 int claim_addr(struct store *s, const struct ip *ip, const char *key, struct err *e);
 /* Claims the next free address of the subnet: from cursor on, wrapping; never the network address,
  * the broadcast address (IPv4) or the gateway. Of a large subnet only the first 2^20 addresses are
- * used. All taken: ERR_QUOTA naming subnet and network. */
+ * used. All taken: ERR_QUOTA naming subnet and network. An address that an attempt of key took
+ * last, before it was killed, is given again. */
 int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
 		    struct ip *ret, struct err *e);
+/* 0, or 1 when key has no such claim (another's is left alone). */
 int claim_drop_addr(struct store *s, const struct ip *ip, const char *key, struct err *e);
-/* Reads the owner of an address: 0 and the key, 1: free. */
+/* Reads the owner of an address: 0 and the key, 1: free. Needs no lock. */
 int claim_addr_owner(struct store *s, const struct ip *ip, char ret_key[KEY_STRLEN], struct err *e);
 
-/* Claims a run of host ports for the families has[]. All or nothing. Taken: ERR_CONFLICT naming the
- * port and its owner. Claimed by key already (identically): success. */
+/* Claims a run of host ports (host_port not 0) for those of the families has[] that its host
+ * address covers. All or nothing. Taken: ERR_CONFLICT (EADDRINUSE) naming the port and its owner.
+ * Claimed by key already (identically): success. */
 int claim_ports(struct store *s, const struct publish *p, const bool has[N_FAM], const char *key,
 		struct err *e);
+/* Claims that are not key's are left alone. */
 int claim_drop_ports(struct store *s, const struct publish *p, const bool has[N_FAM],
 		     const char *key, struct err *e);
-/* Removes every claim whose owner has no record. Global lock held. */
+/* Removes every claim that is not good (see above), whatever else lies among the claims, and the
+ * files that killed writers left in the store. Goes on after errors and returns the first;
+ * ret_removed is set in any case. */
 int claim_sweep(struct store *s, size_t *ret_removed, struct err *e);
 /* Removes every claim of key, by walking all (repair only). */
 int claim_drop_all(struct store *s, const char *key, struct err *e);

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * claim: addresses. The search for a free one is a walk from the cursor on; each step is the
+ * attempt to make the link. Where many neighbours are taken (the cursor has wrapped into old
+ * addresses), the directory is read once into a bitmap instead. Only when no bit is free the owners
+ * are looked at.
+ *
+ * The cursor file has one fixed-width number per family and is overwritten in place: it is a hint,
+ * any content of it is harmless.
+ */
+#include "store/claim.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/parse.h"
+#include "store/file.h"
+#include "store/slot.h"
+
+#define POOL_MAX ((uint64_t)1 << 20)
+#define PROBES 64
+#define TAKE_TRIES 8
+#define CURSOR_LEN 8 /* "1234567\n" */
+
+int claim_addr_owner(struct store *s, const struct ip *ip, char ret_key[KEY_STRLEN], struct err *e)
+{
+	char name[IP_STRLEN], key[KEY_STRLEN];
+	int fd, r;
+
+	r = dir_sub(s, SUB_ADDRS, false, &fd, e);
+	if (r != 0)
+		return r;
+	r = owner_read(fd, ip_str(ip, name), key, e);
+	if (r == OWNER_DIR)
+		r = err_set(e, ERR_PROTOCOL, 0, "is a directory");
+	if (r < 0)
+		return dir_ctx(s, SUB_ADDRS, name, r, e);
+	if (r == 0)
+		memcpy(ret_key, key, KEY_STRLEN);
+	return r;
+}
+
+static bool is_good(struct store *s, const char *owner, const struct ip *ip)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	enum owner_state state = owner_state(s, owner, &a);
+
+	return state == OWNER_LIVE || (state == OWNER_RECORD && owner_lists_addr(a, ip));
+}
+
+int claim_addr(struct store *s, const struct ip *ip, const char *key, struct err *e)
+{
+	char name[IP_STRLEN], owner[KEY_STRLEN];
+	int fd, r;
+
+	r = owner_check_call(s, key, e);
+	if (r == 0)
+		r = dir_sub(s, SUB_ADDRS, true, &fd, e);
+	if (r < 0)
+		return r;
+	ip_str(ip, name);
+	for (int i = 0; i < TAKE_TRIES; i++) {
+		if (symlinkat(key, fd, name) == 0)
+			return 0;
+		if (errno != EEXIST)
+			return err_sys(e, errno, "cannot claim the address %s", name);
+		r = claim_addr_owner(s, ip, owner, e);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			continue;
+		if (strcmp(owner, key) == 0)
+			return 1;
+		if (is_good(s, owner, ip))
+			return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is taken by %s",
+				       name, owner);
+		if (unlinkat(fd, name, 0) < 0 && errno != ENOENT)
+			return err_sys(e, errno, "cannot take over the address %s", name);
+	}
+	return err_set(e, ERR_BUSY, EAGAIN, "address %s changes hands all the time", name);
+}
+
+int claim_drop_addr(struct store *s, const struct ip *ip, const char *key, struct err *e)
+{
+	char name[IP_STRLEN], owner[KEY_STRLEN];
+	int fd, r;
+
+	r = owner_check_call(s, key, e);
+	if (r == 0)
+		r = claim_addr_owner(s, ip, owner, e);
+	if (r != 0)
+		return r;
+	if (strcmp(owner, key) != 0)
+		return 1;
+	r = dir_sub(s, SUB_ADDRS, false, &fd, e);
+	if (r == 0)
+		r = file_unlink(fd, ip_str(ip, name), false, e);
+	return r < 0 ? dir_ctx(s, SUB_ADDRS, ip_str(ip, name), r, e) : r;
+}
+
+/* The search for a free address: indices lo..hi of the subnet. */
+struct pool {
+	struct store *s;
+	const struct network *net;
+	const struct prefix *subnet;
+	int fam;
+	const char *key;
+	int dirfd;
+	int cursorfd;
+	uint64_t lo, hi, start;
+	uint8_t *map; /* one bit for each of 0..hi: a name is there */
+};
+
+static bool is_gateway(const struct pool *p, uint64_t i)
+{
+	struct ip ip;
+
+	return prefix_nth(p->subnet, i, &ip) == 0 && ip_equal(&ip, &p->net->gateway[p->fam]);
+}
+
+static uint64_t pool_next(const struct pool *p, uint64_t i)
+{
+	return i >= p->hi ? p->lo : i + 1;
+}
+
+/* 0: taken, now key's. 1: not to be had. */
+static int pool_try(struct pool *p, uint64_t i, struct ip *ret, struct err *e)
+{
+	char name[IP_STRLEN], owner[KEY_STRLEN];
+
+	if (prefix_nth(p->subnet, i, ret) < 0 || is_gateway(p, i))
+		return 1;
+	ip_str(ret, name);
+	if (symlinkat(p->key, p->dirfd, name) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return err_sys(e, errno, "cannot claim the address %s", name);
+	return owner_read(p->dirfd, name, owner, NULL) == 0 && strcmp(owner, p->key) == 0 ? 0 : 1;
+}
+
+static int map_name(const char *name, void *arg)
+{
+	struct pool *p = arg;
+	struct ip ip;
+	uint64_t i;
+
+	if (ip_parse(name, &ip, NULL) < 0 || ip.family != p->subnet->ip.family ||
+	    !prefix_contains(p->subnet, &ip))
+		return 0;
+	i = prefix_index(p->subnet, &ip);
+	if (i <= p->hi)
+		p->map[i / 8] |= (uint8_t)(1u << (i % 8));
+	return 0;
+}
+
+/* Tries those that have no name in the directory. */
+static int pool_search(struct pool *p, uint64_t *ret_i, struct ip *ret, struct err *e)
+{
+	uint64_t i = p->start;
+	int r;
+
+	p->map = calloc(p->hi / 8 + 1, 1);
+	if (!p->map)
+		return err_sys(e, ENOMEM, "no memory for the map of a subnet");
+	r = file_each(p->dirfd, map_name, p, e);
+	if (r < 0)
+		return r;
+	do {
+		if (!(p->map[i / 8] & (1u << (i % 8)))) {
+			r = pool_try(p, i, ret, e);
+			if (r <= 0) {
+				*ret_i = i;
+				return r;
+			}
+		}
+		i = pool_next(p, i);
+	} while (i != p->start);
+	return 1;
+}
+
+/* All have a name: takes the first whose owner has no record. */
+static int pool_reuse(struct pool *p, uint64_t *ret_i, struct ip *ret, struct err *e)
+{
+	uint64_t i = p->start;
+
+	do {
+		char name[IP_STRLEN], owner[KEY_STRLEN];
+
+		if (!is_gateway(p, i) && prefix_nth(p->subnet, i, ret) == 0 &&
+		    owner_read(p->dirfd, ip_str(ret, name), owner, NULL) == 0 &&
+		    (strcmp(owner, p->key) == 0 || !store_has_attachment(p->s, owner))) {
+			int r = claim_addr(p->s, ret, p->key, e);
+
+			if (r >= 0) {
+				*ret_i = i;
+				return 0;
+			}
+			if (!e || e->kind != ERR_CONFLICT) /* else somebody is at work on it */
+				return r;
+			err_reset(e);
+		}
+		i = pool_next(p, i);
+	} while (i != p->start);
+	return 1;
+}
+
+/* Opens the cursor and sets start. Unreadable content is no cursor. */
+static int cursor_open(struct pool *p, bool *ret_known, struct err *e)
+{
+	char text[CURSOR_LEN];
+	uint64_t i;
+	int fd, r;
+
+	r = dir_sub(p->s, SUB_CURSORS, true, &fd, e);
+	if (r < 0)
+		return r;
+	r = file_open_rw(fd, p->net->name, true, 0644, &p->cursorfd, e);
+	if (r < 0)
+		return dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e);
+	*ret_known = pread(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN) == CURSOR_LEN &&
+		     text[CURSOR_LEN - 1] == '\n' &&
+		     parse_u64_n(text, CURSOR_LEN - 1, p->lo, p->hi, &i) == 0;
+	p->start = *ret_known ? i : p->lo;
+	return 0;
+}
+
+static int cursor_move(struct pool *p, uint64_t i, struct err *e)
+{
+	char text[CURSOR_LEN + 1];
+	int r;
+
+	snprintf(text, sizeof(text), "%07u\n", (unsigned)i % 10000000u);
+	r = file_write_at(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN, e);
+	return r < 0 ? dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e) : 0;
+}
+
+/* The address before the cursor, when an attempt of key took it and was killed. */
+static bool pool_again(struct pool *p, struct ip *ret)
+{
+	uint64_t i = p->start == p->lo ? p->hi : p->start - 1;
+	char name[IP_STRLEN], owner[KEY_STRLEN];
+
+	return !is_gateway(p, i) && prefix_nth(p->subnet, i, ret) == 0 &&
+	       owner_read(p->dirfd, ip_str(ret, name), owner, NULL) == 0 &&
+	       strcmp(owner, p->key) == 0;
+}
+
+static int pool_take(struct pool *p, struct ip *ret, struct err *e)
+{
+	char text[PREFIX_STRLEN];
+	bool is_known = false;
+	uint64_t i;
+	int r;
+
+	r = cursor_open(p, &is_known, e);
+	if (r < 0 || (is_known && pool_again(p, ret)))
+		return r;
+	i = p->start;
+	for (int k = 0; k < PROBES; k++) {
+		r = pool_try(p, i, ret, e);
+		if (r <= 0)
+			break;
+		i = pool_next(p, i);
+		if (i == p->start)
+			break;
+	}
+	if (r > 0 && i != p->start)
+		r = pool_search(p, &i, ret, e);
+	if (r > 0)
+		r = pool_reuse(p, &i, ret, e);
+	if (r > 0)
+		return err_set(e, ERR_QUOTA, 0, "network %s: every address of %s is in use",
+			       p->net->name, prefix_str(p->subnet, text));
+	if (r < 0)
+		return r;
+	r = cursor_move(p, pool_next(p, i), e);
+	if (r < 0)
+		unlinkat(p->dirfd, ip_str(ret, text), 0);
+	return r;
+}
+
+int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
+		    struct ip *ret, struct err *e)
+{
+	struct pool p = {.s = s, .net = n, .subnet = &n->subnet[fam], .fam = fam, .key = key};
+	uint64_t size = prefix_size(p.subnet);
+	struct ip ip;
+	int r;
+
+	r = owner_check_call(s, key, e);
+	if (r == 0)
+		r = name_check_network(n->name, "network name", e);
+	if (r < 0)
+		return r;
+	if (p.subnet->ip.family == 0 || size < 4)
+		return err_set(e, ERR_INTERNAL, EINVAL, "network %s has no pool of family IPv%c",
+			       n->name, fam == FAM4 ? '4' : '6');
+	p.lo = 1;
+	p.hi = (size < POOL_MAX ? size : POOL_MAX) - 1;
+	if (fam == FAM4 && size <= POOL_MAX)
+		p.hi--; /* broadcast */
+	p.cursorfd = -1;
+	r = dir_sub(s, SUB_ADDRS, true, &p.dirfd, e);
+	if (r == 0)
+		r = pool_take(&p, &ip, e);
+	fd_closep(&p.cursorfd);
+	free(p.map);
+	if (r == 0)
+		*ret = ip;
+	return r;
+}
