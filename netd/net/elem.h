@@ -46,6 +46,7 @@ enum set_id {
 	SET_RGUARD,		   /* routed: guarded interfaces */
 	SET_REP4, SET_REP6,	   /* routed: interface . address */
 	SET_GUARDED, SET_EPMAC, SET_EP4, SET_EP6, /* bridge table */
+	SET_EPT6, /* interface . ND target it may speak for */
 	N_SETS,
 };
 
@@ -56,6 +57,9 @@ struct set_desc {
 	uint8_t n_key, n_data;	/* n_data 0 and !verdict_map: a set */
 	bool verdict_map;
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
+	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw
+	 * payload for nft 1.0.6, hence an integer in its texts. NULL elsewhere. */
+	const char *typeof_key;
 };
 extern const struct set_desc elem_sets[N_SETS];
 

@@ -8,8 +8,13 @@
 #ifndef NETD_NET_NFT_H
 #define NETD_NET_NFT_H
 
+#include <stdbool.h>
+
 #include "base/buf.h"
 #include "base/err.h"
+
+/* Makes every following call use a child of its own. */
+void nft_use_child(bool always);
 
 /* Runs text as one transaction. libnftables' own message goes into the error. */
 int nft_run(const char *text, struct err *e);

@@ -16,4 +16,8 @@ void ruleset_elements(const struct elem_list *l, struct buf *out);
 /* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */
 uint32_t ruleset_version(void);
 
+/* The comment of both tables for a version. */
+#define RULESET_COMMENT_STRLEN 32
+void ruleset_comment(uint32_t version, char out[RULESET_COMMENT_STRLEN]);
+
 #endif

@@ -1,0 +1,414 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elem: PURE. The table of sets of the constant ruleset, and what a network, an attachment or a
+ * published port puts into them. It builds typed values only; their text is ruleset's, their
+ * netlink form is nftbatch's. Nothing is validated here: the values come from the model's parsers.
+ *
+ * Keys of one set never overlap each other as long as subnets do not: the kernel refuses
+ * overlapping intervals in a set with concatenated ranges.
+ */
+#include "net/elem.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define KEY1(a) .n_key = 1, .key = {FIELD_##a}
+#define KEY2(a, b) .n_key = 2, .key = {FIELD_##a, FIELD_##b}
+#define KEY3(a, b, c) .n_key = 3, .key = {FIELD_##a, FIELD_##b, FIELD_##c}
+#define DATA1(a) .n_data = 1, .data = {FIELD_##a}
+#define DATA2(a, b) .n_data = 2, .data = {FIELD_##a, FIELD_##b}
+
+const struct set_desc elem_sets[N_SETS] = {
+	[SET_FWD4_HOST] = {.name = "fwd4_host", KEY3(PROTO, IP4, PORT), DATA2(IP4, PORT)},
+	[SET_FWD4_ANY] = {.name = "fwd4_any", KEY2(PROTO, PORT), DATA2(IP4, PORT)},
+	[SET_FWD4_RANGE] = {.name = "fwd4_range", .interval = true, KEY2(PROTO, PORT), DATA1(IP4)},
+	[SET_FWD4_RANGE_HOST] = {.name = "fwd4_range_host",
+				 .interval = true,
+				 KEY3(PROTO, IP4, PORT),
+				 DATA1(IP4)},
+	[SET_FWD6_HOST] = {.name = "fwd6_host", KEY3(PROTO, IP6, PORT), DATA2(IP6, PORT)},
+	[SET_FWD6_ANY] = {.name = "fwd6_any", KEY2(PROTO, PORT), DATA2(IP6, PORT)},
+	[SET_FWD6_RANGE] = {.name = "fwd6_range", .interval = true, KEY2(PROTO, PORT), DATA1(IP6)},
+	[SET_FWD6_RANGE_HOST] = {.name = "fwd6_range_host",
+				 .interval = true,
+				 KEY3(PROTO, IP6, PORT),
+				 DATA1(IP6)},
+	[SET_INSIDE] = {.name = "inside", KEY1(IFNAME)},
+	[SET_NETS4] = {.name = "nets4", .interval = true, KEY1(IP4)},
+	[SET_NETS6] = {.name = "nets6", .interval = true, KEY1(IP6)},
+	[SET_SAME4] = {.name = "same4", .interval = true, .verdict_map = true, KEY2(IP4, IP4)},
+	[SET_SAME6] = {.name = "same6", .interval = true, .verdict_map = true, KEY2(IP6, IP6)},
+	[SET_INTERNAL4] = {.name = "internal4", .interval = true, KEY1(IP4)},
+	[SET_INTERNAL6] = {.name = "internal6", .interval = true, KEY1(IP6)},
+	[SET_HAIRPIN4] = {.name = "hairpin4", .interval = true, KEY2(IP4, IP4)},
+	[SET_HAIRPIN6] = {.name = "hairpin6", .interval = true, KEY2(IP6, IP6)},
+	[SET_SELF4] = {.name = "self4", KEY2(IP4, IP4)},
+	[SET_SELF6] = {.name = "self6", KEY2(IP6, IP6)},
+	[SET_MASQ4] = {.name = "masq4", .interval = true, KEY1(IP4)},
+	[SET_MASQ6] = {.name = "masq6", .interval = true, KEY1(IP6)},
+	[SET_NOMASQ4] = {.name = "nomasq4", .interval = true, KEY2(IP4, IP4)},
+	[SET_NOMASQ6] = {.name = "nomasq6", .interval = true, KEY2(IP6, IP6)},
+	[SET_RGUARD] = {.name = "rguard", KEY1(IFNAME)},
+	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
+	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
+	[SET_GUARDED] = {.name = "guarded", .in_bridge_table = true, KEY1(IFNAME)},
+	[SET_EPMAC] = {.name = "epmac", .in_bridge_table = true, KEY2(IFNAME, ETHER)},
+	[SET_EP4] = {.name = "ep4", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP4)},
+	[SET_EP6] = {.name = "ep6", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP6)},
+	[SET_EPT6] = {.name = "ept6",
+		      .in_bridge_table = true,
+		      KEY2(IFNAME, IP6),
+		      .typeof_key = "iifname . @th,64,128"},
+};
+
+void elem_list_free(struct elem_list *l)
+{
+	if (!l)
+		return;
+	free(l->v);
+	*l = (struct elem_list){0};
+}
+
+/* The next element, zeroed but for set and comment; NULL without memory. */
+static struct elem *append(struct elem_list *l, enum set_id set, const char *comment)
+{
+	struct elem *x;
+
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 16;
+		struct elem *v = reallocarray(l->v, cap, sizeof(*v));
+
+		if (!v)
+			return NULL;
+		l->v = v;
+		l->cap = cap;
+	}
+	x = &l->v[l->n++];
+	memset(x, 0, sizeof(*x));
+	x->set = set;
+	snprintf(x->comment, sizeof(x->comment), "%s", comment);
+	return x;
+}
+
+static int no_memory(struct err *e)
+{
+	return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
+}
+
+static union field_value of_ip(const struct ip *ip)
+{
+	return (union field_value){.ip = *ip};
+}
+
+static union field_value of_ifname(const char *name)
+{
+	union field_value v = {.ifname = ""};
+
+	memcpy(v.ifname, name, strnlen(name, IFNAME_MAX));
+	return v;
+}
+
+/* ---- networks ---- */
+
+static void set_range(struct elem *x, unsigned int i, const struct prefix *p)
+{
+	struct prefix net = prefix_network(p);
+
+	x->key[i].ip = net.ip;
+	x->key_end[i].ip = prefix_last(p);
+}
+
+static int add_prefix(struct elem_list *out, enum set_id set, const struct prefix *p,
+		      const char *comment)
+{
+	struct elem *x = append(out, set, comment);
+
+	if (!x)
+		return -ENOMEM;
+	set_range(x, 0, p);
+	return 0;
+}
+
+static int add_pair(struct elem_list *out, enum set_id set, const struct prefix *a,
+		    const struct prefix *b, enum elem_verdict v, const char *comment)
+{
+	struct elem *x = append(out, set, comment);
+
+	if (!x)
+		return -ENOMEM;
+	set_range(x, 0, a);
+	set_range(x, 1, b);
+	x->verdict = v;
+	return 0;
+}
+
+/* Is destination i contained in another one of the list (the first of equal ones stays)? */
+static bool is_redundant(const struct network *n, size_t i)
+{
+	const struct prefix *p = &n->nomasq[i];
+
+	for (size_t j = 0; j < n->n_nomasq; j++) {
+		const struct prefix *q = &n->nomasq[j];
+
+		if (j == i || q->ip.family != p->ip.family || q->len > p->len ||
+		    !prefix_overlaps(p, q))
+			continue;
+		if (q->len < p->len || j < i)
+			return true;
+	}
+	return false;
+}
+
+static int add_nomasq(const struct network *n, int f, const char *comment, struct elem_list *out)
+{
+	for (size_t i = 0; i < n->n_nomasq; i++) {
+		const struct prefix *p = &n->nomasq[i];
+
+		if (ip_fam(&p->ip) != f || is_redundant(n, i))
+			continue;
+		if (add_pair(out, f == FAM4 ? SET_NOMASQ4 : SET_NOMASQ6, &n->subnet[f], p,
+			     VERDICT_NONE, comment) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_family(const struct network *n, int f, const char *comment, struct elem_list *out)
+{
+	const struct prefix *p = &n->subnet[f];
+	bool v4 = f == FAM4;
+	int r;
+
+	r = add_prefix(out, v4 ? SET_NETS4 : SET_NETS6, p, comment);
+	if (r == 0)
+		r = add_pair(out, v4 ? SET_SAME4 : SET_SAME6, p, p,
+			     n->isolate ? VERDICT_DROP : VERDICT_ACCEPT, comment);
+	if (r == 0 && n->internal)
+		r = add_prefix(out, v4 ? SET_INTERNAL4 : SET_INTERNAL6, p, comment);
+	if (r == 0 && n->mode == NET_BRIDGE)
+		r = add_pair(out, v4 ? SET_HAIRPIN4 : SET_HAIRPIN6, p, p, VERDICT_NONE, comment);
+	if (r == 0 && n->masquerade && !n->internal) {
+		r = add_prefix(out, v4 ? SET_MASQ4 : SET_MASQ6, p, comment);
+		if (r == 0)
+			r = add_nomasq(n, f, comment, out);
+	}
+	return r;
+}
+
+int elem_of_network(const struct network *n, struct elem_list *out, struct err *e)
+{
+	char comment[ELEM_COMMENT_STRLEN];
+	size_t before = out->n;
+
+	snprintf(comment, sizeof(comment), "network %s", n->name);
+	if (n->mode == NET_BRIDGE) {
+		struct elem *x = append(out, SET_INSIDE, comment);
+
+		if (!x)
+			return no_memory(e);
+		x->key[0] = of_ifname(n->bridge);
+	}
+	for (int f = 0; f < N_FAM; f++) {
+		if (n->subnet[f].ip.family && add_family(n, f, comment, out) < 0) {
+			out->n = before;
+			return no_memory(e);
+		}
+	}
+	return 0;
+}
+
+/* ---- attachments ---- */
+
+struct endpoint {
+	struct elem_list *out;
+	const struct attachment *a;
+	char comment[ELEM_COMMENT_STRLEN];
+};
+
+static void endpoint_init(struct endpoint *ep, const struct attachment *a, struct elem_list *out)
+{
+	ep->out = out;
+	ep->a = a;
+	snprintf(ep->comment, sizeof(ep->comment), "%s/%s", a->id, a->ifname);
+}
+
+/* interface [. MAC] [. address], as the set's key asks for. */
+static int add_port(const struct endpoint *ep, enum set_id set, const struct ip *ip)
+{
+	const struct set_desc *d = &elem_sets[set];
+	struct elem *x = append(ep->out, set, ep->comment);
+
+	if (!x)
+		return -ENOMEM;
+	for (unsigned int i = 0; i < d->n_key; i++) {
+		if (d->key[i] == FIELD_IFNAME)
+			x->key[i] = of_ifname(ep->a->host_ifname);
+		else if (d->key[i] == FIELD_ETHER)
+			x->key[i].mac = ep->a->mac;
+		else
+			x->key[i] = of_ip(ip);
+	}
+	return 0;
+}
+
+static int add_self(const struct endpoint *ep, enum set_id set, const struct ip *ip)
+{
+	struct elem *x = append(ep->out, set, ep->comment);
+
+	if (!x)
+		return -ENOMEM;
+	x->key[0] = x->key[1] = of_ip(ip);
+	return 0;
+}
+
+static int guard_bridge(const struct endpoint *ep)
+{
+	const struct ip *ip4 = &ep->a->addr[FAM4].ip, *ip6 = &ep->a->addr[FAM6].ip;
+	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	int r;
+
+	r = add_port(ep, SET_GUARDED, NULL);
+	if (r == 0)
+		r = add_port(ep, SET_EPMAC, NULL);
+	if (r == 0 && ip4->family)
+		r = add_port(ep, SET_EP4, ip4);
+	for (unsigned int i = 0; r == 0 && ip6->family && i < 2; i++) {
+		r = add_port(ep, SET_EP6, i ? &ll : ip6);
+		if (r == 0)
+			r = add_port(ep, SET_EPT6, i ? &ll : ip6);
+	}
+	return r;
+}
+
+static int guard_routed(const struct endpoint *ep)
+{
+	const struct ip *ip4 = &ep->a->addr[FAM4].ip, *ip6 = &ep->a->addr[FAM6].ip;
+	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	int r;
+
+	r = add_port(ep, SET_INSIDE, NULL);
+	if (r == 0)
+		r = add_port(ep, SET_RGUARD, NULL);
+	if (r == 0 && ip4->family) {
+		r = add_port(ep, SET_REP4, ip4);
+		if (r == 0)
+			r = add_self(ep, SET_SELF4, ip4);
+	}
+	if (r == 0 && ip6->family) {
+		r = add_port(ep, SET_REP6, ip6);
+		if (r == 0)
+			r = add_port(ep, SET_REP6, &ll);
+		if (r == 0)
+			r = add_self(ep, SET_SELF6, ip6);
+	}
+	return r;
+}
+
+int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e)
+{
+	size_t before = out->n;
+	struct endpoint ep;
+	int r;
+
+	endpoint_init(&ep, a, out);
+	r = a->mode == NET_BRIDGE ? guard_bridge(&ep) : guard_routed(&ep);
+	if (r < 0) {
+		out->n = before;
+		return no_memory(e);
+	}
+	return 0;
+}
+
+/* ---- published ports ---- */
+
+/* One port, or the whole run when it is kept as an interval. */
+static int add_forward(const struct endpoint *ep, const struct publish *p, int f, uint16_t nth)
+{
+	bool host = p->host_ip.family && !ip_is_any(&p->host_ip);
+	bool run = publish_is_interval(p);
+	unsigned int port = host ? 2 : 1;
+	enum set_id set;
+	struct elem *x;
+
+	if (run)
+		set = host ? SET_FWD4_RANGE_HOST : SET_FWD4_RANGE;
+	else
+		set = host ? SET_FWD4_HOST : SET_FWD4_ANY;
+	if (f == FAM6)
+		set += SET_FWD6_HOST - SET_FWD4_HOST;
+	x = append(ep->out, set, ep->comment);
+	if (!x)
+		return -ENOMEM;
+	x->key[0].proto = p->proto;
+	if (host)
+		x->key[1] = of_ip(&p->host_ip);
+	x->key[port].port = p->host_port + nth;
+	x->data[0] = of_ip(&ep->a->addr[f].ip);
+	if (run) {
+		memcpy(x->key_end, x->key, sizeof(x->key_end));
+		x->key_end[port].port = p->host_port + p->count - 1;
+	} else {
+		x->data[1].port = p->ctr_port + nth;
+	}
+	return 0;
+}
+
+int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
+		    struct elem_list *out, struct err *e)
+{
+	size_t before = out->n;
+	struct endpoint ep;
+
+	endpoint_init(&ep, a, out);
+	for (size_t i = 0; i < n; i++) {
+		unsigned int count = publish_is_interval(&p[i]) ? 1 : p[i].count;
+
+		for (int f = 0; f < N_FAM; f++) {
+			if (!publish_covers(&p[i], f) || !a->addr[f].ip.family)
+				continue;
+			for (unsigned int k = 0; k < count; k++) {
+				if (add_forward(&ep, &p[i], f, k) < 0) {
+					out->n = before;
+					return no_memory(e);
+				}
+			}
+		}
+	}
+	return 0;
+}
+
+/* ---- comparison ---- */
+
+static bool same_value(enum field_type t, const union field_value *a, const union field_value *b)
+{
+	switch (t) {
+	case FIELD_PROTO:
+		return a->proto == b->proto;
+	case FIELD_IP4:
+	case FIELD_IP6:
+		return ip_equal(&a->ip, &b->ip);
+	case FIELD_PORT:
+		return a->port == b->port;
+	case FIELD_IFNAME:
+		return strcmp(a->ifname, b->ifname) == 0;
+	case FIELD_ETHER:
+		return memcmp(a->mac.b, b->mac.b, sizeof(a->mac.b)) == 0;
+	}
+	return false;
+}
+
+bool elem_same_key(const struct elem *a, const struct elem *b)
+{
+	const struct set_desc *d = &elem_sets[a->set];
+
+	if (a->set != b->set)
+		return false;
+	for (unsigned int i = 0; i < d->n_key; i++) {
+		if (!same_value(d->key[i], &a->key[i], &b->key[i]) ||
+		    (d->interval && !same_value(d->key[i], &a->key_end[i], &b->key_end[i])))
+			return false;
+	}
+	return true;
+}

@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ruleset: PURE. The constant layout as nft text (nft(8), the syntax of nft 1.0.6) and elements as
+ * nft text. Rules never name a container or a network: every decision is a look-up in a set, so the
+ * cost of a packet does not grow with the number of containers. Values are printed from typed
+ * fields only; names consist of [A-Za-z0-9_.-] (model/name.h), so quotes cannot be broken.
+ *
+ * The declarations of sets come from elem_sets, the rules below name them; ruleset_base is one text
+ * and therefore one transaction. The forward chain judges what passes the host, `guard` and
+ * `rguard` what a container may say (RFC 826, RFC 4861, RFC 6105 for the router advertisements).
+ */
+#include "net/ruleset.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/hash.h"
+
+/* `publish` is reached for local destinations only, otherwise transit traffic would be hijacked.
+ * Exact entries come before ranges of the same specificity, a host address before the wildcard. */
+static const char inet_nat[] =
+	"	chain publish {\n"
+	"		meta nfproto ipv6 goto publish6\n"
+	"		dnat ip to meta l4proto . ip daddr . th dport map @fwd4_host\n"
+	"		dnat ip to meta l4proto . ip daddr . th dport map @fwd4_range_host\n"
+	"		dnat ip to meta l4proto . th dport map @fwd4_any\n"
+	"		dnat ip to meta l4proto . th dport map @fwd4_range\n"
+	"	}\n"
+	"	chain publish6 {\n"
+	"		dnat ip6 to meta l4proto . ip6 daddr . th dport map @fwd6_host\n"
+	"		dnat ip6 to meta l4proto . ip6 daddr . th dport map @fwd6_range_host\n"
+	"		dnat ip6 to meta l4proto . th dport map @fwd6_any\n"
+	"		dnat ip6 to meta l4proto . th dport map @fwd6_range\n"
+	"	}\n"
+	"	chain prerouting {\n"
+	"		type nat hook prerouting priority dstnat; policy accept;\n"
+	"		fib daddr type local jump publish\n"
+	"	}\n"
+	/* Loopback clients are served by the local forwarder. */
+	"	chain output {\n"
+	"		type nat hook output priority -100; policy accept;\n"
+	"		ip daddr 127.0.0.0/8 return\n"
+	"		ip6 daddr ::1 return\n"
+	"		fib daddr type local jump publish\n"
+	"	}\n"
+	/* hairpin: by address, because br_netfilter shows no input interface here. self: a routed
+	 * container that talks to its own published port. The third rule: the host does. */
+	"	chain postrouting {\n"
+	"		type nat hook postrouting priority srcnat; policy accept;\n"
+	"		ct status dnat ip saddr . ip daddr @hairpin4 masquerade\n"
+	"		ct status dnat ip6 saddr . ip6 daddr @hairpin6 masquerade\n"
+	"		ct status dnat ip saddr . ip daddr @self4 masquerade\n"
+	"		ct status dnat ip6 saddr . ip6 daddr @self6 masquerade\n"
+	"		oifname @inside ct status dnat fib saddr type local masquerade\n"
+	"		ip daddr 224.0.0.0/4 return\n"
+	"		ip6 daddr ff00::/8 return\n"
+	"		oifname @inside return\n"
+	"		ip saddr . ip daddr @nomasq4 return\n"
+	"		ip6 saddr . ip6 daddr @nomasq6 return\n"
+	"		ip saddr @masq4 masquerade fully-random\n"
+	"		ip6 saddr @masq6 masquerade fully-random\n"
+	"	}\n";
+
+/* What a routed container may send: its own addresses, no router's and no DHCP server's words. ARP
+ * needs no rule: its neighbour entries are permanent. */
+static const char inet_guard[] =
+	"	chain rguard {\n"
+	"		type filter hook prerouting priority raw; policy accept;\n"
+	"		iifname != @rguard accept\n"
+	"		meta nfproto ipv6 goto rguard6\n"
+	"		iifname . ip saddr != @rep4 drop\n"
+	"		udp sport 67 drop\n"
+	"		icmp type redirect drop\n"
+	"	}\n"
+	"	chain rguard6 {\n"
+	"		icmpv6 type { nd-router-advert, nd-redirect } drop\n"
+	"		udp sport 547 drop\n"
+	"		ip6 saddr :: icmpv6 type { 133-136, 143 } accept\n"
+	"		iifname . ip6 saddr != @rep6 drop\n"
+	"	}\n";
+
+/* `ct status dnat` admits exactly what was published and nothing that bypasses it. */
+static const char inet_forward[] =
+	"	chain forward {\n"
+	"		type filter hook forward priority filter; policy accept;\n"
+	"		ct state established,related accept\n"
+	"		iifname @inside jump from_container\n"
+	"		ip daddr @nets4 jump to_container\n"
+	"		ip6 daddr @nets6 jump to_container\n"
+	"	}\n"
+	"	chain from_container {\n"
+	"		ct state invalid drop\n"
+	"		ip saddr @internal4 jump from_internal\n"
+	"		ip6 saddr @internal6 jump from_internal\n"
+	"		ct status dnat accept\n"
+	"		ip saddr . ip daddr vmap @same4\n"
+	"		ip6 saddr . ip6 daddr vmap @same6\n"
+	"	}\n"
+	"	chain from_internal {\n"
+	"		ip saddr . ip daddr vmap @same4\n"
+	"		ip6 saddr . ip6 daddr vmap @same6\n"
+	"		drop\n"
+	"	}\n"
+	"	chain to_container {\n"
+	"		ct state invalid drop\n"
+	"		ct status dnat accept\n"
+	"		drop\n"
+	"	}\n";
+
+/* What a bridged container may send: default deny. VLAN-tagged frames fall to the last drop of
+ * `guard`: their link header carries the tag's type. Frames to link-local group addresses
+ * (IEEE 802.1Q 8.6.3) are not bridged but handed to the port itself, past prerouting: the input
+ * chain stops them. */
+static const char bridge_guard[] =
+	"	chain prerouting {\n"
+	"		type filter hook prerouting priority -300; policy accept;\n"
+	"		iifname @guarded goto guard\n"
+	"	}\n"
+	"	chain input {\n"
+	"		type filter hook input priority -300; policy accept;\n"
+	"		ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 iifname @guarded "
+	"drop\n"
+	"	}\n"
+	"	chain guard {\n"
+	"		iifname . ether saddr != @epmac drop\n"
+	"		ether type arp goto guard_arp\n"
+	"		ether type ip goto guard_ip\n"
+	"		ether type ip6 goto guard_ip6\n"
+	"		drop\n"
+	"	}\n"
+	/* A sender address of 0.0.0.0 is an address probe (RFC 5227 2.1.1). */
+	"	chain guard_arp {\n"
+	"		arp htype != 1 drop\n"
+	"		arp ptype != ip drop\n"
+	"		arp hlen != 6 drop\n"
+	"		arp plen != 4 drop\n"
+	"		arp operation != { request, reply } drop\n"
+	"		iifname . arp saddr ether . arp saddr ip @ep4 accept\n"
+	"		arp operation request arp saddr ip 0.0.0.0 iifname . arp saddr ether "
+	"@epmac accept\n"
+	"		drop\n"
+	"	}\n"
+	"	chain guard_ip {\n"
+	"		udp sport 67 drop\n"
+	"		icmp type redirect drop\n"
+	"		iifname . ether saddr . ip saddr @ep4 accept\n"
+	"		drop\n"
+	"	}\n"
+	/* The unspecified source: duplicate address detection for an own address, and MLD. */
+	"	chain guard_ip6 {\n"
+	"		icmpv6 type { nd-router-advert, nd-redirect } drop\n"
+	"		udp sport 547 drop\n"
+	"		icmpv6 type nd-neighbor-advert iifname . @th,64,128 != @ept6 drop\n"
+	"		iifname . ether saddr . ip6 saddr @ep6 accept\n"
+	"		ip6 saddr :: icmpv6 type nd-neighbor-solicit iifname . @th,64,128 @ept6 "
+	"accept\n"
+	"		ip6 saddr :: icmpv6 type { 131, 132, 143 } accept\n"
+	"		drop\n"
+	"	}\n";
+
+static const char *const type_names[] = {
+	[FIELD_PROTO] = "inet_proto",  [FIELD_IP4] = "ipv4_addr", [FIELD_IP6] = "ipv6_addr",
+	[FIELD_PORT] = "inet_service", [FIELD_IFNAME] = "ifname", [FIELD_ETHER] = "ether_addr",
+};
+
+static void print_types(const enum field_type *t, unsigned int n, struct buf *out)
+{
+	for (unsigned int i = 0; i < n; i++)
+		buf_printf(out, "%s%s", i ? " . " : "", type_names[t[i]]);
+}
+
+static void print_set(const struct set_desc *d, struct buf *out)
+{
+	bool map = d->n_data || d->verdict_map;
+
+	buf_printf(out, "\t%s %s { ", map ? "map" : "set", d->name);
+	if (d->typeof_key) {
+		buf_printf(out, "typeof %s", d->typeof_key);
+	} else {
+		buf_printf(out, "type ");
+		print_types(d->key, d->n_key, out);
+	}
+	if (map)
+		buf_printf(out, " : ");
+	if (d->verdict_map)
+		buf_printf(out, "verdict");
+	print_types(d->data, d->n_data, out);
+	buf_printf(out, ";%s }\n", d->interval ? " flags interval;" : "");
+}
+
+static void print_table(bool bridge, const char *comment, struct buf *out)
+{
+	const char *family = bridge ? "bridge" : "inet";
+
+	buf_printf(out, "add table %s " RULESET_TABLE "\n", family);
+	buf_printf(out, "delete table %s " RULESET_TABLE "\n", family);
+	buf_printf(out, "table %s " RULESET_TABLE " {\n%s", family, comment);
+	for (unsigned int i = 0; i < N_SETS; i++) {
+		if (elem_sets[i].in_bridge_table == bridge)
+			print_set(&elem_sets[i], out);
+	}
+	if (bridge)
+		buf_printf(out, "%s", bridge_guard);
+	else
+		buf_printf(out, "%s%s%s", inet_nat, inet_guard, inet_forward);
+	buf_printf(out, "}\n");
+}
+
+uint32_t ruleset_version(void)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+
+	print_table(false, "", &b);
+	print_table(true, "", &b);
+	if (b.failed)
+		return 0;
+	return (uint32_t)hash64(b.p, b.len, 0);
+}
+
+void ruleset_comment(uint32_t version, char out[RULESET_COMMENT_STRLEN])
+{
+	snprintf(out, RULESET_COMMENT_STRLEN, "netns-up %08" PRIx32, version);
+}
+
+void ruleset_base(struct buf *out)
+{
+	char text[RULESET_COMMENT_STRLEN], line[RULESET_COMMENT_STRLEN + 16];
+
+	ruleset_comment(ruleset_version(), text);
+	snprintf(line, sizeof(line), "\tcomment \"%s\"\n", text);
+	print_table(false, line, out);
+	print_table(true, line, out);
+}
+
+/* ---- elements ---- */
+
+static void print_raw6(const struct ip *ip, struct buf *out)
+{
+	buf_printf(out, "0x");
+	for (unsigned int i = 0; i < 16; i++)
+		buf_printf(out, "%02x", ip->b[i]);
+}
+
+static void print_value(enum field_type t, const union field_value *v, struct buf *out)
+{
+	char text[IP_STRLEN];
+
+	switch (t) {
+	case FIELD_PROTO:
+		buf_printf(out, "%u", v->proto);
+		break;
+	case FIELD_IP4:
+	case FIELD_IP6:
+		buf_printf(out, "%s", ip_str(&v->ip, text));
+		break;
+	case FIELD_PORT:
+		buf_printf(out, "%u", v->port);
+		break;
+	case FIELD_IFNAME:
+		buf_printf(out, "\"%s\"", v->ifname);
+		break;
+	case FIELD_ETHER:
+		buf_printf(out, "%s", mac_str(&v->mac, text));
+		break;
+	}
+}
+
+static bool is_range(enum field_type t, const union field_value *a, const union field_value *b)
+{
+	return t == FIELD_PORT                    ? a->port != b->port
+	       : t == FIELD_IP4 || t == FIELD_IP6 ? !ip_equal(&a->ip, &b->ip)
+						  : false;
+}
+
+static void print_element(const struct elem *x, struct buf *out)
+{
+	const struct set_desc *d = &elem_sets[x->set];
+
+	buf_printf(out, "add element %s " RULESET_TABLE " %s { ",
+		   d->in_bridge_table ? "bridge" : "inet", d->name);
+	for (unsigned int i = 0; i < d->n_key; i++) {
+		if (i)
+			buf_printf(out, " . ");
+		if (d->typeof_key && d->key[i] == FIELD_IP6)
+			print_raw6(&x->key[i].ip, out);
+		else
+			print_value(d->key[i], &x->key[i], out);
+		if (d->interval && is_range(d->key[i], &x->key[i], &x->key_end[i])) {
+			buf_printf(out, "-");
+			print_value(d->key[i], &x->key_end[i], out);
+		}
+	}
+	if (x->comment[0])
+		buf_printf(out, " comment \"%s\"", x->comment);
+	for (unsigned int i = 0; i < d->n_data; i++) {
+		buf_printf(out, i ? " . " : " : ");
+		print_value(d->data[i], &x->data[i], out);
+	}
+	if (d->verdict_map)
+		buf_printf(out, " : %s", x->verdict == VERDICT_DROP ? "drop" : "accept");
+	buf_printf(out, " }\n");
+}
+
+void ruleset_elements(const struct elem_list *l, struct buf *out)
+{
+	for (size_t i = 0; i < l->n; i++)
+		print_element(&l->v[i], out);
+}

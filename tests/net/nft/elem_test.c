@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * elem_test: what networks, attachments and ports put into the sets, as values and as nft text. No
+ * kernel.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "base/buf.h"
+#include "net/elem.h"
+#include "net/ruleset.h"
+#include "population.h"
+
+static size_t count(const struct elem_list *l, enum set_id set)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->v[i].set == set;
+	return n;
+}
+
+static struct network network(enum net_mode mode)
+{
+	struct network n = {.name = "web", .mode = mode, .masquerade = true};
+
+	if (mode == NET_BRIDGE)
+		strcpy(n.bridge, "nb-web");
+	n.subnet[FAM4] = population_prefix("10.1.2.0/24");
+	n.subnet[FAM6] = population_prefix("2001:db8:1::/64");
+	return n;
+}
+
+static struct attachment attachment(enum net_mode mode)
+{
+	struct attachment a = {.id = "c1", .ifname = "eth0", .host_ifname = "nu1", .mode = mode};
+
+	a.addr[FAM4] = population_prefix("10.1.2.3/24");
+	a.addr[FAM6] = population_prefix("2001:db8:1::3/64");
+	assert_int_equal(mac_parse("02:00:00:00:00:03", &a.mac, NULL), 0);
+	return a;
+}
+
+static void check_text(const struct elem_list *l, const char *want)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+
+	ruleset_elements(l, &b);
+	assert_false(b.failed);
+	assert_string_equal(b.p ? b.p : "", want);
+}
+
+static void bridge_network(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct network n = network(NET_BRIDGE);
+
+	(void)state;
+	n.subnet[FAM6] = (struct prefix){0};
+	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	check_text(
+		&l,
+		"add element inet netd inside { \"nb-web\" comment \"network web\" }\n"
+		"add element inet netd nets4 { 10.1.2.0-10.1.2.255 comment \"network web\" }\n"
+		"add element inet netd same4 { 10.1.2.0-10.1.2.255 . 10.1.2.0-10.1.2.255 comment "
+		"\"network web\" : accept }\n"
+		"add element inet netd hairpin4 { 10.1.2.0-10.1.2.255 . 10.1.2.0-10.1.2.255 "
+		"comment \"network web\" }\n"
+		"add element inet netd masq4 { 10.1.2.0-10.1.2.255 comment \"network web\" }\n");
+}
+
+static void network_choices(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct network n = network(NET_ROUTED);
+
+	(void)state;
+	n.isolate = true;
+	n.internal = true;
+	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_INSIDE), 0);
+	assert_int_equal(count(&l, SET_HAIRPIN4) + count(&l, SET_HAIRPIN6), 0);
+	assert_int_equal(count(&l, SET_MASQ4) + count(&l, SET_MASQ6), 0);
+	assert_int_equal(count(&l, SET_INTERNAL4), 1);
+	assert_int_equal(count(&l, SET_INTERNAL6), 1);
+	for (size_t i = 0; i < l.n; i++) {
+		if (l.v[i].set == SET_SAME4 || l.v[i].set == SET_SAME6)
+			assert_int_equal(l.v[i].verdict, VERDICT_DROP);
+	}
+	assert_int_equal(l.n, 6);
+}
+
+/* Exceptions that contain each other would overlap in the kernel's set: only the widest are kept.
+ */
+static void nomasq_is_reduced(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct network n = network(NET_BRIDGE);
+
+	(void)state;
+	n.nomasq[0] = population_prefix("10.5.0.0/16");
+	n.nomasq[1] = population_prefix("10.0.0.0/8");
+	n.nomasq[2] = population_prefix("10.0.0.0/8");
+	n.nomasq[3] = population_prefix("198.51.100.0/24");
+	n.nomasq[4] = population_prefix("2001:db8::/32");
+	n.n_nomasq = 5;
+	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_NOMASQ4), 2);
+	assert_int_equal(count(&l, SET_NOMASQ6), 1);
+	l.n = 0;
+	n.masquerade = false;
+	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_NOMASQ4) + count(&l, SET_MASQ4), 0);
+}
+
+static void bridge_endpoint(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct attachment a = attachment(NET_BRIDGE);
+
+	(void)state;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	check_text(
+		&l,
+		"add element bridge netd guarded { \"nu1\" comment \"c1/eth0\" }\n"
+		"add element bridge netd epmac { \"nu1\" . 02:00:00:00:00:03 comment \"c1/eth0\" "
+		"}\n"
+		"add element bridge netd ep4 { \"nu1\" . 02:00:00:00:00:03 . 10.1.2.3 comment "
+		"\"c1/eth0\" }\n"
+		"add element bridge netd ep6 { \"nu1\" . 02:00:00:00:00:03 . 2001:db8:1::3 comment "
+		"\"c1/eth0\" }\n"
+		"add element bridge netd ept6 { \"nu1\" . 0x20010db8000100000000000000000003 "
+		"comment \"c1/eth0\" }\n"
+		"add element bridge netd ep6 { \"nu1\" . 02:00:00:00:00:03 . fe80::ff:fe00:3 "
+		"comment \"c1/eth0\" }\n"
+		"add element bridge netd ept6 { \"nu1\" . 0xfe80000000000000000000fffe000003 "
+		"comment \"c1/eth0\" }\n");
+}
+
+static void routed_endpoint(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct attachment a = attachment(NET_ROUTED);
+
+	(void)state;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	check_text(&l,
+		   "add element inet netd inside { \"nu1\" comment \"c1/eth0\" }\n"
+		   "add element inet netd rguard { \"nu1\" comment \"c1/eth0\" }\n"
+		   "add element inet netd rep4 { \"nu1\" . 10.1.2.3 comment \"c1/eth0\" }\n"
+		   "add element inet netd self4 { 10.1.2.3 . 10.1.2.3 comment \"c1/eth0\" }\n"
+		   "add element inet netd rep6 { \"nu1\" . 2001:db8:1::3 comment \"c1/eth0\" }\n"
+		   "add element inet netd rep6 { \"nu1\" . fe80::ff:fe00:3 comment \"c1/eth0\" }\n"
+		   "add element inet netd self6 { 2001:db8:1::3 . 2001:db8:1::3 comment "
+		   "\"c1/eth0\" }\n");
+	/* A family without an address has no entry at all, not even a link-local one. */
+	l.n = 0;
+	a.addr[FAM6] = (struct prefix){0};
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_REP6) + count(&l, SET_SELF6), 0);
+	l.n = 0;
+	a.mode = NET_BRIDGE;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_EP6) + count(&l, SET_EPT6), 0);
+	assert_int_equal(count(&l, SET_EP4), 1);
+}
+
+static void published(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct attachment a = attachment(NET_BRIDGE);
+	struct publish p[] = {
+		{.proto = IPPROTO_TCP, .host_port = 8080, .ctr_port = 80, .count = 1},
+		{.proto = IPPROTO_UDP, .host_port = 53, .ctr_port = 53, .count = 1},
+		{.proto = IPPROTO_UDP, .host_port = 1000, .ctr_port = 1000, .count = 1001},
+		{.proto = IPPROTO_SCTP, .host_port = 7, .ctr_port = 7, .count = 65},
+	};
+
+	(void)state;
+	p[1].host_ip = population_ip("198.51.100.1");
+	p[3].host_ip = population_ip("2001:db8::1");
+	assert_int_equal(elem_of_publish(&a, p, 4, &l, NULL), 0);
+	check_text(
+		&l,
+		"add element inet netd fwd4_any { 6 . 8080 comment \"c1/eth0\" : 10.1.2.3 . 80 }\n"
+		"add element inet netd fwd6_any { 6 . 8080 comment \"c1/eth0\" : 2001:db8:1::3 . "
+		"80 }\n"
+		"add element inet netd fwd4_host { 17 . 198.51.100.1 . 53 comment \"c1/eth0\" : "
+		"10.1.2.3 . 53 }\n"
+		"add element inet netd fwd4_range { 17 . 1000-2000 comment \"c1/eth0\" : "
+		"10.1.2.3 }\n"
+		"add element inet netd fwd6_range { 17 . 1000-2000 comment \"c1/eth0\" : "
+		"2001:db8:1::3 }\n"
+		"add element inet netd fwd6_range_host { 132 . 2001:db8::1 . 7-71 comment "
+		"\"c1/eth0\" : 2001:db8:1::3 }\n");
+}
+
+static void published_without_family(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct attachment a = attachment(NET_BRIDGE);
+	struct publish p = {.proto = IPPROTO_TCP, .host_port = 100, .ctr_port = 200, .count = 70};
+
+	(void)state;
+	a.addr[FAM6] = (struct prefix){0};
+	assert_int_equal(elem_of_publish(&a, &p, 1, &l, NULL), 0);
+	assert_int_equal(l.n, 70);
+	assert_int_equal(l.v[69].key[1].port, 169);
+	assert_int_equal(l.v[69].data[1].port, 269);
+	l.n = 0;
+	p.host_ip = population_ip("::");
+	assert_int_equal(elem_of_publish(&a, &p, 1, &l, NULL), 0);
+	assert_int_equal(l.n, 0);
+}
+
+static void same_keys(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+
+	(void)state;
+	population_elements(24, 2, &l);
+	assert_true(l.n > 1000);
+	for (int s = 0; s < N_SETS; s++)
+		assert_true(count(&l, s) > 0);
+	for (size_t i = 0; i < l.n; i++) {
+		for (size_t j = 0; j < l.n; j++)
+			assert_int_equal(elem_same_key(&l.v[i], &l.v[j]), i == j);
+	}
+	for (size_t i = 0; i < l.n; i++) {
+		struct elem x = l.v[i];
+
+		strcpy(x.comment, "other");
+		x.data[0].ip.b[0] ^= 1;
+		assert_true(elem_same_key(&x, &l.v[i]));
+	}
+}
+
+static void version_is_stable(void **state)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+	char comment[RULESET_COMMENT_STRLEN];
+
+	(void)state;
+	assert_int_not_equal(ruleset_version(), 0);
+	assert_int_equal(ruleset_version(), ruleset_version());
+	ruleset_comment(ruleset_version(), comment);
+	ruleset_base(&b);
+	assert_false(b.failed);
+	assert_non_null(strstr(strstr(b.p, comment) + 1, comment));
+	for (int s = 0; s < N_SETS; s++) {
+		char declared[64], used[64];
+
+		snprintf(declared, sizeof(declared), " %s { ", elem_sets[s].name);
+		snprintf(used, sizeof(used), "@%s", elem_sets[s].name);
+		assert_non_null(strstr(b.p, declared));
+		assert_non_null(strstr(b.p, used));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(bridge_network),           cmocka_unit_test(network_choices),
+		cmocka_unit_test(nomasq_is_reduced),        cmocka_unit_test(bridge_endpoint),
+		cmocka_unit_test(routed_endpoint),          cmocka_unit_test(published),
+		cmocka_unit_test(published_without_family), cmocka_unit_test(same_keys),
+		cmocka_unit_test(version_is_stable),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
