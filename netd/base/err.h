@@ -15,17 +15,17 @@
 
 enum err_kind {
 	ERR_NONE,
-	ERR_USAGE,	 /* the caller's words are wrong: argument, name, configuration */
-	ERR_DENIED,	 /* no privilege, or policy says no */
-	ERR_CONFLICT,	 /* taken by somebody else: port, address, interface, name */
-	ERR_ABSENT,	 /* the named thing does not exist */
-	ERR_BUSY,	 /* lock or daemon busy: the same call may work later */
-	ERR_QUOTA,	 /* a pool or limit is exhausted */
+	ERR_USAGE,       /* the caller's words are wrong: argument, name, configuration */
+	ERR_DENIED,      /* no privilege, or policy says no */
+	ERR_CONFLICT,    /* taken by somebody else: port, address, interface, name */
+	ERR_ABSENT,      /* the named thing does not exist */
+	ERR_BUSY,        /* lock or daemon busy: the same call may work later */
+	ERR_QUOTA,       /* a pool or limit is exhausted */
 	ERR_UNSUPPORTED, /* the kernel or the build lacks a feature, which is named */
-	ERR_KERNEL,	 /* the kernel refused */
-	ERR_IO,		 /* file, directory or socket trouble */
-	ERR_PROTOCOL,	 /* bytes from a peer or a file break their format */
-	ERR_INTERNAL,	 /* a bug of ours, or no memory */
+	ERR_KERNEL,      /* the kernel refused */
+	ERR_IO,          /* file, directory or socket trouble */
+	ERR_PROTOCOL,    /* bytes from a peer or a file break their format */
+	ERR_INTERNAL,    /* a bug of ours, or no memory */
 };
 
 struct err {
@@ -55,8 +55,8 @@ int err_sys(struct err *e, int sys, const char *fmt, ...) __attribute__((format(
 int err_invalid(struct err *e, enum err_kind kind, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
-/* Prepends "context: " to the text and returns r unchanged. On an empty *e and a negative r, the kind
- * and the text come from the errno -r, so that a callee without an err loses nothing. */
+/* Prepends "context: " to the text and returns r unchanged. On an empty *e and a negative r, the
+ * kind and the text come from the errno -r, so that a callee without an err loses nothing. */
 int err_ctx(struct err *e, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 /* Teardown gathers: appends "; text of from" to into (takes kind and sys when into was empty).

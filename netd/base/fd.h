@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fd: scope clean-up for descriptors and memory. A descriptor is -1 when empty, CLOEXEC at birth. */
+/* fd: scope clean-up for descriptors and memory. A descriptor: -1 when empty, CLOEXEC at birth. */
 #ifndef NETD_BASE_FD_H
 #define NETD_BASE_FD_H
 
@@ -8,11 +8,11 @@
 
 struct err;
 
-void fd_closep(int *fd);    /* closes *fd when >= 0, keeps errno, sets it to -1 */
-int fd_take(int *fd);	    /* returns *fd and leaves -1 behind: ownership moves to the caller */
-void mem_freep(void *p);    /* p is the address of a pointer: free(*p), *p = NULL */
+void fd_closep(int *fd); /* closes *fd when >= 0, keeps errno, sets it to -1 */
+int fd_take(int *fd);    /* returns *fd and leaves -1 behind: ownership moves to the caller */
+void mem_freep(void *p); /* p is the address of a pointer: free(*p), *p = NULL */
 
-#define CLEAN_FD   __attribute__((cleanup(fd_closep)))
+#define CLEAN_FD __attribute__((cleanup(fd_closep)))
 #define CLEAN_FREE __attribute__((cleanup(mem_freep)))
 
 /* Opens 0, 1 and 2 on /dev/null where they are closed (a socket that lands on 2 would receive our

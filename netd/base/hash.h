@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* hash: a stable 64-bit hash for names (FNV-1a with a final avalanche; not for secrets) and CRC-32C. */
+/* hash: a stable 64-bit hash for names (FNV-1a with a final avalanche; not for secrets) and
+ * CRC-32C. */
 #ifndef NETD_BASE_HASH_H
 #define NETD_BASE_HASH_H
 

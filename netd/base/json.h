@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * json: typed getters over jansson that name the path of what is wrong ("publish[2].hostPort:
- * expected an integer 0..65535, found string"). Exact-case keys; absent optional keys leave *ret alone.
+ * expected an integer 0..65535, found string"). Exact-case keys; absent optional keys leave *ret
+ * alone.
  */
 #ifndef NETD_BASE_JSON_H
 #define NETD_BASE_JSON_H
@@ -15,8 +16,8 @@
 
 enum json_need { JSON_OPTIONAL, JSON_REQUIRED };
 
-/* Each returns 0 when set, 1 when absent or null and optional, or -EINVAL (ERR_PROTOCOL). path names
- * the object in texts ("" at the top). Strings are borrowed from obj. */
+/* Each returns 0 when set, 1 when absent or null and optional, or -EINVAL (ERR_PROTOCOL). path
+ * names the object in texts ("" at the top). Strings are borrowed from obj. */
 int json_get_str(json_t *obj, const char *path, const char *key, enum json_need need,
 		 const char **ret, struct err *e);
 int json_get_u64(json_t *obj, const char *path, const char *key, enum json_need need, uint64_t min,

@@ -16,10 +16,10 @@
 struct buf;
 
 struct opt {
-	char shrt;		/* 0 when there is none */
-	const char *lng;	/* without the dashes; NULL ends the table */
-	const char *value;	/* name of the value in --help; NULL for a flag */
-	const char *help;	/* one line */
+	char shrt;         /* 0 when there is none */
+	const char *lng;   /* without the dashes; NULL ends the table */
+	const char *value; /* name of the value in --help; NULL for a flag */
+	const char *help;  /* one line */
 	/* Called for each occurrence; value is NULL for a flag. A negative return ends the parse;
 	 * opt_parse prepends "--long: " (or "-x: ", as written), so the handler only says what is
 	 * wrong with the value, which it names. */
@@ -27,10 +27,10 @@ struct opt {
 };
 
 struct opt_verb {
-	const char *name;      /* "up" */
-	const char *operands;  /* "TARGET" for the usage line */
-	const char *summary;   /* one line */
-	const char *notes;     /* more text for --help, may be NULL */
+	const char *name;     /* "up" */
+	const char *operands; /* "TARGET" for the usage line */
+	const char *summary;  /* one line */
+	const char *notes;    /* more text for --help, may be NULL */
 	const struct opt *opts;
 	size_t min_operands, max_operands; /* (size_t)-1: no limit */
 	bool stop_at_operand;

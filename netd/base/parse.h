@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* parse: strict scalars from text. No white space, sign, empty string, leading zero, trailing bytes. */
+/* parse: strict scalars from text. No white space, sign, empty string, leading zero, trailing
+ * bytes. */
 #ifndef NETD_BASE_PARSE_H
 #define NETD_BASE_PARSE_H
 

@@ -18,7 +18,7 @@ enum { FAM4, FAM6, N_FAM };
 
 struct ip {
 	uint8_t family; /* AF_INET, AF_INET6, or 0: none */
-	uint8_t b[16];	/* network order; 4 or 16 bytes used, the rest 0 */
+	uint8_t b[16];  /* network order; 4 or 16 bytes used, the rest 0 */
 };
 
 struct prefix {
@@ -30,14 +30,15 @@ struct mac {
 	uint8_t b[6];
 };
 
-#define IP_STRLEN     46
+#define IP_STRLEN 46
 #define PREFIX_STRLEN 50
-#define MAC_STRLEN    18
+#define MAC_STRLEN 18
 
 /* Parsers: 0 or -EINVAL with ERR_USAGE naming the text. ip_parse takes both families. */
 int ip_parse(const char *s, struct ip *ret, struct err *e);
-int prefix_parse(const char *s, struct prefix *ret, struct err *e); /* ADDR/LEN; host bits allowed */
-int mac_parse(const char *s, struct mac *ret, struct err *e);	     /* unicast, not all zero */
+int prefix_parse(const char *s, struct prefix *ret,
+		 struct err *e);                              /* ADDR/LEN; host bits allowed */
+int mac_parse(const char *s, struct mac *ret, struct err *e); /* unicast, not all zero */
 
 /* Printers write into the caller's array and return it. */
 const char *ip_str(const struct ip *ip, char out[IP_STRLEN]);
@@ -53,8 +54,8 @@ bool ip_is_loopback(const struct ip *ip);
 bool ip_is_multicast(const struct ip *ip);
 bool ip_is_link_local(const struct ip *ip);
 
-struct prefix prefix_network(const struct prefix *p);	 /* host bits cleared */
-struct ip prefix_last(const struct prefix *p);		 /* highest address of the prefix */
+struct prefix prefix_network(const struct prefix *p); /* host bits cleared */
+struct ip prefix_last(const struct prefix *p);        /* highest address of the prefix */
 bool prefix_contains(const struct prefix *p, const struct ip *ip);
 bool prefix_overlaps(const struct prefix *a, const struct prefix *b);
 bool prefix_equal(const struct prefix *a, const struct prefix *b);

@@ -16,7 +16,8 @@
 #include "model/publish.h"
 
 enum attach_phase {
-	ATTACH_INTENT,	  /* written before anything is created: everything in it may or may not exist */
+	ATTACH_INTENT, /* written before anything is created: everything in it may or may not exist
+			*/
 	ATTACH_COMMITTED, /* everything in it exists */
 };
 
@@ -26,25 +27,25 @@ enum attach_phase {
 struct attachment {
 	enum attach_phase phase;
 	char id[ID_STRLEN];
-	char ifname[IFNAME_STRLEN];   /* inside */
+	char ifname[IFNAME_STRLEN]; /* inside */
 	char network[NETNAME_STRLEN];
-	enum net_mode mode;	      /* of the network when made: teardown needs no network */
+	enum net_mode mode; /* of the network when made: teardown needs no network */
 	char bridge[IFNAME_STRLEN];
 	bool internal, isolate;
 	char host_ifname[IFNAME_STRLEN];
-	uint32_t host_ifindex;	      /* 0 until created */
+	uint32_t host_ifindex; /* 0 until created */
 	uint32_t ctr_ifindex;
-	struct mac mac, host_mac;     /* inside, outside */
-	struct prefix addr[N_FAM];    /* inside; len is the subnet's (bridge) or 32 / 128 (routed) */
+	struct mac mac, host_mac;  /* inside, outside */
+	struct prefix addr[N_FAM]; /* inside; len is the subnet's (bridge) or 32 / 128 (routed) */
 	struct ip gateway[N_FAM];
 	uint32_t mtu;
-	uint64_t netns_cookie;	      /* SO_NETNS_COOKIE: never used twice in one boot */
+	uint64_t netns_cookie; /* SO_NETNS_COOKIE: never used twice in one boot */
 	char boot_id[BOOT_ID_STRLEN];
 	char netns_path[NETNS_PATH_MAX + 1]; /* as given (name_check_path), for people; "" for a
 					      * pid. Never opened */
-	int64_t created;	      /* seconds since the epoch */
+	int64_t created;                     /* seconds since the epoch */
 	size_t n_publish;
-	struct publish *publish;      /* host ports resolved; owned */
+	struct publish *publish; /* host ports resolved; owned */
 };
 
 /* Zeroes and frees what it owns. Accepts NULL and half-built values. */

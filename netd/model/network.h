@@ -17,26 +17,27 @@ enum net_mode {
 };
 
 #define NETWORK_NOMASQ_MAX 32
-#define NETWORK_DEFAULT	   "default"
+#define NETWORK_DEFAULT "default"
 
 struct network {
 	char name[NETNAME_STRLEN];
 	enum net_mode mode;
-	char bridge[IFNAME_STRLEN];	 /* bridge mode only, else "" */
-	struct prefix subnet[N_FAM];	 /* network addresses; ip.family 0: family absent */
-	struct ip gateway[N_FAM];	 /* bridge: the first address; routed: 169.254.1.1 and fe80::1 */
-	bool internal;			 /* no way out, nothing published */
-	bool isolate;			 /* containers of this network do not reach each other */
-	bool masquerade;		 /* default true */
-	bool implicit;			 /* made by itself (default), not by `network create` */
-	uint32_t mtu;			 /* 0: that of the default route's link */
+	char bridge[IFNAME_STRLEN];  /* bridge mode only, else "" */
+	struct prefix subnet[N_FAM]; /* network addresses; ip.family 0: family absent */
+	struct ip gateway[N_FAM]; /* bridge: the first address; routed: 169.254.1.1 and fe80::1 */
+	bool internal;            /* no way out, nothing published */
+	bool isolate;             /* containers of this network do not reach each other */
+	bool masquerade;          /* default true */
+	bool implicit;            /* made by itself (default), not by `network create` */
+	uint32_t mtu;             /* 0: that of the default route's link */
 	size_t n_nomasq;
-	struct prefix nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses */
+	struct prefix
+		nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses */
 };
 
 const char *net_mode_str(enum net_mode m); /* "bridge", "routed" */
 int net_mode_parse(const char *s, enum net_mode *ret, struct err *e);
-/* What network_complete checks, one by one, for readers that name the place of an error. ERR_USAGE. */
+/* What network_complete checks, part by part, for readers that name the place of an error. */
 int network_check_subnet(const struct prefix *p, struct err *e);
 /* The gateway is the one that network_complete gives. */
 int network_check_gateway(enum net_mode mode, const struct prefix *subnet, const struct ip *gw,
@@ -48,8 +49,8 @@ struct ip network_gateway(enum net_mode mode, const struct prefix *subnet);
 /* In a range that no network may use: this host's, loopback, link-local, multicast, reserved. */
 bool network_is_special(const struct ip *ip);
 
-/* Fills name, bridge and gateway from name, mode and subnet; checks sizes (v4 /8../30, v6 /48../126,
- * at least one family, network address, no loopback / multicast / link-local). */
+/* Fills name, bridge and gateway from name, mode and subnet; checks sizes (v4 /8../30, v6
+ * /48../126, at least one family, network address, no loopback / multicast / link-local). */
 int network_complete(struct network *n, struct err *e);
 
 #endif

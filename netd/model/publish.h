@@ -16,26 +16,26 @@
 #include "model/addr.h"
 
 struct publish {
-	uint8_t proto;	     /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
-	struct ip host_ip;   /* family 0: every address of both families; 0.0.0.0 / ::: every address of
-				one; never loopback */
-	uint16_t host_port;  /* first; 0: pick one */
-	uint16_t ctr_port;   /* first, never 0 */
-	uint16_t count;	     /* >= 1 */
+	uint8_t proto;      /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
+	struct ip host_ip;  /* family 0: every address of both families; 0.0.0.0 / ::: every address
+			       of  one; never loopback */
+	uint16_t host_port; /* first; 0: pick one */
+	uint16_t ctr_port;  /* first, never 0 */
+	uint16_t count;     /* >= 1 */
 };
 
-/* A run of more ports than this with equal host and container ports becomes one interval element and
- * is bind-probed only (no local forwarder). */
+/* A run of more ports than this with equal host and container ports becomes one interval element
+ * and is bind-probed only (no local forwarder). */
 #define PUBLISH_EXPLODE_MAX 64
-#define PUBLISH_STRLEN	    (IP_STRLEN + 32)
-#define PUBLISH_MAX	    4096 /* runs for one attachment */
+#define PUBLISH_STRLEN (IP_STRLEN + 32)
+#define PUBLISH_MAX 4096 /* runs for one attachment */
 
 int publish_parse(const char *spec, struct publish *ret, struct err *e);
 const char *publish_str(const struct publish *p, char out[PUBLISH_STRLEN]);
 const char *proto_str(uint8_t proto); /* "tcp" */
 int proto_parse(const char *s, uint8_t *ret, struct err *e);
-/* The addresses of the host that a port can be published on: 0.0.0.0, ::, or unicast, not loopback and
- * no IPv6 link-local. ERR_USAGE. */
+/* The addresses of the host that a port can be published on: 0.0.0.0, ::, or unicast, not loopback
+ * and no IPv6 link-local. ERR_USAGE. */
 int publish_check_host_ip(const struct ip *ip, struct err *e);
 bool publish_equal(const struct publish *a, const struct publish *b);
 /* True when some (protocol, family, host address, host port) is named by both. */
