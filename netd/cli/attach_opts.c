@@ -17,7 +17,7 @@ int attach_set_publish(void *into, const char *value, struct err *e)
 	if (r < 0)
 		return r;
 	if (o->n_publish == PUBLISH_MAX)
-		return err_set(e, ERR_USAGE, E2BIG, "at most %d", PUBLISH_MAX);
+		return err_set(e, ERR_USAGE, 0, "at most %d", PUBLISH_MAX);
 	struct publish *list = reallocarray(o->publish, o->n_publish + 1, sizeof(*list));
 	if (!list)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
@@ -40,7 +40,7 @@ static int set_ip(struct attach_opts *o, int f, const char *value, struct err *e
 	if (r < 0)
 		return r;
 	if (ip_fam(&ip) != f)
-		return err_set(e, ERR_USAGE, EINVAL, "expected an IPv%d address", f == FAM4 ? 4 : 6);
+		return err_set(e, ERR_USAGE, 0, "expected an IPv%d address", f == FAM4 ? 4 : 6);
 	o->ip[f] = ip;
 	return 0;
 }
@@ -63,7 +63,7 @@ int attach_set_mac(void *into, const char *value, struct err *e)
 int attach_set_mtu(void *into, const char *value, struct err *e)
 {
 	if (parse_u32(value, 68, 65535, &((struct attach_opts *)into)->mtu) < 0)
-		return err_set(e, ERR_USAGE, EINVAL, "expected a number 68..65535");
+		return err_set(e, ERR_USAGE, 0, "expected a number 68..65535");
 	return 0;
 }
 
@@ -96,7 +96,7 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 	};
 	/* The kernel disables IPv6 on a link below 1280 (RFC 8200 section 5). */
 	if (o->mtu && o->mtu < 1280 && o->ip[FAM6].family)
-		return err_set(e, ERR_USAGE, EINVAL, "--mtu %u: IPv6 needs at least 1280", o->mtu);
+		return err_set(e, ERR_USAGE, 0, "--mtu %u: IPv6 needs at least 1280", o->mtu);
 	return publish_check_list(o->publish, o->n_publish, e);
 }
 

@@ -12,7 +12,7 @@
 int cli_set_state_dir(void *into, const char *value, struct err *e)
 {
 	if (value[0] != '/')
-		return err_set(e, ERR_USAGE, EINVAL, "expected an absolute path");
+		return err_set(e, ERR_USAGE, 0, "expected an absolute path");
 	((struct cli_common *)into)->state_dir = value;
 	return 0;
 }
@@ -70,7 +70,7 @@ int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, st
 	const char *dir = c->state_dir ? c->state_dir : getenv("NETNS_UP_STATE_DIR");
 
 	if (dir && dir[0] != '/')
-		return err_set(e, ERR_USAGE, EINVAL, "NETNS_UP_STATE_DIR=%s: expected an absolute path",
+		return err_set(e, ERR_USAGE, 0, "NETNS_UP_STATE_DIR=%s: expected an absolute path",
 			       dir);
 	return engine_open(dir, read_only, ret, e);
 }

@@ -11,6 +11,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "cli/cli.h"
+#include "model/name.h"
 #include "sys/netns.h"
 
 static bool is_pid(const char *s, pid_t *ret)
@@ -49,7 +50,7 @@ int target_id(const char *s, struct target *ret, struct err *e)
 		return 0;
 	}
 	if (all_digits(s))
-		return err_set(e, ERR_USAGE, EINVAL, "%s: expected a pid between 1 and %d", s, INT_MAX);
+		return err_set(e, ERR_USAGE, 0, "%s: expected a pid between 1 and %d", s, INT_MAX);
 	if (!base) {
 		int r = name_check_id(s, "target", e);
 		if (r < 0)
@@ -60,7 +61,8 @@ int target_id(const char *s, struct target *ret, struct err *e)
 	}
 	if (name_check_id(base + 1, "target", NULL) == 0)
 		snprintf(ret->id, sizeof(ret->id), "%s", base + 1);
-	if (strlen(s) <= NETNS_PATH_MAX)
+	/* Only a hint for `check`; one that cannot be written down is left out. */
+	if (name_check_path(s, "path", NULL) == 0)
 		snprintf(ret->path, sizeof(ret->path), "%s", s);
 	return 0;
 }

@@ -41,7 +41,7 @@ static int main_check(const struct verb *v, int argc, char **argv)
 	if (r >= 0)
 		r = target_each(g, argv[1], NULL, check_one, &c, &e);
 	if (r == 0)
-		r = err_set(&e, ERR_ABSENT, ENOENT, "%s has no network from us", argv[1]);
+		r = err_set(&e, ERR_ABSENT, 0, "%s has no network from us", argv[1]);
 	if (r < 0)
 		return cli_fail(&e);
 	return c.unhealthy ? EXIT_UNHEALTHY : EXIT_OK;

@@ -30,10 +30,10 @@ static int set_subnet(void *into, const char *value, struct err *e)
 		return r;
 	int f = ip_fam(&p.ip);
 	if (n->subnet[f].ip.family)
-		return err_set(e, ERR_USAGE, EINVAL, "one subnet of each family at most");
+		return err_set(e, ERR_USAGE, 0, "one subnet of each family at most");
 	struct prefix net = prefix_network(&p);
 	if (!prefix_equal(&net, &p))
-		return err_set(e, ERR_USAGE, EINVAL, "expected a network address, without host bits");
+		return err_set(e, ERR_USAGE, 0, "expected a network address, without host bits");
 	n->subnet[f] = p;
 	return 0;
 }
@@ -62,7 +62,7 @@ static int set_isolate(void *into, const char *value, struct err *e)
 static int set_mtu(void *into, const char *value, struct err *e)
 {
 	if (parse_u32(value, 68, 65535, &net_of(into)->mtu) < 0)
-		return err_set(e, ERR_USAGE, EINVAL, "expected a number 68..65535");
+		return err_set(e, ERR_USAGE, 0, "expected a number 68..65535");
 	return 0;
 }
 
@@ -75,7 +75,7 @@ static int set_nomasq(void *into, const char *value, struct err *e)
 	if (r < 0)
 		return r;
 	if (n->n_nomasq == NETWORK_NOMASQ_MAX)
-		return err_set(e, ERR_USAGE, E2BIG, "at most %d", NETWORK_NOMASQ_MAX);
+		return err_set(e, ERR_USAGE, 0, "at most %d", NETWORK_NOMASQ_MAX);
 	p = prefix_network(&p);
 	/* Everything: then nothing is translated, which needs no list. */
 	if (p.len == 0)
@@ -166,7 +166,7 @@ static int net_inspect(struct net_opts *o, const char *name, struct err *e)
 	if (r == 0)
 		r = engine_network_get(g, name, &o->n, e);
 	if (r == 1)
-		return err_set(e, ERR_ABSENT, ENOENT, "network %s does not exist%s", name,
+		return err_set(e, ERR_ABSENT, 0, "network %s does not exist%s", name,
 			       strcmp(name, NETWORK_DEFAULT) ? "" : " yet: its first container makes it");
 	return r < 0 ? r : cli_print_json(codec_network(&o->n));
 }

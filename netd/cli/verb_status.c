@@ -48,7 +48,7 @@ static int status_one(struct engine *g, const char *id, const char *ifname, void
 	int r = engine_get(g, id, ifname, &a, e);
 
 	if (r == ENGINE_NOTHING)
-		return err_set(e, ERR_ABSENT, ENOENT, "there is no attachment %s/%s", id, ifname);
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, ifname);
 	if (r < 0)
 		return r;
 	if (!st->json)
@@ -69,7 +69,7 @@ static int status(struct status *st, const char *target, struct err *e)
 	if (r < 0 || n < 0)
 		return r < 0 ? r : n;
 	if (n == 0)
-		return err_set(e, ERR_ABSENT, ENOENT, "%s has no network from us", target);
+		return err_set(e, ERR_ABSENT, 0, "%s has no network from us", target);
 	return 0;
 }
 

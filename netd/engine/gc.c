@@ -119,7 +119,7 @@ static int leave_network(const char *network, void *arg);
 
 struct leave {
 	struct engine *g;
-	const char *key; /* NULL: everybody without a record */
+	const char *key;
 	struct err *all;
 };
 
@@ -222,6 +222,34 @@ static int del_strays(struct engine *g, struct strays *s, struct gc_result *ret,
 	return 0;
 }
 
+static int gc_ports(struct engine *g, struct err *e)
+{
+	struct reserve *res = NULL;
+	int r = reserve_open(store_dirfd(g->store), &res, e);
+
+	if (r >= 0)
+		r = prepare_sweep_ports(g, res, e);
+	reserve_closep(&res);
+	return r < 0 ? r : 0;
+}
+
+static int gc_member(const char *network, const char *key, void *arg)
+{
+	struct leave t = {.g = ((struct leave *)arg)->g, .key = key, .all = ((struct leave *)arg)->all};
+
+	if (!store_has_attachment(t.g->store, key))
+		leave_network(network, &t);
+	return 0;
+}
+
+/* Members whose process died between joining and its record. */
+static int gc_members(struct engine *g, struct err *e)
+{
+	struct leave t = {.g = g, .all = e};
+
+	return member_each(g->store, gc_member, &t, e);
+}
+
 /* Global lock held: a record is written under it before its link is made, so a link without a record
  * is nobody's. */
 static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
@@ -239,6 +267,10 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 		r = del_strays(g, &s, ret, e);
 	if (r >= 0)
 		r = claim_sweep(g->store, &n_claims, e);
+	if (r >= 0)
+		r = gc_ports(g, e);
+	if (r >= 0)
+		r = gc_members(g, e);
 	ret->n_claims += n_claims;
 	if (r >= 0 && c.all.n == 0) {
 		const struct network none = {.mode = NET_ROUTED};

@@ -43,18 +43,19 @@ static int gather_attachment(const struct attachment *a, void *arg)
 	return r == 0 ? elem_of_publish(a, a->publish, a->n_publish, t->l, t->e) : r;
 }
 
+int hostop_purge(struct engine *g, struct err *e)
+{
+	int r = link_del_group(g->host, LINK_GROUP_VETH, e);
+
+	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
+}
+
 int hostop_tables(struct work *w, struct err *e)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
 	CLEAN_BUF struct buf text = BUF_INIT;
 	struct gather t = {.g = w->g, .l = &l, .e = e};
 
-	/* Links left over from a state that was lost would carry names we are about to use. */
-	if (w->first == MEMBER_FIRST_OF_HOST) {
-		int r = link_del_group(w->g->host, LINK_GROUP_VETH, e);
-		if (r < 0)
-			return r;
-	}
 	int r = member_each_network(w->g->store, gather_network, &t, e);
 	if (r >= 0)
 		r = store_each_attachment(w->g->store, gather_attachment, NULL, &t, e);

@@ -57,6 +57,9 @@ int apply_elements_again(struct work *w, struct err *e);
 
 /* hostops.c: operations on what the containers share. */
 int hostop_tables(struct work *w, struct err *e);
+/* Deletes links that a lost state left behind: they carry names and subnets that are about to be used.
+ * Only while nothing is on record. */
+int hostop_purge(struct engine *g, struct err *e);
 int hostop_net_elements(struct work *w, struct err *e);
 int hostop_bridge(struct work *w, struct err *e);
 int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e);
@@ -74,6 +77,9 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e);
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
 		       size_t n, struct err *e);
+
+/* Lets the forwarder drop what belongs to no record. The number of such attachments. */
+int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e);
 
 /* teardown.c: removes what exists of an attachment in the kernel and the forwarder. Gathers.
  * fast: links go by the echo way (the caller ends soon). */

@@ -182,6 +182,32 @@ static bool same_settings(const struct network *want, const struct network *have
 	return same;
 }
 
+struct same_bridge {
+	const struct network *n;
+	char other[NETNAME_STRLEN];
+};
+
+static int see_bridge(const struct network *n, void *arg)
+{
+	struct same_bridge *s = arg;
+
+	if (strcmp(n->bridge, s->n->bridge) == 0)
+		memcpy(s->other, n->name, sizeof(s->other));
+	return 0;
+}
+
+/* Long names are hashed into the 15 bytes of a link's name. */
+static int check_bridge(struct engine *g, const struct network *n, struct err *e)
+{
+	struct same_bridge s = {.n = n};
+	int r = n->mode == NET_BRIDGE ? store_each_network(g->store, see_bridge, &s, e) : 0;
+
+	if (r >= 0 && s.other[0])
+		return err_set(e, ERR_CONFLICT, 0, "network %s has the bridge name %s too: choose another name",
+			       s.other, n->bridge);
+	return r;
+}
+
 static int network_create_locked(struct engine *g, struct network *n, struct err *e)
 {
 	struct network have;
@@ -203,6 +229,8 @@ static int network_create_locked(struct engine *g, struct network *n, struct err
 		r = network_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
 	if (r >= 0)
 		r = network_complete(n, e);
+	if (r >= 0)
+		r = check_bridge(g, n, e);
 	return r < 0 ? r : store_put_network(g->store, n, e);
 }
 

@@ -57,6 +57,41 @@ static int claim_addrs(struct work *w, const struct up_request *req, const char 
 	return 0;
 }
 
+/* The families whose host ports a run takes: on loopback the forwarder carries one to the other. */
+static void port_families(const struct publish *p, const bool has[N_FAM], bool ret[N_FAM])
+{
+	for (int f = 0; f < N_FAM; f++)
+		ret[f] = has[f] || ip_is_loopback(&p->host_ip);
+}
+
+static int claim_run(struct engine *g, const struct publish *p, const bool has[N_FAM], const char *key,
+		     struct err *e)
+{
+	bool fam[N_FAM];
+
+	port_families(p, has, fam);
+	return claim_ports(g->store, p, fam, key, e);
+}
+
+static int drop_run(struct engine *g, const struct publish *p, const bool has[N_FAM], const char *key,
+		    struct err *e)
+{
+	bool fam[N_FAM];
+
+	port_families(p, has, fam);
+	return claim_drop_ports(g->store, p, fam, key, e);
+}
+
+static bool is_recorded(const char *key, void *arg)
+{
+	return store_has_attachment(arg, key);
+}
+
+int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e)
+{
+	return reserve_sweep(res, is_recorded, g->store, e);
+}
+
 #define PICK_TRIES 32
 
 /* The kernel picks: the socket first, then the claim. The port may be in a wide range of another
@@ -73,7 +108,7 @@ static int pick_port(struct work *w, struct publish *p, const bool has[N_FAM], c
 		r = reserve_bind(w->res, p, has, e);
 		if (r < 0)
 			break;
-		r = claim_ports(w->g->store, p, has, key, e);
+		r = claim_run(w->g, p, has, key, e);
 		if (r < 0)
 			reserve_cut(w->res, before);
 		if (r < 0 && e->kind == ERR_CONFLICT)
@@ -90,14 +125,35 @@ static int claim_port(struct work *w, struct publish *p, const bool has[N_FAM], 
 
 	if (p->host_port == 0)
 		return pick_port(w, p, has, key, e);
-	int r = claim_ports(w->g->store, p, has, key, e);
+	int r = claim_run(w->g, p, has, key, e);
 	if (r < 0)
 		return r;
 	r = reserve_bind(w->res, p, has, e);
+	/* No record has it, so it may be our own forwarder that outlived its state. */
+	if (r == -EADDRINUSE && prepare_sweep_ports(w->g, w->res, NULL) > 0) {
+		err_reset(e);
+		r = reserve_bind(w->res, p, has, e);
+	}
 	if (r >= 0)
 		return 0;
-	claim_drop_ports(w->g->store, p, has, key, NULL);
+	drop_run(w->g, p, has, key, NULL);
 	return err_ctx(e, r, "publish %s", publish_str(p, s));
+}
+
+static int check_host_ip(const struct publish *p, const bool has[N_FAM], struct err *e)
+{
+	char s[PUBLISH_STRLEN];
+
+	if (!p->host_ip.family)
+		return 0;
+	if (!ip_is_loopback(&p->host_ip) && !has[ip_fam(&p->host_ip)])
+		return err_set(e, ERR_USAGE, 0, "publish %s: the container has no IPv%d address",
+			       publish_str(p, s), p->host_ip.family == AF_INET ? 4 : 6);
+	if (ip_is_loopback(&p->host_ip) && (publish_is_interval(p) || p->proto == IPPROTO_SCTP))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "publish %s: on loopback only tcp and udp, and ranges of at most %d ports",
+			       publish_str(p, s), PUBLISH_EXPLODE_MAX);
+	return 0;
 }
 
 int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e)
@@ -116,15 +172,12 @@ int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err 
 	if (!w->res)
 		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
-		if ((p[i].host_ip.family == AF_INET && !has[FAM4]) ||
-		    (p[i].host_ip.family == AF_INET6 && !has[FAM6]))
-			r = err_set(e, ERR_USAGE, 0,
-				    "publish: the container has no address of the host address's family");
-		else
+		r = check_host_ip(&p[i], has, e);
+		if (r >= 0)
 			r = claim_port(w, &p[i], has, key, e);
 		if (r < 0)
 			while (i > 0)
-				claim_drop_ports(w->g->store, &p[--i], has, key, NULL);
+				drop_run(w->g, &p[--i], has, key, NULL);
 		if (r < 0)
 			break;
 	}
@@ -142,7 +195,7 @@ int prepare_drop_ports(struct engine *g, const struct attachment *a, const struc
 	attachment_families(a, has);
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
-		if (claim_drop_ports(g->store, &p[i], has, key, &one) < 0)
+		if (drop_run(g, &p[i], has, key, &one) < 0)
 			err_gather(&all, &one);
 	}
 	err_gather(e, &all);

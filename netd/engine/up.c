@@ -110,7 +110,10 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 
 	if (r < 0)
 		return r;
-	r = network_find(w->g, req->network, &w->net, e);
+	if (!member_any(w->g->store))
+		r = hostop_purge(w->g, e);
+	if (r >= 0)
+		r = network_find(w->g, req->network, &w->net, e);
 	if (r >= 0)
 		r = prepare_claim(w, req, e);
 	if (r >= 0) {

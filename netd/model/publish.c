@@ -40,10 +40,7 @@ int publish_check_host_ip(const struct ip *ip, struct err *e)
 	const char *why = NULL;
 	char s[IP_STRLEN];
 
-	if (ip_is_loopback(ip))
-		why = "is a loopback address (a port published on any other address is reached on "
-		      "127.0.0.1 and ::1 too)";
-	else if (ip_is_multicast(ip) || ip_equal(ip, &broadcast))
+	if (ip_is_multicast(ip) || ip_equal(ip, &broadcast))
 		why = "is not a unicast address";
 	else if (ip->family == AF_INET6 && ip_is_link_local(ip))
 		/* It names a host only together with an interface. */

@@ -18,7 +18,7 @@
 struct publish {
 	uint8_t proto;      /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_SCTP */
 	struct ip host_ip;  /* family 0: every address of both families; 0.0.0.0 / ::: every address
-			       of  one; never loopback */
+			       of  one; loopback: local clients only */
 	uint16_t host_port; /* first; 0: pick one */
 	uint16_t ctr_port;  /* first, never 0 */
 	uint16_t count;     /* >= 1 */
@@ -34,7 +34,7 @@ int publish_parse(const char *spec, struct publish *ret, struct err *e);
 const char *publish_str(const struct publish *p, char out[PUBLISH_STRLEN]);
 const char *proto_str(uint8_t proto); /* "tcp" */
 int proto_parse(const char *s, uint8_t *ret, struct err *e);
-/* The addresses of the host that a port can be published on: 0.0.0.0, ::, or unicast, not loopback
+/* The addresses of the host that a port can be published on: 0.0.0.0, ::, or unicast, not
  * and no IPv6 link-local. ERR_USAGE. */
 int publish_check_host_ip(const struct ip *ip, struct err *e);
 bool publish_equal(const struct publish *a, const struct publish *b);

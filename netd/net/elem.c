@@ -365,6 +365,9 @@ int elem_of_publish(const struct attachment *a, const struct publish *p, size_t 
 	for (size_t i = 0; i < n; i++) {
 		unsigned int count = publish_is_interval(&p[i]) ? 1 : p[i].count;
 
+		/* Clients of loopback are served by the local forwarder, never by DNAT. */
+		if (ip_is_loopback(&p[i].host_ip))
+			continue;
 		for (int f = 0; f < N_FAM; f++) {
 			if (!publish_covers(&p[i], f) || !a->addr[f].ip.family)
 				continue;

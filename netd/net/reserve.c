@@ -423,6 +423,56 @@ int reserve_release(struct reserve *r, const char *key, const struct publish *p,
 	return k < 0 ? k : 0;
 }
 
+struct sweep {
+	bool (*is_live)(const char *key, void *arg);
+	void *arg;
+	size_t n, cap;
+	char (*dead)[KEY_STRLEN];
+};
+
+static int note_dead(const struct fwdmsg *m, void *arg)
+{
+	struct sweep *s = arg;
+
+	for (size_t i = 0; i < s->n; i++)
+		if (strcmp(s->dead[i], m->key) == 0)
+			return 0;
+	if (s->is_live(m->key, s->arg))
+		return 0;
+	if (s->n == s->cap) {
+		size_t cap = s->cap ? 2 * s->cap : 8;
+		void *more = reallocarray(s->dead, cap, sizeof(*s->dead));
+		if (!more)
+			return -ENOMEM;
+		s->dead = more;
+		s->cap = cap;
+	}
+	memcpy(s->dead[s->n++], m->key, KEY_STRLEN);
+	return 0;
+}
+
+static void ask_all(size_t i, struct fwdmsg *m, int *ret_fd, void *arg)
+{
+	(void)i;
+	(void)ret_fd;
+	(void)arg;
+	m->op = FWDMSG_LIST;
+}
+
+int reserve_sweep(struct reserve *r, bool (*is_live)(const char *key, void *arg), void *arg,
+		  struct err *e)
+{
+	struct sweep s = {.is_live = is_live, .arg = arg};
+	struct fwdlink_talk t = {.n = 1, .ask = ask_all, .item = note_dead, .arg = &s};
+	int k = talk(r, false, &t, NULL, e);
+	int n = (int)s.n;
+
+	for (size_t i = 0; k >= 0 && i < s.n; i++)
+		k = reserve_release(r, s.dead[i], NULL, 0, e);
+	free(s.dead);
+	return k < 0 ? k : n;
+}
+
 static int note_served(const struct fwdmsg *m, void *arg)
 {
 	const struct batch *b = arg;

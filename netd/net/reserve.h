@@ -44,6 +44,10 @@ int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_
  * and flows through them are cut. No forwarder: success. */
 int reserve_release(struct reserve *r, const char *key, const struct publish *p, size_t n,
 		    struct err *e);
+/* Lets go of everything of every key that is_live does not know (state that was lost). The number of
+ * such keys; 0 also when there is no forwarder. */
+int reserve_sweep(struct reserve *r, bool (*is_live)(const char *key, void *arg), void *arg,
+		  struct err *e);
 /* How many of p's sockets the forwarder serves for key, and how many it should. Does not start it.
  */
 int reserve_count(struct reserve *r, const char *key, const struct publish *p, size_t n,

@@ -17,6 +17,7 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "model/name.h"
+#include "store/file.h"
 
 #define MEMBERS "members"
 #define GENERATION "generation"
@@ -149,6 +150,37 @@ int member_each_network(struct store *s, int (*fn)(const char *network, void *ar
 			r = fn(de->d_name, arg);
 	closedir(d);
 	return r;
+}
+
+struct member_walk {
+	struct store *s;
+	int (*fn)(const char *network, const char *key, void *arg);
+	void *arg;
+	struct err *e;
+};
+
+static int walk_network(const char *network, void *arg)
+{
+	CLEAN_NAMES struct file_names l = {0};
+	struct member_walk *w = arg;
+	struct path net = member_path(network, NULL);
+	CLEAN_FD int fd =
+		openat(store_dirfd(w->s), net.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return errno == ENOENT ? 0 : err_sys(w->e, errno, "cannot open %s", net.p);
+	int r = file_list(fd, &l, w->e);
+	for (size_t i = 0; r == 0 && i < l.n; i++)
+		if (l.name[i][0] != '.')
+			r = w->fn(network, l.name[i], w->arg);
+	return r;
+}
+
+int member_each(struct store *s, int (*fn)(const char *network, const char *key, void *arg), void *arg,
+		struct err *e)
+{
+	struct member_walk w = {.s = s, .fn = fn, .arg = arg, .e = e};
+
+	return member_each_network(s, walk_network, &w, e);
 }
 
 /* The number is a link's target: replaced by one rename, never half written. */

@@ -48,7 +48,8 @@ wrong 2 '*9000-8000*' up "$pid" -p 9000-8000
 wrong 2 '*80-81*' up "$pid" -p 80-81:80-85
 wrong 2 '*8080*' up "$pid" -p 8000-8100 -p 8080:80
 wrong 2 '*icmp*' up "$pid" -p 80/icmp
-wrong 2 '*127.0.0.1*' up "$pid" -p 127.0.0.1:80:80
+wrong 8 '*127.0.0.1*' up "$pid" -p 127.0.0.1:80:80/sctp
+wrong 2 '*127.0.0.0*' up "$pid" -p 127.0.0.0/8:80
 wrong 2 '*--ip*' up "$pid" --ip 10.0.0.256
 wrong 2 '*IPv4*' up "$pid" --ip fd00::1
 wrong 2 '*outside*' up "$pid" --ip 203.0.113.77

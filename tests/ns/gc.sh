@@ -17,6 +17,7 @@ up_both() {
 }
 serve_http c1 80
 serve_http c2 80
+c2_server=$SERVED
 ok 'two containers' up_both
 
 # Rules lost.
@@ -64,6 +65,7 @@ is 'the others stay' "$(nu ls | grep -c default)" 2
 container_new c5 host
 out=$(nu up "$(ns_pid c5)" --name one 2>&1)
 is 'a living name is refused to another namespace' "$?" 4
+unserve "$c2_server"
 ns_kill c2
 p2=$(ns_pid c5)
 ok 'a dead one is taken over' ns_until 3 sh -c 'nsenter -t "$1" -n -m "$2" up "$3" --name two -q' sh "$(ns_pid host)" "$NETNS_UP" "$(ns_pid c5)"
@@ -78,7 +80,7 @@ like 'its name is told' "$out" '*one@eth0*'
 like 'gc removes it with its link' "$(nu gc)" '*1 broken*'
 residue host "$NS_TMP/before" 'nothing is left'
 
-# All state lost, kernel objects there.
+# All state lost, kernel objects there. What the sysctls were is lost with it.
 container_new c6 host
 nu up "$(ns_pid c6)" --name six -p 8086:80 -q
 on host rm -rf /run/netd
@@ -86,6 +88,7 @@ ok 'up after the state was lost' nu up "$p1" --name one -p 8086:80 -q
 is 'its port leads to it' "$(http out http://$HOST4:8086/hello)" 'hello from c1'
 ok 'down' nu down one -q
 ok 'gc' nu gc -q
+on host sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.force_forwarding=0
 residue host "$NS_TMP/before" 'nothing is left of either'
 
 # State of another boot: the same files under another boot id, the kernel knows nothing of them.

@@ -22,6 +22,7 @@ J
 
 ns_world
 on host mkdir /run/oci
+on host mount -t cgroup2 none /sys/fs/cgroup
 snapshot host >"$NS_TMP/before"
 for rt in crun runc; do
 	command -v $rt >/dev/null || { fail "$rt is installed"; continue; }

@@ -59,6 +59,14 @@ is 'from ::1' "$(http host 'http://[::1]:8080/hello')" 'hello from c1'
 isnt 'UDP from 127.0.0.1' "$(ask host udp 127.0.0.1 5353)" ''
 isnt 'UDP from ::1' "$(ask host udp ::1 5353)" ''
 
+ok 'publish on loopback alone' nu publish one 127.0.0.1:8090:80 '[::1]:8091:80' 127.0.0.1:5390:53/udp
+is 'reached from 127.0.0.1' "$(http host http://127.0.0.1:8090/hello)" 'hello from c1'
+is 'reached from ::1' "$(http host 'http://[::1]:8091/hello')" 'hello from c1'
+isnt 'reached by UDP' "$(ask host udp 127.0.0.1 5390)" ''
+is 'not from the outside' "$(http out http://$HOST4:8090/hello)" ''
+is 'nor by the other address' "$(http host http://$HOST4:8090/hello)" ''
+ok 'unpublish it' nu unpublish one 127.0.0.1:8090 '[::1]:8091' 127.0.0.1:5390/udp
+
 for nf in 0 1; do
 	on host sysctl -qw net.bridge.bridge-nf-call-iptables=$nf net.bridge.bridge-nf-call-ip6tables=$nf
 	container_new "h$nf" host
