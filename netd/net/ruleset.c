@@ -99,6 +99,10 @@ static const char inet_forward[] =
 	"	chain from_internal {\n"
 	"		ip saddr . ip daddr vmap @same4\n"
 	"		ip6 saddr . ip6 daddr vmap @same6\n"
+	/* With br_netfilter bridged frames come here too: neighbour discovery and whatever else
+	 * cannot leave its link is none of our business. */
+	"		oifname @inside ip daddr 224.0.0.0/4 accept\n"
+	"		oifname @inside ip6 daddr { fe80::/10, ff00::/8 } accept\n"
 	"		drop\n"
 	"	}\n"
 	"	chain to_container {\n"
