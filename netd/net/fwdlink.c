@@ -178,11 +178,17 @@ static int take_answers(int fd, const struct fwdlink_talk *t, struct talking *k,
 			struct err *e)
 {
 	struct fwdmsg m;
+	bool is_reset = false;
 
 	while (k->answered < t->n) {
 		ssize_t n = recv(fd, &m, sizeof(m), MSG_DONTWAIT);
 		if (n < 0 && errno == EINTR)
 			continue;
+		/* Told once, and ahead of what was queued before: the reason may be behind it. */
+		if (n < 0 && errno == ECONNRESET && !is_reset) {
+			is_reset = true;
+			continue;
+		}
 		if (n < 0 && errno == EAGAIN)
 			return 0;
 		if (n == 0 || (n < 0 && (errno == ECONNRESET || errno == EPIPE)))

@@ -178,8 +178,8 @@ static int serve(struct control *c, struct requester *q, const struct fwdmsg *m,
 }
 
 /* Receives into *m and *ret_fd. Bytes, 0 at the end, -errno. A message that is not as it should be
- * comes back with version 0; descriptors beyond one are closed by the kernel, for there is no room.
- */
+ * comes back with version 0. Descriptors beyond the one are closed by the kernel, for there is no
+ * room (CMSG_SPACE would leave some, for alignment). */
 static ssize_t receive(int from, struct fwdmsg *m, int *ret_fd)
 {
 	union {
@@ -190,7 +190,7 @@ static ssize_t receive(int from, struct fwdmsg *m, int *ret_fd)
 	struct msghdr h = {.msg_iov = &iov,
 			   .msg_iovlen = 1,
 			   .msg_control = &ctl,
-			   .msg_controllen = sizeof(ctl.space)};
+			   .msg_controllen = CMSG_LEN(sizeof(int))};
 	ssize_t n;
 
 	do

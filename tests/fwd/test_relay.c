@@ -361,7 +361,8 @@ static void write_sysctl(const char *path, const char *text)
 	assert_int_equal(fclose(f), 0);
 }
 
-/* Every connection holds bytes that nobody takes, so all pipes are in use and the rest is copied. */
+/* Every connection holds bytes that nobody takes, so all pipes are in use and the rest is copied.
+ */
 static void test_without_pipes(void **state)
 {
 	(void)state;
