@@ -13,6 +13,7 @@
 #include "net/nft.h"
 #include "net/route.h"
 #include "net/ruleset.h"
+#include "net/uplink.h"
 #include "store/hostlog.h"
 #include "sys/probe.h"
 #include "sys/sysctl.h"
@@ -127,16 +128,6 @@ static int bridge_sysctls(const struct network *n, struct err *e)
 	return r;
 }
 
-static int host_mtu(struct engine *g, uint32_t *ret, struct err *e)
-{
-	uint32_t index;
-	int r = route_default(g->host, &index, ret, e);
-
-	if (r == 1)
-		*ret = 1500;
-	return r < 0 ? r : 0;
-}
-
 int hostop_bridge(struct work *w, struct err *e)
 {
 	struct bridge_spec s = {
@@ -151,7 +142,7 @@ int hostop_bridge(struct work *w, struct err *e)
 		if (r < 0)
 			return r;
 	}
-	if (s.mtu == 0 && (r = host_mtu(w->g, &s.mtu, e)) < 0)
+	if (s.mtu == 0 && (r = uplink_mtu(w->g->host, &s.mtu, e)) < 0)
 		return r;
 	r = link_bridge_add(w->g->host, &s, &w->bridge_index, e);
 	if (r == 0)

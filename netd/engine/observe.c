@@ -11,6 +11,7 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "net/ruleset.h"
+#include "net/uplink.h"
 #include "sys/netns.h"
 #include "sys/probe.h"
 #include "sys/sysctl.h"
@@ -23,6 +24,9 @@ static void want_sysctl(struct observed *o, int fam, const char *ifname, const c
 	if (o->n_sysctl == OBSERVED_SYSCTL_MAX)
 		return;
 	conf_key(s.key, fam, ifname, leaf);
+	for (size_t i = 0; i < o->n_sysctl; i++)
+		if (strcmp(o->sysctl[i].key, s.key) == 0)
+			return;
 	if (sysctl_get_int(s.key, &s.now, NULL) == 0 && s.now != want)
 		o->sysctl[o->n_sysctl++] = s;
 }
@@ -62,18 +66,16 @@ static int each_uplink(const struct link_info *l, void *arg)
  * appeared since. */
 static int observe_forwarding(struct work *w, struct err *e)
 {
-	uint32_t index, mtu;
 	struct link_info l;
-	int r;
+	int r = 0;
 
 	if (w->net.internal)
 		return 0;
 	if (!w->obs.has_network) {
 		r = link_each(w->g->host, each_uplink, w, e);
-	} else {
-		r = route_default(w->g->host, &index, &mtu, e);
-		if (r == 0)
-			r = link_get_index(w->g->host, index, &l, e);
+	}
+	for (int f = 0; r >= 0 && w->obs.has_network && f < N_FAM; f++) {
+		r = w->net.subnet[f].ip.family ? uplink_find(w->g->host, f, &l, NULL, e) : 1;
 		if (r == 0)
 			each_uplink(&l, w);
 	}

@@ -12,7 +12,7 @@
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "net/link.h"
-#include "net/route.h"
+#include "net/uplink.h"
 #include "store/claim.h"
 
 static int claim_given(struct work *w, int f, const struct ip *ip, const char *key, struct err *e)
@@ -207,7 +207,6 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 {
 	struct attachment *a = w->a;
 	uint64_t h = hash64(key, strlen(key), 0x6d6163);
-	uint32_t index;
 	bool given = false;
 
 	for (size_t i = 0; i < sizeof(req->mac.b); i++)
@@ -224,10 +223,7 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 		a->mtu = l.mtu;
 		return 0;
 	}
-	int r = route_default(w->g->host, &index, &a->mtu, e);
-	if (r == 1)
-		a->mtu = 1500;
-	return r < 0 ? r : 0;
+	return uplink_mtu(w->g->host, &a->mtu, e);
 }
 
 static int copy_request(struct work *w, const struct up_request *req, struct err *e)

@@ -9,7 +9,6 @@
 
 #include "engine/internal.h"
 #include "net/link.h"
-#include "sys/netns.h"
 
 static bool wants_publish(const struct up_request *req, const struct attachment *have)
 {
@@ -152,11 +151,15 @@ static int up_commit(struct work *w, struct err *e)
 	return r;
 }
 
+/* inside is taken over. */
 static int up_new(struct engine *g, const struct up_request *req, uint64_t cookie,
-		  struct attachment **ret, struct err *e)
+		  struct rtnl **inside, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
-	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
+	CLEAN_WORK struct work w = {
+		.g = g, .a = a, .netns_fd = req->netns_fd, .inside = *inside};
+
+	*inside = NULL;
 
 	if (!a)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
@@ -178,10 +181,13 @@ static int up_new(struct engine *g, const struct up_request *req, uint64_t cooki
 	return ENGINE_DONE;
 }
 
-static int up_check_target(struct engine *g, const struct up_request *req, uint64_t *ret_cookie,
-			   struct err *e)
+static int up_check_target(struct engine *g, const struct up_request *req, struct rtnl **ret_inside,
+			   uint64_t *ret_cookie, struct err *e)
 {
-	int r = netns_cookie(req->netns_fd, ret_cookie, e);
+	int r = rtnl_open_in(req->netns_fd, ret_inside, e);
+
+	if (r >= 0)
+		r = rtnl_cookie(*ret_inside, ret_cookie, e);
 
 	if (r >= 0 && *ret_cookie == g->cookie)
 		return err_set(e, ERR_USAGE, 0,
@@ -193,9 +199,10 @@ static int up_check_target(struct engine *g, const struct up_request *req, uint6
 int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
+	CLEAN_RTNL struct rtnl *inside = NULL;
 	char key[KEY_STRLEN];
 	uint64_t cookie;
-	int r = up_check_target(g, req, &cookie, e);
+	int r = up_check_target(g, req, &inside, &cookie, e);
 
 	if (r < 0)
 		return r;
@@ -212,7 +219,7 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 		*ret = have;
 		have = NULL;
 	} else if (r == 0) {
-		r = up_new(g, req, cookie, ret, e);
+		r = up_new(g, req, cookie, &inside, ret, e);
 	}
 	store_unlock_key(g->store, key);
 	return r;
@@ -227,7 +234,7 @@ int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *o
 
 	if (!a)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
-	int r = up_check_target(g, req, &a->netns_cookie, e);
+	int r = up_check_target(g, req, &w.inside, &a->netns_cookie, e);
 	if (r < 0)
 		return r;
 	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);

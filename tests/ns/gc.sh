@@ -88,7 +88,9 @@ ok 'up after the state was lost' nu up "$p1" --name one -p 8086:80 -q
 is 'its port leads to it' "$(http out http://$HOST4:8086/hello)" 'hello from c1'
 ok 'down' nu down one -q
 ok 'gc' nu gc -q
-on host sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.eth0.force_forwarding=0
+on host sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.all.forwarding=0 \
+	net.ipv6.conf.eth0.accept_ra=1
+on host sysctl -eqw net.ipv6.conf.eth0.force_forwarding=0
 residue host "$NS_TMP/before" 'nothing is left of either'
 
 # State of another boot: the same files under another boot id, the kernel knows nothing of them.

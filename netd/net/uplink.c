@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * uplink: RTM_GETROUTE for one global address of each family. A dump of the routes would grow with the
+ * number of routed containers; a lookup does not, and it honours policy rules. The addresses are any
+ * that are global unicast and never a host's own network (`ip route get` is used the same way).
+ */
+#include "net/uplink.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+#include <string.h>
+
+#include "net/rtnl_wire.h"
+
+struct answer {
+	uint32_t ifindex, mtu;
+};
+
+static void on_route(struct nlmsghdr *h, void *arg)
+{
+	struct nlattr *tb[RTA_MAX + 1], *mx[RTAX_MAX + 1];
+	const struct rtmsg *rt = nlmsg_data(h);
+	struct answer *a = arg;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*rt), tb, RTA_MAX, NULL) < 0 ||
+	    rt->rtm_type != RTN_UNICAST || !tb[RTA_OIF] || nla_len(tb[RTA_OIF]) < (int)sizeof(uint32_t))
+		return;
+	a->ifindex = nla_get_u32(tb[RTA_OIF]);
+	if (tb[RTA_METRICS] && nla_parse_nested(mx, RTAX_MAX, tb[RTA_METRICS], NULL) == 0 &&
+	    mx[RTAX_MTU] && nla_len(mx[RTAX_MTU]) >= (int)sizeof(uint32_t))
+		a->mtu = nla_get_u32(mx[RTAX_MTU]);
+}
+
+static struct nl_msg *lookup_msg(int fam)
+{
+	static const struct ip world[N_FAM] = {
+		[FAM4] = {.family = AF_INET, .b = {1, 0, 0, 1}},
+		[FAM6] = {.family = AF_INET6, .b = {0x26, [15] = 1}},
+	};
+	const struct ip *to = &world[fam];
+	struct rtmsg rt = {.rtm_family = to->family, .rtm_dst_len = fam == FAM4 ? 32 : 128};
+	struct nl_msg *m = rtnl_msg(RTM_GETROUTE, 0, &rt, sizeof(rt));
+
+	return m ? rtnl_msg_done(m, nla_put(m, RTA_DST, (int)ip_size(to), to->b)) : NULL;
+}
+
+int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu, struct err *e)
+{
+	struct answer a = {0};
+	struct err mine = ERR_INIT;
+	int w = rtnl_call(r, lookup_msg(fam), on_route, NULL, &a, "looking up the way out", &mine);
+
+	/* The kernel's ways to say that there is none, IPv6 switched off among them. */
+	if (w == -ENETUNREACH || w == -EHOSTUNREACH || w == -EAFNOSUPPORT || w == -EOPNOTSUPP ||
+	    w == -EACCES || w == -EINVAL || w == -ENOENT || (w >= 0 && a.ifindex == 0))
+		return 1;
+	if (w < 0) {
+		if (e)
+			*e = mine;
+		return w;
+	}
+	w = link_get_index(r, a.ifindex, ret_link, e);
+	if (w == 0 && ret_mtu)
+		*ret_mtu = a.mtu && a.mtu < ret_link->mtu ? a.mtu : ret_link->mtu;
+	return w;
+}
+
+int uplink_mtu(struct rtnl *r, uint32_t *ret, struct err *e)
+{
+	struct link_info l;
+	int w = uplink_find(r, FAM4, &l, ret, e);
+
+	if (w == 1)
+		w = uplink_find(r, FAM6, &l, ret, e);
+	if (w == 1)
+		*ret = 1500;
+	return w < 0 ? w : 0;
+}
