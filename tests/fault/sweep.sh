@@ -1,0 +1,139 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The kill sweep and the errno sweep over `up` and `down`: at every state-changing system call.
+#
+#   sweep.sh kill      SIGKILL the whole tree at call K of up, then down / gc / up again; the same of
+#                      down; on an empty host and beside another container; residue must be nothing.
+#   sweep.sh kill-main the same, but only the main process dies
+#   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
+. "$(dirname "$0")/../ns/lib.sh"
+what=$1
+ONE="-q -p 8080:80 -p 5353:53/udp -p 40000-41000"
+
+nu() { on host "$NETNS_UP" "$@"; }
+killat() { on host "$KILLAT" "$@" 2>"$NS_TMP/killat.out"; }
+fresh() { # the container of a round
+	on host sh -c 'ip netns del c 2>/dev/null; ip netns add c'
+}
+
+# clean ROUND BEFORE: the residue check of one round; silent when all is well.
+BAD=0
+clean() {
+	has_residue host "$2" || return 0
+	BAD=$((BAD + 1))
+	[ $BAD -gt 5 ] || note "$1: $(grep '^[-+]' "$NS_TMP/residue.diff" | head -n 12)"
+	nu down c -q 2>/dev/null
+	nu gc -q 2>/dev/null
+	on host sh -c 'rm -rf /run/netd'
+	return 1
+}
+broken() { # ROUND: a command failed that must not
+	BAD=$((BAD + 1))
+	[ $BAD -gt 5 ] || note "$*"
+}
+
+# sweep_kill DESCRIPTION [-m]: kills `up`, then recovers in each of three ways; then kills `down`.
+sweep_kill() {
+	local k how n before rc
+	before=$NS_TMP/before.$2
+	BAD=0
+	for how in down gc again; do
+		k=0
+		while :; do
+			k=$((k + 1))
+			fresh
+			# shellcheck disable=SC2086
+			killat $3 $k -- "$NETNS_UP" up c $ONE
+			rc=$?
+			[ $rc -eq 0 ] || [ $rc -eq 3 ] || broken "up, $how, call $k: $(cat "$NS_TMP/killat.out")"
+			case $how in
+			down) nu down c -q 2>"$NS_TMP/err" || broken "down after call $k: $(cat "$NS_TMP/err")" ;;
+			gc)
+				on host ip netns del c
+				nu gc -q 2>"$NS_TMP/err" || broken "gc after call $k: $(cat "$NS_TMP/err")"
+				;;
+			again)
+				# shellcheck disable=SC2086
+				nu up c $ONE 2>"$NS_TMP/err" || broken "up again after call $k: $(cat "$NS_TMP/err")"
+				nu check c -q || broken "check after call $k: $(nu check c)"
+				nu down c -q || broken "down after up again, call $k"
+				;;
+			esac
+			fresh
+			clean "up killed at call $k, then $how" "$before"
+			[ $rc -eq 0 ] || break
+			[ $k -lt 300 ] || { broken 'no end of calls'; break; }
+		done
+		n=$k
+	done
+	note "$1: up makes $((n - 1)) state-changing calls"
+	is "$1: up killed at every call leaves nothing" $BAD 0
+	BAD=0
+	for how in down gc; do
+		k=0
+		while :; do
+			k=$((k + 1))
+			fresh
+			# shellcheck disable=SC2086
+			nu up c $ONE || broken "up before down, call $k"
+			# shellcheck disable=SC2086
+			killat $3 $k -- "$NETNS_UP" down c -q
+			rc=$?
+			[ $how = down ] || on host ip netns del c
+			# shellcheck disable=SC2046
+			nu $([ $how = down ] && echo down c || echo gc) -q 2>"$NS_TMP/err" ||
+				broken "$how after down killed at call $k: $(cat "$NS_TMP/err")"
+			fresh
+			clean "down killed at call $k, then $how" "$before"
+			[ $rc -eq 0 ] || break
+			[ $k -lt 300 ] || { broken 'no end of calls'; break; }
+		done
+		n=$k
+	done
+	note "$1: down makes $((n - 1)) state-changing calls"
+	is "$1: down killed at every call leaves nothing" $BAD 0
+}
+
+sweep_errno() {
+	local k errno rc n=0
+	BAD=0
+	for errno in EINTR EAGAIN ENOMEM ENOBUFS EMFILE ENOSPC EPERM EBUSY EEXIST ENODEV EIO; do
+		k=0
+		while :; do
+			k=$((k + 1))
+			# shellcheck disable=SC2086
+			killat -e $errno $k -- "$NETNS_UP" up c $ONE
+			rc=$?
+			n=$((n + 1))
+			grep -q '^injected' "$NS_TMP/killat.out" || break
+			[ $rc -lt 128 ] || broken "$errno at call $k: $(cat "$NS_TMP/killat.out")"
+			[ $rc -ne 0 ] || nu down c -q || broken "down after $errno at call $k"
+			clean "$errno at call $k (exit $rc)" "$1"
+			[ $k -lt 300 ] || { broken 'no end of calls'; break; }
+		done
+		nu down c -q
+	done
+	note "$n runs"
+	is 'a call that fails: success, or an error that leaves nothing' $BAD 0
+}
+
+ns_world
+on host sh -c 'mkdir -p /run/netns && mount --bind /run/netns /run/netns && mount --make-shared /run/netns'
+fresh
+snapshot host >"$NS_TMP/before.empty"
+case $what in
+kill | kill-main)
+	m=$([ $what = kill ] || echo -m)
+	sweep_kill 'empty host' empty "$m"
+	on host ip netns add other
+	nu up other --name other -q -p 9090:90
+	snapshot host >"$NS_TMP/before.other"
+	sweep_kill 'beside another container' other "$m"
+	is 'the other one is healthy after all that' "$(nu check other)" 'other eth0: healthy'
+	nu down other -q
+	on host ip netns del other
+	clean 'at the end' "$NS_TMP/before.empty"
+	;;
+errno) sweep_errno "$NS_TMP/before.empty" ;;
+esac
+ns_done
