@@ -63,8 +63,9 @@ static int find_program(char out[PATH_MAX], struct err *e)
 	return err_sys(e, errno, "the local forwarder %s", out);
 }
 
-/* In the new process, between fork and exec: system calls only. */
-static void become_forwarder(const char *path, int listener)
+/* In the new process, between fork and exec: system calls only. It runs on the stack given to
+ * clone, which a sanitizer takes for an error. */
+__attribute__((no_sanitize("address"))) static void become_forwarder(const char *path, int listener)
 {
 	char *const argv[] = {(char[]){FWDMSG_PROGRAM}, NULL};
 	char *const envp[] = {NULL};
@@ -96,7 +97,7 @@ struct birth {
 };
 
 /* The child in between runs in our memory while we stand still: it only forks and ends. */
-static int middle(void *arg)
+__attribute__((no_sanitize("address"))) static int middle(void *arg)
 {
 	struct birth *b = arg;
 	pid_t pid = fork();

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -139,9 +140,11 @@ int main(void)
 	int r = set_up(&f, &step);
 	if (r < 0) {
 		control_refuse(FWDMSG_CONTROL_FD, -r, step, START_WAIT_MS);
-		_exit(70);
+		r = 70;
+	} else {
+		r = serve(&f);
 	}
-	r = serve(&f);
-	/* Not exit: the sandbox leaves nothing for it to do. */
-	_exit(r);
+	/* Straight away: what the C library does at exit is not for the sandbox, and not needed. */
+	syscall(SYS_exit_group, r);
+	return r;
 }

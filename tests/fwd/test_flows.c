@@ -39,13 +39,16 @@ static int bound(const char *ip, uint16_t port)
 
 static int set_up(void **state)
 {
-	static struct bench b;
+	static struct bench b = {
+		.to = {.target = {{.family = AF_INET, .b = {127, 0, 0, 5}}}, .port = 9}};
 
-	b = (struct bench){.to = {.target = {{.family = AF_INET, .b = {127, 0, 0, 5}}}, .port = 9}};
-	b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	/* One table for all tests, as the forwarder has one for all its life. */
+	if (!b.d) {
+		b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+		assert_int_equal(dgram_new(b.epoll_fd, &b.d), 0);
+	}
 	b.port_fd = bound("127.0.0.1", 7);
 	b.server = bound("127.0.0.5", 9);
-	assert_int_equal(dgram_new(b.epoll_fd, &b.d), 0);
 	*state = &b;
 	return 0;
 }
@@ -55,7 +58,6 @@ static int tear_down(void **state)
 	struct bench *b = *state;
 
 	dgram_cut(b->d, PORT_INDEX);
-	close(b->epoll_fd);
 	close(b->port_fd);
 	close(b->server);
 	return 0;

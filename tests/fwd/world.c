@@ -232,6 +232,24 @@ int world_reap(pid_t pid)
 	return status;
 }
 
+bool world_reap_all(void)
+{
+	uint64_t deadline = clock_ms() + WORLD_WAIT_MS;
+	bool ok = true;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) >= 0) {
+		if (pid > 0)
+			ok = ok && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+		else if (clock_left(deadline) == 0)
+			return false;
+		else
+			world_nap(1);
+	}
+	return ok;
+}
+
 void stream_fill(struct stream *s, uint8_t *to, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {

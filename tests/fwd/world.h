@@ -36,6 +36,9 @@ void world_release(const char *key);
 pid_t world_forwarder(void);
 /* Waits until it is gone; its wait status. */
 int world_reap(pid_t pid);
+/* Waits until there is no child at all, a forwarder that has yet to come up included. True when all
+ * of them ended well. Not with servers running. */
+bool world_reap_all(void);
 void world_nap(unsigned int ms);
 
 /* Bytes that can be told apart at any place: a generator, to write and to compare. */
