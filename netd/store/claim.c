@@ -223,9 +223,13 @@ static int cursor_open(struct pool *p, bool *ret_known, struct err *e)
 	r = file_open_rw(fd, p->net->name, true, 0644, &p->cursorfd, e);
 	if (r < 0)
 		return dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e);
-	*ret_known = pread(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN) == CURSOR_LEN &&
-		     text[CURSOR_LEN - 1] == '\n' &&
-		     parse_u64_n(text, CURSOR_LEN - 1, p->lo, p->hi, &i) == 0;
+	if (pread(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN) == CURSOR_LEN &&
+	    text[CURSOR_LEN - 1] == '\n') {
+		size_t zeros = strspn(text, "0");
+
+		*ret_known =
+			parse_u64_n(text + zeros, CURSOR_LEN - 1 - zeros, p->lo, p->hi, &i) == 0;
+	}
 	p->start = *ret_known ? i : p->lo;
 	return 0;
 }
@@ -238,6 +242,15 @@ static int cursor_move(struct pool *p, uint64_t i, struct err *e)
 	snprintf(text, sizeof(text), "%07u\n", (unsigned)i % 10000000u);
 	r = file_write_at(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN, e);
 	return r < 0 ? dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e) : 0;
+}
+
+/* It could not be written: an empty file must not stay behind. */
+static void cursor_drop(struct pool *p)
+{
+	int fd;
+
+	if (dir_sub(p->s, SUB_CURSORS, false, &fd, NULL) == 0)
+		unlinkat(fd, p->net->name, 0);
 }
 
 /* The address before the cursor, when an attempt of key took it and was killed. */
@@ -280,8 +293,10 @@ static int pool_take(struct pool *p, struct ip *ret, struct err *e)
 	if (r < 0)
 		return r;
 	r = cursor_move(p, pool_next(p, i), e);
-	if (r < 0)
+	if (r < 0) {
 		unlinkat(p->dirfd, ip_str(ret, text), 0);
+		cursor_drop(p);
+	}
 	return r;
 }
 

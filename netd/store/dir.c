@@ -71,7 +71,7 @@ int dir_sub(struct store *s, enum store_sub sub, bool create, int *ret, struct e
 	if (s->sub[sub] < 0) {
 		r = file_open_dir(s->dirfd, dir_sub_name[sub], create, &s->sub[sub], e);
 		if (r != 0)
-			return dir_ctx(s, sub, NULL, r, e);
+			return r < 0 ? dir_ctx(s, sub, NULL, r, e) : r;
 	}
 	*ret = s->sub[sub];
 	return 0;

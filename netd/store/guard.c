@@ -65,7 +65,7 @@ static int take(struct store *s, int64_t at, struct err *e)
 		r = dir_attach(s, true, e);
 		if (r < 0)
 			return r;
-		if (clock_left(deadline) <= 0)
+		if (i > 0 && clock_left(deadline) <= 0)
 			break;
 	}
 	return err_set(e, ERR_BUSY, ETIMEDOUT, "others keep removing the state directory %s",
