@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""arrows.py TREE: the #include lines of the C files against the allowed arrows between rooms.
+
+A room is a folder; it may include headers of itself and of the rooms in its row of ARROWS, some rooms
+only one header of another. Prints each wrong arrow; exit status 1 when there is one.
+"""
+import os
+import re
+import sys
+
+# folder -> rooms it may include from. A header in place of a room allows that one alone.
+ARROWS = {
+  'netd/base': ['base'],
+  'netd/model': ['model', 'base'],
+  'netd/sys': ['sys', 'base'],
+  'netd/net': ['net', 'sys', 'model', 'base'],
+  'netd/store': ['store', 'model', 'base', 'sys/lock.h'],
+  'netd/engine': ['engine', 'store', 'net', 'sys', 'model', 'base'],
+  'netd/broker': ['broker', 'engine/engine.h', 'model', 'sys', 'base'],
+  'netd/cli': ['cli', 'engine/engine.h', 'model', 'sys', 'base'],
+  'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
+  'slirp-lite/wire': ['wire', 'base'],
+  'slirp-lite/flow': ['flow', 'base'],
+  'slirp-lite/io': ['io', 'sys', 'base'],
+  'slirp-lite/tcp': ['tcp', 'wire', 'flow', 'io', 'base'],
+  'slirp-lite/dgram': ['dgram', 'wire', 'flow', 'io', 'base'],
+  'slirp-lite/local': ['local', 'wire', 'flow', 'io', 'base'],
+  'slirp-lite/fwd': ['fwd', 'tcp', 'dgram', 'local', 'wire', 'flow', 'io', 'sys', 'base',
+                     # the messages between the engine and the forwarder, and what is in them
+                     'model/fwdmsg.h', 'model/addr.h', 'model/name.h'],
+  'slirp-lite': ['slirp-lite', 'fwd', 'tcp', 'dgram', 'local', 'wire', 'flow', 'io', 'sys', 'base'],
+}
+
+# (pattern of <header> or "header", files that may include it, why the others may not)
+RESERVED = [
+  (r'nftables/libnftables\.h', ['netd/net/nft.c'], 'libnftables is opened in one file'),
+  (r'libmnl/', ['netd/net/'], 'netlink messages are the business of net'),
+  (r'netlink/', ['netd/net/'], 'netlink messages are the business of net'),
+  (r'linux/netfilter/nf_tables\.h', ['netd/net/'], 'nf_tables messages are the business of net'),
+  (r'linux/(rtnetlink|if_link|if_addr|neighbour)\.h', ['netd/net/'], 'rtnetlink is the business of net'),
+  (r'base/log\.h', ['netd/base/log.c', 'netd/cli/', 'netd/broker/', 'cni-plugin/', 'slirp-lite/'],
+   'nothing below a main logs'),
+]
+# The files that are pure: text and values only.
+PURE = {
+  'netd/net/ruleset.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
+  'netd/net/elem.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
+  'netd/engine/plan.c': r'^(net/(rtnl|nft|nftbatch|conntrack|link|route)\.h|store/store\.h)$|libmnl/|netlink/',
+}
+
+INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*(["<])([^">]+)[">]', re.M)
+
+
+def room_of(path):
+  folder = os.path.dirname(path)
+  while folder and folder not in ARROWS:
+    folder = os.path.dirname(folder)
+  return folder
+
+
+def check_file(path, text):
+  room = room_of(path)
+  if not room:
+    return [f'{path}: in no room that the arrows know']
+  wrong = []
+  includes = [(m.group(1), m.group(2), text.count('\n', 0, m.start()) + 1) for m in INCLUDE.finditer(text)]
+  for kind, header, line in includes:
+    where = f'{path}:{line}: "{header}"'
+    if kind == '"':
+      target = header.split('/')[0]
+      if '/' not in header:
+        wrong.append(f'{where}: say the room: "{os.path.basename(room)}/{header}"')
+      elif target not in ARROWS[room] and header not in ARROWS[room]:
+        allowed = ', '.join(ARROWS[room])
+        wrong.append(f'{where}: {room} may include from {allowed}')
+    for pattern, files, why in RESERVED:
+      if re.match(pattern, header) and not any(path.startswith(f) for f in files):
+        wrong.append(f'{where}: {why}')
+    if path in PURE and re.search(PURE[path], header):
+      wrong.append(f'{where}: {path} is pure')
+  wrong += check_order(path, includes)
+  return wrong
+
+
+def check_order(path, includes):
+  """Own header first, then <...>, then "room/...", so that each header stands on its own feet. Own is
+  NAME.h for NAME.c, and for NAME_part.c that has no header of its own."""
+  def is_own(header):
+    stem = header[:-2]
+    return path.endswith(f'/{stem}.c') or f'/{stem}_' in path
+  rest = includes
+  if path.endswith('.c') and includes:
+    if includes[0][0] == '"' and is_own(includes[0][1]):
+      rest = includes[1:]
+    elif any(k == '"' and path.endswith(f'/{h[:-2]}.c') for k, h, _ in includes):
+      return [f'{path}: its own header comes first']
+  quoted = False
+  for kind, header, line in rest:
+    if kind == '<' and quoted:
+      return [f'{path}:{line}: <{header}> comes before the headers of the project']
+    quoted |= kind == '"'
+  return []
+
+
+def check_tree(top):
+  wrong, n_files = [], 0
+  for start in ('netd', 'slirp-lite', 'cni-plugin'):
+    for folder, _, names in os.walk(os.path.join(top, start)):
+      for name in sorted(names):
+        if name.endswith(('.c', '.h')):
+          full = os.path.join(folder, name)
+          with open(full, encoding='utf-8') as file:
+            wrong += check_file(os.path.relpath(full, top), file.read())
+          n_files += 1
+  if n_files == 0:
+    wrong.append(f'{top}: no C file found')
+  return wrong
+
+
+if __name__ == '__main__':
+  found = check_tree(sys.argv[1])
+  print('\n'.join(found))
+  sys.exit(1 if found else 0)
