@@ -13,16 +13,19 @@
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netlink/attr.h>
+#include <poll.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "net/dump.h"
 #include "net/rtnl_wire.h"
 
 /* In units of 1/100 s; see link_bridge_add in the header. */
 #define MCAST_QUERY_RESPONSE 100
+#define MAX_SLICE_MS 16
 
 _Static_assert(offsetof(struct link_info, index) == 0, "the key of a link comes first");
 
@@ -53,6 +56,8 @@ static bool parse_link(const struct nlmsghdr *h, void *item)
 	li->index = (uint32_t)ifi->ifi_index;
 	li->is_up = ifi->ifi_flags & IFF_UP;
 	li->is_lower_up = ifi->ifi_flags & IFF_LOWER_UP;
+	li->is_operational = tb[IFLA_OPERSTATE] && nla_len(tb[IFLA_OPERSTATE]) >= 1 &&
+			     nla_get_u8(tb[IFLA_OPERSTATE]) == IF_OPER_UP;
 	li->mtu = get_u32(tb[IFLA_MTU]);
 	li->group = get_u32(tb[IFLA_GROUP]);
 	li->master = get_u32(tb[IFLA_MASTER]);
@@ -128,6 +133,31 @@ int link_get(struct rtnl *r, const char *name, struct link_info *ret, struct err
 int link_get_index(struct rtnl *r, uint32_t index, struct link_info *ret, struct err *e)
 {
 	return get_link(r, get_msg(0, index, NULL), "reading a link", ret, e);
+}
+
+int link_wait_carrier(struct rtnl *r, uint32_t index, int timeout_ms, struct err *e)
+{
+	uint64_t deadline = clock_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
+	struct link_info li;
+	int w, left, slice = 1;
+
+	for (;;) {
+		w = link_get_index(r, index, &li, e);
+		if (w > 0)
+			return err_set(e, ERR_ABSENT, ENODEV, "waiting for carrier");
+		if (w < 0 || (li.is_operational && li.master == 0))
+			return w;
+		if (li.is_operational) {
+			index = li.master;
+			continue;
+		}
+		left = clock_left(deadline);
+		if (left == 0)
+			return 1;
+		(void)poll(NULL, 0, left < slice ? left : slice);
+		if (slice < MAX_SLICE_MS)
+			slice *= 2;
+	}
 }
 
 struct each {
@@ -311,8 +341,24 @@ static int put_bridge(struct nl_msg *m)
 	bad |= nla_put_u32(m, IFLA_BR_FORWARD_DELAY, 0);
 	bad |= nla_put_u32(m, IFLA_BR_STP_STATE, 0);
 	bad |= nla_put_u8(m, IFLA_BR_MCAST_SNOOPING, 1);
-	bad |= nla_put_u8(m, IFLA_BR_MCAST_QUERIER, 1);
 	bad |= nla_put_u64(m, IFLA_BR_MCAST_QUERY_RESPONSE_INTVL, MCAST_QUERY_RESPONSE);
+	bad |= nla_nest_end(m, data);
+	bad |= nla_nest_end(m, info);
+	return bad;
+}
+
+static int put_querier(struct nl_msg *m)
+{
+	struct nlattr *info, *data;
+	int bad = 0;
+
+	info = nla_nest_start(m, IFLA_LINKINFO);
+	if (!info || nla_put_string(m, IFLA_INFO_KIND, "bridge") < 0)
+		return -1;
+	data = nla_nest_start(m, IFLA_INFO_DATA);
+	if (!data)
+		return -1;
+	bad |= nla_put_u8(m, IFLA_BR_MCAST_QUERIER, 1);
 	bad |= nla_nest_end(m, data);
 	bad |= nla_nest_end(m, info);
 	return bad;
@@ -336,13 +382,22 @@ static struct nl_msg *bridge_msg(const struct rtnl *r, const struct bridge_spec 
 	return rtnl_msg_done(m, bad);
 }
 
-/* The querier speaks IPv6 from a link-local address only, so the bridge needs one of its own. */
+/* The querier starts with the response interval that it finds, and the kernel looks at that
+ * attribute last: in one request it would wait for the default of 10 s. It speaks IPv6 from a
+ * link-local address only, so the bridge needs one of its own. */
 static int bridge_up(struct rtnl *r, uint32_t index, bool keep_down, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct nl_msg *m;
 	int w;
 
 	w = rtnl_batch_new(r, &b, e);
+	if (w < 0)
+		return w;
+	m = new_msg(0, index, false);
+	if (m)
+		m = rtnl_msg_done(m, put_querier(m));
+	w = rtnl_batch_add(b, m, 0, "setting up multicast snooping", e);
 	if (w == 0)
 		w = link_set_addrgen(b, index, LINK_ADDRGEN_EUI64, e);
 	if (w == 0 && !keep_down)

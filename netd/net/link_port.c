@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * link_port: bridge ports and the forwarding database. Only queues requests. Port attributes go
- * with RTM_NEWLINK (RTM_SETLINK ignores them) and only once the link has its bridge. Read bridge(8)
- * and the kernel's net/bridge/br_netlink.c, br_fdb.c.
+ * link_port: bridge ports, and the forwarding and multicast databases. Only queues requests. Port
+ * attributes go with RTM_NEWLINK (RTM_SETLINK ignores them) and only once the link has its bridge.
+ * Read bridge(8) and the kernel's net/bridge/br_netlink.c, br_fdb.c.
  */
 #include <errno.h>
+#include <linux/if_bridge.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <netlink/attr.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "net/link.h"
@@ -60,4 +64,21 @@ int link_fdb_add(struct rtnl_batch *b, uint32_t port, const struct mac *mac, str
 	if (m)
 		m = rtnl_msg_done(m, nla_put(m, NDA_LLADDR, sizeof(mac->b), mac->b));
 	return rtnl_batch_add(b, m, 0, "adding a forwarding entry to the bridge", e);
+}
+
+int link_mdb_add(struct rtnl_batch *b, uint32_t bridge, uint32_t port, const struct ip *group,
+		 struct err *e)
+{
+	struct br_port_msg bpm = {.family = PF_BRIDGE, .ifindex = bridge};
+	struct br_mdb_entry entry = {.ifindex = port, .state = MDB_PERMANENT};
+	struct nl_msg *m;
+
+	if (group->family != AF_INET6 || !ip_is_multicast(group))
+		return err_invalid(e, ERR_INTERNAL, "not an IPv6 multicast group");
+	memcpy(&entry.addr.u.ip6, group->b, sizeof(entry.addr.u.ip6));
+	entry.addr.proto = htons(ETH_P_IPV6);
+	m = rtnl_msg(RTM_NEWMDB, NLM_F_CREATE | NLM_F_EXCL, &bpm, sizeof(bpm));
+	if (m)
+		m = rtnl_msg_done(m, nla_put(m, MDBA_SET_ENTRY, sizeof(entry), &entry));
+	return rtnl_batch_add(b, m, EEXIST, "adding a multicast group to a bridge port", e);
 }

@@ -254,14 +254,15 @@ static int dump_routes(struct rtnl *r, uint8_t family, int (*fn)(const void *ite
 		.parse = family == AF_INET ? parse_route4 : parse_route6,
 	};
 	struct rtmsg rt = {.rtm_family = family, .rtm_table = RT_TABLE_MAIN};
+	struct err mine = ERR_INIT;
+	int w;
 
-	int w = dump_run(r, rtnl_msg(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)), &spec, fn, arg, e);
-
-	/* A namespace without any route has no table yet. */
-	if (w == -ENOENT) {
-		err_reset(e);
+	w = dump_run(r, rtnl_msg(RTM_GETROUTE, NLM_F_DUMP, &rt, sizeof(rt)), &spec, fn, arg, &mine);
+	/* A namespace that never had a route has no table yet. */
+	if (w == -ENOENT && mine.kind == ERR_ABSENT)
 		return 0;
-	}
+	if (w < 0 && e)
+		*e = mine;
 	return w;
 }
 

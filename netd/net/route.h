@@ -14,10 +14,10 @@
 int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e);
 
 struct route_spec {
-	struct prefix dst;  /* len 0: the default route (ip.family says which) */
-	struct ip gateway;  /* family 0: directly on the link */
+	struct prefix dst; /* len 0: the default route (ip.family says which) */
+	struct ip gateway; /* family 0: directly on the link */
 	uint32_t ifindex;
-	struct ip src;	    /* preferred source; family 0: none */
+	struct ip src; /* preferred source; family 0: none */
 	bool onlink;
 };
 /* An existing route to the same destination is ERR_CONFLICT. */
@@ -31,21 +31,21 @@ int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
 		    const struct mac *m, enum neigh_state state, struct err *e);
 int route_neigh_del(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e);
 
-/* The interface of the best default route (IPv4 first, then IPv6), and its MTU or that of the route if
- * it is smaller. 1 when there is none. */
+/* The interface of the best default route (IPv4 first, then IPv6), and its MTU or that of the route
+ * if it is smaller. 1 when there is none. */
 int route_default(struct rtnl *r, uint32_t *ret_ifindex, uint32_t *ret_mtu, struct err *e);
 
-/* Every address and every route (main table) of the namespace; fn returns non-zero to stop, and that
- * is returned. Of several next hops the first is shown; routes that drop have ifindex 0. */
+/* Every address and every route (main table) of the namespace; fn returns non-zero to stop, and
+ * that is returned. Of several next hops the first is shown; routes that drop have ifindex 0. */
 int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct prefix *p, void *arg),
 		    void *arg, struct err *e);
 int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg), void *arg,
 	       struct err *e);
 
-/* Waits until the IPv6 address receives packets on ifindex: an address added with IFA_F_NODAD is not
- * tentative, but the kernel makes its local route a little after the acknowledgement. The socket joins
- * RTNLGRP_IPV6_ROUTE; it is best opened before the address is added. See also link_get for the
- * carrier. */
+/* Waits until the IPv6 address receives packets on ifindex: an address added with IFA_F_NODAD is
+ * not tentative, but the kernel makes its local route a little after the acknowledgement. The
+ * socket joins RTNLGRP_IPV6_ROUTE; it is best opened before the address is added. See also link_get
+ * for the carrier. */
 struct route_watch;
 int route_watch_open(int netns_fd, struct route_watch **ret, struct err *e);
 int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *ip, int timeout_ms,

@@ -3,7 +3,9 @@
  * route_watch: waits until an IPv6 address receives packets. Also with IFA_F_NODAD the kernel adds
  * the local route of an address in a work item, after the request has been acknowledged; until then
  * packets to the address are lost. So the route is what is asked for, and the announcements of
- * routes only say when to ask again: one that was lost, or came too early, does no harm.
+ * routes say when to ask again. They alone do not do: one can be queued between the kernel's look
+ * at the table and its answer, and the kernel announces a route a moment before a look finds it.
+ * Therefore the question is repeated without them too, at growing intervals.
  */
 #include <errno.h>
 #include <linux/rtnetlink.h>
@@ -15,6 +17,8 @@
 #include "base/clock.h"
 #include "net/route.h"
 #include "net/rtnl_wire.h"
+
+#define MAX_SLICE_MS 64
 
 struct route_watch {
 	struct rtnl *r;
@@ -94,7 +98,7 @@ int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *i
 {
 	uint64_t deadline = clock_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);
 	struct pollfd p = {.fd = rtnl_fd(w->r), .events = POLLIN};
-	int r, left;
+	int r, left, slice = 1;
 
 	if (ip->family != AF_INET6)
 		return err_invalid(e, ERR_INTERNAL, "waiting for an address that is not IPv6");
@@ -105,7 +109,9 @@ int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *i
 		left = clock_left(deadline);
 		if (left == 0)
 			return 1;
-		if (poll(&p, 1, left) < 0 && errno != EINTR)
+		if (poll(&p, 1, left < slice ? left : slice) < 0 && errno != EINTR)
 			return err_sys(e, errno, "waiting for an IPv6 address");
+		if (slice < MAX_SLICE_MS)
+			slice *= 2;
 	}
 }

@@ -131,6 +131,7 @@ static void test_container_side(void **state)
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	struct veth_spec s = spec_of("nu0", "eth0", netns);
 	struct link_info li;
+	struct err e = ERR_INIT;
 	uint32_t host, ctr, tx, rx;
 	uint8_t addrgen;
 
@@ -138,6 +139,9 @@ static void test_container_side(void **state)
 	OK(rtnl_open(&r, &world_err));
 	OK(rtnl_open_in(netns, &in, &world_err));
 	OK(link_veth_add(r, &s, &host, &ctr, &world_err));
+	assert_int_equal(link_wait_carrier(r, host, 20, &world_err), 1);
+	assert_int_equal(link_wait_carrier(r, 9999, 20, &e), -ENODEV);
+	assert_int_equal(e.kind, ERR_ABSENT);
 	OK(rtnl_batch_new(in, &b, &world_err));
 	OK(link_set_addrgen(b, ctr, LINK_ADDRGEN_NONE, &world_err));
 	OK(rtnl_batch_run(b, &world_err));
@@ -158,8 +162,9 @@ static void test_container_side(void **state)
 	OK(link_get(in, "lo", &li, &world_err));
 	assert_true(li.is_up);
 	assert_string_equal(li.kind, "");
+	OK(link_wait_carrier(r, host, 1000, &world_err));
 	OK(link_get(r, "nu0", &li, &world_err));
-	assert_true(li.is_up && li.is_lower_up);
+	assert_true(li.is_up && li.is_lower_up && li.is_operational);
 }
 
 static void test_names_taken(void **state)
@@ -268,6 +273,14 @@ static void test_bridge(void **state)
 	assert_int_equal(link_bridge_add(r, &s, &index, &e), -EEXIST);
 	assert_int_equal(e.kind, ERR_CONFLICT);
 	assert_non_null(strstr(e.text, "nb-x"));
+	s.name = "nb-z";
+	s.group = 77;
+	s.keep_down = true;
+	OK(link_bridge_add(r, &s, &index, &world_err));
+	OK(link_get_index(r, index, &li, &world_err));
+	assert_string_equal(li.name, "nb-z");
+	assert_int_equal(li.group, 77);
+	assert_false(li.is_up);
 	s.name = "nb-y";
 	s.mtu = 10;
 	err_reset(&e);
@@ -302,6 +315,8 @@ static void test_port(void **state)
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	struct veth_spec s = spec_of("nu0", "eth0", netns);
 	struct port_spec p = {0};
+	struct ip addr = ip_of("2001:db8::2"), group = ip_solicited_node(&addr);
+	struct err e = ERR_INIT;
 	uint32_t ctr;
 	unsigned int i;
 	uint16_t st;
@@ -327,9 +342,15 @@ static void test_port(void **state)
 	assert_true(world_fdb(r, p.index, &s.ctr_mac, &st, &fl));
 	assert_int_equal(st, NUD_NOARP);
 	assert_true(fl & NTF_STICKY);
+	OK(link_mdb_add(b, s.master, p.index, &group, &world_err));
 	/* Once more is no error. */
 	OK(link_fdb_add(b, p.index, &s.ctr_mac, &world_err));
+	OK(link_mdb_add(b, s.master, p.index, &group, &world_err));
 	OK(rtnl_batch_run(b, &world_err));
+	/* A group of a link that is no port; an address that is no group. */
+	OK(link_mdb_add(b, s.master, 1, &group, &world_err));
+	assert_int_equal(rtnl_batch_run(b, &e), -EINVAL);
+	assert_int_equal(link_mdb_add(b, s.master, p.index, &addr, &e), -EINVAL);
 }
 
 /* The first failure is told, by its step, and the steps after it are made all the same. */

@@ -279,10 +279,17 @@ static void check_default(struct rtnl *r, uint32_t ifindex, uint32_t mtu)
 
 static void test_default(void **state)
 {
+	CLEAN_RTNL struct rtnl *r = NULL;
+	struct seen seen = {0};
 	struct pair p;
 	uint32_t x = 1, y = 2;
 
 	(void)state;
+	/* A new namespace has not even a table. */
+	OK(rtnl_open(&r, &world_err));
+	assert_int_equal(route_default(r, &x, &y, &world_err), 1);
+	OK(route_each(r, count_route, &seen, &world_err));
+	assert_int_equal(seen.n_routes, 0);
 	pair_make(&p);
 	assert_int_equal(route_default(p.in, &x, &y, &world_err), 1);
 	assert_true(x == 1 && y == 2);
