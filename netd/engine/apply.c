@@ -92,6 +92,19 @@ static bool has_br_netfilter(void)
 	return v4 || v6;
 }
 
+/* The bridge sends solicitations to members only, and the container's own report comes later than the
+ * first of them. */
+static int add_groups(struct work *w, struct rtnl_batch *b, struct err *e)
+{
+	struct ip local = ip_link_local_from_mac(&w->a->mac);
+	struct ip groups[2] = {ip_solicited_node(&w->a->addr[FAM6].ip), ip_solicited_node(&local)};
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 2; i++)
+		r = link_mdb_add(b, w->bridge_index, w->a->host_ifindex, &groups[i], e);
+	return r;
+}
+
 static int do_port(struct work *w, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
@@ -110,6 +123,8 @@ static int do_port(struct work *w, struct err *e)
 		if (w->a->addr[f].ip.family)
 			r = route_neigh_add(b, w->bridge_index, &w->a->addr[f].ip, &w->a->mac,
 					    NEIGH_PERMANENT, e);
+	if (r == 0 && w->a->addr[FAM6].ip.family)
+		r = add_groups(w, b, e);
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
@@ -194,13 +209,11 @@ static int do_inside(struct work *w, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	bool has_default[N_FAM] = {false, false};
-	struct link_info l;
+	uint32_t index = w->a->ctr_ifindex;
 	int r = work_inside(w, e);
 
-	if (r >= 0)
-		r = link_get(w->inside, w->a->ifname, &l, e);
-	if (r == 1)
-		return err_set(e, ERR_ABSENT, 0, "%s is not in the container", w->a->ifname);
+	if (r >= 0 && w->a->addr[FAM6].ip.family && !w->watch)
+		r = route_watch_open(w->netns_fd, &w->watch, e);
 	if (r >= 0)
 		r = route_each(w->inside, see_default, has_default, e);
 	if (r >= 0)
@@ -208,38 +221,35 @@ static int do_inside(struct work *w, struct err *e)
 	if (r >= 0)
 		r = link_set_up(b, 1, e);
 	if (r >= 0)
-		r = link_set_addrgen(b, l.index, LINK_ADDRGEN_EUI64, e); /* the guard expects that one */
+		r = link_set_addrgen(b, index, LINK_ADDRGEN_EUI64, e); /* the guard expects that one */
 	if (r >= 0)
-		r = link_set_up(b, l.index, e);
+		r = link_set_up(b, index, e);
+	if (r >= 0)
+		r = link_settle(b, index, e);
 	for (int f = 0; r >= 0 && f < N_FAM; f++)
 		if (w->a->addr[f].ip.family)
-			r = route_addr_add(b, l.index, &w->a->addr[f], e);
+			r = route_addr_add(b, index, &w->a->addr[f], e);
 	for (int f = 0; r >= 0 && f < N_FAM; f++)
 		if (w->a->addr[f].ip.family)
-			r = inside_routes(w, b, f, l.index, has_default[f], e);
+			r = inside_routes(w, b, f, index, has_default[f], e);
 	if (r >= 0)
 		r = rtnl_batch_run(b, e);
-	w->a->ctr_ifindex = l.index;
 	return r < 0 ? err_ctx(e, r, "in the container") : 0;
 }
 
-/* Asking for the link makes the kernel act on the carrier event that is under way; without it the
- * first packets of 2 to 6 % of containers are lost and come again after a second. */
+/* Until the first packet passes, either way: without it 2 to 6 % of containers lose their first, which
+ * comes again after a second. */
 static int do_ready(struct work *w, struct err *e)
 {
 	uint64_t deadline = clock_ms() + READY_MS;
-	struct link_info l;
+	int r = link_wait_carrier(w->g->host, w->a->host_ifindex, READY_MS, e);
 
-	for (;;) {
-		int r = link_get(w->g->host, w->a->host_ifname, &l, e);
-		if (r < 0)
-			return r;
-		if (r == 0 && l.is_lower_up)
-			return 0;
-		if (!clock_left(deadline))
-			return err_set(e, ERR_KERNEL, ETIMEDOUT, "%s got no carrier",
-				       w->a->host_ifname);
-	}
+	if (r == 0 && w->watch)
+		r = route_watch_wait(w->watch, w->a->ctr_ifindex, &w->a->addr[FAM6].ip,
+				     clock_left(deadline), e);
+	if (r == 1)
+		r = err_set(e, ERR_KERNEL, ETIMEDOUT, "%s is not ready", w->a->host_ifname);
+	return r;
 }
 
 static void targets(const struct attachment *a, struct ip ret[N_FAM])

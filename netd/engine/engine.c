@@ -48,7 +48,7 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	CLEAN_ENGINE struct engine *g = calloc(1, sizeof(*g));
 	if (!g)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
-	g->read_only = read_only;
+	g->tidy = !read_only;
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
 		r = bootid_get(g->boot_id, e);
@@ -68,12 +68,32 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	return 0;
 }
 
+struct implicit {
+	struct store *s;
+	char name[NETNAME_STRLEN];
+};
+
+static int see_implicit(const struct network *n, void *arg)
+{
+	struct implicit *i = arg;
+
+	if (n->implicit)
+		memcpy(i->name, n->name, sizeof(i->name));
+	return 0;
+}
+
 /* A call that found or left nothing leaves no state directory either. */
 static void tidy(struct store *s)
 {
-	if (member_any(s) || store_lock(s, NULL) < 0)
+	struct implicit i = {.s = s};
+
+	if (store_lock(s, NULL) < 0)
 		return;
-	store_remove_if_empty(s, NULL);
+	if (!member_any(s)) {
+		if (store_each_network(s, see_implicit, &i, NULL) == 0 && i.name[0])
+			store_del_network(s, i.name, NULL);
+		store_remove_if_empty(s, NULL);
+	}
 	store_unlock(s);
 }
 
@@ -83,7 +103,7 @@ void engine_closep(struct engine **p)
 
 	if (!g)
 		return;
-	if (g->store && !g->read_only)
+	if (g->store && g->tidy)
 		tidy(g->store);
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);
@@ -94,6 +114,7 @@ void engine_closep(struct engine **p)
 
 void work_clear(struct work *w)
 {
+	route_watch_closep(&w->watch);
 	reserve_closep(&w->res);
 	rtnl_close(w->inside);
 	w->inside = NULL;

@@ -115,20 +115,11 @@ static int gc_one(struct engine *g, const char *key, struct gc_result *ret, stru
 	return r < 0 ? r : 0;
 }
 
-static int leave_network(const char *network, void *arg);
-
-struct leave {
-	struct engine *g;
-	const char *key;
-	struct err *all;
-};
-
 /* A record that cannot be read: its name is the key, and the link's name follows from it. The elements
  * it put into the tables go with the reload, which knows only what is readable. */
 static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
 {
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN], host[IFNAME_STRLEN];
-	struct leave t = {.g = g, .key = name, .all = e};
 	struct link_info l;
 	int r = store_del_broken(g->store, name, e);
 
@@ -141,9 +132,7 @@ static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, 
 	if (link_get(g->host, host, &l, NULL) == 0)
 		r = link_del(g->host, l.index, e);
 	if (r >= 0)
-		r = claim_drop_all(g->store, name, e);
-	if (r >= 0)
-		r = member_each_network(g->store, leave_network, &t, e);
+		r = prepare_leave(g, name, e);
 	if (r >= 0) {
 		struct reserve *res = NULL;
 		r = reserve_open(store_dirfd(g->store), &res, e);
@@ -152,20 +141,6 @@ static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, 
 		reserve_closep(&res);
 	}
 	return r;
-}
-
-static int leave_network(const char *network, void *arg)
-{
-	struct leave *t = arg;
-	struct err one = ERR_INIT;
-	struct network net;
-	int left = member_leave(t->g->store, network, t->key, &one);
-
-	if (left > MEMBER_OTHERS && store_get_network(t->g->store, network, &net, &one) == 0)
-		left = hostop_network_gone(t->g, &net, (enum member_first)left, &one);
-	if (left < 0)
-		err_gather(t->all, &one);
-	return 0;
 }
 
 static int gc_all_broken(struct engine *g, const struct census *c, struct gc_result *ret,
@@ -233,21 +208,31 @@ static int gc_ports(struct engine *g, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-static int gc_member(const char *network, const char *key, void *arg)
-{
-	struct leave t = {.g = ((struct leave *)arg)->g, .key = key, .all = ((struct leave *)arg)->all};
+struct members {
+	struct store *store;
+	struct keys dead;
+};
 
-	if (!store_has_attachment(t.g->store, key))
-		leave_network(network, &t);
+static int see_member(const char *network, const char *key, void *arg)
+{
+	struct members *m = arg;
+
+	(void)network;
+	if (!store_has_attachment(m->store, key))
+		keys_add(&m->dead, key);
 	return 0;
 }
 
 /* Members whose process died between joining and its record. */
 static int gc_members(struct engine *g, struct err *e)
 {
-	struct leave t = {.g = g, .all = e};
+	struct members m = {.store = g->store};
+	int r = member_each(g->store, see_member, &m, e);
 
-	return member_each(g->store, gc_member, &t, e);
+	for (size_t i = 0; r >= 0 && i < m.dead.n; i++)
+		r = prepare_leave(g, m.dead.v[i], e);
+	free(m.dead.v);
+	return r < 0 ? r : 0;
 }
 
 /* Global lock held: a record is written under it before its link is made, so a link without a record

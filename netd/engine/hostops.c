@@ -154,6 +154,10 @@ int hostop_bridge(struct work *w, struct err *e)
 		if (p.ip.family)
 			r = route_addr_add(b, w->bridge_index, &p, e);
 	}
+	/* The multicast querier speaks IPv6 from a link-local address only. */
+	struct prefix local = {.ip = ip_link_local_from_mac(&s.mac), .len = 64};
+	if (r == 0 && w->net.subnet[FAM6].ip.family)
+		r = route_addr_add(b, w->bridge_index, &local, e);
 	if (r == 0)
 		r = link_set_up(b, w->bridge_index, e);
 	if (r == 0)
@@ -240,6 +244,7 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 		if (nftbatch_drop_tables(g->nft, &one) < 0)
 			err_gather(&all, &one);
 	}
+	g->tidy = g->tidy || left == MEMBER_FIRST_OF_HOST;
 	err_reset(&one);
 	if (n->implicit && store_del_network(g->store, n->name, &one) < 0)
 		err_gather(&all, &one);

@@ -14,6 +14,7 @@
 #include "net/elem.h"
 #include "net/nftbatch.h"
 #include "net/reserve.h"
+#include "net/route.h"
 #include "net/rtnl.h"
 #include "store/member.h"
 #include "store/store.h"
@@ -24,7 +25,7 @@ struct engine {
 	struct nftbatch *nft;
 	uint64_t cookie; /* of the host's namespace */
 	char boot_id[BOOT_ID_STRLEN];
-	bool read_only;
+	bool tidy; /* nothing may be left: look when closing */
 };
 
 struct work {
@@ -33,11 +34,13 @@ struct work {
 	struct attachment *a; /* borrowed */
 	int netns_fd;	      /* borrowed; -1: the inside cannot be reached */
 	struct rtnl *inside;  /* opened on demand */
+	struct route_watch *watch; /* opened before the addresses inside are made */
 	struct reserve *res;
 	struct observed obs;
 	struct plan plan;
 	enum member_first first;
 	uint32_t bridge_index;
+	bool is_new_network; /* implicit, and not on record yet */
 	uint64_t generation; /* of the tables when the transaction began */
 };
 void work_clear(struct work *w);
@@ -74,6 +77,9 @@ void hostop_network_of(const struct attachment *a, struct network *ret);
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e);
 /* Drops claims, record and membership; with the last member the network goes too. Gathers. */
 int prepare_release(struct engine *g, const struct attachment *a, struct err *e);
+/* Takes key, which has no record, out of every network that it had joined, with its claims. The number
+ * of networks. */
+int prepare_leave(struct engine *g, const char *key, struct err *e);
 int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e);
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
 		       size_t n, struct err *e);
@@ -87,7 +93,8 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 /* Everything: teardown, then prepare_release under the lock. Attachment lock held. */
 int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 
-/* network.c. Finds a network; makes the default one when it is asked for. Lock held. */
+/* network.c. Finds a network; describes the default one when it is asked for (1: it is not on record
+ * yet). Lock held. */
 int network_find(struct engine *g, const char *name, struct network *ret, struct err *e);
 
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */

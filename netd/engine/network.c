@@ -163,7 +163,7 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 	r = network_subnets(g, ret, true, e);
 	if (r == 0)
 		r = network_complete(ret, e);
-	return r < 0 ? r : store_put_network(g->store, ret, e);
+	return r < 0 ? r : 1;
 }
 
 static bool same_settings(const struct network *want, const struct network *have)
@@ -241,6 +241,7 @@ int engine_network_create(struct engine *g, struct network *n, struct err *e)
 	if (r < 0)
 		return r;
 	r = network_create_locked(g, n, e);
+	g->tidy = g->tidy && r < 0;
 	store_unlock(g->store);
 	return r;
 }

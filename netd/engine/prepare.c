@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -254,17 +255,20 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 
 	if (r < 0)
 		return r;
+	/* Membership first: whatever a process leaves that is killed before the record is written can be
+	 * found through it. */
 	name_key(a->id, a->ifname, key);
-	r = claim_addrs(w, req, key, e);
+	r = member_join(w->g->store, a->network, key, e);
+	w->first = r > 0 ? (enum member_first)r : MEMBER_OTHERS;
+	if (r >= 0 && w->is_new_network)
+		r = store_put_network(w->g->store, &w->net, e);
+	if (r >= 0)
+		r = claim_addrs(w, req, key, e);
 	if (r >= 0)
 		r = derive(w, req, key, e);
 	if (r >= 0)
 		r = prepare_claim_ports(w, a->publish, a->n_publish, e);
 	ports = r >= 0;
-	if (r >= 0) {
-		r = member_join(w->g->store, a->network, key, e);
-		w->first = r > 0 ? (enum member_first)r : MEMBER_OTHERS;
-	}
 	if (r >= 0)
 		r = store_put_attachment(w->g->store, a, e);
 	if (r >= 0)
@@ -295,15 +299,71 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 	if (store_get_network(g->store, a->network, &net, &one) != 0)
 		hostop_network_of(a, &net);
 	err_reset(&one);
-	if (store_del_attachment(g->store, a->id, a->ifname, &one) < 0)
-		err_gather(&all, &one);
-	err_reset(&one);
 	int left = member_leave(g->store, a->network, key, &one);
 	if (left < 0)
 		err_gather(&all, &one);
 	err_reset(&one);
 	if (left > MEMBER_OTHERS && hostop_network_gone(g, &net, (enum member_first)left, &one) < 0)
 		err_gather(&all, &one);
+	/* The record last: who is killed here leaves enough to be continued. */
+	err_reset(&one);
+	if (all.kind == ERR_NONE && store_del_attachment(g->store, a->id, a->ifname, &one) < 0)
+		err_gather(&all, &one);
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+struct leaving {
+	struct engine *g;
+	const char *key;
+	size_t n, cap;
+	char (*network)[NETNAME_STRLEN];
+	struct err *all;
+};
+
+static int see_member(const char *network, const char *key, void *arg)
+{
+	struct leaving *l = arg;
+
+	if (strcmp(key, l->key) != 0)
+		return 0;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 4;
+		void *more = reallocarray(l->network, cap, sizeof(*l->network));
+		if (!more)
+			return err_set(l->all, ERR_INTERNAL, ENOMEM, "networks");
+		l->network = more;
+		l->cap = cap;
+	}
+	snprintf(l->network[l->n++], NETNAME_STRLEN, "%s", network);
+	return 0;
+}
+
+static void leave_one(struct leaving *l, const char *network)
+{
+	struct err one = ERR_INIT;
+	struct network net;
+	int left = member_leave(l->g->store, network, l->key, &one);
+
+	if (left > MEMBER_OTHERS && store_get_network(l->g->store, network, &net, &one) == 0)
+		left = hostop_network_gone(l->g, &net, (enum member_first)left, &one);
+	if (left < 0)
+		err_gather(l->all, &one);
+}
+
+int prepare_leave(struct engine *g, const char *key, struct err *e)
+{
+	struct err all = ERR_INIT, one = ERR_INIT;
+	struct leaving l = {.g = g, .key = key, .all = &all};
+
+	if (member_each(g->store, see_member, &l, &one) < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
+	if (l.n && claim_drop_all(g->store, key, &one) < 0)
+		err_gather(&all, &one);
+	for (size_t i = 0; i < l.n; i++)
+		leave_one(&l, l.network[i]);
+	free(l.network);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? (int)l.n : -EIO;
 }

@@ -113,6 +113,7 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 		r = hostop_purge(w->g, e);
 	if (r >= 0)
 		r = network_find(w->g, req->network, &w->net, e);
+	w->is_new_network = r == 1;
 	if (r >= 0)
 		r = prepare_claim(w, req, e);
 	if (r >= 0) {
@@ -126,11 +127,6 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 			if (prepare_release(w->g, w->a, &one) < 0)
 				err_gather(e, &one);
 		}
-	} else if (w->net.implicit) {
-		struct err one = ERR_INIT;
-		int first = member_peek(w->g->store, w->net.name, &one);
-		if (first > 0 && hostop_network_gone(w->g, &w->net, (enum member_first)first, &one) < 0)
-			err_gather(e, &one);
 	}
 	store_unlock(w->g->store);
 	return r;
@@ -221,6 +217,7 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	} else if (r == 0) {
 		r = up_new(g, req, cookie, &inside, ret, e);
 	}
+	g->tidy = g->tidy && r < 0;
 	store_unlock_key(g->store, key);
 	return r;
 }
@@ -246,6 +243,7 @@ int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *o
 	if (r < 0)
 		return r;
 	r = network_find(g, req->network, &w.net, e);
+	w.is_new_network = r == 1;
 	if (r >= 0)
 		r = prepare_claim(&w, req, e);
 	if (r >= 0) {

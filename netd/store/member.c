@@ -82,11 +82,6 @@ static int make_dir(struct store *s, const char *path, struct err *e)
 	return 0;
 }
 
-bool member_any(struct store *s)
-{
-	return faccessat(store_dirfd(s), MEMBERS, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-}
-
 int member_join(struct store *s, const char *network, const char *key, struct err *e)
 {
 	struct path net = member_path(network, NULL), entry = member_path(network, key);
@@ -181,6 +176,21 @@ int member_each(struct store *s, int (*fn)(const char *network, const char *key,
 	struct member_walk w = {.s = s, .fn = fn, .arg = arg, .e = e};
 
 	return member_each_network(s, walk_network, &w, e);
+}
+
+static int prune_network(const char *network, void *arg)
+{
+	struct store *s = arg;
+	struct path net = member_path(network, NULL);
+
+	unlinkat(store_dirfd(s), net.p, AT_REMOVEDIR); /* only if it is empty */
+	return 0;
+}
+
+bool member_any(struct store *s)
+{
+	member_each_network(s, prune_network, s, NULL);
+	return unlinkat(store_dirfd(s), MEMBERS, AT_REMOVEDIR) < 0 && errno != ENOENT;
 }
 
 /* The number is a link's target: replaced by one rename, never half written. */

@@ -23,7 +23,7 @@ enum member_first {
 
 /* Enters key. Returns enum member_first (as it was before), or negative. */
 int member_join(struct store *s, const char *network, const char *key, struct err *e);
-/* Is there any member? No lock needed; a hint. */
+/* Is there any? Empty directories that a killed process left are removed first. */
 bool member_any(struct store *s);
 /* What member_join would return. */
 int member_peek(struct store *s, const char *network, struct err *e);

@@ -8,6 +8,7 @@
 #   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
+NS_IGNORE='^mount: /run/netns/c ' # made anew for each round
 ONE="-q -p 8080:80 -p 5353:53/udp -p 40000-41000"
 
 nu() { on host "$NETNS_UP" "$@"; }

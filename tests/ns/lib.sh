@@ -16,6 +16,7 @@
 set -u
 
 NS_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
+chmod 755 "$NS_TMP"
 NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
 NS_HOLDERS='' # pids of the processes that hold a namespace
 NS_SERVERS='' # pids of the servers
@@ -25,6 +26,16 @@ NS_COUNT=0
 NS_FAILED=0
 NS_FINISHED=0
 NS_IGNORE='' # extended regular expression: lines of a snapshot that do not count
+
+# The program looks for its forwarder beside itself: the two of a build tree are put side by side.
+if [ -n "${NETNS_UP_FORWARDER:-}" ]; then
+	mkdir "$NS_TMP/bin"
+	for f in "$NETNS_UP" "$NETNS_UP_FORWARDER"; do
+		ln "$f" "$NS_TMP/bin/" 2>/dev/null || cp "$f" "$NS_TMP/bin/" || exit 99
+	done
+	NETNS_UP=$NS_TMP/bin/netns-up
+	NETNS_UP_FORWARDER=$NS_TMP/bin/netns-up-forwarder
+fi
 
 # --- TAP -----------------------------------------------------------------------------------------
 
