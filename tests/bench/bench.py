@@ -19,7 +19,7 @@ import time
 
 from connect import connection_times
 from systems import CniChain, Netavark, NetnsUp, find_cni, find_netavark, ports_of
-from world import Host, JobError, run_jobs, sh
+from world import Host, JobError, mount, run_jobs, sh
 
 
 def say(text):
@@ -188,15 +188,25 @@ def show_connections(figures):
          + [ratio(by[max(by)]['median'], by[min(by)]['median'])] for title, by in figures.items()])
 
 
+def stage(args):
+  """The program and its forwarder side by side, as installed. The folder is of this run's own mounts."""
+  if not args.program:
+    return None
+  mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
+  for path in (args.program, args.forwarder):
+    shutil.copy(path, '/mnt/')
+  return '/mnt/' + os.path.basename(args.program)
+
+
 def build_sides(args):
   """The systems asked for and present, each with a host of its own."""
   makers = []
-  program = os.path.abspath(args.program) if args.program else None
-  if program and os.access(program, os.X_OK):
+  program = stage(args)
+  if program:
     for mode in ('bridge', 'routed'):
       makers.append((f'netns-up-{mode}', lambda h, m=mode: NetnsUp(h, program, m)))
   else:
-    say(f'netns-up is not there ({program}); the peers alone')
+    say('without --program and --forwarder: the peers alone')
   netavark, cni = find_netavark(), find_cni()
   if netavark:
     makers.append(('netavark', lambda h: Netavark(h, netavark)))
@@ -268,6 +278,7 @@ def run(args):
 def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--program', help='the netns-up to measure')
+  parser.add_argument('--forwarder', help='its local forwarder')
   parser.add_argument('--quick', action='store_true', help='a run of about a minute: fewer samples, smaller hosts')
   parser.add_argument('--json', type=argparse.FileType('w'), help='write all figures to this file')
   parser.add_argument('--only', action='append',
@@ -275,6 +286,8 @@ def main():
                       help='measure these systems alone (may be repeated)')
   parser.add_argument('--max-existing', type=int, default=980, help='leave out larger hosts')
   args = parser.parse_args()
+  if bool(args.program) != bool(args.forwarder):
+    sys.exit('bench: --program and --forwarder go together')
   if os.geteuid() != 0:
     sys.exit('bench: needs root, for namespaces')
   if os.environ.get('NETNS_UP_BENCH_INSIDE') != '1':

@@ -293,8 +293,9 @@ _ns_listens() {
 serve_http() {
 	mkdir -p "$NS_TMP/www.$1/cgi-bin"
 	printf 'hello from %s\n' "$1" >"$NS_TMP/www.$1/hello"
-	printf '%s\n' '#!/bin/sh' 'printf "Content-Type: text/plain\r\n\r\n%s\n" "$REMOTE_ADDR"' \
-		>"$NS_TMP/www.$1/cgi-bin/peer"
+	# Versions of busybox differ in brackets; a v4-mapped address is said as IPv4.
+	printf '%s\n' '#!/bin/sh' 'a=${REMOTE_ADDR#\[}; a=${a%\]}' \
+		'printf "Content-Type: text/plain\r\n\r\n%s\n" "${a#::ffff:}"' >"$NS_TMP/www.$1/cgi-bin/peer"
 	chmod 755 "$NS_TMP/www.$1/cgi-bin/peer"
 	serve "$1" busybox httpd -f -p "$2" -h "$NS_TMP/www.$1"
 	wait_port "$1" tcp "$2"
