@@ -23,6 +23,7 @@ enum {
 	FILTER_IP_SRC = 1 << 0,
 	FILTER_IP_DST = 1 << 1,
 	FILTER_PROTO_NUM = 1 << 3,
+	FILTER_PROTO_SRC_PORT = 1 << 4,
 	FILTER_PROTO_DST_PORT = 1 << 5,
 };
 
@@ -50,36 +51,62 @@ size_t ctmsg_dump(char *buf, uint32_t seq, uint8_t family)
 	return MNL_ALIGN(message(buf, seq, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family)->nlmsg_len);
 }
 
-static void put_ip(struct nlmsghdr *h, uint16_t type4, uint16_t type6, const struct ip *ip)
+static void put_ip4(struct nlmsghdr *h, uint16_t type, const struct ip *ip)
 {
 	struct nlattr *nest = mnl_attr_nest_start(h, CTA_TUPLE_IP);
 
-	mnl_attr_put(h, ip->family == AF_INET ? type4 : type6, ip_size(ip), ip->b);
+	mnl_attr_put(h, type, 4, ip->b);
 	mnl_attr_nest_end(h, nest);
+}
+
+static void put_proto(struct nlmsghdr *h, uint8_t num, uint16_t type, uint16_t port)
+{
+	struct nlattr *nest = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
+
+	mnl_attr_put_u8(h, CTA_PROTO_NUM, num);
+	mnl_attr_put_u16(h, type, htons(port));
+	mnl_attr_nest_end(h, nest);
+}
+
+static uint32_t put_orig(struct nlmsghdr *h, const struct ctmsg_filter *f)
+{
+	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG);
+	uint32_t flags = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT;
+
+	if (f->orig_dst.family == AF_INET) {
+		put_ip4(h, CTA_IP_V4_DST, &f->orig_dst);
+		flags |= FILTER_IP_DST;
+	}
+	put_proto(h, f->proto, CTA_PROTO_DST_PORT, f->orig_dport);
+	mnl_attr_nest_end(h, tuple);
+	return flags;
+}
+
+static uint32_t put_reply(struct nlmsghdr *h, const struct ctmsg_filter *f)
+{
+	struct nlattr *tuple = mnl_attr_nest_start(h, CTA_TUPLE_REPLY);
+	uint32_t flags = 0;
+
+	if (f->reply_src.family == AF_INET) {
+		put_ip4(h, CTA_IP_V4_SRC, &f->reply_src);
+		flags |= FILTER_IP_SRC;
+	}
+	if (f->reply_sport) {
+		put_proto(h, f->proto, CTA_PROTO_SRC_PORT, f->reply_sport);
+		flags |= FILTER_PROTO_NUM | FILTER_PROTO_SRC_PORT;
+	}
+	mnl_attr_nest_end(h, tuple);
+	return flags;
 }
 
 size_t ctmsg_delete_filtered(char *buf, uint32_t seq, const struct ctmsg_filter *f)
 {
 	struct nlmsghdr *h = message(buf, seq, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, f->family);
-	uint32_t orig = FILTER_PROTO_NUM | FILTER_PROTO_DST_PORT, reply = 0;
-	struct nlattr *tuple, *proto, *filter;
+	uint32_t orig = put_orig(h, f), reply = 0;
+	struct nlattr *filter;
 
-	tuple = mnl_attr_nest_start(h, CTA_TUPLE_ORIG);
-	if (f->orig_dst.family) {
-		put_ip(h, CTA_IP_V4_DST, CTA_IP_V6_DST, &f->orig_dst);
-		orig |= FILTER_IP_DST;
-	}
-	proto = mnl_attr_nest_start(h, CTA_TUPLE_PROTO);
-	mnl_attr_put_u8(h, CTA_PROTO_NUM, f->proto);
-	mnl_attr_put_u16(h, CTA_PROTO_DST_PORT, htons(f->orig_dport));
-	mnl_attr_nest_end(h, proto);
-	mnl_attr_nest_end(h, tuple);
-	if (f->reply_src.family) {
-		tuple = mnl_attr_nest_start(h, CTA_TUPLE_REPLY);
-		put_ip(h, CTA_IP_V4_SRC, CTA_IP_V6_SRC, &f->reply_src);
-		mnl_attr_nest_end(h, tuple);
-		reply |= FILTER_IP_SRC;
-	}
+	if (f->reply_src.family || f->reply_sport)
+		reply = put_reply(h, f);
 	filter = mnl_attr_nest_start(h, CTA_FILTER);
 	mnl_attr_put_u32(h, CTA_FILTER_ORIG_FLAGS, orig);
 	mnl_attr_put_u32(h, CTA_FILTER_REPLY_FLAGS, reply);

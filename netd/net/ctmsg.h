@@ -24,13 +24,15 @@ struct ctmsg_entry {
 };
 bool ctmsg_parse(const struct nlmsghdr *h, struct ctmsg_entry *ret);
 
-/* What the kernel compares before it deletes. */
+/* What the kernel compares before it deletes. Addresses are IPv4 only: Linux (seen in 6.18)
+ * compares IPv6 addresses the wrong way round and would delete all other entries. */
 struct ctmsg_filter {
 	uint8_t family; /* AF_INET, AF_INET6 */
 	uint8_t proto;
 	uint16_t orig_dport;
-	struct ip orig_dst;  /* family 0: any */
-	struct ip reply_src; /* family 0: any */
+	uint16_t reply_sport; /* 0: any */
+	struct ip orig_dst;   /* family 0: any */
+	struct ip reply_src;  /* family 0: any */
 	uint32_t status_mask, status;
 };
 
