@@ -151,10 +151,31 @@ int engine_each(struct engine *g, int (*fn)(const struct attachment *a, void *ar
 	return store_each_attachment(g->store, fn, on_broken, arg, e);
 }
 
+struct unrecorded {
+	struct store *store;
+	int (*fn)(const char *id, const char *ifname, void *arg);
+	void *arg;
+};
+
+/* A member without a record: what a killed process left, which `down` removes. */
+static int see_unrecorded(const char *network, const char *key, void *arg)
+{
+	struct unrecorded *u = arg;
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+
+	(void)network;
+	if (store_has_attachment(u->store, key) || name_parse_key(key, id, ifname) < 0)
+		return 0;
+	return u->fn(id, ifname, u->arg);
+}
+
 int engine_each_name(struct engine *g, int (*fn)(const char *id, const char *ifname, void *arg),
 		     void *arg, struct err *e)
 {
-	return store_each_key(g->store, fn, arg, e);
+	struct unrecorded u = {.store = g->store, .fn = fn, .arg = arg};
+	int r = store_each_key(g->store, fn, arg, e);
+
+	return r != 0 ? r : member_each(g->store, see_unrecorded, &u, e);
 }
 
 int engine_cookie(int netns_fd, uint64_t *ret, struct err *e)

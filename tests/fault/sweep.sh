@@ -9,7 +9,7 @@
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
 NS_IGNORE='^mount: /run/netns/c ' # made anew for each round
-ONE="-q -p 8080:80 -p 5353:53/udp -p 40000-41000"
+ONE="-q -p 8080:80 -p 5353:53/udp -p 9000-9002"
 
 nu() { on host "$NETNS_UP" "$@"; }
 killat() { on host "$KILLAT" "$@" 2>"$NS_TMP/killat.out"; }
