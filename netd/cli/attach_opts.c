@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/parse.h"
 #include "model/name.h"
 
 int attach_set_publish(void *into, const char *value, struct err *e)
@@ -62,9 +61,7 @@ int attach_set_mac(void *into, const char *value, struct err *e)
 
 int attach_set_mtu(void *into, const char *value, struct err *e)
 {
-	if (parse_u32(value, 68, 65535, &((struct attach_opts *)into)->mtu) < 0)
-		return err_set(e, ERR_USAGE, 0, "expected a number 68..65535");
-	return 0;
+	return opt_u32(value, 68, 65535, &((struct attach_opts *)into)->mtu, e);
 }
 
 int attach_set_ifname(void *into, const char *value, struct err *e)

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "base/parse.h"
 #include "cli/cli.h"
 #include "model/codec.h"
 
@@ -61,9 +60,7 @@ static int set_isolate(void *into, const char *value, struct err *e)
 
 static int set_mtu(void *into, const char *value, struct err *e)
 {
-	if (parse_u32(value, 68, 65535, &net_of(into)->mtu) < 0)
-		return err_set(e, ERR_USAGE, 0, "expected a number 68..65535");
-	return 0;
+	return opt_u32(value, 68, 65535, &net_of(into)->mtu, e);
 }
 
 static int set_nomasq(void *into, const char *value, struct err *e)
