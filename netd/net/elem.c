@@ -271,6 +271,8 @@ static int guard_bridge(const struct endpoint *ep)
 
 	r = add_port(ep, SET_GUARDED, NULL);
 	if (r == 0)
+		r = add_port(ep, SET_RGUARD, NULL); /* nothing may arrive past the bridge */
+	if (r == 0)
 		r = add_port(ep, SET_EPMAC, NULL);
 	if (r == 0 && ip4->family)
 		r = add_port(ep, SET_EP4, ip4);

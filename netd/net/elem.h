@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * elem: PURE. What a network or an attachment puts into the sets and maps of the constant ruleset, as
- * typed values. The text printer (ruleset) and the libmnl encoder (nftbatch) both read these, so that
- * both ways give the same ruleset.
+ * elem: PURE. What a network or an attachment puts into the sets and maps of the constant ruleset,
+ * as typed values. The text printer (ruleset) and the libmnl encoder (nftbatch) both read these, so
+ * that both ways give the same ruleset.
  */
 #ifndef NETD_NET_ELEM_H
 #define NETD_NET_ELEM_H
@@ -28,33 +28,50 @@ union field_value {
 	struct mac mac;
 };
 
-#define ELEM_KEY_MAX  3
+#define ELEM_KEY_MAX 3
 #define ELEM_DATA_MAX 2
 #define ELEM_COMMENT_STRLEN (ID_MAX + 1 + IFNAME_MAX + 1)
 
 enum set_id {
-	SET_FWD4_HOST, SET_FWD4_ANY, SET_FWD4_RANGE, SET_FWD4_RANGE_HOST,
-	SET_FWD6_HOST, SET_FWD6_ANY, SET_FWD6_RANGE, SET_FWD6_RANGE_HOST,
-	SET_INSIDE,		   /* host-side interfaces of containers: bridges, routed veths */
-	SET_NETS4, SET_NETS6,	   /* subnets */
-	SET_SAME4, SET_SAME6,	   /* subnet . subnet : accept, or drop for an isolated network */
-	SET_INTERNAL4, SET_INTERNAL6,
-	SET_HAIRPIN4, SET_HAIRPIN6, /* subnet . subnet of bridge networks */
-	SET_SELF4, SET_SELF6,	   /* address . address of routed containers */
-	SET_MASQ4, SET_MASQ6,
-	SET_NOMASQ4, SET_NOMASQ6,  /* subnet . destination */
-	SET_RGUARD,		   /* routed: guarded interfaces */
-	SET_REP4, SET_REP6,	   /* routed: interface . address */
-	SET_GUARDED, SET_EPMAC, SET_EP4, SET_EP6, /* bridge table */
+	SET_FWD4_HOST,
+	SET_FWD4_ANY,
+	SET_FWD4_RANGE,
+	SET_FWD4_RANGE_HOST,
+	SET_FWD6_HOST,
+	SET_FWD6_ANY,
+	SET_FWD6_RANGE,
+	SET_FWD6_RANGE_HOST,
+	SET_INSIDE, /* host-side interfaces of containers: bridges, routed veths */
+	SET_NETS4,
+	SET_NETS6, /* subnets */
+	SET_SAME4,
+	SET_SAME6, /* subnet . subnet : accept, or drop for an isolated network */
+	SET_INTERNAL4,
+	SET_INTERNAL6,
+	SET_HAIRPIN4,
+	SET_HAIRPIN6, /* subnet . subnet of bridge networks */
+	SET_SELF4,
+	SET_SELF6, /* address . address of routed containers */
+	SET_MASQ4,
+	SET_MASQ6,
+	SET_NOMASQ4,
+	SET_NOMASQ6, /* subnet . destination */
+	SET_RGUARD,  /* guarded interfaces: routed, and ports of bridges (without address) */
+	SET_REP4,
+	SET_REP6, /* routed: interface . address */
+	SET_GUARDED,
+	SET_EPMAC,
+	SET_EP4,
+	SET_EP6,  /* bridge table */
 	SET_EPT6, /* interface . ND target it may speak for */
 	N_SETS,
 };
 
 struct set_desc {
 	const char *name;
-	bool in_bridge_table;	/* table bridge netd, else table inet netd */
+	bool in_bridge_table; /* table bridge netd, else table inet netd */
 	bool interval;
-	uint8_t n_key, n_data;	/* n_data 0 and !verdict_map: a set */
+	uint8_t n_key, n_data; /* n_data 0 and !verdict_map: a set */
 	bool verdict_map;
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
 	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw
@@ -66,7 +83,8 @@ extern const struct set_desc elem_sets[N_SETS];
 struct elem {
 	enum set_id set;
 	union field_value key[ELEM_KEY_MAX];
-	union field_value key_end[ELEM_KEY_MAX]; /* interval sets only: equal to key for a single value */
+	union field_value
+		key_end[ELEM_KEY_MAX]; /* interval sets only: equal to key for a single value */
 	union field_value data[ELEM_DATA_MAX];
 	enum elem_verdict verdict;
 	char comment[ELEM_COMMENT_STRLEN]; /* "" for none; "network NAME" or "ID/IFNAME" */

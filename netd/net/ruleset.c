@@ -62,7 +62,9 @@ static const char inet_nat[] =
 	"	}\n";
 
 /* What a routed container may send: its own addresses, no router's and no DHCP server's words. ARP
- * needs no rule: its neighbour entries are permanent. */
+ * needs no rule: its neighbour entries are permanent. Ports of a bridge are in @rguard without any
+ * address: the kernel does not bridge frames to the link-local group addresses (IEEE 802.1Q 8.6.3)
+ * but takes them, past the bridge's hooks, as if sent to the port itself. */
 static const char inet_guard[] =
 	"	chain rguard {\n"
 	"		type filter hook prerouting priority raw; policy accept;\n"
@@ -79,7 +81,9 @@ static const char inet_guard[] =
 	"		iifname . ip6 saddr != @rep6 drop\n"
 	"	}\n";
 
-/* `ct status dnat` admits exactly what was published and nothing that bypasses it. */
+/* `ct status dnat` admits exactly what was published and nothing that bypasses it. Link-local
+ * sources are never routed: with br_netfilter they are seen here on their way through a bridge, and
+ * the kernel probes known neighbours from them. */
 static const char inet_forward[] =
 	"	chain forward {\n"
 	"		type filter hook forward priority filter; policy accept;\n"
@@ -95,6 +99,7 @@ static const char inet_forward[] =
 	"		ct status dnat accept\n"
 	"		ip saddr . ip daddr vmap @same4\n"
 	"		ip6 saddr . ip6 daddr vmap @same6\n"
+	"		ip6 saddr fe80::/10 accept\n"
 	"	}\n"
 	"	chain from_internal {\n"
 	"		ip saddr . ip daddr vmap @same4\n"
@@ -112,18 +117,11 @@ static const char inet_forward[] =
 	"	}\n";
 
 /* What a bridged container may send: default deny. VLAN-tagged frames fall to the last drop of
- * `guard`: their link header carries the tag's type. Frames to link-local group addresses
- * (IEEE 802.1Q 8.6.3) are not bridged but handed to the port itself, past prerouting: the input
- * chain stops them. */
+ * `guard`: their link header carries the tag's type. */
 static const char bridge_guard[] =
 	"	chain prerouting {\n"
 	"		type filter hook prerouting priority -300; policy accept;\n"
 	"		iifname @guarded goto guard\n"
-	"	}\n"
-	"	chain input {\n"
-	"		type filter hook input priority -300; policy accept;\n"
-	"		ether daddr & ff:ff:ff:ff:ff:f0 == 01:80:c2:00:00:00 iifname @guarded "
-	"drop\n"
 	"	}\n"
 	"	chain guard {\n"
 	"		iifname . ether saddr != @epmac drop\n"

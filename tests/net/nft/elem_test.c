@@ -130,6 +130,7 @@ static void bridge_endpoint(void **state)
 	check_text(
 		&l,
 		"add element bridge netd guarded { \"nu1\" comment \"c1/eth0\" }\n"
+		"add element inet netd rguard { \"nu1\" comment \"c1/eth0\" }\n"
 		"add element bridge netd epmac { \"nu1\" . 02:00:00:00:00:03 comment \"c1/eth0\" "
 		"}\n"
 		"add element bridge netd ep4 { \"nu1\" . 02:00:00:00:00:03 . 10.1.2.3 comment "
