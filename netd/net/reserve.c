@@ -113,7 +113,7 @@ static bool has_sctp(void)
 	return access("/proc/thread-self/net/sctp", F_OK) == 0;
 }
 
-static int set_options(int fd, int family, const struct place *at)
+static int set_options(int fd, int family, const struct place *at, bool keep)
 {
 	const int on = 1;
 	int v6only = at->host_ip.family != 0;
@@ -125,8 +125,8 @@ static int set_options(int fd, int family, const struct place *at)
 	 * datagram. */
 	if (at->proto == IPPROTO_UDP) {
 		bool six = family == AF_INET6;
-		if (setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
-			       six ? IPV6_RECVPKTINFO : IP_PKTINFO, &on, sizeof(on)) < 0)
+		if (keep && setsockopt(fd, six ? IPPROTO_IPV6 : IPPROTO_IP,
+				       six ? IPV6_RECVPKTINFO : IP_PKTINFO, &on, sizeof(on)) < 0)
 			return -errno;
 		return 0;
 	}
@@ -163,9 +163,9 @@ static int bound_port(int fd, uint16_t *ret)
 	return 0;
 }
 
-/* Binds at->fd (and the port into at->host_port). 0 or -errno; nothing is left open when it fails.
- */
-static int bind_place(struct place *at, bool listening)
+/* Binds at->fd (and the port into at->host_port). keep: with all that serving it takes, otherwise
+ * as little as tells whether the port is free. 0 or -errno; nothing is left open when it fails. */
+static int bind_place(struct place *at, bool keep)
 {
 	int type = at->proto == IPPROTO_UDP ? SOCK_DGRAM : SOCK_STREAM;
 	int family = at->host_ip.family ? at->host_ip.family : AF_INET6;
@@ -178,15 +178,16 @@ static int bind_place(struct place *at, bool listening)
 	}
 	if (fd < 0)
 		return -errno;
-	int r = set_options(fd, family, at);
+	int r = set_options(fd, family, at, keep);
 	if (r < 0)
 		return r;
 	socklen_t len = set_address(&ss, family, at);
 	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
 		return -errno;
-	if (listening && at->proto == IPPROTO_TCP && listen(fd, BACKLOG) < 0)
+	if (keep && at->proto == IPPROTO_TCP && listen(fd, BACKLOG) < 0)
 		return -errno;
-	r = bound_port(fd, &at->host_port);
+	if (at->host_port == 0)
+		r = bound_port(fd, &at->host_port);
 	if (r == 0)
 		at->fd = fd_take(&fd);
 	return r;

@@ -3,14 +3,14 @@
  * store: the state directory. It knows files, not networks.
  *
  *   DIR/identity            boot id and host namespace cookie the state belongs to
- *   DIR/lock                byte locks: 0 global, the others by hash of the attachment's key. 0600,
- * so that nobody without privilege can hold it DIR/attachments/ID@IF   one record each: one line of
- * JSON, then "crc32c XXXXXXXX\n" DIR/networks/NAME       the same for networks DIR/cursors/NAME
- * where the search for a free address of the network goes on: a mere hint DIR/addrs/ADDRESS
- * symbolic link to "ID@IF": the claim on an address DIR/ports, DIR/ranges   symbolic links to
- * "ID@IF": claims on host ports (see claim.h) DIR/host/...            what was changed on the host
- * and its value before (see hostlog.h) DIR/forwarder           the local forwarder's socket (not
- * the store's)
+ *   DIR/lock                byte locks: 0 global, the others by hash of the attachment's key;
+ *                           0600, so that nobody without privilege can hold it
+ *   DIR/attachments/ID@IF   one record each: one line of JSON, then "crc32c XXXXXXXX\n"
+ *   DIR/networks/NAME       the same for networks
+ *   DIR/cursors/NAME        where the search for a free address goes on: a mere hint
+ *   DIR/addrs/ADDRESS       symbolic link to "ID@IF": the claim on an address
+ *   DIR/ports, DIR/ranges   symbolic links to "ID@IF": claims on host ports (see claim.h)
+ *   DIR/host/...            what was changed on the host, its value before (see hostlog.h)
  *
  * State of another boot is void: opening the store then removes it under the global lock. State of
  * another host namespace in the same boot is refused. Files are replaced by write to a temporary
@@ -45,9 +45,9 @@ void store_closep(struct store **s);
 #define CLEAN_STORE __attribute__((cleanup(store_closep)))
 int store_dirfd(const struct store *s);
 /* Removes empty directories and files of the store, and DIR itself, when no attachment, no network
- * and no host change is left. Global lock held. The forwarder's socket must be gone. 1: something
- * is left, or another process holds the lock of an attachment. After 0 the caller's own attachment
- * locks are void. DIR itself stays, empty, where it cannot be removed (a mount point). */
+ * and no host change is left. Global lock held. 1: something is left, or another process holds the
+ * lock of an attachment. After 0 the caller's own attachment locks are void. DIR itself stays,
+ * empty, where it cannot be removed (a mount point). */
 int store_remove_if_empty(struct store *s, struct err *e);
 
 #define STORE_LOCK_MS 10000

@@ -96,6 +96,9 @@ static int enter_void(void)
 	if (fd >= 0) {
 		if (fchdir(fd) < 0 || chroot(".") < 0)
 			return -errno;
+		/* Left open: to close it is to unmount, which waits for milliseconds, and it shows
+		 * no more than our root. */
+		fd_take(&fd);
 		return 0;
 	}
 	/* Next best: a directory of the kernel that holds nothing but numbers of our descriptors.
@@ -285,6 +288,8 @@ static int enter_seccomp(void)
 
 	if (!ctx)
 		return -ENOMEM;
+	if (r == 0)
+		r = seccomp_attr_set(ctx, SCMP_FLTATR_CTL_OPTIMIZE, 2);
 	/* Foreign instruction sets (i386, x32) have no honest use here either. */
 	if (r == 0)
 		r = seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);

@@ -57,6 +57,7 @@ struct relay {
 	int epoll_fd;
 	struct slots conns;
 	uint32_t first, last; /* index + 1 */
+	int spare;            /* see take_spare */
 	struct pipes pipes;
 	char copy[COPY_BYTES];
 };
@@ -71,6 +72,7 @@ int relay_new(int epoll_fd, struct relay **ret)
 	if (!r)
 		return -ENOMEM;
 	r->epoll_fd = epoll_fd;
+	r->spare = -1;
 	pipes_init(&r->pipes);
 	int k = slots_init(&r->conns, RELAY_MAX, sizeof(struct conn));
 	if (k < 0) {
@@ -139,7 +141,7 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 			pipes_give(&r->pipes, n->pipe, n->held == 0);
 		if (n->fd < 0)
 			continue;
-		watch_del(r->epoll_fd, n->fd);
+		/* Nobody else has it open, so closing it also ends the watch. */
 		if (reset)
 			close_with_reset(n->fd);
 		else
@@ -351,13 +353,35 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 	conn_turn(r, index);
 }
 
-static int open_inner(const struct dest *to, int family, bool *ret_pending)
+/* A client is accepted only while there is a descriptor for its other half as well: the spare one.
+ * A client that cannot be served yet is better off in the listener's queue than reset. */
+static int take_spare(struct relay *r)
+{
+	if (r->spare < 0)
+		r->spare = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
+	return r->spare < 0 ? -errno : 0;
+}
+
+static int open_socket(struct relay *r, int family)
+{
+	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = socket(family, type, IPPROTO_TCP);
+
+	if (fd < 0 && errno == EMFILE && r->spare >= 0) {
+		close(r->spare);
+		r->spare = -1;
+		fd = socket(family, type, IPPROTO_TCP);
+	}
+	return fd;
+}
+
+static int open_inner(struct relay *r, const struct dest *to, int family, bool *ret_pending)
 {
 	const int on = 1, syns = SYN_RETRIES, idle = KEEP_IDLE_S, intvl = KEEP_INTVL_S,
 		  count = KEEP_COUNT;
 	struct sockaddr_storage ss;
 	socklen_t len = dest_pick(to, family, &ss);
-	int fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
+	int fd = open_socket(r, ss.ss_family);
 
 	if (fd < 0)
 		return -errno;
@@ -393,7 +417,7 @@ static void conn_start(struct relay *r, int fd, int family, uint32_t port, const
 	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE};
 	c->end[INNER] = (struct end){.fd = -1, .pipe = PIPES_NONE};
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	int inner = open_inner(to, family, &c->is_connecting);
+	int inner = open_inner(r, to, family, &c->is_connecting);
 	if (inner < 0) {
 		conn_end(r, i, true);
 		return;
@@ -422,6 +446,9 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage peer;
 		socklen_t len = sizeof(peer);
+		int spare = take_spare(r);
+		if (spare < 0)
+			return spare;
 		int fd = accept4(listen_fd, (struct sockaddr *)&peer, &len,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 		if (fd < 0 && errno == EAGAIN)

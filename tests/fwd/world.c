@@ -119,12 +119,14 @@ pid_t world_serve(const char *ip, uint16_t port, int type, void (*handler)(int f
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on));
 	must(bind(fd, (struct sockaddr *)&ss, len) == 0, "server bind");
 	must(type != SOCK_STREAM || listen(fd, 1024) == 0, "server listen");
-	pid_t pid = fork();
+	pid_t parent = getpid(), pid = fork();
 	must(pid >= 0, "fork");
 	if (pid == 0) {
 		/* One group, so that the processes of its connections end with it. */
 		setpgid(0, 0);
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+		if (getppid() != parent)
+			_exit(0);
 		if (type == SOCK_STREAM)
 			serve_streams(fd, handler);
 		else
