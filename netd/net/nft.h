@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * nft: loads and lists rulesets through libnftables, which is opened on first use (dlopen: it costs
- * 0.4 ms of start-up) and is the authority for everything but the hot path. libnftables 1.0.6 aborts
- * when its descriptor is >= 1024: the context is made in a short-lived child when the process holds
- * that many, and always when the caller says so.
+ * 0.4 ms of start-up) and is the authority for everything but the hot path. libnftables 1.0.6
+ * aborts when its descriptor is >= 1024: the context is made in a short-lived child when the
+ * process holds that many, and always when the caller says so.
  */
 #ifndef NETD_NET_NFT_H
 #define NETD_NET_NFT_H

@@ -20,17 +20,18 @@ void nftbatch_closep(struct nftbatch **n);
 int nftbatch_fd(const struct nftbatch *n);
 
 /* Adds all in one transaction. Key present with the same data: success (the kernel's rule). Present
- * with other data: -EEXIST, ERR_CONFLICT, *ret_bad (may be NULL) is the index of the element. Table or
- * set missing: -ENOENT, ERR_ABSENT. Too large for the socket buffer: SO_SNDBUFFORCE, else the buffer
- * is raised as far as allowed and the error says so. */
+ * with other data: -EEXIST, ERR_CONFLICT, *ret_bad (may be NULL) is the index of the element. Table
+ * or set missing: -ENOENT, ERR_ABSENT. Too large for the socket buffer: SO_SNDBUFFORCE, else the
+ * buffer is raised as far as allowed and the error says so. */
 int nftbatch_add(struct nftbatch *n, const struct elem_list *l, size_t *ret_bad, struct err *e);
-/* Deletes all in one transaction; elements that are not there (or a missing table) are no error: the
- * absent ones are left out and the rest is tried again. */
+/* Deletes all in one transaction; elements that are not there (or a missing table) are no error:
+ * the absent ones are left out and the rest is tried again. */
 int nftbatch_del(struct nftbatch *n, const struct elem_list *l, struct err *e);
 /* Both in one transaction: first del (all must exist), then add. */
 int nftbatch_replace(struct nftbatch *n, const struct elem_list *del, const struct elem_list *add,
 		     struct err *e);
-/* ret_has[i] tells whether element i exists with this data. Asks for the elements singly, no dump. */
+/* ret_has[i] tells whether element i exists with this data. Asks for the elements singly, no dump.
+ */
 int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e);
 /* 0: both tables are there with this version in their comment, 1: absent, 2: other version. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, struct err *e);

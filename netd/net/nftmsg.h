@@ -24,8 +24,8 @@ struct nftmsg {
 void nftmsg_free(struct nftmsg *m);
 #define CLEAN_NFTMSG __attribute__((cleanup(nftmsg_free)))
 
-/* The frame of a transaction. nftmsg_end asks for the acknowledgement of the last message in it. Both
- * use a sequence number of their own. */
+/* The frame of a transaction. nftmsg_end asks for the acknowledgement of the last message in it.
+ * Both use a sequence number of their own. */
 void nftmsg_begin(struct nftmsg *m);
 void nftmsg_end(struct nftmsg *m);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* ruleset: PURE. The constant layout as nft text, and elements as nft text. Knows no libnftables. */
+/* ruleset: PURE. The constant layout as nft text, and elements as nft text. Knows no libnftables.
+ */
 #ifndef NETD_NET_RULESET_H
 #define NETD_NET_RULESET_H
 
@@ -8,8 +9,8 @@
 
 #define RULESET_TABLE "netd"
 
-/* Both tables with chains, sets and rules, no elements. Loading it over an existing copy replaces it
- * in one transaction (add table; delete table; table ...). */
+/* Both tables with chains, sets and rules, no elements. Loading it over an existing copy replaces
+ * it in one transaction (add table; delete table; table ...). */
 void ruleset_base(struct buf *out);
 /* "add element ..." for each. */
 void ruleset_elements(const struct elem_list *l, struct buf *out);
