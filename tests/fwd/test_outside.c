@@ -110,7 +110,10 @@ static int tear_down(void **state)
 	enter(host_ns);
 	world_release(KEY);
 	pid_t pid = world_forwarder();
-	int r = pid && world_reap(pid) != 0 ? -1 : 0;
+	int status = pid ? world_reap(pid) : 0;
+	int r = status == 0 ? 0 : -1;
+	if (r < 0)
+		fprintf(stderr, "the forwarder ended with status %#x\n", (unsigned int)status);
 	/* The names are those of our own namespaces, which end with us; gone now for the next test.
 	 */
 	if (system("ip link del h0 2>/dev/null") < 0)
