@@ -6,13 +6,16 @@
 #include "engine/internal.h"
 
 /* No record: a process may have been killed before it wrote one, or after it removed it. */
-static int down_unrecorded(struct engine *g, const char *key, struct err *e)
+static int down_unrecorded(struct engine *g, const char *id, const char *ifname, const char *key,
+			   struct err *e)
 {
 	int r = store_lock(g->store, e);
 
 	if (r < 0)
 		return r;
 	r = prepare_leave(g, key, e);
+	if (r >= 0)
+		r = store_del_attachment(g->store, id, ifname, e);
 	store_unlock(g->store);
 	return r < 0 ? r : ENGINE_NOTHING;
 }
@@ -30,7 +33,7 @@ int engine_down(struct engine *g, const char *id, const char *ifname, struct err
 	if (r == 0)
 		r = teardown_all(g, a, true, e);
 	else if (r == 1)
-		r = down_unrecorded(g, key, e);
+		r = down_unrecorded(g, id, ifname, key, e);
 	store_unlock_key(g->store, key);
 	return r;
 }

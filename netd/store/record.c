@@ -120,13 +120,16 @@ int store_get_attachment(struct store *s, const char *id, const char *ifname,
 
 int store_del_attachment(struct store *s, const char *id, const char *ifname, struct err *e)
 {
-	char key[KEY_STRLEN];
+	char key[1 + KEY_STRLEN];
 	int r = check_names(id, ifname, e);
 
 	if (r < 0)
 		return r;
-	name_key(id, ifname, key);
-	return record_del(s, SUB_ATTACHMENTS, key, e);
+	/* A process killed while it wrote leaves the temporary name; with the record both go. */
+	key[0] = '.';
+	name_key(id, ifname, key + 1);
+	r = record_del(s, SUB_ATTACHMENTS, key, e);
+	return r < 0 ? r : record_del(s, SUB_ATTACHMENTS, key + 1, e);
 }
 
 static bool is_key(const char *name)

@@ -8,7 +8,8 @@
 #   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
-NS_IGNORE='^mount: /run/netns/c ' # made anew for each round
+# Made anew for each round; the place where the search for a free address goes on.
+NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/default$'
 ONE="-q -p 8080:80 -p 5353:53/udp -p 9000-9002"
 
 nu() { on host "$NETNS_UP" "$@"; }
@@ -16,6 +17,14 @@ killat() { on host "$KILLAT" "$@" 2>"$NS_TMP/killat.out"; }
 fresh() { # the container of a round
 	on host sh -c 'ip netns del c 2>/dev/null; ip netns add c'
 }
+dead() { # the container is gone, and the kernel has taken its link away
+	on host ip netns del c
+	ns_until 5 _links_are "$LINKS"
+}
+_links_are() {
+	[ "$(on host ip -o link show group 28277 | wc -l)" -eq "$1" ]
+}
+LINKS=0
 
 # clean ROUND BEFORE: the residue check of one round; silent when all is well.
 BAD=0
@@ -25,7 +34,6 @@ clean() {
 	[ $BAD -gt 5 ] || note "$1: $(grep '^[-+]' "$NS_TMP/residue.diff" | head -n 12)"
 	nu down c -q 2>/dev/null
 	nu gc -q 2>/dev/null
-	on host sh -c 'rm -rf /run/netd'
 	return 1
 }
 broken() { # ROUND: a command failed that must not
@@ -50,7 +58,7 @@ sweep_kill() {
 			case $how in
 			down) nu down c -q 2>"$NS_TMP/err" || broken "down after call $k: $(cat "$NS_TMP/err")" ;;
 			gc)
-				on host ip netns del c
+				dead
 				nu gc -q 2>"$NS_TMP/err" || broken "gc after call $k: $(cat "$NS_TMP/err")"
 				;;
 			again)
@@ -80,7 +88,7 @@ sweep_kill() {
 			# shellcheck disable=SC2086
 			killat $3 $k -- "$NETNS_UP" down c -q
 			rc=$?
-			[ $how = down ] || on host ip netns del c
+			[ $how = down ] || dead
 			# shellcheck disable=SC2046
 			nu $([ $how = down ] && echo down c || echo gc) -q 2>"$NS_TMP/err" ||
 				broken "$how after down killed at call $k: $(cat "$NS_TMP/err")"
@@ -129,6 +137,7 @@ kill | kill-main)
 	on host ip netns add other
 	nu up other --name other -q -p 9090:90
 	snapshot host >"$NS_TMP/before.other"
+	LINKS=1
 	sweep_kill 'beside another container' other "$m"
 	is 'the other one is healthy after all that' "$(nu check other)" 'other eth0: healthy'
 	nu down other -q
