@@ -45,7 +45,7 @@ ok 'the same up again' nu up "$p1" --name one -p 8080:80 -q
 ok 'is healthy' nu check one
 
 # The forwarder killed: ports on loopback and the reservation come back.
-on host pkill -KILL -f netns-up-forwarder
+on host pkill -KILL --ns "$(ns_pid host)" --nslist net -f netns-up-forwarder
 nu check one -q
 is 'check misses the forwarder' "$?" 10
 is 'from outside it works all the same' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
