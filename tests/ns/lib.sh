@@ -21,7 +21,6 @@ NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
 NS_HOLDERS='' # pids of the processes that hold a namespace
 NS_SERVERS='' # pids of the servers
 NS_HOSTS=''   # names of the hosts
-NS_INODES=''  # "net" inode numbers of all our namespaces
 NS_COUNT=0
 NS_FAILED=0
 NS_FINISHED=0
@@ -144,7 +143,6 @@ _ns_held() { # NAME PID FIFO: waits for the holder's word and writes it down
 	[ "$word" = ready ] || bail "cannot make the namespaces of '$1' (are you root?)"
 	eval "ns_pid_$1=$2"
 	NS_HOLDERS="$NS_HOLDERS $2"
-	NS_INODES="$NS_INODES $(stat -Lc %i "/proc/$2/ns/net")"
 }
 
 # host_new NAME: a host of its own: network namespace, private /run, its own resolv.conf.
@@ -373,12 +371,17 @@ snapshot() {
 	_ns_processes | sed 's/^/process: /'
 }
 
-# _ns_strays: pids in our namespaces or with our mark that are neither holder nor server nor its child.
+# _ns_strays: pids in our namespaces or with our mark that are neither holder nor server nor its child. A
+# namespace is ours while its holder lives: the number of a dead one may be given to somebody else's.
 _ns_strays() {
 	{
-		stat -Lc '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | awk -v ours="$NS_INODES" '
-			BEGIN { n = split(ours, o, " "); for (i = 1; i <= n; i++) is[o[i]] = 1 }
-			$1 in is { split($2, p, "/"); print p[3] }'
+		# shellcheck disable=SC2046 # a list
+		stat -Lc '%i %n' $(printf '/proc/%s/ns/net\n' $NS_HOLDERS) /proc/[0-9]*/ns/net 2>/dev/null |
+			awk -v holders="$NS_HOLDERS" '
+				BEGIN { n = split(holders, h, " "); for (i = 1; i <= n; i++) holds[h[i]] = 1 }
+				{ split($2, p, "/") }
+				p[3] in holds { ours[$1] = 1 }
+				$1 in ours { print p[3] }'
 		grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | cut -d/ -f3
 	} | sort -nu | while read -r p; do
 		_ns_is_known "$p" || ! ns_alive "$p" || echo "$p"
@@ -435,29 +438,37 @@ _ns_machine() {
 # --- the end -------------------------------------------------------------------------------------
 
 _ns_cleanup() {
-	local i p left
+	local i p
 	trap - EXIT
-	for p in $NS_SERVERS $NS_HOLDERS; do
+	for p in $NS_SERVERS; do
 		kill -KILL "$p" 2>/dev/null
 	done
 	NS_SERVERS=''
-	NS_HOLDERS=''
-	i=0
-	while [ $i -lt 50 ]; do
-		left=$(_ns_strays)
-		[ -n "$left" ] || break
-		for p in $left; do
-			kill -KILL "$p" 2>/dev/null
-		done
-		sleep 0.05
-		i=$((i + 1))
+	_ns_end_strays
+	for p in $NS_HOLDERS; do
+		kill -KILL "$p" 2>/dev/null
 	done
+	NS_HOLDERS=''
+	_ns_end_strays
 	wait 2>/dev/null
 	rm -rf "$NS_TMP"
 	if [ $NS_FINISHED -eq 0 ]; then
 		printf 'Bail out! the test ended before ns_done\n'
 		exit 99
 	fi
+}
+_ns_end_strays() {
+	i=0
+	while [ $i -lt 50 ]; do
+		# shellcheck disable=SC2046 # a list
+		set -- $(_ns_strays)
+		[ $# -gt 0 ] || break
+		for p in "$@"; do
+			kill -KILL "$p" 2>/dev/null
+		done
+		sleep 0.05
+		i=$((i + 1))
+	done
 }
 
 # ns_done: the last line of a test. Compares the machine, prints the plan, sets the exit status.

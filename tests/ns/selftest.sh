@@ -102,16 +102,17 @@ is '... by its command line' "$(_ns_processes)" 'sleep 300 '
 hidden=$(_ns_strays)
 kill "$hidden"
 residue host "$NS_TMP/before" '... and gone: a process'
-on host env -i sh -c 'unshare --net sleep 300 & ' >/dev/null 2>&1
-# Without mark and in a namespace of its own it cannot be known as ours; with one of the two it is.
 on host unshare --net sleep 301 &
 ns_until 2 test -n "$(_ns_strays)"
-stray=$(_ns_strays)
-for p in $stray; do kill "$p"; done
-residue host "$NS_TMP/before" 'a process in a foreign namespace is found by its mark'
-for p in /proc/[0-9]*; do
-	[ "$(tr '\0' ' ' <"$p/cmdline" 2>/dev/null)" != 'sleep 300 ' ] || kill "${p#/proc/}"
-done
+for p in $(_ns_strays); do kill "$p"; done
+wait $!
+residue host "$NS_TMP/before" 'a process in a namespace of its own is found by its mark'
+env -i unshare --net sleep 302 &
+foreign=$!
+ns_until 2 grep -qs sleep "/proc/$foreign/comm"
+is "somebody else's process is left alone" "$(_ns_strays)" ''
+kill $foreign
+wait $foreign
 
 # Cleanup: a test that ends too early says so and leaves nobody behind.
 ns_dead() { ! ns_alive "$1"; }
