@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* attach_opts: option texts to typed values; everything is validated here, before anything is opened. */
+/* attach_opts: option texts to typed values; everything is validated here, before anything is
+ * opened. */
 #include "cli/attach_opts.h"
 
 #include <errno.h>

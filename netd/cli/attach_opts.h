@@ -32,9 +32,10 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "ip6", "A", "this IPv6 address instead of a free one", attach_set_ip6},        \
 		{0, "mac", "M", "MAC address inside (default: from the address)", attach_set_mac}, \
 		{0, "mtu", "N", "MTU (default: the network's)", attach_set_mtu},                   \
-		{0, "ifname", "NAME", "interface name inside (default: eth0)",                     \
-		 attach_set_ifname},                                                               \
-		{0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name}
+		{0, "ifname", "NAME", "interface name inside (default: eth0)", attach_set_ifname}, \
+	{                                                                                          \
+		0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name  \
+	}
 
 /* Fills a request; strings and the port list are borrowed from o and t. */
 int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,

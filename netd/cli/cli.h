@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * cli: what the verbs of netns-up share: exit codes, targets, opening the engine, printing. Each verb is
- * one file with one option table and one entry function.
+ * cli: what the verbs of netns-up share: exit codes, targets, opening the engine, printing. Each
+ * verb is one file with one option table and one entry function.
  */
 #ifndef NETD_CLI_CLI_H
 #define NETD_CLI_CLI_H
@@ -29,7 +29,7 @@ enum cli_exit {
 	EXIT_QUOTA = 7,
 	EXIT_UNSUPPORTED = 8,
 	EXIT_UNHEALTHY = 10, /* check: something is missing */
-	EXIT_RUN = 125,	     /* run: an error of ours, not of CMD */
+	EXIT_RUN = 125,      /* run: an error of ours, not of CMD */
 };
 
 struct verb {
@@ -70,8 +70,8 @@ int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, st
 
 /* A namespace as a person names it: a pid, a path, or the name of /run/netns/NAME. */
 struct target {
-	int fd;			       /* -1 when it could not be opened */
-	char id[ID_STRLEN];	       /* the default name of an attachment */
+	int fd;                        /* -1 when it could not be opened */
+	char id[ID_STRLEN];            /* the default name of an attachment */
 	char path[NETNS_PATH_MAX + 1]; /* a way back in, for check */
 };
 #define TARGET_INIT                                                                                \
@@ -84,8 +84,9 @@ int target_id(const char *s, struct target *ret, struct err *e);
 void target_close(struct target *t);
 #define CLEAN_TARGET __attribute__((cleanup(target_close)))
 
-/* Every attachment that s means: all interfaces of the id s, else all of the namespace s (else of the
- * id derived from s); ifname NULL: all. fn gets id and interface name. Returns the number of calls. */
+/* Every attachment that s means: all interfaces of the id s, else all of the namespace s (else of
+ * the id derived from s); ifname NULL: all. fn gets id and interface name. Returns the number of
+ * calls. */
 int target_each(struct engine *g, const char *s, const char *ifname,
 		int (*fn)(struct engine *g, const char *id, const char *ifname, void *arg,
 			  struct err *e),

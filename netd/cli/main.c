@@ -8,8 +8,8 @@
 #include "cli/cli.h"
 
 static const struct verb *const verbs[] = {
-	&verb_up,    &verb_down, &verb_run,    &verb_ls,     &verb_status,  &verb_publish,
-	&verb_unpublish, &verb_check, &verb_gc, &verb_create, &verb_delete, &verb_network,
+	&verb_up,        &verb_down,  &verb_run, &verb_ls,     &verb_status, &verb_publish,
+	&verb_unpublish, &verb_check, &verb_gc,  &verb_create, &verb_delete, &verb_network,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

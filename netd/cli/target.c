@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * target: from what a person types to a namespace descriptor and a name. A pid or a path is only the
- * way in. All digits is a pid, a slash makes it a path, anything else is the name of /run/netns/NAME.
+ * target: from what a person types to a namespace descriptor and a name. A pid or a path is only
+ * the way in. All digits is a pid, a slash makes it a path, anything else is the name of
+ * /run/netns/NAME.
  */
 #include <errno.h>
 #include <limits.h>

@@ -51,7 +51,8 @@ const struct verb verb_check = {
 	.v = {.name = "check",
 	      .operands = "TARGET|ID",
 	      .summary = "compare an attachment with the kernel",
-	      .notes = "Changes nothing. Prints the operations that would mend it; exit code 10 then.",
+	      .notes = "Changes nothing. Prints the operations that would mend it; exit code 10 "
+		       "then.",
 	      .opts = opts,
 	      .min_operands = 1,
 	      .max_operands = 1},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verb_down: takes away the network of a target or of a named attachment; nothing there is success. */
+/* verb_down: takes away the network of a target or of a named attachment; nothing there is success.
+ */
 #include <stdio.h>
 
 #include "cli/cli.h"

@@ -14,7 +14,6 @@
 
 static const struct opt opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
 
-
 struct table {
 	size_t n, cap;
 	const char *(*row)[5];
@@ -54,10 +53,12 @@ static int see(const struct attachment *a, void *arg)
 	}
 	buf_printf(&cell[0], "%s", a->id);
 	buf_printf(&cell[1], "%s", a->ifname);
-	buf_printf(&cell[2], "%s%s", a->network, a->phase == ATTACH_COMMITTED ? "" : " (half made)");
+	buf_printf(&cell[2], "%s%s", a->network,
+		   a->phase == ATTACH_COMMITTED ? "" : " (half made)");
 	for (int f = 0; f < N_FAM; f++)
 		if (a->addr[f].ip.family)
-			buf_printf(&cell[3], "%s%s", cell[3].len ? " " : "", ip_str(&a->addr[f].ip, s));
+			buf_printf(&cell[3], "%s%s", cell[3].len ? " " : "",
+				   ip_str(&a->addr[f].ip, s));
 	for (size_t i = 0; i < a->n_publish; i++)
 		buf_printf(&cell[4], "%s%s", i ? " " : "", publish_str(&a->publish[i], s));
 	buf_printf(&cell[4], "%s", a->n_publish ? "" : "-");

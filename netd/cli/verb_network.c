@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verb_network: `network create|ls|inspect|rm`. The second word is the real verb; each has its table. */
+/* verb_network: `network create|ls|inspect|rm`. The second word is the real verb; each has its
+ * table. */
 #include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
@@ -88,7 +89,8 @@ static const struct opt create_opts[] = {
 	{0, "internal", NULL, "no way out, nothing published", set_internal},
 	{0, "isolate", NULL, "containers of the network do not reach each other", set_isolate},
 	{0, "mtu", "N", "MTU (default: that of the default route's link)", set_mtu},
-	{0, "no-masquerade", "DST", "keep containers' addresses towards DST (repeatable)", set_nomasq},
+	{0, "no-masquerade", "DST", "keep containers' addresses towards DST (repeatable)",
+	 set_nomasq},
 	CLI_OPT_JSON,
 	CLI_OPT_QUIET,
 	CLI_OPT_STATE_DIR,
@@ -163,8 +165,9 @@ static int net_inspect(struct net_opts *o, const char *name, struct err *e)
 	if (r == 0)
 		r = engine_network_get(g, name, &o->n, e);
 	if (r == 1)
-		return err_set(e, ERR_ABSENT, 0, "network %s does not exist%s", name,
-			       strcmp(name, NETWORK_DEFAULT) ? "" : " yet: its first container makes it");
+		return err_set(
+			e, ERR_ABSENT, 0, "network %s does not exist%s", name,
+			strcmp(name, NETWORK_DEFAULT) ? "" : " yet: its first container makes it");
 	return r < 0 ? r : cli_print_json(codec_network(&o->n));
 }
 
@@ -189,13 +192,17 @@ static const struct sub {
 	{{.v = {.name = "network create",
 		.operands = "NAME",
 		.summary = "describe a network; it is made with its first container",
-		.notes = "routed: each container has a veth of its own and no layer 2 neighbours; the\n"
+		.notes = "routed: each container has a veth of its own and no layer 2 neighbours; "
+			 "the\n"
 			 "cost of attaching does not grow with their number.",
 		.opts = create_opts,
 		.min_operands = 1,
 		.max_operands = 1}},
 	 net_create},
-	{{.v = {.name = "network ls", .operands = "", .summary = "list networks", .opts = read_opts}},
+	{{.v = {.name = "network ls",
+		.operands = "",
+		.summary = "list networks",
+		.opts = read_opts}},
 	 net_ls},
 	{{.v = {.name = "network inspect",
 		.operands = "NAME",
@@ -218,7 +225,8 @@ static int help(void)
 {
 	printf("Usage: " PROGRAM " network VERB [OPTION]... [NAME]\n\nVerbs:\n");
 	for (size_t i = 0; i < N_SUBS; i++)
-		printf("  %-8s %s\n", subs[i].verb.v.name + strlen("network "), subs[i].verb.v.summary);
+		printf("  %-8s %s\n", subs[i].verb.v.name + strlen("network "),
+		       subs[i].verb.v.summary);
 	printf("\n`" PROGRAM " network VERB --help` tells more of each.\n");
 	return EXIT_OK;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verb_run: a command in namespaces of its own, its network up before its first instruction and down
- * after its last. The exit status is the command's.
+ * verb_run: a command in namespaces of its own, its network up before its first instruction and
+ * down after its last. The exit status is the command's.
  */
 #include <stdio.h>
 #include <string.h>
@@ -68,8 +68,8 @@ static int run_up(struct engine *g, const struct run_opts *o, const struct run_c
 	return r < 0 ? r : engine_up(g, &req, ret, e);
 }
 
-static int run_child(struct engine *g, const struct run_opts *o, struct run_child *c, int *ret_status,
-		     struct err *e)
+static int run_child(struct engine *g, const struct run_opts *o, struct run_child *c,
+		     int *ret_status, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct err one = ERR_INIT;
@@ -101,7 +101,8 @@ static int run(const struct run_opts *o, char **argv, struct err *e)
 	if (r < 0)
 		return r;
 	if (r == 0 && !o->a.common.quiet)
-		log_warn("no resolver of the host can be reached from a container; names will not resolve");
+		log_warn("no resolver of the host can be reached from a container; names will not "
+			 "resolve");
 	spec.resolv_conf = resolv.p ? resolv.p : "";
 	r = unshare_start(&spec, &c, e);
 	if (r >= 0)
@@ -138,7 +139,8 @@ const struct verb verb_run = {
 	.v = {.name = "run",
 	      .operands = "-- CMD [ARG]...",
 	      .summary = "run a command in a network of its own",
-	      .notes = "The network is up before CMD starts and down when it ends. CMD's resolv.conf has\n"
+	      .notes = "The network is up before CMD starts and down when it ends. CMD's "
+		       "resolv.conf has\n"
 		       "the host's resolvers that a container can reach.",
 	      .opts = opts,
 	      .min_operands = 1,

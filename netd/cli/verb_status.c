@@ -41,7 +41,8 @@ struct status {
 	json_t *json;
 };
 
-static int status_one(struct engine *g, const char *id, const char *ifname, void *arg, struct err *e)
+static int status_one(struct engine *g, const char *id, const char *ifname, void *arg,
+		      struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct status *st = arg;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* verb_up: `netns-up up TARGET`, also spelled `netns-up PID`. The attachment options are shared with
- * `run` (attach_opts.h). */
+/* verb_up: `netns-up up TARGET`, also spelled `netns-up PID`. The attachment options are shared
+ * with `run` (attach_opts.h). */
 #include <stdio.h>
 #include <string.h>
 
@@ -71,9 +71,12 @@ const struct verb verb_up = {
 	.v = {.name = "up",
 	      .operands = "TARGET",
 	      .summary = "give a namespace its network",
-	      .notes = "TARGET is a pid, a path to a network namespace, or the name of one in /run/netns.\n"
-		       "SPEC is [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp|sctp]; IPv6 addresses in\n"
-		       "brackets; HOST 0 picks a free port. The same call made again changes nothing.",
+	      .notes =
+		      "TARGET is a pid, a path to a network namespace, or the name of one in "
+		      "/run/netns.\n"
+		      "SPEC is [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp|sctp]; IPv6 addresses in\n"
+		      "brackets; HOST 0 picks a free port. The same call made again changes "
+		      "nothing.",
 	      .opts = opts,
 	      .min_operands = 1,
 	      .max_operands = 1},

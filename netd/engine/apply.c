@@ -4,10 +4,12 @@
  * shared); endpoint operations are undone in reverse order when one of them fails.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "engine/internal.h"
 #include "net/conntrack.h"
 #include "net/link.h"
@@ -92,8 +94,8 @@ static bool has_br_netfilter(void)
 	return v4 || v6;
 }
 
-/* The bridge sends solicitations to members only, and the container's own report comes later than the
- * first of them. */
+/* The bridge sends solicitations to members only, and the container's own report comes later than
+ * the first of them. */
 static int add_groups(struct work *w, struct rtnl_batch *b, struct err *e)
 {
 	struct ip local = ip_link_local_from_mac(&w->a->mac);
@@ -167,7 +169,8 @@ static int do_host_route(struct work *w, struct err *e)
 		struct route_spec s = {.dst = a->addr[f], .ifindex = a->host_ifindex};
 		if (!a->addr[f].ip.family)
 			continue;
-		r = route_neigh_add(b, a->host_ifindex, &a->addr[f].ip, &a->mac, NEIGH_PERMANENT, e);
+		r = route_neigh_add(b, a->host_ifindex, &a->addr[f].ip, &a->mac, NEIGH_PERMANENT,
+				    e);
 		if (r >= 0)
 			r = route_add(b, &s, e);
 	}
@@ -183,9 +186,10 @@ static int see_default(const struct route_spec *s, void *arg)
 	return 0;
 }
 
-/* Routes of one family. A container that has a default route already (a further interface) keeps it. */
-static int inside_routes(struct work *w, struct rtnl_batch *b, int f, uint32_t index, bool has_default,
-			 struct err *e)
+/* Routes of one family. A container that has a default route already (a further interface) keeps
+ * it. */
+static int inside_routes(struct work *w, struct rtnl_batch *b, int f, uint32_t index,
+			 bool has_default, struct err *e)
 {
 	const struct attachment *a = w->a;
 	bool routed = a->mode == NET_ROUTED;
@@ -194,7 +198,8 @@ static int inside_routes(struct work *w, struct rtnl_batch *b, int f, uint32_t i
 
 	/* The gateway's MAC is known: the first packet leaves without asking for it. In routed mode
 	 * nobody would answer, so there the entry is permanent. */
-	int r = route_neigh_add(b, index, &a->gateway[f], &gw, routed ? NEIGH_PERMANENT : NEIGH_STALE, e);
+	int r = route_neigh_add(b, index, &a->gateway[f], &gw,
+				routed ? NEIGH_PERMANENT : NEIGH_STALE, e);
 	if (r < 0)
 		return r;
 	via.dst.ip.family = a->gateway[f].family;
@@ -221,7 +226,8 @@ static int do_inside(struct work *w, struct err *e)
 	if (r >= 0)
 		r = link_set_up(b, 1, e);
 	if (r >= 0)
-		r = link_set_addrgen(b, index, LINK_ADDRGEN_EUI64, e); /* the guard expects that one */
+		r = link_set_addrgen(b, index, LINK_ADDRGEN_EUI64,
+				     e); /* the guard expects that one */
 	if (r >= 0)
 		r = link_set_up(b, index, e);
 	if (r >= 0)
@@ -237,8 +243,8 @@ static int do_inside(struct work *w, struct err *e)
 	return r < 0 ? err_ctx(e, r, "in the container") : 0;
 }
 
-/* Until the first packet passes, either way: without it 2 to 6 % of containers lose their first, which
- * comes again after a second. */
+/* Until the first packet passes, either way: without it 2 to 6 % of containers lose their first,
+ * which comes again after a second. */
 static int do_ready(struct work *w, struct err *e)
 {
 	uint64_t deadline = clock_ms() + READY_MS;
@@ -292,16 +298,36 @@ static int undo_dnat(struct work *w, struct err *e)
 	return r < 0 ? r : nftbatch_del(w->g->nft, &l, e);
 }
 
+/* Flows that were tracked before the port was published go on to the host itself until they are
+ * forgotten. A TCP client that was refused begins anew by itself, so for TCP only IPv4 is looked
+ * through, where the kernel can be told which entries (for IPv6 it walks the whole table). */
 static int do_conntrack(struct work *w, struct err *e)
 {
-	return conntrack_flush(w->a->publish, w->a->n_publish, NULL, false, e);
+	CLEAN_FREE struct publish *runs = calloc(w->a->n_publish, sizeof(*runs));
+	bool has[N_FAM];
+	size_t n = 0;
+
+	if (!runs)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
+	attachment_families(w->a, has);
+	for (size_t i = 0; i < w->a->n_publish; i++) {
+		struct publish p = w->a->publish[i];
+		bool v4_only = !has[FAM6] || p.proto == IPPROTO_TCP;
+		if (ip_is_loopback(&p.host_ip) || (v4_only && p.host_ip.family == AF_INET6))
+			continue;
+		if (v4_only)
+			p.host_ip.family = AF_INET;
+		runs[n++] = p;
+	}
+	return conntrack_flush_on(nftbatch_fd(w->g->nft), runs, n, NULL, false, e);
 }
 
 static const struct {
 	int (*run)(struct work *w, struct err *e);
 	int (*undo)(struct work *w, struct err *e);
 	const char *what;
-	bool partial; /* may have done half of it when it fails, and undoing that harms nobody else */
+	bool partial; /* may have done half of it when it fails, and undoing that harms nobody else
+		       */
 } steps[N_OPS] = {
 	[OP_GUARD] = {do_guard, undo_guard, "guard", false},
 	[OP_VETH] = {do_veth, undo_veth, "link", false},

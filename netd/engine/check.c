@@ -9,8 +9,8 @@
 #include "engine/internal.h"
 #include "sys/netns.h"
 
-/* A descriptor of the attachment's namespace if its recorded path still leads to it. The path is only
- * a hint: the cookie decides. -1 when it cannot be had. */
+/* A descriptor of the attachment's namespace if its recorded path still leads to it. The path is
+ * only a hint: the cookie decides. -1 when it cannot be had. */
 static int find_netns(const struct attachment *a)
 {
 	CLEAN_FD int fd = -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine: opening and closing, and the calls that only read. It owns the sockets of one program run.
+ * engine: opening and closing, and the calls that only read. It owns the sockets of one program
+ * run.
  */
 #include "engine/engine.h"
 

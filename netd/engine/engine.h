@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * engine: the front door. Every program that plumbs (the CLI, the CNI plugin, the daemon) goes through
- * these calls and no others. Each call is a transaction: it takes the locks it needs, records before
- * it creates, undoes what it did when it fails, and is safe against the same call made at the same
- * time or killed at any instruction.
+ * engine: the front door. Every program that plumbs (the CLI, the CNI plugin, the daemon) goes
+ * through these calls and no others. Each call is a transaction: it takes the locks it needs,
+ * records before it creates, undoes what it did when it fails, and is safe against the same call
+ * made at the same time or killed at any instruction.
  *
- * Names and addresses in requests are typed values that the caller has validated (model/). Results are
- * owned by the caller. Expected outcomes are the positive returns named here.
+ * Names and addresses in requests are typed values that the caller has validated (model/). Results
+ * are owned by the caller. Expected outcomes are the positive returns named here.
  */
 #ifndef NETD_ENGINE_ENGINE_H
 #define NETD_ENGINE_ENGINE_H
@@ -31,11 +31,11 @@ void engine_closep(struct engine **g);
 
 struct up_request {
 	const char *id, *ifname, *network;
-	int netns_fd;		   /* borrowed */
-	const char *netns_path;	   /* for people, "" when there is none */
-	struct ip ip[N_FAM];	   /* family 0: pick */
-	struct mac mac;		   /* all zero: derive from the address */
-	uint32_t mtu;		   /* 0: the network's */
+	int netns_fd;           /* borrowed */
+	const char *netns_path; /* for people, "" when there is none */
+	struct ip ip[N_FAM];    /* family 0: pick */
+	struct mac mac;         /* all zero: derive from the address */
+	uint32_t mtu;           /* 0: the network's */
 	size_t n_publish;
 	const struct publish *publish;
 };
@@ -66,31 +66,33 @@ int engine_each_name(struct engine *g, int (*fn)(const char *id, const char *ifn
 /* Cookie of a namespace, to find attachments by namespace (attachment.netns_cookie). */
 int engine_cookie(int netns_fd, uint64_t *ret, struct err *e);
 
-/* Adds or removes published ports of an attachment; all or nothing. Ports published already are left
- * alone (unpublish of one that is not: ERR_ABSENT). *ret: the attachment afterwards. */
+/* Adds or removes published ports of an attachment; all or nothing. Ports published already are
+ * left alone (unpublish of one that is not: ERR_ABSENT). *ret: the attachment afterwards. */
 int engine_publish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
 		   size_t n, struct attachment **ret, struct err *e);
 int engine_unpublish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
 		     size_t n, struct attachment **ret, struct err *e);
 
-/* Compares the record with the kernel. 0: healthy; 1: the operations that would mend it are appended
- * to out, one a line. netns_fd -1: the namespace is looked up through netns_path and the cookie. */
+/* Compares the record with the kernel. 0: healthy; 1: the operations that would mend it are
+ * appended to out, one a line. netns_fd -1: the namespace is looked up through netns_path and the
+ * cookie. */
 int engine_check(struct engine *g, const char *id, const char *ifname, int netns_fd,
 		 struct buf *out, struct err *e);
 
 struct gc_result {
 	size_t n_attachments; /* dead or half made ones removed */
 	size_t n_broken;      /* unreadable records removed */
-	size_t n_links;	      /* links of ours without a record */
+	size_t n_links;       /* links of ours without a record */
 	size_t n_claims;
-	size_t n_repaired;    /* living ones that had lost something */
+	size_t n_repaired; /* living ones that had lost something */
 };
-/* Removes everything whose namespace or record is gone, and puts back what living attachments lost. */
+/* Removes everything whose namespace or record is gone, and puts back what living attachments lost.
+ */
 int engine_gc(struct engine *g, struct gc_result *ret, struct err *e);
 
-/* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with other
- * settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a subnet that
- * collides with no route, address or network of the host. */
+/* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
+ * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a
+ * subnet that collides with no route, address or network of the host. */
 int engine_network_create(struct engine *g, struct network *n, struct err *e);
 int engine_network_get(struct engine *g, const char *name, struct network *ret, struct err *e);
 int engine_network_each(struct engine *g, int (*fn)(const struct network *n, void *arg), void *arg,

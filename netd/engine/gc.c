@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * gc: brings records and kernel together: what has a record but no life goes, what has life but no
- * record goes, what lives but lost a part gets it back. Each attachment is handled under its own lock,
- * so transactions under way are waited for and never cut.
+ * record goes, what lives but lost a part gets it back. Each attachment is handled under its own
+ * lock, so transactions under way are waited for and never cut.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -115,8 +115,8 @@ static int gc_one(struct engine *g, const char *key, struct gc_result *ret, stru
 	return r < 0 ? r : 0;
 }
 
-/* A record that cannot be read: its name is the key, and the link's name follows from it. The elements
- * it put into the tables go with the reload, which knows only what is readable. */
+/* A record that cannot be read: its name is the key, and the link's name follows from it. The
+ * elements it put into the tables go with the reload, which knows only what is readable. */
 static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
 {
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN], host[IFNAME_STRLEN];
@@ -235,8 +235,8 @@ static int gc_members(struct engine *g, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* Global lock held: a record is written under it before its link is made, so a link without a record
- * is nobody's. */
+/* Global lock held: a record is written under it before its link is made, so a link without a
+ * record is nobody's. */
 static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 {
 	struct census c = {0};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * hostops: what the containers share: the tables, a network's elements and bridge, sysctls of the
- * host. All of it under the global lock; all of it idempotent, so that a killed process is continued
- * by the next. What outlives our links is recorded (hostlog) before it is changed.
+ * host. All of it under the global lock; all of it idempotent, so that a killed process is
+ * continued by the next. What outlives our links is recorded (hostlog) before it is changed.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -83,7 +83,8 @@ int hostop_net_elements(struct work *w, struct err *e)
 	r = nftbatch_add(w->g->nft, &l, NULL, e);
 	if (r != -EEXIST)
 		return r;
-	/* The subnet was another network's, or this one's with other settings, and was left behind. */
+	/* The subnet was another network's, or this one's with other settings, and was left behind.
+	 */
 	err_reset(e);
 	r = nftbatch_del(w->g->nft, &l, e);
 	return r < 0 ? r : nftbatch_add(w->g->nft, &l, NULL, e);
@@ -130,9 +131,11 @@ static int bridge_sysctls(const struct network *n, struct err *e)
 
 int hostop_bridge(struct work *w, struct err *e)
 {
-	struct bridge_spec s = {
-		.name = w->net.bridge, .mac = hostop_bridge_mac(&w->net), .mtu = w->net.mtu,
-		.group = LINK_GROUP_BRIDGE, .keep_down = true};
+	struct bridge_spec s = {.name = w->net.bridge,
+				.mac = hostop_bridge_mac(&w->net),
+				.mtu = w->net.mtu,
+				.group = LINK_GROUP_BRIDGE,
+				.keep_down = true};
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	int r;
 
@@ -174,7 +177,9 @@ int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e)
 
 void hostop_network_of(const struct attachment *a, struct network *ret)
 {
-	*ret = (struct network){.mode = a->mode, .internal = a->internal, .isolate = a->isolate,
+	*ret = (struct network){.mode = a->mode,
+				.internal = a->internal,
+				.isolate = a->isolate,
 				.masquerade = true};
 	memcpy(ret->name, a->network, sizeof(ret->name));
 	memcpy(ret->bridge, a->bridge, sizeof(ret->bridge));

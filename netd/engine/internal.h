@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * internal: what the files of the engine share. struct engine holds the sockets and the state of one
- * program run; struct work is one transaction on one attachment. Nothing outside engine/ includes it.
+ * internal: what the files of the engine share. struct engine holds the sockets and the state of
+ * one program run; struct work is one transaction on one attachment. Nothing outside engine/
+ * includes it.
  */
 #ifndef NETD_ENGINE_INTERNAL_H
 #define NETD_ENGINE_INTERNAL_H
@@ -31,9 +32,9 @@ struct engine {
 struct work {
 	struct engine *g;
 	struct network net;
-	struct attachment *a; /* borrowed */
-	int netns_fd;	      /* borrowed; -1: the inside cannot be reached */
-	struct rtnl *inside;  /* opened on demand */
+	struct attachment *a;      /* borrowed */
+	int netns_fd;              /* borrowed; -1: the inside cannot be reached */
+	struct rtnl *inside;       /* opened on demand */
 	struct route_watch *watch; /* opened before the addresses inside are made */
 	struct reserve *res;
 	struct observed obs;
@@ -51,8 +52,8 @@ int work_inside(struct work *w, struct err *e); /* opens w->inside */
 int observe_host(struct work *w, struct err *e);
 int observe_attachment(struct work *w, struct err *e);
 
-/* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes what
- * it did when undo is set. */
+/* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes
+ * what it did when undo is set. */
 int apply_host(struct work *w, struct err *e);
 int apply_endpoint(struct work *w, bool undo, struct err *e);
 /* Elements that a reload of the tables during the transaction may have lost. */
@@ -60,8 +61,8 @@ int apply_elements_again(struct work *w, struct err *e);
 
 /* hostops.c: operations on what the containers share. */
 int hostop_tables(struct work *w, struct err *e);
-/* Deletes links that a lost state left behind: they carry names and subnets that are about to be used.
- * Only while nothing is on record. */
+/* Deletes links that a lost state left behind: they carry names and subnets that are about to be
+ * used. Only while nothing is on record. */
 int hostop_purge(struct engine *g, struct err *e);
 int hostop_net_elements(struct work *w, struct err *e);
 int hostop_bridge(struct work *w, struct err *e);
@@ -77,8 +78,8 @@ void hostop_network_of(const struct attachment *a, struct network *ret);
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e);
 /* Drops claims, record and membership; with the last member the network goes too. Gathers. */
 int prepare_release(struct engine *g, const struct attachment *a, struct err *e);
-/* Takes key, which has no record, out of every network that it had joined, with its claims. The number
- * of networks. */
+/* Takes key, which has no record, out of every network that it had joined, with its claims. The
+ * number of networks. */
 int prepare_leave(struct engine *g, const char *key, struct err *e);
 int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e);
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
@@ -93,8 +94,8 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 /* Everything: teardown, then prepare_release under the lock. Attachment lock held. */
 int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 
-/* network.c. Finds a network; describes the default one when it is asked for (1: it is not on record
- * yet). Lock held. */
+/* network.c. Finds a network; describes the default one when it is asked for (1: it is not on
+ * record yet). Lock held. */
 int network_find(struct engine *g, const char *name, struct network *ret, struct err *e);
 
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */

@@ -68,13 +68,15 @@ static const struct prefix *taken_by(const struct taken *t, const struct prefix 
 
 static struct prefix v4(uint32_t host_order, uint8_t len)
 {
-	return (struct prefix){.ip = {.family = AF_INET,
-				      .b = {(uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
-					    (uint8_t)(host_order >> 8), (uint8_t)host_order}},
-			       .len = len};
+	return (struct prefix){
+		.ip = {.family = AF_INET,
+		       .b = {(uint8_t)(host_order >> 24), (uint8_t)(host_order >> 16),
+			     (uint8_t)(host_order >> 8), (uint8_t)host_order}},
+		.len = len};
 }
 
-/* Runs of equal subnets in the private ranges of RFC 1918, away from what other tools pick first. */
+/* Runs of equal subnets in the private ranges of RFC 1918, away from what other tools pick first.
+ */
 static int pick_v4(const struct taken *t, bool large, struct prefix *ret, struct err *e)
 {
 	static const struct {
@@ -82,10 +84,11 @@ static int pick_v4(const struct taken *t, bool large, struct prefix *ret, struct
 		uint8_t len;
 		bool large;
 	} runs[] = {
-		{0x0a4d0000, 0x0a800000, 16, true},   /* 10.77.0.0 .. 10.127.255.255 */
-		{0x0a800000, 0x0b000000, 22, false},  /* 10.128.0.0/9: 1,022 hosts, a bridge's limit */
-		{0xac180000, 0xac200000, 22, false},  /* 172.24.0.0/13 */
-		{0xc0a84000, 0xc0a90000, 24, false},  /* 192.168.64.0 .. 192.168.255.255 */
+		{0x0a4d0000, 0x0a800000, 16, true}, /* 10.77.0.0 .. 10.127.255.255 */
+		{0x0a800000, 0x0b000000, 22,
+		 false}, /* 10.128.0.0/9: 1,022 hosts, a bridge's limit */
+		{0xac180000, 0xac200000, 22, false}, /* 172.24.0.0/13 */
+		{0xc0a84000, 0xc0a90000, 24, false}, /* 192.168.64.0 .. 192.168.255.255 */
 	};
 
 	for (size_t i = 0; i < sizeof(runs) / sizeof(runs[0]); i++) {
@@ -98,7 +101,8 @@ static int pick_v4(const struct taken *t, bool large, struct prefix *ret, struct
 				return 0;
 		}
 	}
-	return err_set(e, ERR_QUOTA, 0, "no free IPv4 subnet is left in the private ranges: name one with --subnet");
+	return err_set(e, ERR_QUOTA, 0,
+		       "no free IPv4 subnet is left in the private ranges: name one with --subnet");
 }
 
 /* A unique local prefix: 40 random bits (RFC 4193 section 3.2.2). */
@@ -136,9 +140,10 @@ static int network_subnets(struct engine *g, struct network *n, bool large, stru
 		const struct prefix *by =
 			n->subnet[f].ip.family ? taken_by(&t, &n->subnet[f]) : NULL;
 		if (by)
-			return err_set(e, ERR_CONFLICT, 0,
-				       "subnet %s collides with %s, which the host or another network has",
-				       prefix_str(&n->subnet[f], a), prefix_str(by, b));
+			return err_set(
+				e, ERR_CONFLICT, 0,
+				"subnet %s collides with %s, which the host or another network has",
+				prefix_str(&n->subnet[f], a), prefix_str(by, b));
 	}
 	if (given)
 		return 0;
@@ -156,8 +161,8 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 		return r;
 	if (strcmp(name, NETWORK_DEFAULT) != 0)
 		return err_set(e, ERR_ABSENT, 0,
-			       "network %s does not exist: `netns-up network create %s` makes it", name,
-			       name);
+			       "network %s does not exist: `netns-up network create %s` makes it",
+			       name, name);
 	*ret = (struct network){.mode = NET_BRIDGE, .masquerade = true, .implicit = true};
 	snprintf(ret->name, sizeof(ret->name), "%s", name);
 	r = network_subnets(g, ret, true, e);
@@ -203,7 +208,8 @@ static int check_bridge(struct engine *g, const struct network *n, struct err *e
 	int r = n->mode == NET_BRIDGE ? store_each_network(g->store, see_bridge, &s, e) : 0;
 
 	if (r >= 0 && s.other[0])
-		return err_set(e, ERR_CONFLICT, 0, "network %s has the bridge name %s too: choose another name",
+		return err_set(e, ERR_CONFLICT, 0,
+			       "network %s has the bridge name %s too: choose another name",
 			       s.other, n->bridge);
 	return r;
 }
@@ -217,8 +223,8 @@ static int network_create_locked(struct engine *g, struct network *n, struct err
 		return r;
 	if (r == 0) {
 		if (!same_settings(n, &have))
-			return err_set(e, ERR_CONFLICT, 0,
-				       "network %s exists with other settings", n->name);
+			return err_set(e, ERR_CONFLICT, 0, "network %s exists with other settings",
+				       n->name);
 		*n = have;
 		return ENGINE_NOTHING;
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * observe: asks the kernel, and only asks. The host part is a handful of requests whatever the number
- * of containers (it is in the way of every `up`); the attachment part is complete, for check and repair.
+ * observe: asks the kernel, and only asks. The host part is a handful of requests whatever the
+ * number of containers (it is in the way of every `up`); the attachment part is complete, for check
+ * and repair.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -200,8 +201,7 @@ static int seek_host_route(const struct route_spec *p, void *arg)
 static bool seek_complete(const struct seek *s, bool addrs, bool routes)
 {
 	for (int f = 0; f < N_FAM; f++)
-		if (s->a->addr[f].ip.family &&
-		    ((addrs && !s->addr[f]) || (routes && !s->route[f])))
+		if (s->a->addr[f].ip.family && ((addrs && !s->addr[f]) || (routes && !s->route[f])))
 			return false;
 	return true;
 }
@@ -239,7 +239,8 @@ static int observe_link(struct work *w, struct err *e)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	w->obs.has_link = l.is_up && l.index == w->a->host_ifindex;
-	w->obs.has_port = w->a->mode != NET_BRIDGE || (w->bridge_index && l.master == w->bridge_index);
+	w->obs.has_port =
+		w->a->mode != NET_BRIDGE || (w->bridge_index && l.master == w->bridge_index);
 	if (w->a->mode == NET_BRIDGE) {
 		w->obs.has_host_route = true;
 		return 0;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * plan: the order of set-up, decided from values only. It never asks the kernel; observe does, before.
- * Order (netd's rule): filter, link, addresses, DNAT.
+ * plan: the order of set-up, decided from values only. It never asks the kernel; observe does,
+ * before. Order (netd's rule): filter, link, addresses, DNAT.
  */
 #include "engine/plan.h"
 
@@ -87,8 +87,8 @@ static void text_op(const struct op *op, const struct network *net, const struct
 			   net->isolate ? ", isolated" : "");
 		break;
 	case OP_BRIDGE:
-		buf_printf(out, "network %s: create bridge %s with the gateway addresses\n", net->name,
-			   net->bridge);
+		buf_printf(out, "network %s: create bridge %s with the gateway addresses\n",
+			   net->name, net->bridge);
 		break;
 	case OP_SYSCTL:
 		buf_printf(out, "host: set %s from %d to %d\n", o->sysctl[op->sysctl].key,

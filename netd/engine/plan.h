@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * plan: PURE. (network, attachment, observed kernel state) -> ordered list of operations. From this
- * one function come `--dry-run`, `check` (the plan of a healthy attachment is empty), repair and the
- * order that makes a failure harmless: filter before link, link before addresses, addresses before
- * DNAT, and nothing is switched to forwarding before the filter is in place.
+ * one function come `--dry-run`, `check` (the plan of a healthy attachment is empty), repair and
+ * the order that makes a failure harmless: filter before link, link before addresses, addresses
+ * before DNAT, and nothing is switched to forwarding before the filter is in place.
  */
 #ifndef NETD_ENGINE_PLAN_H
 #define NETD_ENGINE_PLAN_H
@@ -29,7 +29,8 @@ enum tables_state { TABLES_OK, TABLES_ABSENT, TABLES_OTHER };
 struct observed {
 	/* host */
 	enum tables_state tables;
-	bool has_network;	 /* the network's elements and, in bridge mode, its bridge with addresses, up */
+	bool has_network; /* the network's elements and, in bridge mode, its bridge with addresses,
+			     up */
 	size_t n_sysctl;
 	struct host_sysctl sysctl[OBSERVED_SYSCTL_MAX]; /* those that differ from what we need */
 	/* attachment */
@@ -37,19 +38,19 @@ struct observed {
 };
 
 enum op_kind {
-	OP_TABLES,	 /* load the constant ruleset, and the elements of everything recorded */
+	OP_TABLES,       /* load the constant ruleset, and the elements of everything recorded */
 	OP_NET_ELEMENTS, /* subnets of the network into the sets */
-	OP_BRIDGE,	 /* bridge, its sysctls, gateway addresses, up */
-	OP_SYSCTL,	 /* one value of the host, recorded before */
-	OP_GUARD,	 /* the endpoint's guard elements */
-	OP_VETH,	 /* the pair, inner end in place */
-	OP_PORT,	 /* bridge port flags, static FDB, neighbours */
-	OP_HOST_ROUTE,	 /* routed mode: /32 and /128, neighbours, forwarding */
-	OP_INSIDE,	 /* lo and interface up, addresses, routes, neighbours */
-	OP_READY,	 /* wait until the first packet will pass */
-	OP_RESERVE,	 /* sockets to the local forwarder */
-	OP_DNAT,	 /* published ports into the maps */
-	OP_CONNTRACK,	 /* forget flows that would bypass them */
+	OP_BRIDGE,       /* bridge, its sysctls, gateway addresses, up */
+	OP_SYSCTL,       /* one value of the host, recorded before */
+	OP_GUARD,        /* the endpoint's guard elements */
+	OP_VETH,         /* the pair, inner end in place */
+	OP_PORT,         /* bridge port flags, static FDB, neighbours */
+	OP_HOST_ROUTE,   /* routed mode: /32 and /128, neighbours, forwarding */
+	OP_INSIDE,       /* lo and interface up, addresses, routes, neighbours */
+	OP_READY,        /* wait until the first packet will pass */
+	OP_RESERVE,      /* sockets to the local forwarder */
+	OP_DNAT,         /* published ports into the maps */
+	OP_CONNTRACK,    /* forget flows that would bypass them */
 	N_OPS,
 };
 

@@ -84,8 +84,8 @@ static int publish_claim(struct work *w, struct attachment *a, struct err *e)
 	return r;
 }
 
-/* Forgets ports that are off: record first, then the claims, so that nobody can take a port that the
- * record of a still lists. */
+/* Forgets ports that are off: record first, then the claims, so that nobody can take a port that
+ * the record of a still lists. */
 static int forget(struct engine *g, struct attachment *a, const struct publish *p, size_t n,
 		  struct err *e)
 {
@@ -173,8 +173,8 @@ static int find_published(const struct attachment *a, const struct publish *p, s
 		while (k < a->n_publish && !same_host_ports(&p[i], &a->publish[k]))
 			k++;
 		if (k == a->n_publish)
-			r = err_set(e, ERR_ABSENT, 0, "%s/%s does not publish %s", a->id,
-				    a->ifname, publish_str(&p[i], s));
+			r = err_set(e, ERR_ABSENT, 0, "%s/%s does not publish %s", a->id, a->ifname,
+				    publish_str(&p[i], s));
 		else
 			r = attachment_add_publish(part, &a->publish[k], 1, e);
 	}
@@ -193,7 +193,8 @@ static int take_off(struct engine *g, const struct attachment *part, struct err 
 	if (r >= 0)
 		r = nftbatch_del(g->nft, &l, e);
 	if (r >= 0)
-		r = conntrack_flush(part->publish, part->n_publish, target, true, e);
+		r = conntrack_flush_on(nftbatch_fd(g->nft), part->publish, part->n_publish, target,
+				       true, e);
 	if (r >= 0)
 		r = reserve_open(store_dirfd(g->store), &res, e);
 	if (r >= 0)

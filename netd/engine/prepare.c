@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * prepare: everything of a transaction that is names and numbers: addresses, host ports, membership,
- * the record. Claims first, then the record that lists them, all under the global lock; so a claim
- * without a record belongs to a dead process, and a record lists everything that may exist.
+ * prepare: everything of a transaction that is names and numbers: addresses, host ports,
+ * membership, the record. Claims first, then the record that lists them, all under the global lock;
+ * so a claim without a record belongs to a dead process, and a record lists everything that may
+ * exist.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -30,9 +31,10 @@ static int claim_given(struct work *w, int f, const struct ip *ip, const char *k
 			       ip_str(ip, s), prefix_str(net, p), w->net.name);
 	if (ip_equal(ip, &net->ip) || (f == FAM4 && ip_equal(ip, &last)) ||
 	    ip_equal(ip, &w->net.gateway[f]))
-		return err_set(e, ERR_USAGE, 0,
-			       "address %s is the network, broadcast or gateway address of network %s",
-			       ip_str(ip, s), w->net.name);
+		return err_set(
+			e, ERR_USAGE, 0,
+			"address %s is the network, broadcast or gateway address of network %s",
+			ip_str(ip, s), w->net.name);
 	return claim_addr(w->g->store, ip, key, e);
 }
 
@@ -51,7 +53,7 @@ static int claim_addrs(struct work *w, const struct up_request *req, const char 
 			continue;
 		w->a->addr[f].ip = ip;
 		w->a->addr[f].len = w->net.mode == NET_BRIDGE ? w->net.subnet[f].len
-				    : f == FAM4		      ? 32
+				    : f == FAM4               ? 32
 							      : 128;
 		w->a->gateway[f] = w->net.gateway[f];
 	}
@@ -65,8 +67,8 @@ static void port_families(const struct publish *p, const bool has[N_FAM], bool r
 		ret[f] = has[f] || ip_is_loopback(&p->host_ip);
 }
 
-static int claim_run(struct engine *g, const struct publish *p, const bool has[N_FAM], const char *key,
-		     struct err *e)
+static int claim_run(struct engine *g, const struct publish *p, const bool has[N_FAM],
+		     const char *key, struct err *e)
 {
 	bool fam[N_FAM];
 
@@ -74,8 +76,8 @@ static int claim_run(struct engine *g, const struct publish *p, const bool has[N
 	return claim_ports(g->store, p, fam, key, e);
 }
 
-static int drop_run(struct engine *g, const struct publish *p, const bool has[N_FAM], const char *key,
-		    struct err *e)
+static int drop_run(struct engine *g, const struct publish *p, const bool has[N_FAM],
+		    const char *key, struct err *e)
 {
 	bool fam[N_FAM];
 
@@ -151,9 +153,10 @@ static int check_host_ip(const struct publish *p, const bool has[N_FAM], struct 
 		return err_set(e, ERR_USAGE, 0, "publish %s: the container has no IPv%d address",
 			       publish_str(p, s), p->host_ip.family == AF_INET ? 4 : 6);
 	if (ip_is_loopback(&p->host_ip) && (publish_is_interval(p) || p->proto == IPPROTO_SCTP))
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "publish %s: on loopback only tcp and udp, and ranges of at most %d ports",
-			       publish_str(p, s), PUBLISH_EXPLODE_MAX);
+		return err_set(
+			e, ERR_UNSUPPORTED, 0,
+			"publish %s: on loopback only tcp and udp, and ranges of at most %d ports",
+			publish_str(p, s), PUBLISH_EXPLODE_MAX);
 	return 0;
 }
 
@@ -167,7 +170,8 @@ int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err 
 		return 0;
 	if (w->a->internal)
 		return err_set(e, ERR_USAGE, 0,
-			       "network %s is internal: nothing can be published from it", w->net.name);
+			       "network %s is internal: nothing can be published from it",
+			       w->net.name);
 	name_key(w->a->id, w->a->ifname, key);
 	attachment_families(w->a, has);
 	if (!w->res)
@@ -255,8 +259,8 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 
 	if (r < 0)
 		return r;
-	/* Membership first: whatever a process leaves that is killed before the record is written can be
-	 * found through it. */
+	/* Membership first: whatever a process leaves that is killed before the record is written
+	 * can be found through it. */
 	name_key(a->id, a->ifname, key);
 	r = member_join(w->g->store, a->network, key, e);
 	w->first = r > 0 ? (enum member_first)r : MEMBER_OTHERS;
@@ -292,7 +296,8 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 		err_gather(&all, &one);
 	for (int f = 0; f < N_FAM; f++) {
 		err_reset(&one);
-		if (a->addr[f].ip.family && claim_drop_addr(g->store, &a->addr[f].ip, key, &one) < 0)
+		if (a->addr[f].ip.family &&
+		    claim_drop_addr(g->store, &a->addr[f].ip, key, &one) < 0)
 			err_gather(&all, &one);
 	}
 	err_reset(&one);

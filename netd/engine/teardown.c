@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * teardown: takes away everything that may exist of an attachment, from its record alone. It needs no
- * namespace, no network configuration and no knowledge of how far a killed process came; what is
+ * teardown: takes away everything that may exist of an attachment, from its record alone. It needs
+ * no namespace, no network configuration and no knowledge of how far a killed process came; what is
  * missing is fine, and an error never stops it.
  * Order (netd's rule): DNAT, flows, reservation, link, neighbours, guard; then names and numbers.
  */
@@ -40,7 +40,9 @@ static void del_ports(struct engine *g, const struct attachment *a, struct err *
 	name_key(a->id, a->ifname, key);
 	gather(all, &one, elem_of_publish(a, a->publish, a->n_publish, &l, &one));
 	del_elements(g, &l, all);
-	gather(all, &one, conntrack_flush(a->publish, a->n_publish, target, true, &one));
+	gather(all, &one,
+	       conntrack_flush_on(nftbatch_fd(g->nft), a->publish, a->n_publish, target, true,
+				  &one));
 	int r = reserve_open(store_dirfd(g->store), &res, &one);
 	if (r >= 0)
 		r = reserve_release(res, key, NULL, 0, &one);
@@ -119,7 +121,8 @@ int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct
 			gather(&all, &one, elem_of_publish(a, a->publish, a->n_publish, &l, &one));
 			del_elements(g, &l, &all);
 		}
-		/* What could not be taken away stays on record, so that the next `down` or `gc` tries again. */
+		/* What could not be taken away stays on record, so that the next `down` or `gc`
+		 * tries again. */
 		if (all.kind == ERR_NONE)
 			gather(&all, &one, prepare_release(g, a, &one));
 		store_unlock(g->store);

@@ -83,7 +83,8 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
-/* A record of that name exists. Returns ENGINE_NOTHING when it is the answer, 0 when it is gone now. */
+/* A record of that name exists. Returns ENGINE_NOTHING when it is the answer, 0 when it is gone
+ * now. */
 static int up_found(struct engine *g, const struct up_request *req, uint64_t cookie,
 		    struct attachment *have, struct err *e)
 {
@@ -152,8 +153,7 @@ static int up_new(struct engine *g, const struct up_request *req, uint64_t cooki
 		  struct rtnl **inside, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
-	CLEAN_WORK struct work w = {
-		.g = g, .a = a, .netns_fd = req->netns_fd, .inside = *inside};
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd, .inside = *inside};
 
 	*inside = NULL;
 
@@ -186,13 +186,15 @@ static int up_check_target(struct engine *g, const struct up_request *req, struc
 		r = rtnl_cookie(*ret_inside, ret_cookie, e);
 
 	if (r >= 0 && *ret_cookie == g->cookie)
-		return err_set(e, ERR_USAGE, 0,
-			       "the target is in the host's own network namespace: it has no network "
-			       "of its own to set up");
+		return err_set(
+			e, ERR_USAGE, 0,
+			"the target is in the host's own network namespace: it has no network "
+			"of its own to set up");
 	return r;
 }
 
-int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret, struct err *e)
+int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret,
+	      struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
 	CLEAN_RTNL struct rtnl *inside = NULL;

@@ -31,8 +31,8 @@ void reserve_closep(struct reserve **r);
  * this host: ERR_USAGE. Nothing of p is bound when it fails. Also starts the forwarder, without
  * waiting, so that it gets ready while the caller does other things. */
 int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], struct err *e);
-/* How many sockets are bound, and closing those bound after the first n (a picked port that somebody
- * else turned out to have a claim on). */
+/* How many sockets are bound, and closing those bound after the first n (a picked port that
+ * somebody else turned out to have a claim on). */
 size_t reserve_n_bound(const struct reserve *r);
 void reserve_cut(struct reserve *r, size_t n);
 /* Hands all bound sockets to the forwarder under key, for the container's addresses. Starts it when
@@ -44,8 +44,8 @@ int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_
  * and flows through them are cut. No forwarder: success. */
 int reserve_release(struct reserve *r, const char *key, const struct publish *p, size_t n,
 		    struct err *e);
-/* Lets go of everything of every key that is_live does not know (state that was lost). The number of
- * such keys; 0 also when there is no forwarder. */
+/* Lets go of everything of every key that is_live does not know (state that was lost). The number
+ * of such keys; 0 also when there is no forwarder. */
 int reserve_sweep(struct reserve *r, bool (*is_live)(const char *key, void *arg), void *arg,
 		  struct err *e);
 /* How many of p's sockets the forwarder serves for key, and how many it should. Does not start it.

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * uplink: RTM_GETROUTE for one global address of each family. A dump of the routes would grow with the
- * number of routed containers; a lookup does not, and it honours policy rules. The addresses are any
- * that are global unicast and never a host's own network (`ip route get` is used the same way).
+ * uplink: RTM_GETROUTE for one global address of each family. A dump of the routes would grow with
+ * the number of routed containers; a lookup does not, and it honours policy rules. The addresses
+ * are any that are global unicast and never a host's own network (`ip route get` is used the same
+ * way).
  */
 #include "net/uplink.h"
 
@@ -25,7 +26,8 @@ static void on_route(struct nlmsghdr *h, void *arg)
 	struct answer *a = arg;
 
 	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(h, sizeof(*rt), tb, RTA_MAX, NULL) < 0 ||
-	    rt->rtm_type != RTN_UNICAST || !tb[RTA_OIF] || nla_len(tb[RTA_OIF]) < (int)sizeof(uint32_t))
+	    rt->rtm_type != RTN_UNICAST || !tb[RTA_OIF] ||
+	    nla_len(tb[RTA_OIF]) < (int)sizeof(uint32_t))
 		return;
 	a->ifindex = nla_get_u32(tb[RTA_OIF]);
 	if (tb[RTA_METRICS] && nla_parse_nested(mx, RTAX_MAX, tb[RTA_METRICS], NULL) == 0 &&
@@ -46,7 +48,8 @@ static struct nl_msg *lookup_msg(int fam)
 	return m ? rtnl_msg_done(m, nla_put(m, RTA_DST, (int)ip_size(to), to->b)) : NULL;
 }
 
-int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu, struct err *e)
+int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
+		struct err *e)
 {
 	struct answer a = {0};
 	struct err mine = ERR_INIT;

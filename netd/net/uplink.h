@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* uplink: which interface leads to the rest of the world, by one route lookup whatever the number of
- * routes. No packet is sent. */
+/* uplink: which interface leads to the rest of the world, by one route lookup whatever the number
+ * of routes. No packet is sent. */
 #ifndef NETD_NET_UPLINK_H
 #define NETD_NET_UPLINK_H
 
@@ -10,9 +10,10 @@
 #include "net/link.h"
 #include "net/rtnl.h"
 
-/* fam: FAM4 or FAM6. *ret_mtu is the route's where it has one, else the link's. 1 when there is no way
- * out in that family. */
-int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu, struct err *e);
+/* fam: FAM4 or FAM6. *ret_mtu is the route's where it has one, else the link's. 1 when there is no
+ * way out in that family. */
+int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
+		struct err *e);
 /* The MTU towards the world: IPv4's way out, else IPv6's, else 1500. */
 int uplink_mtu(struct rtnl *r, uint32_t *ret, struct err *e);
 

@@ -170,8 +170,8 @@ static int walk_network(const char *network, void *arg)
 	return r;
 }
 
-int member_each(struct store *s, int (*fn)(const char *network, const char *key, void *arg), void *arg,
-		struct err *e)
+int member_each(struct store *s, int (*fn)(const char *network, const char *key, void *arg),
+		void *arg, struct err *e)
 {
 	struct member_walk w = {.s = s, .fn = fn, .arg = arg, .e = e};
 

@@ -11,9 +11,10 @@
 
 #include "base/err.h"
 
-/* The network namespace of a process: pidfd_open, then PIDFD_GET_NET_NAMESPACE, else /proc/PID/ns/net
- * with the process checked again by pidfd_send_signal(0). ERR_ABSENT when there is no such process.
- * If ret_pidfd is not NULL the pidfd is handed out too; it is -1 on a kernel without pidfd_open. */
+/* The network namespace of a process: pidfd_open, then PIDFD_GET_NET_NAMESPACE, else
+ * /proc/PID/ns/net with the process checked again by pidfd_send_signal(0). ERR_ABSENT when there is
+ * no such process. If ret_pidfd is not NULL the pidfd is handed out too; it is -1 on a kernel
+ * without pidfd_open. */
 int netns_open_pid(pid_t pid, int *ret_fd, int *ret_pidfd, struct err *e);
 
 /* Opens a path and checks that it is a network namespace (fstatfs nsfs, NS_GET_NSTYPE). O_NONBLOCK

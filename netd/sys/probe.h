@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * probe: which kernel features are there. Each is found out by trying it where that is cheap, and can
- * be forced off by NETNS_UP_WITHOUT="name,name" or "linux-6.1" (everything newer than that kernel),
- * so that each fallback is tested on any machine. Forcing off is the only thing the variable can do.
+ * probe: which kernel features are there. Each is found out by trying it where that is cheap, and
+ * can be forced off by NETNS_UP_WITHOUT="name,name" or "linux-6.1" (everything newer than that
+ * kernel), so that each fallback is tested on any machine. Forcing off is the only thing the
+ * variable can do.
  */
 #ifndef NETD_SYS_PROBE_H
 #define NETD_SYS_PROBE_H
@@ -11,9 +12,9 @@
 
 enum probe {
 	PROBE_IPV6_FORCE_FORWARDING, /* net.ipv6.conf.IF.force_forwarding, Linux 6.17 */
-	PROBE_PIDFD_GET_NETNS,	     /* ioctl PIDFD_GET_NET_NAMESPACE, Linux 6.11 */
-	PROBE_PIDFD_OPEN,	     /* Linux 5.3 */
-	PROBE_CT_FILTER_FLUSH,	     /* conntrack delete with CTA_FILTER */
+	PROBE_PIDFD_GET_NETNS,       /* ioctl PIDFD_GET_NET_NAMESPACE, Linux 6.11 */
+	PROBE_PIDFD_OPEN,            /* Linux 5.3 */
+	PROBE_CT_FILTER_FLUSH,       /* conntrack delete with CTA_FILTER */
 	N_PROBES,
 };
 

@@ -6,7 +6,8 @@
 
 #include "base/err.h"
 
-/* key like "net/ipv4/conf/eth0/forwarding" (slashes, because names contain dots). -ENOENT: ERR_ABSENT. */
+/* key like "net/ipv4/conf/eth0/forwarding" (slashes, because names contain dots). -ENOENT:
+ * ERR_ABSENT. */
 int sysctl_get_int(const char *key, int *ret, struct err *e);
 int sysctl_set_int(const char *key, int value, struct err *e);
 

@@ -149,7 +149,8 @@ static void test_text(void **state)
 		"network default: create bridge nb-default with the gateway addresses\n"
 		"host: set net/ipv4/conf/eth0/forwarding from 0 to 1\n"
 		"guard nu0123456789abc: allow 10.77.0.2/16 from 00:00:00:00:00:00\n"
-		"link nu0123456789abc: create, peer eth0 in the container, mtu 1500, port of nb-default\n"
+		"link nu0123456789abc: create, peer eth0 in the container, mtu 1500, port of "
+		"nb-default\n"
 		"port nu0123456789abc: static FDB entry, no learning\n"
 		"container: eth0 up with 10.77.0.2/16 and default routes\n"
 		"wait: until nu0123456789abc passes packets\n"
@@ -167,7 +168,8 @@ static void test_text(void **state)
 	strcpy(net.bridge, "nb-default");
 	assert_int_equal(prefix_parse("10.77.0.0/16", &net.subnet[FAM4], NULL), 0);
 	assert_int_equal(prefix_parse("10.77.0.2/16", &a.addr[FAM4], NULL), 0);
-	o.sysctl[0] = (struct host_sysctl){.key = "net/ipv4/conf/eth0/forwarding", .now = 0, .want = 1};
+	o.sysctl[0] =
+		(struct host_sysctl){.key = "net/ipv4/conf/eth0/forwarding", .now = 0, .want = 1};
 	plan_up(&a, &o, &p);
 	plan_text(&p, &net, &a, &o, &out);
 	assert_false(out.failed);
