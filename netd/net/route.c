@@ -289,44 +289,6 @@ int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg),
 	return w != 0 ? w : dump_routes(r, AF_INET6, on_route, &c, e);
 }
 
-struct best {
-	bool is_set;
-	struct route_item it;
-};
-
-static int keep_best(const void *item, void *arg)
-{
-	const struct route_item *it = item;
-	struct best *b = arg;
-
-	if (it->s.dst.len != 0 || it->type != RTN_UNICAST || it->s.ifindex == 0)
-		return 0;
-	if (!b->is_set || it->metric < b->it.metric)
-		*b = (struct best){.is_set = true, .it = *it};
-	return 0;
-}
-
-int route_default(struct rtnl *r, uint32_t *ret_ifindex, uint32_t *ret_mtu, struct err *e)
-{
-	struct best b = {0};
-	struct link_info li;
-	int w;
-
-	w = dump_routes(r, AF_INET, keep_best, &b, e);
-	if (w == 0 && !b.is_set)
-		w = dump_routes(r, AF_INET6, keep_best, &b, e);
-	if (w < 0)
-		return w;
-	if (!b.is_set)
-		return 1;
-	w = link_get_index(r, b.it.s.ifindex, &li, e);
-	if (w != 0)
-		return w;
-	*ret_ifindex = li.index;
-	*ret_mtu = b.it.mtu && b.it.mtu < li.mtu ? b.it.mtu : li.mtu;
-	return 0;
-}
-
 /* ---- neighbours ---- */
 
 static struct nl_msg *neigh_msg(uint16_t type, uint16_t flags, uint32_t ifindex,

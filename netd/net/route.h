@@ -31,10 +31,6 @@ int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
 		    const struct mac *m, enum neigh_state state, struct err *e);
 int route_neigh_del(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e);
 
-/* The interface of the best default route (IPv4 first, then IPv6), and its MTU or that of the route
- * if it is smaller. 1 when there is none. */
-int route_default(struct rtnl *r, uint32_t *ret_ifindex, uint32_t *ret_mtu, struct err *e);
-
 /* Every address and every route (main table) of the namespace; fn returns non-zero to stop, and
  * that is returned. Of several next hops the first is shown; routes that drop have ifindex 0. */
 int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct prefix *p, void *arg),

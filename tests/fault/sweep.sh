@@ -117,6 +117,9 @@ sweep_errno() {
 			grep -q '^injected' "$NS_TMP/killat.out" || break
 			[ $rc -lt 128 ] || broken "$errno at call $k: $(cat "$NS_TMP/killat.out")"
 			[ $rc -ne 0 ] || nu down c -q || broken "down after $errno at call $k"
+			# The way home from the container's namespace failed: nothing can be done from
+			# there, the process ends at once, like a killed one.
+			[ $rc -ne 70 ] || nu gc -q || broken "gc after $errno at call $k"
 			clean "$errno at call $k (exit $rc)" "$1"
 			[ $k -lt 300 ] || { broken 'no end of calls'; break; }
 		done
