@@ -98,6 +98,10 @@ int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct
  * record yet). Lock held. */
 int network_find(struct engine *g, const char *name, struct network *ret, struct err *e);
 
+/* gc.c. Removes the record of that name, which cannot be read, its link, membership and claims; its
+ * elements go with hostop_tables, which comes first. Global lock held. */
+int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
+
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
 int up_repair(struct work *w, struct err *e);
 
