@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -13,48 +14,59 @@
 #include "engine/internal.h"
 #include "net/route.h"
 
-#define TAKEN_MAX 4096
-
+/* What the host and other networks have. */
 struct taken {
-	size_t n;
-	struct prefix p[TAKEN_MAX];
+	size_t n, cap;
+	struct prefix *p;
+	struct err *e;
 };
 
-static void take(struct taken *t, const struct prefix *p)
+static int take(struct taken *t, const struct prefix *p)
 {
-	if (p->len && t->n < TAKEN_MAX)
-		t->p[t->n++] = prefix_network(p);
+	if (p->len == 0) /* a default route takes nothing */
+		return 0;
+	if (t->n == t->cap) {
+		size_t cap = t->cap ? 2 * t->cap : 64;
+		void *v = reallocarray(t->p, cap, sizeof(*t->p));
+		if (!v)
+			return err_set(t->e, ERR_INTERNAL, ENOMEM, "list of taken subnets");
+		t->p = v;
+		t->cap = cap;
+	}
+	t->p[t->n++] = prefix_network(p);
+	return 0;
 }
 
 static int take_route(const struct route_spec *s, void *arg)
 {
-	take(arg, &s->dst);
-	return 0;
+	return take(arg, &s->dst);
 }
 
 static int take_addr(uint32_t ifindex, const struct prefix *p, void *arg)
 {
 	(void)ifindex;
-	take(arg, p);
-	return 0;
+	return take(arg, p);
 }
 
 static int take_network(const struct network *n, void *arg)
 {
-	for (int f = 0; f < N_FAM; f++)
+	int r = 0;
+
+	for (int f = 0; r == 0 && f < N_FAM; f++)
 		if (n->subnet[f].ip.family)
-			take(arg, &n->subnet[f]);
-	return 0;
+			r = take(arg, &n->subnet[f]);
+	return r;
 }
 
 static int taken_read(struct engine *g, struct taken *t, struct err *e)
 {
-	int r = route_each(g->host, take_route, t, e);
+	t->e = e;
+	int r = store_each_network(g->store, take_network, t, e);
 
 	if (r >= 0)
-		r = route_each_addr(g->host, take_addr, t, e);
+		r = route_each(g->host, take_route, t, e);
 	if (r >= 0)
-		r = store_each_network(g->store, take_network, t, e);
+		r = route_each_addr(g->host, take_addr, t, e);
 	return r < 0 ? r : 0;
 }
 
@@ -125,31 +137,36 @@ static bool host_has_ipv6(void)
 	return access("/proc/net/if_inet6", F_OK) == 0;
 }
 
-/* Fills absent subnets (both when none is given), refuses given ones that collide. */
-static int network_subnets(struct engine *g, struct network *n, bool large, struct err *e)
+static int check_taken(const struct taken *t, const struct network *n, struct err *e)
 {
-	static struct taken t; /* too large for the stack; one thread */
 	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
-	bool given = n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family;
 
-	t.n = 0;
-	int r = taken_read(g, &t, e);
-	if (r < 0)
-		return r;
 	for (int f = 0; f < N_FAM; f++) {
 		const struct prefix *by =
-			n->subnet[f].ip.family ? taken_by(&t, &n->subnet[f]) : NULL;
+			n->subnet[f].ip.family ? taken_by(t, &n->subnet[f]) : NULL;
 		if (by)
 			return err_set(
 				e, ERR_CONFLICT, 0,
 				"subnet %s collides with %s, which the host or another network has",
 				prefix_str(&n->subnet[f], a), prefix_str(by, b));
 	}
-	if (given)
-		return 0;
-	r = pick_v4(&t, large, &n->subnet[FAM4], e);
-	if (r == 0 && host_has_ipv6())
+	return 0;
+}
+
+/* Fills absent subnets (both when none is given), refuses given ones that collide. */
+static int network_subnets(struct engine *g, struct network *n, bool large, struct err *e)
+{
+	struct taken t = {0};
+	bool given = n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family;
+	int r = taken_read(g, &t, e);
+
+	if (r == 0 && given)
+		r = check_taken(&t, n, e);
+	if (r == 0 && !given)
+		r = pick_v4(&t, large, &n->subnet[FAM4], e);
+	if (r == 0 && !given && host_has_ipv6())
 		r = pick_v6(&t, &n->subnet[FAM6], e);
+	free(t.p);
 	return r;
 }
 

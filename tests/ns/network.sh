@@ -82,6 +82,13 @@ ok 'create again, the same' nu network create x --subnet 10.30.0.0/24
 nok 'create again, different' nu network create x --subnet 10.31.0.0/24
 nok 'a subnet of another network' nu network create y --subnet 10.30.0.128/25
 nok "a subnet of the host's" nu network create y --subnet 198.51.100.0/25
+# However many routes the host has, networks and the last of the routes are seen.
+seq 5000 | awk '{ printf "route add 172.16.%d.%d/32 dev eth0\n", $1 / 250, $1 % 250 }' >"$NS_TMP/routes"
+ok 'many routes' on host ip -batch "$NS_TMP/routes"
+nok 'a subnet of another network, with many routes' nu network create y --subnet 10.30.0.128/25
+nok 'a subnet of the last of many routes' nu network create y --subnet 172.16.20.0/24
+sed 's/add/del/' "$NS_TMP/routes" >"$NS_TMP/unroutes"
+on host ip -batch "$NS_TMP/unroutes"
 nok 'host bits in a subnet' nu network create y --subnet 10.32.0.1/24
 like 'inspect' "$(nu network inspect x)" '*"subnet": "10.30.0.0/24"*'
 nok 'inspect of none' nu network inspect nosuch
