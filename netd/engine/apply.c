@@ -115,8 +115,14 @@ static int do_port(struct work *w, struct err *e)
 			      .hairpin = has_br_netfilter(),
 			      .mcast_flood = true,
 			      .guard = true};
+	struct link_info l = {.master = w->bridge_index, .is_up = true};
 	int r = rtnl_batch_new(w->g->host, &b, e);
 
+	if (r == 0 && link_get_index(w->g->host, s.index, &l, e) == 0 &&
+	    l.master != w->bridge_index)
+		r = link_set_master(b, s.index, w->bridge_index, e);
+	if (r == 0 && !l.is_up)
+		r = link_set_up(b, s.index, e);
 	if (r == 0)
 		r = link_port_set(b, &s, e);
 	if (r == 0)
@@ -165,6 +171,8 @@ static int do_host_route(struct work *w, struct err *e)
 
 	if (r >= 0)
 		r = rtnl_batch_new(w->g->host, &b, e);
+	if (r >= 0)
+		r = link_set_up(b, a->host_ifindex, e); /* somebody may have set it down */
 	for (int f = 0; r >= 0 && f < N_FAM; f++) {
 		struct route_spec s = {.dst = a->addr[f], .ifindex = a->host_ifindex};
 		if (!a->addr[f].ip.family)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/hash.h"
 #include "engine/internal.h"
 #include "store/keys.h"
 #include "sys/bootid.h"
@@ -44,12 +45,23 @@ static int check_privilege(struct err *e)
 		       lacks);
 }
 
+/* The path without slashes at its end: the same directory made anew goes on with what it finds. */
+static uint32_t owner_of(const char *dir)
+{
+	size_t len = strlen(dir);
+
+	while (len > 1 && dir[len - 1] == '/')
+		len--;
+	return (uint32_t)hash64(dir, len, 0x6f776e);
+}
+
 int engine_open(const char *state_dir, bool read_only, struct engine **ret, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = calloc(1, sizeof(*g));
 	if (!g)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
 	g->tidy = !read_only;
+	g->owner = owner_of(state_dir ? state_dir : STATE_DIR);
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
 		r = bootid_get(g->boot_id, e);

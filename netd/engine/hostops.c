@@ -24,6 +24,31 @@ struct gather {
 	struct err *e;
 };
 
+/* Which interface a recorded sysctl opened for forwarding; false when it is another kind. */
+static bool opened_of(const char *key, int *ret_fam, char ret_ifname[IFNAME_STRLEN])
+{
+	char leaf[32];
+	int v;
+
+	if (sscanf(key, "net/ipv%d/conf/%15[^/]/%31s", &v, ret_ifname, leaf) != 3 ||
+	    (strcmp(leaf, "forwarding") != 0 && strcmp(leaf, "force_forwarding") != 0) ||
+	    name_check_ifname(ret_ifname, "interface", NULL) < 0)
+		return false; /* "all" is no interface's name either */
+	*ret_fam = v == 4 ? FAM4 : FAM6;
+	return true;
+}
+
+static int gather_opened(const char *key, int old, int new_value, void *arg)
+{
+	char ifname[IFNAME_STRLEN];
+	struct gather *t = arg;
+	int fam;
+
+	(void)old;
+	(void)new_value;
+	return opened_of(key, &fam, ifname) ? elem_of_opened(fam, ifname, t->l, t->e) : 0;
+}
+
 static int gather_network(const char *name, void *arg)
 {
 	struct gather *t = arg;
@@ -44,10 +69,22 @@ static int gather_attachment(const struct attachment *a, void *arg)
 	return r == 0 ? elem_of_publish(a, a->publish, a->n_publish, t->l, t->e) : r;
 }
 
+int hostop_owner(struct engine *g, struct err *e)
+{
+	int r = nftbatch_tables(g->nft, ruleset_version(), g->owner, e);
+
+	if (r == 3)
+		return err_set(e, ERR_CONFLICT, 0,
+			       "the network of this host is managed from another state directory");
+	return r;
+}
+
 int hostop_purge(struct engine *g, struct err *e)
 {
-	int r = link_del_group(g->host, LINK_GROUP_VETH, e);
+	int r = hostop_owner(g, e);
 
+	if (r >= 0)
+		r = link_del_group(g->host, LINK_GROUP_VETH, e);
 	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
 }
 
@@ -57,20 +94,22 @@ int hostop_tables(struct work *w, struct err *e)
 	CLEAN_BUF struct buf text = BUF_INIT;
 	struct gather t = {.g = w->g, .l = &l, .e = e};
 
-	int r = member_each_network(w->g->store, gather_network, &t, e);
+	int r = hostlog_each(w->g->store, gather_opened, &t, e);
+	if (r >= 0)
+		r = member_each_network(w->g->store, gather_network, &t, e);
 	if (r >= 0)
 		r = store_each_attachment(w->g->store, gather_attachment, NULL, &t, e);
 	if (r < 0)
 		return r;
-	ruleset_base(&text);
+	ruleset_base(w->g->owner, &text);
 	ruleset_elements(&l, &text);
 	if (text.failed)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ruleset");
-	r = nft_run(text.p, e);
-	if (r < 0)
-		return r;
+	/* Raised first: one time too many is harmless, a load that nobody notices is not. */
 	r = member_raise_generation(w->g->store, e);
-	return r < 0 ? r : member_generation(w->g->store, &w->generation, e);
+	if (r >= 0)
+		r = member_generation(w->g->store, &w->generation, e);
+	return r < 0 ? r : nft_run(text.p, e);
 }
 
 int hostop_net_elements(struct work *w, struct err *e)
@@ -129,6 +168,27 @@ static int bridge_sysctls(const struct network *n, struct err *e)
 	return r;
 }
 
+static int see_port(const struct link_info *l, void *arg)
+{
+	const uint32_t *bridge = arg;
+
+	return l->master == *bridge;
+}
+
+/* A bridge that is down: half made by a killed process, and then it has no ports yet; or somebody
+ * set it down, and then it is only completed. */
+static int drop_half_bridge(struct work *w, struct err *e)
+{
+	if (!w->bridge_index)
+		return 0;
+	int r = link_each(w->g->host, see_port, &w->bridge_index, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = link_del(w->g->host, w->bridge_index, e);
+	w->bridge_index = 0;
+	return r < 0 ? r : 0;
+}
+
 int hostop_bridge(struct work *w, struct err *e)
 {
 	struct bridge_spec s = {.name = w->net.bridge,
@@ -139,15 +199,11 @@ int hostop_bridge(struct work *w, struct err *e)
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	int r;
 
-	/* Half made by a killed process: it is set up last, so it has no port that is in use. */
-	if (w->bridge_index) {
-		r = link_del(w->g->host, w->bridge_index, e);
-		if (r < 0)
-			return r;
-	}
-	if (s.mtu == 0 && (r = uplink_mtu(w->g->host, &s.mtu, e)) < 0)
-		return r;
-	r = link_bridge_add(w->g->host, &s, &w->bridge_index, e);
+	r = s.mtu ? 0 : uplink_mtu(w->g->host, &s.mtu, e);
+	if (r >= 0)
+		r = drop_half_bridge(w, e);
+	if (r == 0 && !w->bridge_index)
+		r = link_bridge_add(w->g->host, &s, &w->bridge_index, e);
 	if (r == 0)
 		r = bridge_sysctls(&w->net, e);
 	if (r == 0)
@@ -170,8 +226,16 @@ int hostop_bridge(struct work *w, struct err *e)
 
 int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e)
 {
+	CLEAN_ELEMS struct elem_list l = {0};
+	char ifname[IFNAME_STRLEN];
+	int fam;
 	int r = hostlog_put(w->g->store, s->key, s->now, s->want, e);
 
+	if (r >= 0 && opened_of(s->key, &fam, ifname)) {
+		r = elem_of_opened(fam, ifname, &l, e);
+		if (r >= 0)
+			r = nftbatch_add(w->g->nft, &l, NULL, e);
+	}
 	return r < 0 ? r : sysctl_set_int(s->key, s->want, e);
 }
 
@@ -203,8 +267,10 @@ static int restore_one(const char *key, int old, int new_value, void *arg)
 
 	/* Only what is still as we left it: somebody else may rely on a later value. */
 	if (sysctl_get_int(key, &now, NULL) == 0 && now == new_value &&
-	    sysctl_set_int(key, old, &one) < 0 && one.kind != ERR_ABSENT)
+	    sysctl_set_int(key, old, &one) < 0 && one.kind != ERR_ABSENT) {
 		err_gather(t->all, &one);
+		return 0; /* stays on record for the next time */
+	}
 	err_reset(&one);
 	if (hostlog_del(t->g->store, key, &one) < 0)
 		err_gather(t->all, &one);
@@ -246,7 +312,8 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 		if (hostlog_each(g->store, restore_one, &t, &one) < 0)
 			err_gather(&all, &one);
 		err_reset(&one);
-		if (nftbatch_drop_tables(g->nft, &one) < 0)
+		if (nftbatch_tables(g->nft, ruleset_version(), g->owner, &one) != 3 &&
+		    nftbatch_drop_tables(g->nft, &one) < 0)
 			err_gather(&all, &one);
 	}
 	g->tidy = g->tidy || left == MEMBER_FIRST_OF_HOST;

@@ -26,7 +26,8 @@ struct engine {
 	struct nftbatch *nft;
 	uint64_t cookie; /* of the host's namespace */
 	char boot_id[BOOT_ID_STRLEN];
-	bool tidy; /* nothing may be left: look when closing */
+	uint32_t owner; /* of the tables: the state directory's number */
+	bool tidy;      /* nothing may be left: look when closing */
 };
 
 struct work {
@@ -61,6 +62,8 @@ int apply_elements_again(struct work *w, struct err *e);
 
 /* hostops.c: operations on what the containers share. */
 int hostop_tables(struct work *w, struct err *e);
+/* ERR_CONFLICT when the tables belong to another state directory, else as nftbatch_tables. */
+int hostop_owner(struct engine *g, struct err *e);
 /* Deletes links that a lost state left behind: they carry names and subnets that are about to be
  * used. Only while nothing is on record. */
 int hostop_purge(struct engine *g, struct err *e);
@@ -81,7 +84,9 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 /* Takes key, which has no record, out of every network that it had joined, with its claims. The
  * number of networks. */
 int prepare_leave(struct engine *g, const char *key, struct err *e);
-int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e);
+/* have: the attachment that the ports are added to, NULL when it is being made. */
+int prepare_claim_ports(struct work *w, const struct attachment *have, struct publish *p, size_t n,
+			struct err *e);
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
 		       size_t n, struct err *e);
 

@@ -51,14 +51,15 @@ static void observe_uplink(struct work *w, const char *ifname)
 	conf_key(key, FAM6, ifname, "accept_ra");
 	if (sysctl_get_int(key, &ra, NULL) == 0 && ra == 1)
 		want_sysctl(&w->obs, FAM6, ifname, "accept_ra", 2);
+	want_sysctl(&w->obs, FAM6, ifname, "forwarding", 1);
 }
 
 static int each_uplink(const struct link_info *l, void *arg)
 {
 	struct work *w = arg;
 
-	if (l->is_up && strcmp(l->name, "lo") != 0 && l->group != LINK_GROUP_VETH &&
-	    l->group != LINK_GROUP_BRIDGE && l->master == 0)
+	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 &&
+	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE && l->master == 0)
 		observe_uplink(w, l->name);
 	return 0;
 }
@@ -70,12 +71,12 @@ static int observe_forwarding(struct work *w, struct err *e)
 	struct link_info l;
 	int r = 0;
 
-	if (w->net.internal)
+	if (w->net.internal && w->net.mode == NET_BRIDGE)
 		return 0;
-	if (!w->obs.has_network) {
+	if (!w->obs.has_network && !w->net.internal) {
 		r = link_each(w->g->host, each_uplink, w, e);
 	}
-	for (int f = 0; r >= 0 && w->obs.has_network && f < N_FAM; f++) {
+	for (int f = 0; r >= 0 && w->obs.has_network && !w->net.internal && f < N_FAM; f++) {
 		r = w->net.subnet[f].ip.family ? uplink_find(w->g->host, f, &l, NULL, e) : 1;
 		if (r == 0)
 			each_uplink(&l, w);
@@ -133,7 +134,7 @@ int observe_host(struct work *w, struct err *e)
 	int r = member_generation(w->g->store, &w->generation, e);
 	if (r < 0)
 		return r;
-	r = nftbatch_tables(w->g->nft, ruleset_version(), e);
+	r = hostop_owner(w->g, e);
 	if (r < 0)
 		return r;
 	w->obs.tables = r == 0 ? TABLES_OK : r == 1 ? TABLES_ABSENT : TABLES_OTHER;
@@ -238,16 +239,16 @@ static int observe_link(struct work *w, struct err *e)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	w->obs.has_link = l.is_up && l.index == w->a->host_ifindex;
-	w->obs.has_port =
-		w->a->mode != NET_BRIDGE || (w->bridge_index && l.master == w->bridge_index);
+	w->obs.has_link = l.index == w->a->host_ifindex;
+	w->obs.has_port = w->a->mode != NET_BRIDGE ||
+			  (l.is_up && w->bridge_index && l.master == w->bridge_index);
 	if (w->a->mode == NET_BRIDGE) {
 		w->obs.has_host_route = true;
 		return 0;
 	}
 	struct seek s = {.a = w->a, .ifindex = l.index};
 	r = route_each(w->g->host, seek_host_route, &s, e);
-	w->obs.has_host_route = seek_complete(&s, false, true);
+	w->obs.has_host_route = l.is_up && seek_complete(&s, false, true);
 	return r < 0 ? r : 0;
 }
 

@@ -70,9 +70,11 @@ static int publish_claim(struct work *w, struct attachment *a, struct err *e)
 	if (r < 0)
 		return r;
 	hostop_network_of(a, &w->net);
-	r = prepare_claim_ports(w, w->a->publish, w->a->n_publish, e);
+	r = prepare_claim_ports(w, a, w->a->publish, w->a->n_publish, e);
 	if (r >= 0) {
 		r = attachment_add_publish(a, w->a->publish, w->a->n_publish, e);
+		if (r >= 0)
+			r = publish_check_list(a->publish, a->n_publish, e);
 		if (r >= 0)
 			r = store_put_attachment(w->g->store, a, e);
 		if (r < 0)

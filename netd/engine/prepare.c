@@ -17,6 +17,8 @@
 #include "net/uplink.h"
 #include "store/claim.h"
 
+#define MTU_MIN_IP6 1280u /* RFC 8200, section 5 */
+
 static int claim_given(struct work *w, int f, const struct ip *ip, const char *key, struct err *e)
 {
 	const struct prefix *net = &w->net.subnet[f];
@@ -95,28 +97,60 @@ int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e)
 	return reserve_sweep(res, is_recorded, g->store, e);
 }
 
-#define PICK_TRIES 32
+/* Many, because most of what the kernel picks from may be published as one range. */
+#define PICK_TRIES 512
 
-/* The kernel picks: the socket first, then the claim. The port may be in a wide range of another
- * container, which holds no sockets; then it is another one's turn. */
-static int pick_port(struct work *w, struct publish *p, const bool has[N_FAM], const char *key,
-		     struct err *e)
+/* The runs that a picked port must not be in: those of the request, and those the attachment has
+ * published before (NULL: none). A claim of the same key would not show it. */
+static bool is_own_port(const struct attachment *have, const struct publish *p, size_t n, size_t at)
 {
+	for (size_t i = 0; i < n; i++)
+		if (i != at && publish_overlaps(&p[i], &p[at]))
+			return true;
+	for (size_t i = 0; have && i < have->n_publish; i++)
+		if (publish_overlaps(&have->publish[i], &p[at]))
+			return true;
+	return false;
+}
+
+static int claim_picked(struct work *w, const struct attachment *have, const struct publish *p,
+			size_t n, size_t at, const char *key, struct err *e)
+{
+	bool has[N_FAM];
+	char s[PUBLISH_STRLEN];
+
+	attachment_families(w->a, has);
+	if (is_own_port(have, p, n, at))
+		return err_set(e, ERR_CONFLICT, EADDRINUSE,
+			       "publish %s: no port is free outside of the other published ranges",
+			       publish_str(&p[at], s));
+	return claim_run(w->g, &p[at], has, key, e);
+}
+
+/* The kernel picks: the socket first, then the claim. The port may be in a wide range, which holds
+ * no sockets, of this or another container; then it is another one's turn. */
+static int pick_port(struct work *w, const struct attachment *have, struct publish *p, size_t n,
+		     size_t at, const char *key, struct err *e)
+{
+	bool has[N_FAM];
 	int r = -EEXIST;
 
+	attachment_families(w->a, has);
 	for (int i = 0; r == -EEXIST && i < PICK_TRIES; i++) {
 		size_t before = reserve_n_bound(w->res);
 		err_reset(e);
-		p->host_port = 0;
-		r = reserve_bind(w->res, p, has, e);
+		p[at].host_port = 0;
+		r = reserve_bind(w->res, &p[at], has, e);
 		if (r < 0)
 			break;
-		r = claim_run(w->g, p, has, key, e);
+		r = claim_picked(w, have, p, n, at, key, e);
 		if (r < 0)
 			reserve_cut(w->res, before);
 		if (r < 0 && e->kind == ERR_CONFLICT)
 			r = -EEXIST;
 	}
+	if (r < 0)
+		p[at].host_port = 0;
 	return r < 0 ? r : 0;
 }
 
@@ -126,8 +160,6 @@ static int claim_port(struct work *w, struct publish *p, const bool has[N_FAM], 
 {
 	char s[PUBLISH_STRLEN];
 
-	if (p->host_port == 0)
-		return pick_port(w, p, has, key, e);
 	int r = claim_run(w->g, p, has, key, e);
 	if (r < 0)
 		return r;
@@ -160,10 +192,29 @@ static int check_host_ip(const struct publish *p, const bool has[N_FAM], struct 
 	return 0;
 }
 
-int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err *e)
+/* Given ports first: one that is picked has to keep out of their way. */
+static int claim_all_ports(struct work *w, const struct attachment *have, struct publish *p,
+			   size_t n, const char *key, struct err *e)
+{
+	bool has[N_FAM];
+	int r = 0;
+
+	attachment_families(w->a, has);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		r = check_host_ip(&p[i], has, e);
+		if (r >= 0 && p[i].host_port)
+			r = claim_port(w, &p[i], has, key, e);
+	}
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (p[i].host_port == 0)
+			r = pick_port(w, have, p, n, i, key, e);
+	return r;
+}
+
+int prepare_claim_ports(struct work *w, const struct attachment *have, struct publish *p, size_t n,
+			struct err *e)
 {
 	char key[KEY_STRLEN];
-	bool has[N_FAM];
 	int r = 0;
 
 	if (n == 0)
@@ -173,19 +224,12 @@ int prepare_claim_ports(struct work *w, struct publish *p, size_t n, struct err 
 			       "network %s is internal: nothing can be published from it",
 			       w->net.name);
 	name_key(w->a->id, w->a->ifname, key);
-	attachment_families(w->a, has);
 	if (!w->res)
 		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		r = check_host_ip(&p[i], has, e);
-		if (r >= 0)
-			r = claim_port(w, &p[i], has, key, e);
-		if (r < 0)
-			while (i > 0)
-				drop_run(w->g, &p[--i], has, key, NULL);
-		if (r < 0)
-			break;
-	}
+	if (r >= 0)
+		r = claim_all_ports(w, have, p, n, key, e);
+	if (r < 0)
+		prepare_drop_ports(w->g, w->a, p, n, NULL);
 	return r < 0 ? r : 0;
 }
 
@@ -200,11 +244,91 @@ int prepare_drop_ports(struct engine *g, const struct attachment *a, const struc
 	attachment_families(a, has);
 	for (size_t i = 0; i < n; i++) {
 		struct err one = ERR_INIT;
-		if (drop_run(g, &p[i], has, key, &one) < 0)
+		if (p[i].host_port && drop_run(g, &p[i], has, key, &one) < 0)
 			err_gather(&all, &one);
 	}
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : -EIO;
+}
+
+struct mac_search {
+	const struct attachment *a;
+	char owner[KEY_STRLEN]; /* "": none */
+};
+
+static int see_mac(const struct attachment *o, void *arg)
+{
+	struct mac_search *m = arg;
+
+	if (strcmp(o->network, m->a->network) != 0 ||
+	    memcmp(&o->mac, &m->a->mac, sizeof(o->mac)) != 0)
+		return 0;
+	name_key(o->id, o->ifname, m->owner);
+	return 1;
+}
+
+/* The address that m is derived from, if it is one of subnet's: one that a container without a MAC
+ * of its own has or will have, or the gateway, whose MAC is the bridge's. */
+static bool mac_to_ip(const struct prefix *subnet, const struct mac *m, struct ip *ret)
+{
+	struct mac derived = mac_from_ip(&subnet->ip);
+	size_t n = subnet->ip.family == AF_INET ? 4 : 5;
+	size_t last = subnet->ip.family == AF_INET ? 4 : 16;
+	struct ip ip = subnet->ip;
+
+	for (size_t i = 1; i <= n; i++)
+		ip.b[last - i] ^= m->b[sizeof(m->b) - i] ^ derived.b[sizeof(m->b) - i];
+	derived = mac_from_ip(&ip);
+	*ret = ip;
+	return memcmp(&derived, m, sizeof(derived)) == 0 && prefix_contains(subnet, &ip);
+}
+
+/* A MAC that was asked for. Two ends with the same one take each other's frames away, so it must be
+ * nobody else's of the network. */
+static int check_mac(struct work *w, int fam, struct err *e)
+{
+	struct mac_search m = {.a = w->a};
+	char s[MAC_STRLEN], t[IP_STRLEN];
+	struct ip ip;
+	int r = store_each_attachment(w->g->store, see_mac, NULL, &m, e);
+
+	if (r < 0)
+		return r;
+	if (m.owner[0])
+		return err_set(e, ERR_CONFLICT, EADDRINUSE, "MAC %s is taken by %s",
+			       mac_str(&w->a->mac, s), m.owner);
+	if (mac_to_ip(&w->net.subnet[fam], &w->a->mac, &ip) && !ip_equal(&ip, &w->a->addr[fam].ip))
+		return err_set(e, ERR_USAGE, 0, "MAC %s is the one of address %s of network %s",
+			       mac_str(&w->a->mac, s), ip_str(&ip, t), w->net.name);
+	return 0;
+}
+
+static int derive_mac(struct work *w, const struct up_request *req, struct err *e)
+{
+	static const struct mac none;
+	struct attachment *a = w->a;
+	int fam = a->addr[FAM4].ip.family ? FAM4 : FAM6;
+
+	a->mac = req->mac;
+	if (memcmp(&req->mac, &none, sizeof(none)) != 0)
+		return check_mac(w, fam, e);
+	a->mac = mac_from_ip(&a->addr[fam].ip);
+	return 0;
+}
+
+static int find_mtu(struct work *w, const struct up_request *req, struct err *e)
+{
+	struct attachment *a = w->a;
+	struct link_info l;
+
+	a->mtu = req->mtu ? req->mtu : w->net.mtu;
+	if (a->mtu)
+		return 0;
+	if (w->net.mode == NET_BRIDGE && link_get(w->g->host, w->net.bridge, &l, NULL) == 0) {
+		a->mtu = l.mtu;
+		return 0;
+	}
+	return uplink_mtu(w->g->host, &a->mtu, e);
 }
 
 /* Values that follow from the request and the addresses. */
@@ -212,23 +336,17 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 {
 	struct attachment *a = w->a;
 	uint64_t h = hash64(key, strlen(key), 0x6d6163);
-	bool given = false;
 
-	for (size_t i = 0; i < sizeof(req->mac.b); i++)
-		given = given || req->mac.b[i];
-	a->mac = given ? req->mac : mac_from_ip(&a->addr[a->addr[FAM4].ip.family ? FAM4 : FAM6].ip);
 	memcpy(a->host_mac.b, &h, sizeof(a->host_mac.b));
 	a->host_mac.b[0] = 0xfe; /* locally administered, and above every other port's */
 	name_host_ifname(a->id, a->ifname, a->host_ifname);
-	a->mtu = req->mtu ? req->mtu : w->net.mtu;
-	if (a->mtu)
-		return 0;
-	struct link_info l;
-	if (w->net.mode == NET_BRIDGE && link_get(w->g->host, w->net.bridge, &l, NULL) == 0) {
-		a->mtu = l.mtu;
-		return 0;
-	}
-	return uplink_mtu(w->g->host, &a->mtu, e);
+	int r = derive_mac(w, req, e);
+	if (r >= 0)
+		r = find_mtu(w, req, e);
+	if (r >= 0 && a->addr[FAM6].ip.family && a->mtu < MTU_MIN_IP6)
+		return err_set(e, ERR_USAGE, 0, "MTU %u: IPv6 needs at least %u", a->mtu,
+			       MTU_MIN_IP6);
+	return r;
 }
 
 static int copy_request(struct work *w, const struct up_request *req, struct err *e)
@@ -271,8 +389,11 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 	if (r >= 0)
 		r = derive(w, req, key, e);
 	if (r >= 0)
-		r = prepare_claim_ports(w, a->publish, a->n_publish, e);
+		r = prepare_claim_ports(w, NULL, a->publish, a->n_publish, e);
 	ports = r >= 0;
+	/* A record with ports that overlap could not be read again. */
+	if (r >= 0)
+		r = publish_check_list(a->publish, a->n_publish, e);
 	if (r >= 0)
 		r = store_put_attachment(w->g->store, a, e);
 	if (r >= 0)

@@ -50,6 +50,8 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_MASQ6] = {.name = "masq6", .interval = true, KEY1(IP6)},
 	[SET_NOMASQ4] = {.name = "nomasq4", .interval = true, KEY2(IP4, IP4)},
 	[SET_NOMASQ6] = {.name = "nomasq6", .interval = true, KEY2(IP6, IP6)},
+	[SET_OPENED4] = {.name = "opened4", KEY1(IFNAME)},
+	[SET_OPENED6] = {.name = "opened6", KEY1(IFNAME)},
 	[SET_RGUARD] = {.name = "rguard", KEY1(IFNAME)},
 	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
 	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
@@ -381,6 +383,16 @@ int elem_of_publish(const struct attachment *a, const struct publish *p, size_t 
 			}
 		}
 	}
+	return 0;
+}
+
+int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct err *e)
+{
+	struct elem *x = append(out, fam == FAM4 ? SET_OPENED4 : SET_OPENED6, "host");
+
+	if (!x)
+		return no_memory(e);
+	x->key[0] = of_ifname(ifname);
 	return 0;
 }
 

@@ -56,6 +56,8 @@ enum set_id {
 	SET_MASQ6,
 	SET_NOMASQ4,
 	SET_NOMASQ6, /* subnet . destination */
+	SET_OPENED4,
+	SET_OPENED6, /* interfaces of the host where forwarding was switched on for us */
 	SET_RGUARD,  /* guarded interfaces: routed, and ports of bridges (without address) */
 	SET_REP4,
 	SET_REP6, /* routed: interface . address */
@@ -101,6 +103,8 @@ void elem_list_free(struct elem_list *l);
 int elem_of_network(const struct network *n, struct elem_list *out, struct err *e);
 /* Port guard (bridge mode) or source guard, inside, self (routed mode). */
 int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e);
+/* An interface of the host on which forwarding of a family was switched on for containers. */
+int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct err *e);
 /* DNAT entries of n publish runs of a (usually a->publish). */
 int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
 		    struct elem_list *out, struct err *e);

@@ -429,6 +429,15 @@ int link_bridge_add(struct rtnl *r, const struct bridge_spec *s, uint32_t *ret_i
 
 /* ---- changing ---- */
 
+int link_set_master(struct rtnl_batch *b, uint32_t index, uint32_t bridge, struct err *e)
+{
+	struct nl_msg *m = new_msg(0, index, false);
+
+	if (m)
+		m = rtnl_msg_done(m, nla_put_u32(m, IFLA_MASTER, bridge));
+	return rtnl_batch_add(b, m, 0, "putting the link on its bridge", e);
+}
+
 int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e)
 {
 	return rtnl_batch_add(b, new_msg(0, index, true), 0, "setting a link up", e);

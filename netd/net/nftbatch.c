@@ -424,7 +424,7 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 
 struct tables {
 	uint32_t first;
-	unsigned int n_absent, n_match, n_other;
+	unsigned int n_absent, n_match, n_other, n_foreign;
 	char comment[RULESET_COMMENT_STRLEN];
 	int error;
 };
@@ -438,8 +438,11 @@ static void note_table(const struct answer *a, void *ctx)
 		return;
 	if (a->msg) {
 		nftmsg_table_comment(a->msg, comment, sizeof(comment));
+		const char *owner = strrchr(t->comment, ' '), *its = strrchr(comment, ' ');
 		if (strcmp(comment, t->comment) == 0)
 			t->n_match++;
+		else if (its && strlen(comment) == strlen(t->comment) && strcmp(its, owner) != 0)
+			t->n_foreign++;
 		else
 			t->n_other++;
 	} else if (a->error == ENOENT) {
@@ -449,13 +452,13 @@ static void note_table(const struct answer *a, void *ctx)
 	}
 }
 
-int nftbatch_tables(struct nftbatch *n, uint32_t version, struct err *e)
+int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e)
 {
 	CLEAN_NFTMSG struct nftmsg m = {.seq = n->seq};
 	struct tables t = {.first = n->seq};
 	int r;
 
-	ruleset_comment(version, t.comment);
+	ruleset_comment(version, owner, t.comment);
 	nftmsg_table(&m, NFTMSG_GET, false);
 	nftmsg_table(&m, NFTMSG_GET, true);
 	n->seq = m.seq;
@@ -466,8 +469,10 @@ int nftbatch_tables(struct nftbatch *n, uint32_t version, struct err *e)
 		return r;
 	if (t.error)
 		return err_sys(e, t.error, "nftables: get table");
-	if (t.n_absent + t.n_match + t.n_other != 2)
+	if (t.n_absent + t.n_match + t.n_other + t.n_foreign != 2)
 		return err_set(e, ERR_PROTOCOL, EPROTO, "nftables did not answer for a table");
+	if (t.n_foreign)
+		return 3;
 	return t.n_match == 2 ? 0 : t.n_absent == 2 ? 1 : 2;
 }
 

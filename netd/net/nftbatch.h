@@ -33,8 +33,9 @@ int nftbatch_replace(struct nftbatch *n, const struct elem_list *del, const stru
 /* ret_has[i] tells whether element i exists with this data. Asks for the elements singly, no dump.
  */
 int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e);
-/* 0: both tables are there with this version in their comment, 1: absent, 2: other version. */
-int nftbatch_tables(struct nftbatch *n, uint32_t version, struct err *e);
+/* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
+ * version, or half of it, 3: another owner's. */
+int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);
 /* Deletes both tables. 1 when there were none. */
 int nftbatch_drop_tables(struct nftbatch *n, struct err *e);
 

@@ -91,6 +91,10 @@ static const char inet_forward[] =
 	"		iifname @inside jump from_container\n"
 	"		ip daddr @nets4 jump to_container\n"
 	"		ip6 daddr @nets6 jump to_container\n"
+	/* Forwarding was switched on there for containers only: the host is no router for others.
+	 */
+	"		meta nfproto ipv4 iifname @opened4 drop\n"
+	"		meta nfproto ipv6 iifname @opened6 drop\n"
 	"	}\n"
 	"	chain from_container {\n"
 	"		ct state invalid drop\n"
@@ -219,16 +223,16 @@ uint32_t ruleset_version(void)
 	return (uint32_t)hash64(b.p, b.len, 0);
 }
 
-void ruleset_comment(uint32_t version, char out[RULESET_COMMENT_STRLEN])
+void ruleset_comment(uint32_t version, uint32_t owner, char out[RULESET_COMMENT_STRLEN])
 {
-	snprintf(out, RULESET_COMMENT_STRLEN, "netns-up %08" PRIx32, version);
+	snprintf(out, RULESET_COMMENT_STRLEN, "netns-up %08" PRIx32 " %08" PRIx32, version, owner);
 }
 
-void ruleset_base(struct buf *out)
+void ruleset_base(uint32_t owner, struct buf *out)
 {
 	char text[RULESET_COMMENT_STRLEN], line[RULESET_COMMENT_STRLEN + 16];
 
-	ruleset_comment(ruleset_version(), text);
+	ruleset_comment(ruleset_version(), owner, text);
 	snprintf(line, sizeof(line), "\tcomment \"%s\"\n", text);
 	print_table(false, line, out);
 	print_table(true, line, out);

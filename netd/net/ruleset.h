@@ -11,14 +11,15 @@
 
 /* Both tables with chains, sets and rules, no elements. Loading it over an existing copy replaces
  * it in one transaction (add table; delete table; table ...). */
-void ruleset_base(struct buf *out);
+void ruleset_base(uint32_t owner, struct buf *out);
 /* "add element ..." for each. */
 void ruleset_elements(const struct elem_list *l, struct buf *out);
 /* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */
 uint32_t ruleset_version(void);
 
-/* The comment of both tables for a version. */
+/* The comment of both tables. owner: a number for the state directory that the elements come from,
+ * so that another one does not take the tables for a lost state of its own. */
 #define RULESET_COMMENT_STRLEN 32
-void ruleset_comment(uint32_t version, char out[RULESET_COMMENT_STRLEN]);
+void ruleset_comment(uint32_t version, uint32_t owner, char out[RULESET_COMMENT_STRLEN]);
 
 #endif

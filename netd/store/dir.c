@@ -263,6 +263,9 @@ static int open_lock(struct store *s, int dirfd, bool create, int *ret, int *ret
 	if (r == -ENOENT)
 		return STEP_AGAIN; /* DIR was removed meanwhile */
 	if (r == -EACCES || r == -EROFS || r == -EPERM) {
+		/* An empty directory is the one just made: nothing that a reader could look at. */
+		if (create && unlinkat(s->parentfd, s->base, AT_REMOVEDIR) == 0)
+			return err_sys(e, -r, "%s/" LOCK_NAME, s->path);
 		*ret_sys = -r;
 		return 0;
 	}

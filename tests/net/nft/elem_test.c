@@ -251,8 +251,8 @@ static void version_is_stable(void **state)
 	(void)state;
 	assert_int_not_equal(ruleset_version(), 0);
 	assert_int_equal(ruleset_version(), ruleset_version());
-	ruleset_comment(ruleset_version(), comment);
-	ruleset_base(&b);
+	ruleset_comment(ruleset_version(), 7, comment);
+	ruleset_base(7, &b);
 	assert_false(b.failed);
 	assert_non_null(strstr(strstr(b.p, comment) + 1, comment));
 	for (int s = 0; s < N_SETS; s++) {

@@ -37,7 +37,7 @@ static void load_text(const struct elem_list *l)
 	CLEAN_BUF struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	ruleset_base(&b);
+	ruleset_base(7, &b);
 	if (l)
 		ruleset_elements(l, &b);
 	assert_false(b.failed);
@@ -120,21 +120,21 @@ static void tables_and_versions(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 1);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 1);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 1);
 	list(&b);
 	assert_int_equal(b.len, 0);
 	load_text(NULL);
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 0);
-	assert_int_equal(nftbatch_tables(n, ruleset_version() + 1, &e), 2);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
+	assert_int_equal(nftbatch_tables(n, ruleset_version() + 1, 7, &e), 2);
 	must(nft_run("delete table bridge netd\n", &e), &e);
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 2);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 2);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 1);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 1);
 	must(nft_run("table inet netd { }\ntable bridge netd { comment \"netd\"; }\n", &e), &e);
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 2);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 2);
 	load_text(NULL);
-	assert_int_equal(nftbatch_tables(n, ruleset_version(), &e), 0);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
 	list(&b);
 	assert_int_equal(b.len, 0);
@@ -405,7 +405,7 @@ static void check_changes_nothing(void **state)
 	struct err e = ERR_INIT;
 
 	(void)state;
-	ruleset_base(&b);
+	ruleset_base(7, &b);
 	must(nft_check(b.p, &e), &e);
 	list(&listing);
 	assert_int_equal(listing.len, 0);

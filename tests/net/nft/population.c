@@ -117,6 +117,8 @@ void population_elements(unsigned int n_net, unsigned int n_each, struct elem_li
 	struct attachment a;
 	struct network n;
 
+	assert_int_equal(elem_of_opened(FAM4, "eth0", out, NULL), 0);
+	assert_int_equal(elem_of_opened(FAM6, "eth0.100", out, NULL), 0);
 	for (unsigned int i = 0; i < n_net; i++) {
 		population_network(i, &n);
 		assert_int_equal(elem_of_network(&n, out, NULL), 0);

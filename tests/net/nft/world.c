@@ -217,7 +217,7 @@ void world_load(struct world *w)
 	CLEAN_BUF struct buf b = BUF_INIT;
 	struct err e = ERR_INIT;
 
-	ruleset_base(&b);
+	ruleset_base(7, &b);
 	if (nft_run(b.p, &e) < 0 || nftbatch_open(&n, &e) < 0 ||
 	    nftbatch_add(n, &w->elems, NULL, &e) < 0)
 		fail_msg("%s", e.text);
