@@ -97,8 +97,10 @@ int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e)
 	return reserve_sweep(res, is_recorded, g->store, e);
 }
 
-/* Many, because most of what the kernel picks from may be published as one range. */
-#define PICK_TRIES 512
+#define PICK_BY_KERNEL 32
+#define PICK_BY_HAND 4096
+#define PICK_LAST 65535
+#define PICK_FIRST 1024
 
 /* The runs that a picked port must not be in: those of the request, and those the attachment has
  * published before (NULL: none). A claim of the same key would not show it. */
@@ -113,45 +115,51 @@ static bool is_own_port(const struct attachment *have, const struct publish *p, 
 	return false;
 }
 
-static int claim_picked(struct work *w, const struct attachment *have, const struct publish *p,
-			size_t n, size_t at, const char *key, struct err *e)
+/* port 0: the kernel's choice. The socket first, then the claim. -EEXIST: another port may do. */
+static int try_port(struct work *w, const struct attachment *have, struct publish *p, size_t n,
+		    size_t at, uint16_t port, const char *key, struct err *e)
 {
-	bool has[N_FAM];
+	size_t before = reserve_n_bound(w->res);
 	char s[PUBLISH_STRLEN];
+	bool has[N_FAM];
 
 	attachment_families(w->a, has);
-	if (is_own_port(have, p, n, at))
-		return err_set(e, ERR_CONFLICT, EADDRINUSE,
-			       "publish %s: no port is free outside of the other published ranges",
-			       publish_str(&p[at], s));
-	return claim_run(w->g, &p[at], has, key, e);
+	err_reset(e);
+	p[at].host_port = port;
+	int r = reserve_bind(w->res, &p[at], has, e);
+	if (r >= 0 && is_own_port(have, p, n, at))
+		r = err_set(e, ERR_CONFLICT, EADDRINUSE, "publish %s: %s/%s has that port",
+			    publish_str(&p[at], s), w->a->id, w->a->ifname);
+	else if (r >= 0)
+		r = claim_run(w->g, &p[at], has, key, e);
+	if (r >= 0)
+		return 0;
+	reserve_cut(w->res, before);
+	p[at].host_port = 0;
+	return e->kind == ERR_CONFLICT ? -EEXIST : r;
 }
 
-/* The kernel picks: the socket first, then the claim. The port may be in a wide range, which holds
- * no sockets, of this or another container; then it is another one's turn. */
+/* The port may be in a wide range, which holds no sockets, of this or another container; then it is
+ * another one's turn. The kernel prefers one half of what it picks from, so where that half is
+ * published it never comes to the other. */
 static int pick_port(struct work *w, const struct attachment *have, struct publish *p, size_t n,
 		     size_t at, const char *key, struct err *e)
 {
-	bool has[N_FAM];
-	int r = -EEXIST;
+	struct publish one = p[at];
+	int r = -EEXIST, left = PICK_BY_HAND;
 
-	attachment_families(w->a, has);
-	for (int i = 0; r == -EEXIST && i < PICK_TRIES; i++) {
-		size_t before = reserve_n_bound(w->res);
-		err_reset(e);
-		p[at].host_port = 0;
-		r = reserve_bind(w->res, &p[at], has, e);
-		if (r < 0)
-			break;
-		r = claim_picked(w, have, p, n, at, key, e);
-		if (r < 0)
-			reserve_cut(w->res, before);
-		if (r < 0 && e->kind == ERR_CONFLICT)
-			r = -EEXIST;
+	for (int i = 0; r == -EEXIST && i < PICK_BY_KERNEL; i++)
+		r = try_port(w, have, p, n, at, 0, key, e);
+	for (int port = PICK_LAST; r == -EEXIST && left && port >= PICK_FIRST; port--) {
+		p[at].host_port = (uint16_t)port;
+		if (is_own_port(have, p, n, at))
+			continue;
+		left--;
+		r = try_port(w, have, p, n, at, (uint16_t)port, key, e);
 	}
 	if (r < 0)
-		p[at].host_port = 0;
-	return r < 0 ? r : 0;
+		p[at] = one;
+	return r;
 }
 
 /* The port is known: the claim first, because its error names the container that has it. */

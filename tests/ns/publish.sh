@@ -102,6 +102,25 @@ picked=$(nu publish one 0:80 | sed -nE 's/^published ([0-9]+):80\/tcp$/\1/p' | g
 isnt 'port 0 picks one and says which' "$picked" ''
 is 'it works' "$(http out "http://$HOST4:$picked/hello")" 'hello from c1'
 
+# A picked port keeps out of the ranges of the same call and of the attachment: nearly all that the
+# kernel picks from is in them.
+picks=$(on host sysctl -n net.ipv4.ip_local_port_range)
+on host sysctl -qw net.ipv4.ip_local_port_range='33000 33199'
+container_new c3 host
+for order in '-p 33000-33189 -p 0:80' '-p 0:80 -p 33000-33189'; do
+	# shellcheck disable=SC2086 # a list
+	ok "up $order" nu up "$(ns_pid c3)" --network web --name three $order
+	like 'its record can be read' "$(nu ls)" '*three*'
+	ok 'a further one is picked' nu publish three 0:81
+	for to in 80 81; do
+		picked=$(nu ls | sed -nE "s|^three.* ([0-9]+):$to/tcp.*|\\1|p")
+		isnt "a port for $to is picked" "$picked" ''
+		ok "it is outside of the range" test "${picked:-33000}" -lt 33000 -o "${picked:-33000}" -gt 33189
+	done
+	ok 'down' nu down three
+done
+on host sysctl -qw net.ipv4.ip_local_port_range="$picks"
+
 # Conflicts name the owner and change nothing.
 conflict() { # DESCRIPTION SPEC PATTERN
 	local out rc
