@@ -74,7 +74,7 @@ int attach_set_ifname(void *into, const char *value, struct err *e)
 int attach_set_name(void *into, const char *value, struct err *e)
 {
 	((struct attach_opts *)into)->name = value;
-	return name_check_id(value, "name", e);
+	return cli_check_name(value, "name", e);
 }
 
 int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,

@@ -81,6 +81,8 @@ struct target {
 int target_open(const char *s, struct target *ret, struct err *e);
 /* Only derives the id: for targets that are gone. ERR_USAGE when s can be none. */
 int target_id(const char *s, struct target *ret, struct err *e);
+/* A name for something new. ERR_USAGE; also for digits only, which would be read as a pid. */
+int cli_check_name(const char *s, const char *what, struct err *e);
 void target_close(struct target *t);
 #define CLEAN_TARGET __attribute__((cleanup(target_close)))
 

@@ -40,6 +40,17 @@ static bool all_digits(const char *s)
 	return *s && s[strspn(s, "0123456789")] == 0;
 }
 
+int cli_check_name(const char *s, const char *what, struct err *e)
+{
+	int r = name_check_id(s, what, e);
+
+	if (r == 0 && all_digits(s))
+		return err_invalid(e, ERR_USAGE,
+				   "%s: expected more than digits, which are a pid, found \"%s\"",
+				   what, s);
+	return r;
+}
+
 int target_id(const char *s, struct target *ret, struct err *e)
 {
 	const char *base = strrchr(s, '/');
@@ -135,13 +146,7 @@ static int match_cookie(const struct attachment *a, void *arg)
 
 static int each_of_id(struct engine *g, struct match *m, struct err *e)
 {
-	if (!m->id[0])
-		return 0;
-	if (m->ifname) {
-		match_call(m, m->id, m->ifname);
-		return 0;
-	}
-	return engine_each_name(g, match_id, m, e);
+	return m->id[0] ? engine_each_name(g, match_id, m, e) : 0;
 }
 
 int target_each(struct engine *g, const char *s, const char *ifname,
