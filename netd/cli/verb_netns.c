@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_netns: `create` and `delete`: named namespaces as `ip netns` sees them. Deleting takes the
  * attachments of the namespace down first. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/fd.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "model/name.h"
@@ -17,15 +22,50 @@ static int main_create(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	if (name_check_id(argv[1], "namespace name", &e) < 0 || netns_create_name(argv[1], &e) < 0)
+	if (cli_check_name(argv[1], "namespace name", &e) < 0 || netns_create_name(argv[1], &e) < 0)
 		return cli_fail(&e);
 	return EXIT_OK;
 }
 
-static int down_one(struct engine *g, const char *id, const char *ifname, void *arg, struct err *e)
+struct leaving {
+	struct engine *g;
+	bool has_cookie;
+	uint64_t cookie;
+	char path[NETNS_PATH_MAX + 1];
+	struct err all;
+};
+
+/* What is attached to the namespace goes, whatever it is called; the same name may be that of
+ * another container. A namespace that is gone is known by the path that led to it. */
+static int leave_one(const struct attachment *a, void *arg)
 {
-	(void)arg;
-	return engine_down(g, id, ifname, e);
+	struct leaving *l = arg;
+	struct err one = ERR_INIT;
+	bool is_of =
+		l->has_cookie ? a->netns_cookie == l->cookie : strcmp(a->netns_path, l->path) == 0;
+
+	if (is_of && engine_down(l->g, a->id, a->ifname, &one) < 0)
+		err_gather(&l->all, &one);
+	return 0;
+}
+
+static int leave_all(struct engine *g, const char *name, struct err *e)
+{
+	struct leaving l = {.g = g, .all = ERR_INIT};
+	CLEAN_FD int fd = -1;
+
+	snprintf(l.path, sizeof(l.path), "/run/netns/%s", name);
+	if (netns_open_name(name, &fd, NULL) >= 0) {
+		int r = engine_cookie(fd, &l.cookie, e);
+		if (r < 0)
+			return r;
+		l.has_cookie = true;
+	}
+	int r = engine_each(g, leave_one, NULL, &l, e);
+	if (r < 0)
+		return r;
+	err_gather(e, &l.all);
+	return l.all.kind == ERR_NONE ? 0 : -EIO;
 }
 
 static int main_delete(const struct verb *v, int argc, char **argv)
@@ -39,7 +79,7 @@ static int main_delete(const struct verb *v, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (name_check_id(argv[1], "namespace name", &e) < 0 || cli_open(&c, false, &g, &e) < 0 ||
-	    target_each(g, argv[1], NULL, down_one, NULL, &e) < 0)
+	    leave_all(g, argv[1], &e) < 0)
 		return cli_fail(&e);
 	r = netns_delete_name(argv[1], &e);
 	if (r < 0)

@@ -66,6 +66,24 @@ ok 'it is gone' on host sh -c '! ip netns exec ipns true'
 ok 'delete NAME' nu delete web
 ok 'delete of what is gone' nu delete web
 
+# delete means the namespace, not what has its name.
+ok 'create another' nu create web
+ok 'up of a container with the name of a namespace' nu up "$pid" --name web
+ok 'delete of the namespace' nu delete web
+like 'leaves the container alone' "$(nu ls)" '*web*eth0*'
+ok 'its network works' on c1 ping -q -c1 -W1 "$OUT4"
+ok 'down by pid of one interface' nu down "$pid" --ifname eth0
+is 'finds it under its name' "$(nu ls --json | grep -c '"id"')" 0
+ok 'create once more' nu create web
+ok 'up under another name' nu up web --name store
+ok 'delete' nu delete web
+is 'takes it down all the same' "$(nu ls --json | grep -c '"id"')" 0
+ok 'create a last one' nu create web
+ok 'up of it' nu up web --name store
+on host sh -c 'umount /run/netns/web && rm /run/netns/web'
+ok 'delete of a namespace that has lost its name' nu delete web
+is 'knows it by the path that led there' "$(nu ls --json | grep -c '"id"')" 0
+
 # The namespace dies first.
 container_new c2 host
 pid2=$(ns_pid c2)
