@@ -122,7 +122,9 @@ static int main_run(const struct verb *v, int argc, char **argv)
 	size_t n;
 	int r = cli_parse(v, argc, argv, &o, &n);
 
-	if (r < 0) {
+	if (r > 0) {
+		r = EXIT_RUN; /* every other status is the command's */
+	} else if (r < 0) {
 		char **command = argv + 1; /* operands, gathered in front */
 		command[n] = NULL;
 		r = run(&o, command, &e);

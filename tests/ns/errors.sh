@@ -61,6 +61,7 @@ wrong 2 '*--ifname*' up "$pid" --ifname 1234567890123456
 wrong 2 '*--ifname*' up "$pid" --ifname lo
 wrong 2 '*--name*' up "$pid" --name 'a;b'
 wrong 2 '*--name*' up "$pid" --name '../x'
+wrong 2 '*--name*pid*123*' up "$pid" --name 123
 wrong 3 '*nosuch*' up "$pid" --network nosuch
 wrong 2 '*--network*' up "$pid" --network 'x"y'
 wrong 2 '*--state-dir*' ls --state-dir relative
@@ -77,6 +78,10 @@ wrong 2 '*10.0.0.0/31*' network create n --subnet 10.0.0.0/31
 wrong 2 '*127.0.0.0*' network create n --subnet 127.0.0.0/8
 wrong 4 '*there*' create there
 wrong 2 '*a b*' create 'a b'
+wrong 2 '*pid*123*' create 123
+wrong 125 '*--bogus*' run --bogus -- true
+wrong 125 '*CMD*' run
+wrong 125 '*--name*' run --name 123 -- true
 wrong 127 '*nosuchcommand*' run -- nosuchcommand
 wrong 126 '*' run -- /etc/passwd
 

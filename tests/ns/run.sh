@@ -19,7 +19,7 @@ is 'a command that is not found' "$?" 127
 nu run -q -- /etc/passwd 2>/dev/null
 is 'a command that cannot be executed' "$?" 126
 nu run -q --mtu 1 -- true 2>/dev/null
-is 'a wrong option' "$?" 2
+is 'a wrong option' "$?" 125
 nu run -q --network nosuch -- true 2>/dev/null
 is 'a network that does not exist' "$?" 125
 is 'options of the command are its own' "$(nu run -q -- echo -p --json)" '-p --json'
