@@ -68,6 +68,8 @@ static int see(const struct attachment *a, void *arg)
 	}
 	if (!t->failed)
 		add_row(t, text);
+	for (int i = 0; t->failed && i < 5; i++)
+		buf_free(&cell[i]);
 	return 0;
 }
 
@@ -87,29 +89,34 @@ static void print(const struct table *t)
 	}
 }
 
-static int list(const struct cli_common *c, struct err *e)
+static void table_clear(struct table *t)
+{
+	for (size_t i = 1; i < t->n; i++) /* the first is the heading */
+		for (int k = 0; k < 5; k++)
+			free((void *)(uintptr_t)t->row[i][k]);
+	free(t->row);
+	json_decref(t->json);
+}
+
+static int list(const struct cli_common *c, struct table *t, struct err *e)
 {
 	static const char *head[5] = {"ID", "INTERFACE", "NETWORK", "ADDRESSES", "PORTS"};
 	CLEAN_ENGINE struct engine *g = NULL;
-	struct table t = {.json = c->json ? json_array() : NULL};
 	int r = cli_open(c, true, &g, e);
 
 	if (r < 0)
 		return r;
-	add_row(&t, head);
+	add_row(t, head);
 	if (r == 0)
-		r = engine_each(g, see, see_broken, &t, e);
-	if (r >= 0 && t.failed)
+		r = engine_each(g, see, see_broken, t, e);
+	if (r >= 0 && t->failed)
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "list");
-	if (r >= 0 && c->json)
-		return cli_print_json(t.json);
-	if (r >= 0)
-		print(&t);
-	for (size_t i = 1; i < t.n; i++)
-		for (int k = 0; k < 5; k++)
-			free((void *)(uintptr_t)t.row[i][k]);
-	free(t.row);
-	return r;
+	if (r < 0)
+		return r;
+	if (c->json)
+		return cli_print_json(json_incref(t->json));
+	print(t);
+	return 0;
 }
 
 static int main_ls(const struct verb *v, int argc, char **argv)
@@ -121,7 +128,10 @@ static int main_ls(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	return list(&c, &e) < 0 ? cli_fail(&e) : EXIT_OK;
+	struct table t = {.json = c.json ? json_array() : NULL};
+	r = list(&c, &t, &e) < 0 ? cli_fail(&e) : EXIT_OK;
+	table_clear(&t);
+	return r;
 }
 
 const struct verb verb_ls = {
