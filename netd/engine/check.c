@@ -30,6 +30,7 @@ static int check_observed(struct work *w, struct buf *out, struct err *e)
 		return r;
 	if (store_get_network(w->g->store, w->a->network, &w->net, NULL) != 0)
 		hostop_network_of(w->a, &w->net);
+	w->g->deep = true;
 	r = observe_host(w, e);
 	if (r >= 0)
 		r = observe_attachment(w, e);

@@ -242,8 +242,10 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 	struct census c = {0};
 	struct strays s = {.g = g, .c = &c};
 	size_t n_claims = 0;
-	int r = census_take(g, &c, e);
+	int r = hostop_owner(g, e);
 
+	if (r >= 0)
+		r = census_take(g, &c, e);
 	if (r >= 0)
 		r = gc_all_broken(g, &c, ret, e);
 	if (r >= 0)
@@ -275,6 +277,7 @@ int engine_gc(struct engine *g, struct gc_result *ret, struct err *e)
 	struct err all = ERR_INIT, one = ERR_INIT;
 	struct census c = {0};
 
+	g->deep = true;
 	memset(ret, 0, sizeof(*ret));
 	if (census_take(g, &c, &one) < 0)
 		err_gather(&all, &one);

@@ -109,7 +109,10 @@ int hostop_tables(struct work *w, struct err *e)
 	r = member_raise_generation(w->g->store, e);
 	if (r >= 0)
 		r = member_generation(w->g->store, &w->generation, e);
-	return r < 0 ? r : nft_run(text.p, e);
+	if (r >= 0)
+		r = nft_run(text.p, e);
+	w->g->has_rules = r >= 0;
+	return r;
 }
 
 int hostop_net_elements(struct work *w, struct err *e)

@@ -27,6 +27,8 @@ struct engine {
 	uint64_t cookie; /* of the host's namespace */
 	char boot_id[BOOT_ID_STRLEN];
 	uint32_t owner; /* of the tables: the state directory's number */
+	bool deep; /* check, gc: look at what no `up` looks at too, the rules (once) among it */
+	bool has_rules; /* they were looked at and found intact, or loaded anew */
 	bool tidy;      /* nothing may be left: look when closing */
 };
 
@@ -52,6 +54,9 @@ int work_inside(struct work *w, struct err *e); /* opens w->inside */
 /* observe.c. Host part: global lock held. */
 int observe_host(struct work *w, struct err *e);
 int observe_attachment(struct work *w, struct err *e);
+
+/* rules.c. 1: the rules of our tables are what we load, 0: they are not. */
+int rules_intact(struct engine *g, struct err *e);
 
 /* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes
  * what it did when undo is set. */

@@ -96,23 +96,10 @@ static bool is_our_bridge(const struct work *w, const struct link_info *l)
 	       memcmp(&l->mac, &m, sizeof(m)) == 0;
 }
 
-static int observe_network(struct work *w, struct err *e)
+static int observe_net_elements(struct work *w, struct err *e)
 {
-	if (w->net.mode == NET_BRIDGE) {
-		struct link_info l;
-		int r = link_get(w->g->host, w->net.bridge, &l, e);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (!is_our_bridge(w, &l))
-			return err_set(e, ERR_CONFLICT, 0,
-				       "network %s: a link %s exists that is not ours", w->net.name,
-				       w->net.bridge);
-		w->bridge_index = l.index;
-		w->obs.has_network = l.is_up; /* it is set up last of all */
-		return 0;
-	}
 	CLEAN_ELEMS struct elem_list l = {0};
-	bool has[32] = {0};
+	bool has[NETWORK_NOMASQ_MAX + 16] = {0};
 	int r = elem_of_network(&w->net, &l, e);
 	if (r == 0 && l.n > sizeof(has))
 		l.n = sizeof(has);
@@ -127,6 +114,24 @@ static int observe_network(struct work *w, struct err *e)
 	return 0;
 }
 
+static int observe_network(struct work *w, struct err *e)
+{
+	if (w->net.mode == NET_BRIDGE) {
+		struct link_info l;
+		int r = link_get(w->g->host, w->net.bridge, &l, e);
+		if (r != 0)
+			return r < 0 ? r : 0;
+		if (!is_our_bridge(w, &l))
+			return err_set(e, ERR_CONFLICT, 0,
+				       "network %s: a link %s exists that is not ours", w->net.name,
+				       w->net.bridge);
+		w->bridge_index = l.index;
+		w->obs.has_network = l.is_up; /* it is set up last of all */
+		return w->g->deep && w->obs.has_network ? observe_net_elements(w, e) : 0;
+	}
+	return observe_net_elements(w, e);
+}
+
 int observe_host(struct work *w, struct err *e)
 {
 	memset(&w->obs, 0, sizeof(w->obs));
@@ -138,6 +143,14 @@ int observe_host(struct work *w, struct err *e)
 	if (r < 0)
 		return r;
 	w->obs.tables = r == 0 ? TABLES_OK : r == 1 ? TABLES_ABSENT : TABLES_OTHER;
+	if (r == 0 && w->g->deep && !w->g->has_rules) {
+		int intact = rules_intact(w->g, e);
+		if (intact < 0)
+			return intact;
+		w->g->has_rules = intact;
+		if (!intact)
+			w->obs.tables = TABLES_OTHER;
+	}
 	/* Tables without any attachment on record belong to a state that was lost. */
 	if (r == 0 && w->first == MEMBER_FIRST_OF_HOST)
 		w->obs.tables = TABLES_OTHER;
