@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "engine/internal.h"
+#include "net/announce.h"
 #include "net/conntrack.h"
 #include "net/link.h"
 #include "net/route.h"
@@ -266,6 +267,13 @@ static int do_ready(struct work *w, struct err *e)
 	return r;
 }
 
+static int do_announce(struct work *w, struct err *e)
+{
+	const struct ip addr[N_FAM] = {w->a->addr[FAM4].ip, w->a->addr[FAM6].ip};
+
+	return announce_send(w->bridge_index, addr, &w->a->mac, e);
+}
+
 static void targets(const struct attachment *a, struct ip ret[N_FAM])
 {
 	for (int f = 0; f < N_FAM; f++)
@@ -343,6 +351,7 @@ static const struct {
 	[OP_HOST_ROUTE] = {do_host_route, NULL, "route", false}, /* goes with the link */
 	[OP_INSIDE] = {do_inside, NULL, "interface", false},
 	[OP_READY] = {do_ready, NULL, "wait", false},
+	[OP_ANNOUNCE] = {do_announce, NULL, "announcement", false},
 	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},
 	[OP_DNAT] = {do_dnat, undo_dnat, "publish", false},
 	[OP_CONNTRACK] = {do_conntrack, NULL, "conntrack", false},

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* down: takes an attachment away by its record; idempotent, and at peace with a namespace, a
- * network or a record that is gone. Owns nothing; see teardown for the order. */
+ * network or a record that is gone or broken. Owns nothing; see teardown for the order. */
 #include <errno.h>
 
 #include "engine/internal.h"
@@ -20,20 +20,42 @@ static int down_unrecorded(struct engine *g, const char *id, const char *ifname,
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
+/* The record cannot be read. What follows from its name goes; the elements go with the tables,
+ * which are loaded anew from what can be read, before the name is forgotten. */
+static int down_broken(struct engine *g, const char *key, struct err *e)
+{
+	struct gc_result counts = {0};
+	struct work w = {.g = g};
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = hostop_tables(&w, e);
+	if (r >= 0)
+		r = gc_broken(g, key, &counts, e);
+	store_unlock(g->store);
+	return r < 0 ? r : ENGINE_DONE;
+}
+
 int engine_down(struct engine *g, const char *id, const char *ifname, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct err one = ERR_INIT;
 	char key[KEY_STRLEN];
 
 	name_key(id, ifname, key);
 	int r = store_lock_key(g->store, key, e);
 	if (r < 0)
 		return r;
-	r = store_get_attachment(g->store, id, ifname, &a, e);
+	r = store_get_attachment(g->store, id, ifname, &a, &one);
 	if (r == 0)
 		r = teardown_all(g, a, true, e);
 	else if (r == 1)
 		r = down_unrecorded(g, id, ifname, key, e);
+	else if (one.kind == ERR_PROTOCOL)
+		r = down_broken(g, key, e);
+	else
+		err_gather(e, &one);
 	store_unlock_key(g->store, key);
 	return r;
 }

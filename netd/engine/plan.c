@@ -5,9 +5,26 @@
  */
 #include "engine/plan.h"
 
+#include <string.h>
+
 static void add(struct plan *p, enum op_kind kind)
 {
 	p->op[p->n++] = (struct op){.kind = kind};
+}
+
+/* Whoever had these addresses before may have had another MAC address then: it was given by hand,
+ * or the two addresses are not the usual pair (the MAC address follows from one of them). */
+static bool needs_announcement(const struct attachment *a)
+{
+	const struct prefix *p4 = &a->addr[FAM4], *p6 = &a->addr[FAM6];
+	struct mac usual = mac_from_ip(p4->ip.family ? &p4->ip : &p6->ip);
+
+	if (a->mode != NET_BRIDGE)
+		return false;
+	if (memcmp(&usual, &a->mac, sizeof(usual)) != 0)
+		return true;
+	return p4->ip.family && p6->ip.family &&
+	       prefix_index(p4, &p4->ip) != prefix_index(p6, &p6->ip);
 }
 
 void plan_up(const struct attachment *a, const struct observed *o, struct plan *ret)
@@ -36,6 +53,8 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		add(ret, OP_INSIDE);
 	if (touched)
 		add(ret, OP_READY);
+	if (touched && needs_announcement(a))
+		add(ret, OP_ANNOUNCE);
 	if (a->n_publish && !o->has_reservation)
 		add(ret, OP_RESERVE);
 	if (a->n_publish && !o->has_dnat) {
@@ -120,6 +139,11 @@ static void text_op(const struct op *op, const struct network *net, const struct
 		break;
 	case OP_READY:
 		buf_printf(out, "wait: until %s passes packets\n", a->host_ifname);
+		break;
+	case OP_ANNOUNCE:
+		buf_printf(out, "announce:");
+		text_addrs(a, out);
+		buf_printf(out, " at %s\n", mac_str(&a->mac, m));
 		break;
 	case OP_RESERVE:
 		buf_printf(out, "reserve:");

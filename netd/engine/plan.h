@@ -48,6 +48,7 @@ enum op_kind {
 	OP_HOST_ROUTE,   /* routed mode: /32 and /128, neighbours, forwarding */
 	OP_INSIDE,       /* lo and interface up, addresses, routes, neighbours */
 	OP_READY,        /* wait until the first packet will pass */
+	OP_ANNOUNCE,     /* ARP and NA, where the MAC address does not follow from the address */
 	OP_RESERVE,      /* sockets to the local forwarder */
 	OP_DNAT,         /* published ports into the maps */
 	OP_CONNTRACK,    /* forget flows that would bypass them */

@@ -21,6 +21,10 @@ static struct attachment sample(enum net_mode mode, size_t n_publish)
 {
 	struct attachment a = {.mode = mode, .mtu = 1500, .n_publish = n_publish};
 
+	assert_int_equal(prefix_parse("10.77.0.2/16", &a.addr[FAM4], NULL), 0);
+	assert_int_equal(prefix_parse("fd00::2/64", &a.addr[FAM6], NULL), 0);
+	a.mac = mac_from_ip(&a.addr[FAM4].ip);
+
 	a.publish = n_publish ? (struct publish *)(uintptr_t)&web : NULL;
 	strcpy(a.id, "web");
 	strcpy(a.ifname, "eth0");
@@ -118,6 +122,28 @@ static void test_every_combination(void **state)
 					check_one((enum net_mode)mode, bits, n_publish, n_sysctl);
 }
 
+/* The MAC address by hand, or addresses that are not a pair: neighbours may know another one. */
+static void test_announcement(void **state)
+{
+	struct attachment a = sample(NET_BRIDGE, 0);
+	struct observed o = facts(3, 0);
+	struct plan p;
+
+	(void)state;
+	plan_up(&a, &o, &p);
+	assert_int_equal(find(&p, OP_ANNOUNCE), -1);
+	a.mac.b[5] ^= 1;
+	plan_up(&a, &o, &p);
+	assert_true(find(&p, OP_ANNOUNCE) > find(&p, OP_READY));
+	a.mode = NET_ROUTED;
+	plan_up(&a, &o, &p);
+	assert_int_equal(find(&p, OP_ANNOUNCE), -1);
+	a = sample(NET_BRIDGE, 0);
+	a.addr[FAM6].ip.b[15] = 9;
+	plan_up(&a, &o, &p);
+	assert_true(find(&p, OP_ANNOUNCE) > 0);
+}
+
 static void test_healthy_is_empty(void **state)
 {
 	struct attachment a = sample(NET_BRIDGE, 1);
@@ -148,11 +174,11 @@ static void test_text(void **state)
 		"network default: add subnets 10.77.0.0/16, isolated\n"
 		"network default: create bridge nb-default with the gateway addresses\n"
 		"host: set net/ipv4/conf/eth0/forwarding from 0 to 1\n"
-		"guard nu0123456789abc: allow 10.77.0.2/16 from 00:00:00:00:00:00\n"
+		"guard nu0123456789abc: allow 10.77.0.2/16 fd00::2/64 from 72:6e:0a:4d:00:02\n"
 		"link nu0123456789abc: create, peer eth0 in the container, mtu 1500, port of "
 		"nb-default\n"
 		"port nu0123456789abc: static FDB entry, no learning\n"
-		"container: eth0 up with 10.77.0.2/16 and default routes\n"
+		"container: eth0 up with 10.77.0.2/16 fd00::2/64 and default routes\n"
 		"wait: until nu0123456789abc passes packets\n"
 		"reserve: 8080:80/tcp\n"
 		"publish: 8080:80/tcp\n"
@@ -167,7 +193,6 @@ static void test_text(void **state)
 	strcpy(net.name, "default");
 	strcpy(net.bridge, "nb-default");
 	assert_int_equal(prefix_parse("10.77.0.0/16", &net.subnet[FAM4], NULL), 0);
-	assert_int_equal(prefix_parse("10.77.0.2/16", &a.addr[FAM4], NULL), 0);
 	o.sysctl[0] =
 		(struct host_sysctl){.key = "net/ipv4/conf/eth0/forwarding", .now = 0, .want = 1};
 	plan_up(&a, &o, &p);
@@ -180,6 +205,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_combination),
+		cmocka_unit_test(test_announcement),
 		cmocka_unit_test(test_healthy_is_empty),
 		cmocka_unit_test(test_most_sysctls_fit),
 		cmocka_unit_test(test_text),

@@ -74,6 +74,21 @@ for edit in 'flush table inet netd' 'flush chain inet netd forward' 'flush table
 done
 is 'the port is reached' "$(http out http://$HOST4:8080/hello)" 'hello from a'
 
+# An address changes its MAC address: the neighbours hear of it.
+container_new e host
+mine=$(addr b 4)
+mine6=$(addr b 6)
+ok 'a knows b' reach a "$mine"
+ok 'by IPv6 too' reach a "$mine6"
+nu down b -q
+ok 'the address moves' nu up "$(ns_pid e)" --name e --ip "$mine" --ip6 "$mine6" --mac 02:00:00:00:00:77 -q
+ok 'a reaches it at once' reach a "$mine"
+ok 'by IPv6 too' reach a "$mine6"
+like 'by its new MAC address' "$(on a ip neigh show "$mine")" '*02:00:00:00:00:77*'
+like 'by IPv6 too' "$(on a ip neigh show "$mine6")" '*02:00:00:00:00:77*'
+nu down e -q
+ok 'b is back' nu up "$(ns_pid b)" --name b -q
+
 # Another state directory on the same host.
 container_new d host
 for verb in "up $(ns_pid d) -q" "up $(ns_pid d) --dry-run" gc; do
