@@ -148,12 +148,16 @@ static int gc_all_broken(struct engine *g, const struct census *c, struct gc_res
 {
 	struct work w = {.g = g};
 
-	for (size_t i = 0; i < c->broken.n; i++) {
+	if (c->broken.n == 0)
+		return 0;
+	/* First what the records put into the tables: only they tell that something is left. */
+	int r = hostop_tables(&w, all);
+	for (size_t i = 0; r >= 0 && i < c->broken.n; i++) {
 		struct err one = ERR_INIT;
 		if (gc_broken(g, c->broken.v[i], ret, &one) < 0)
 			err_gather(all, &one);
 	}
-	return c->broken.n ? hostop_tables(&w, all) : 0;
+	return r < 0 ? r : all->kind == ERR_NONE ? 0 : -EIO;
 }
 
 struct strays {

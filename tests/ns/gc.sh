@@ -72,7 +72,21 @@ ok 'a dead one is taken over' ns_until 3 sh -c 'nsenter -t "$1" -n -m "$2" up "$
 ok 'and works' on c5 ping -q -c1 -W1 $OUT4
 nu down two -q
 
-# A broken record.
+# A broken record. It stays until what it put into the tables is gone, which cannot be at first.
+container_new c7 host
+nu up "$(ns_pid c7)" --name seven -p 8087:80 -q
+serve_http c7 80
+on host sh -c 'f=/run/netd/attachments/seven@eth0; head -c 100 $f >$f.x; mv $f.x $f'
+on host mkdir /run/netd/.generation
+nok 'gc that cannot count the tables' nu gc -q
+ok 'leaves the broken record' on host test -e /run/netd/attachments/seven@eth0
+on host rmdir /run/netd/.generation
+like 'the next removes it' "$(nu gc)" '*1 broken*'
+nok 'its port is gone' on host sh -c 'nft list ruleset | grep 8087'
+is 'the port of the other is not' "$(http out http://$HOST4:8080/hello)" 'hello from c1'
+ns_kill c7
+
+# The last one.
 on host sh -c 'f=/run/netd/attachments/one@eth0; head -c 100 $f >$f.x; mv $f.x $f'
 out=$(nu status one 2>&1)
 isnt 'a broken record is not believed' "$?" 0
