@@ -161,7 +161,6 @@ static int gc_all_broken(struct engine *g, const struct census *c, struct gc_res
 }
 
 struct strays {
-	struct engine *g;
 	const struct census *c;
 	size_t n;
 	uint32_t index[256];
@@ -180,25 +179,42 @@ static int see_link(const struct link_info *l, void *arg)
 	return 0;
 }
 
-/* Nothing on record: whatever carries our mark is left over. */
-static int see_any(const struct link_info *l, void *arg)
+static int gc_strays(struct engine *g, const struct census *c, struct gc_result *ret, struct err *e)
 {
-	struct strays *s = arg;
+	struct strays s = {.c = c};
 
-	if (l->group == LINK_GROUP_BRIDGE && s->n < sizeof(s->index) / sizeof(s->index[0]))
-		s->index[s->n++] = l->index;
+	do {
+		s.n = 0;
+		int r = link_each(g->host, see_link, &s, e);
+		for (size_t i = 0; r >= 0 && i < s.n; i++) {
+			r = link_del(g->host, s.index[i], e);
+			ret->n_links += r == 0;
+		}
+		if (r < 0)
+			return r;
+	} while (s.n == sizeof(s.index) / sizeof(s.index[0]));
 	return 0;
 }
 
-static int del_strays(struct engine *g, struct strays *s, struct gc_result *ret, struct err *e)
+static int count_ours(const struct link_info *l, void *arg)
 {
-	for (size_t i = 0; i < s->n; i++) {
-		int r = link_del(g->host, s->index[i], e);
-		if (r < 0)
-			return r;
-		ret->n_links += r == 0;
-	}
+	size_t *n = arg;
+
+	*n += l->group == LINK_GROUP_VETH || l->group == LINK_GROUP_BRIDGE;
 	return 0;
+}
+
+/* Nothing on record: whatever carries our mark is left over. */
+static int gc_all_links(struct engine *g, struct gc_result *ret, struct err *e)
+{
+	size_t n = 0;
+	int r = link_each(g->host, count_ours, &n, e);
+
+	if (r >= 0 && n)
+		r = hostop_purge(g, e);
+	if (r >= 0)
+		ret->n_links += n;
+	return r;
 }
 
 static int gc_ports(struct engine *g, struct err *e)
@@ -244,7 +260,6 @@ static int gc_members(struct engine *g, struct err *e)
 static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 {
 	struct census c = {0};
-	struct strays s = {.g = g, .c = &c};
 	size_t n_claims = 0;
 	int r = hostop_owner(g, e);
 
@@ -253,9 +268,7 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 	if (r >= 0)
 		r = gc_all_broken(g, &c, ret, e);
 	if (r >= 0)
-		r = link_each(g->host, see_link, &s, e);
-	if (r >= 0)
-		r = del_strays(g, &s, ret, e);
+		r = c.all.n ? gc_strays(g, &c, ret, e) : gc_all_links(g, ret, e);
 	if (r >= 0)
 		r = claim_sweep(g->store, &n_claims, e);
 	if (r >= 0)
@@ -265,12 +278,7 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 	ret->n_claims += n_claims;
 	if (r >= 0 && c.all.n == 0) {
 		const struct network none = {.mode = NET_ROUTED};
-		s.n = 0;
-		r = link_each(g->host, see_any, &s, e);
-		if (r >= 0)
-			r = del_strays(g, &s, ret, e);
-		if (r >= 0)
-			r = hostop_network_gone(g, &none, MEMBER_FIRST_OF_HOST, e);
+		r = hostop_network_gone(g, &none, MEMBER_FIRST_OF_HOST, e);
 	}
 	census_free(&c);
 	return r < 0 ? r : 0;

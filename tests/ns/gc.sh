@@ -53,6 +53,12 @@ ok 'gc starts it again' nu gc -q
 is 'loopback works again' "$(http host http://127.0.0.1:8081/hello)" 'hello from c2'
 ok 'check' nu check two
 
+# Many links of ours without a record.
+seq 260 | awk '{ print "link add name stray" $1 " group 28277 type bridge" }' >"$NS_TMP/strays"
+ok 'strays' on host ip -batch "$NS_TMP/strays"
+like 'gc removes many strays' "$(nu gc)" '*260 links*'
+ok 'check' nu check one
+
 # A container dies without a word.
 container_new c4 host
 nu up "$(ns_pid c4)" --name four -p 8084:80 -q
@@ -106,6 +112,11 @@ on host sysctl -qw net.ipv4.conf.eth0.forwarding=0 net.ipv6.conf.all.forwarding=
 	net.ipv6.conf.eth0.accept_ra=1
 on host sysctl -eqw net.ipv6.conf.eth0.force_forwarding=0
 residue host "$NS_TMP/before" 'nothing is left of either'
+
+ok 'strays' on host ip -batch "$NS_TMP/strays"
+on host ip link add name nb-stray group 28258 type bridge
+like 'gc removes strays and bridges without any record' "$(nu gc)" '*261 links*'
+residue host "$NS_TMP/before" 'none is left'
 
 # State of another boot: the same files under another boot id, the kernel knows nothing of them.
 old=00000000-0000-4000-8000-000000000000
