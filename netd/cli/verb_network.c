@@ -107,6 +107,8 @@ static void print_line(const struct network *n)
 	for (int f = 0; f < N_FAM; f++)
 		if (n->subnet[f].ip.family)
 			printf(" %s", prefix_str(&n->subnet[f], s));
+	if (!n->subnet[FAM4].ip.family && !n->subnet[FAM6].ip.family)
+		printf(" (subnets are chosen at first use)");
 	printf("%s%s\n", n->internal ? " internal" : "", n->isolate ? " isolated" : "");
 }
 
@@ -130,28 +132,63 @@ static int net_create(struct net_opts *o, const char *name, struct err *e)
 	return 0;
 }
 
-static int add_network(const struct network *n, void *arg)
-{
-	json_t *all = arg;
+struct listing {
+	json_t *json; /* NULL: lines */
+	bool has_default;
+	bool failed;
+};
 
-	if (all)
-		return json_array_append_new(all, codec_network(n));
-	print_line(n);
+static void list_one(struct listing *l, const struct network *n)
+{
+	if (!l->json)
+		print_line(n);
+	else if (json_array_append_new(l->json, codec_network(n)) < 0)
+		l->failed = true;
+}
+
+/* It exists before it is on record. */
+static void list_default(struct listing *l)
+{
+	struct network n;
+
+	if (l->has_default)
+		return;
+	engine_network_default(&n);
+	list_one(l, &n);
+	l->has_default = true;
+}
+
+static int see_network(const struct network *n, void *arg)
+{
+	struct listing *l = arg;
+	int order = strcmp(n->name, NETWORK_DEFAULT);
+
+	if (order > 0)
+		list_default(l);
+	l->has_default = l->has_default || order == 0;
+	list_one(l, n);
 	return 0;
 }
 
 static int net_ls(struct net_opts *o, const char *unused, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
-	json_t *all = o->common.json ? json_array() : NULL;
+	struct listing l = {0};
 	int r = cli_open(&o->common, true, &g, e);
 
 	(void)unused;
+	if (r < 0)
+		return r;
+	l.json = o->common.json ? json_array() : NULL;
 	if (r == 0)
-		r = engine_network_each(g, add_network, all, e);
-	if (r >= 0 && all)
-		return cli_print_json(all);
-	json_decref(all);
+		r = engine_network_each(g, see_network, &l, e);
+	if (r >= 0)
+		list_default(&l);
+	if (l.failed)
+		r = err_set(e, ERR_INTERNAL, ENOMEM, "list");
+	if (r >= 0 && o->common.json)
+		return cli_print_json(l.json);
+	json_decref(l.json);
 	return r;
 }
 
@@ -164,10 +201,10 @@ static int net_inspect(struct net_opts *o, const char *name, struct err *e)
 		r = cli_open(&o->common, true, &g, e);
 	if (r == 0)
 		r = engine_network_get(g, name, &o->n, e);
+	if (r == 1 && strcmp(name, NETWORK_DEFAULT) != 0)
+		return err_set(e, ERR_ABSENT, 0, "network %s does not exist", name);
 	if (r == 1)
-		return err_set(
-			e, ERR_ABSENT, 0, "network %s does not exist%s", name,
-			strcmp(name, NETWORK_DEFAULT) ? "" : " yet: its first container makes it");
+		engine_network_default(&o->n);
 	return r < 0 ? r : cli_print_json(codec_network(&o->n));
 }
 

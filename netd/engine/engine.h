@@ -32,7 +32,7 @@ void engine_closep(struct engine **g);
 struct up_request {
 	const char *id, *ifname, *network;
 	int netns_fd;           /* borrowed */
-	const char *netns_path; /* for people, "" when there is none */
+	const char *netns_path; /* "" when there is none */
 	struct ip ip[N_FAM];    /* family 0: pick */
 	struct mac mac;         /* all zero: derive from the address */
 	uint32_t mtu;           /* 0: the network's */
@@ -94,6 +94,8 @@ int engine_gc(struct engine *g, struct gc_result *ret, struct err *e);
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a
  * subnet that collides with no route, address or network of the host. */
 int engine_network_create(struct engine *g, struct network *n, struct err *e);
+/* The default network as it is before its first use: its subnets are chosen then. */
+void engine_network_default(struct network *ret);
 int engine_network_get(struct engine *g, const char *name, struct network *ret, struct err *e);
 int engine_network_each(struct engine *g, int (*fn)(const struct network *n, void *arg), void *arg,
 			struct err *e);

@@ -170,6 +170,13 @@ static int network_subnets(struct engine *g, struct network *n, bool large, stru
 	return r;
 }
 
+void engine_network_default(struct network *ret)
+{
+	*ret = (struct network){
+		.name = NETWORK_DEFAULT, .mode = NET_BRIDGE, .masquerade = true, .implicit = true};
+	name_bridge(ret->name, ret->bridge);
+}
+
 int network_find(struct engine *g, const char *name, struct network *ret, struct err *e)
 {
 	int r = store_get_network(g->store, name, ret, e);
@@ -180,8 +187,7 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 		return err_set(e, ERR_ABSENT, 0,
 			       "network %s does not exist: `netns-up network create %s` makes it",
 			       name, name);
-	*ret = (struct network){.mode = NET_BRIDGE, .masquerade = true, .implicit = true};
-	snprintf(ret->name, sizeof(ret->name), "%s", name);
+	engine_network_default(ret);
 	r = network_subnets(g, ret, true, e);
 	if (r == 0)
 		r = network_complete(ret, e);
@@ -243,7 +249,10 @@ static int network_create_locked(struct engine *g, struct network *n, struct err
 			return err_set(e, ERR_CONFLICT, 0, "network %s exists with other settings",
 				       n->name);
 		*n = have;
-		return ENGINE_NOTHING;
+		if (!have.implicit)
+			return ENGINE_NOTHING;
+		n->implicit = false; /* from now on it stays without containers */
+		return store_put_network(g->store, n, e);
 	}
 	/* What is wrong in itself is told before what collides. */
 	if (n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family)
@@ -300,9 +309,26 @@ static int add_member(const struct attachment *a, void *arg)
 	return 0;
 }
 
-int engine_network_remove(struct engine *g, const char *name, struct err *e)
+/* A member whose record cannot be read, or was not written, is not named. */
+static int check_members(struct engine *g, const char *name, struct err *e)
 {
 	struct members m = {.network = name};
+	int r = store_each_attachment(g->store, add_member, NULL, &m, e);
+
+	if (r >= 0 && m.n)
+		return err_set(e, ERR_BUSY, 0, "network %s is used by %s", name, m.text);
+	if (r >= 0)
+		r = member_peek(g->store, name, e);
+	if (r == MEMBER_OTHERS)
+		return err_set(
+			e, ERR_BUSY, 0,
+			"network %s has members without a readable record: run `netns-up gc`",
+			name);
+	return r < 0 ? r : 0;
+}
+
+int engine_network_remove(struct engine *g, const char *name, struct err *e)
+{
 	struct network n;
 	int r = store_lock(g->store, e);
 
@@ -310,9 +336,7 @@ int engine_network_remove(struct engine *g, const char *name, struct err *e)
 		return r;
 	r = store_get_network(g->store, name, &n, e);
 	if (r == 0)
-		r = store_each_attachment(g->store, add_member, NULL, &m, e);
-	if (r == 0 && m.n)
-		r = err_set(e, ERR_BUSY, 0, "network %s is used by %s", name, m.text);
+		r = check_members(g, name, e);
 	if (r == 0)
 		r = store_del_network(g->store, name, e);
 	store_unlock(g->store);

@@ -21,7 +21,11 @@ reach() { on "$1" ping -q -c1 -W1 "$2" >/dev/null 2>&1; }
 
 ns_world
 snapshot host >"$NS_TMP/before"
-like 'ls is empty at first' "[$(nu network ls)]" '[[][]]'
+is 'the default network exists without having been made' "$(nu network ls)" \
+	'default bridge (subnets are chosen at first use)'
+like 'in JSON too' "$(nu network ls --json)" '*"name": "default"*"implicit": true*'
+like 'and alone' "$(nu network inspect default)" '*"bridge": "nb-default"*"subnets": [[]]*"implicit": true*'
+residue host "$NS_TMP/before" 'looking makes nothing'
 
 for mode in bridge routed; do
 	ok "$mode: open network" nu network create "o-$mode" --mode $mode
@@ -92,7 +96,8 @@ on host ip -batch "$NS_TMP/unroutes"
 nok 'host bits in a subnet' nu network create y --subnet 10.32.0.1/24
 like 'inspect' "$(nu network inspect x)" '*"subnet": "10.30.0.0/24"*'
 nok 'inspect of none' nu network inspect nosuch
-is 'ls' "$(nu network ls)" 'x bridge 10.30.0.0/24'
+is 'ls' "$(nu network ls)" 'default bridge (subnets are chosen at first use)
+x bridge 10.30.0.0/24'
 # An IPv4-only network gets no IPv6 at all.
 up v4only x
 nok 'no IPv6 address inside' sh -c '[ -n "$1" ]' sh "$(addr v4only 6)"
@@ -119,5 +124,28 @@ nu down t1 -q
 ok 'a given address' nu up "$(ns_pid t2)" --network tiny --ip 10.33.0.2 --name t2
 nu down t2 -q
 for n in x y tiny; do nu network rm $n; done
+residue host "$NS_TMP/before" 'networks that were removed leave nothing'
+
+# The default network, made on purpose while it is there by itself, stays.
+up d1 default
+net=$(nu network ls)
+like 'it has subnets now' "$net" 'default bridge 10.*'
+ok 'create it' nu network create default
+like 'it is not implicit any more' "$(nu network inspect default)" '*"implicit": false*'
+nu down d1 -q
+is 'it stays without containers' "$(nu network ls)" "$net"
+ok 'create it again' nu network create default
+ok 'rm' nu network rm default
+residue host "$NS_TMP/before" 'nothing is left of it'
+
+# A member whose record cannot be read keeps its network.
+ok 'create' nu network create z
+up z1 z
+on host sh -c 'f=/run/netd/attachments/z1@eth0; head -c 100 $f >$f.x; mv $f.x $f'
+out=$(nu network rm z 2>&1)
+is 'a network whose member has a broken record is busy' "$?" 6
+like 'and what to do is said' "$out" '*gc*'
+ok 'gc' nu gc -q
+ok 'then it can be removed' nu network rm z
 residue host "$NS_TMP/before" 'nothing is left at the end'
 ns_done
