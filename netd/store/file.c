@@ -259,29 +259,33 @@ static bool heal_mode(int dirfd, const char *name, mode_t type, mode_t mode)
 	       (st.st_mode & 07777) != mode && fchmodat(dirfd, name, mode, 0) == 0;
 }
 
+/* Readable for all: `ls` needs no privilege. */
+static int fix_mode(int fd, struct err *e)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) == 0 && (st.st_mode & 0777) != 0755 && st.st_uid == geteuid() &&
+	    fchmod(fd, 0755) < 0)
+		return err_sys(e, errno, "cannot set the mode");
+	return 0;
+}
+
+/* An empty directory may be removed by another process before it is opened here. */
+#define OPEN_TRIES 100
+
 int file_open_dir(int dirfd, const char *name, bool create, int *ret, struct err *e)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-	int fd = openat(dirfd, name, flags);
+	CLEAN_FD int fd = openat(dirfd, name, flags);
+	bool made = false;
 
-	if (fd < 0 && errno == ENOENT) {
+	for (int i = 0; fd < 0 && errno == ENOENT && i < OPEN_TRIES; i++) {
 		if (!create)
 			return 1;
 		if (mkdirat(dirfd, name, 0755) < 0 && errno != EEXIST)
 			return err_sys(e, errno, "cannot make the directory");
+		made = true;
 		fd = openat(dirfd, name, flags);
-		if (fd >= 0) {
-			struct stat st;
-
-			/* readable for all: `ls` needs no privilege */
-			if (fstat(fd, &st) == 0 && (st.st_mode & 0777) != 0755 &&
-			    st.st_uid == geteuid() && fchmod(fd, 0755) < 0) {
-				int sys = errno;
-
-				close(fd);
-				return err_sys(e, sys, "cannot set the mode");
-			}
-		}
 	}
 	if (fd < 0 && errno == EACCES && heal_mode(dirfd, name, S_IFDIR, 0755))
 		fd = openat(dirfd, name, flags);
@@ -289,8 +293,10 @@ int file_open_dir(int dirfd, const char *name, bool create, int *ret, struct err
 		return err_set(e, ERR_PROTOCOL, ENOTDIR, "not a directory of its own");
 	if (fd < 0)
 		return err_sys(e, errno, "cannot open the directory");
-	*ret = fd;
-	return 0;
+	int r = made ? fix_mode(fd, e) : 0;
+	if (r == 0)
+		*ret = fd_take(&fd);
+	return r;
 }
 
 int file_open_rw(int dirfd, const char *name, bool create, mode_t mode, int *ret, struct err *e)
