@@ -46,7 +46,7 @@ const char *const dir_sub_name[N_SUB] = {
 
 /* In the order of removal: a directory without identity holds no state, and the lock goes last. */
 const char *const dir_file_name[N_DIR_FILES] = {
-	".generation", "generation", "." IDENT_NAME, IDENT_NAME, LOCK_NAME,
+	".generation", "generation", ("." IDENT_NAME), IDENT_NAME, LOCK_NAME,
 };
 
 int dir_ctx(const struct store *s, enum store_sub sub, const char *name, int r, struct err *e)
