@@ -74,12 +74,7 @@ static int set_nomasq(void *into, const char *value, struct err *e)
 		return r;
 	if (n->n_nomasq == NETWORK_NOMASQ_MAX)
 		return err_set(e, ERR_USAGE, 0, "at most %d", NETWORK_NOMASQ_MAX);
-	p = prefix_network(&p);
-	/* Everything: then nothing is translated, which needs no list. */
-	if (p.len == 0)
-		n->masquerade = false;
-	else
-		n->nomasq[n->n_nomasq++] = p;
+	n->nomasq[n->n_nomasq++] = prefix_network(&p);
 	return 0;
 }
 

@@ -27,12 +27,13 @@ struct network {
 	struct ip gateway[N_FAM]; /* bridge: the first address; routed: 169.254.1.1 and fe80::1 */
 	bool internal;            /* no way out, nothing published */
 	bool isolate;             /* containers of this network do not reach each other */
-	bool masquerade;          /* default true */
+	bool masquerade;          /* of both families; default true */
 	bool implicit;            /* made by itself (default), not by `network create` */
 	uint32_t mtu;             /* 0: that of the default route's link */
 	size_t n_nomasq;
 	struct prefix
-		nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses */
+		nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses;
+					     * 0.0.0.0/0, ::/0: no masquerading of that family */
 };
 
 const char *net_mode_str(enum net_mode m); /* "bridge", "routed" */

@@ -163,6 +163,15 @@ static bool is_redundant(const struct network *n, size_t i)
 	return false;
 }
 
+/* All destinations of family f excepted. */
+static bool excepts_all(const struct network *n, int f)
+{
+	for (size_t i = 0; i < n->n_nomasq; i++)
+		if (ip_fam(&n->nomasq[i].ip) == f && n->nomasq[i].len == 0)
+			return true;
+	return false;
+}
+
 static int add_nomasq(const struct network *n, int f, const char *comment, struct elem_list *out)
 {
 	for (size_t i = 0; i < n->n_nomasq; i++) {
@@ -191,7 +200,7 @@ static int add_family(const struct network *n, int f, const char *comment, struc
 		r = add_prefix(out, v4 ? SET_INTERNAL4 : SET_INTERNAL6, p, comment);
 	if (r == 0 && n->mode == NET_BRIDGE)
 		r = add_pair(out, v4 ? SET_HAIRPIN4 : SET_HAIRPIN6, p, p, VERDICT_NONE, comment);
-	if (r == 0 && n->masquerade && !n->internal) {
+	if (r == 0 && n->masquerade && !n->internal && !excepts_all(n, f)) {
 		r = add_prefix(out, v4 ? SET_MASQ4 : SET_MASQ6, p, comment);
 		if (r == 0)
 			r = add_nomasq(n, f, comment, out);

@@ -23,9 +23,16 @@ static const char routed_network_doc[] =
 	"\"gateway\":\"169.254.1.1\"}],\"internal\":true,\"isolate\":false,\"masquerade\":false,"
 	"\"noMasquerade\":[],\"mtu\":0,\"implicit\":true}";
 
+/* Everything of one family excepted. */
+static const char half_network_doc[] =
+	"{\"version\":1,\"name\":\"h\",\"mode\":\"routed\",\"subnets\":[{\"subnet\":\"10.9.0.0/"
+	"24\","
+	"\"gateway\":\"169.254.1.1\"}],\"internal\":false,\"isolate\":false,\"masquerade\":true,"
+	"\"noMasquerade\":[\"0.0.0.0/0\",\"2001:db8::/32\"],\"mtu\":0,\"implicit\":false}";
+
 static void test_round_trips(void **state)
 {
-	static const char *const networks[] = {network_doc, routed_network_doc};
+	static const char *const networks[] = {network_doc, routed_network_doc, half_network_doc};
 	struct err e = ERR_INIT;
 
 	(void)state;

@@ -207,6 +207,12 @@ static void test_nomasq(void **state)
 	n.n_nomasq++;
 	assert_int_equal(network_complete(&n, &e), -EINVAL);
 	assert_string_equal(e.text, "more than 32 destinations without masquerading");
+	prefix_parse("::/0", &n.nomasq[0], &e);
+	n.n_nomasq = 2;
+	assert_int_equal(network_complete(&n, &e), 0);
+	prefix_parse("0.0.0.0/0", &n.nomasq[0], &e);
+	assert_int_equal(network_complete(&n, &e), -EINVAL);
+	assert_string_equal(e.text, "destinations 0.0.0.0/0 and 10.1.0.0/16 overlap");
 }
 
 static void test_special(void **state)

@@ -35,6 +35,8 @@ for mode in bridge routed; do
 		--subnet "10.20.$([ $mode = bridge ] && echo 1 || echo 2).0/24" \
 		--subnet "fd20:0:0:$([ $mode = bridge ] && echo 1 || echo 2)::/64" \
 		--no-masquerade 198.51.100.0/24 --no-masquerade 2001:db8:1::/64 --mtu 1400
+	ok "$mode: network without masquerade of IPv4" nu network create "h-$mode" --mode $mode \
+		--no-masquerade 0.0.0.0/0
 	up a o-$mode
 	up b o-$mode -p 8080:80
 	up i1 i-$mode
@@ -42,6 +44,7 @@ for mode in bridge routed; do
 	up n1 n-$mode
 	up n2 n-$mode
 	up g1 g-$mode
+	up h1 h-$mode
 	serve_http b 80
 	serve_http i2 80
 	for f in 4 6; do
@@ -62,6 +65,8 @@ for mode in bridge routed; do
 		serve_peer out tcp 70$f
 		is "$mode v$f: without masquerade the address is kept" "$(ask g1 tcp "$out" 70$f)" "$(addr g1 $f)"
 		is "$mode v$f: with it, it is the host's" "$(ask a tcp "$out" 70$f)" "$h"
+		is "$mode v$f: without it for IPv4 alone" "$(ask h1 tcp "$out" 70$f)" \
+			"$([ $f = 4 ] && addr h1 4 || echo "$h")"
 		unserve "$SERVED"
 	done
 	like "$mode: the given MTU" "$(on g1 ip -o link show eth0)" '*mtu 1400*'
@@ -70,11 +75,11 @@ for mode in bridge routed; do
 	out=$(nu network rm "o-$mode" 2>&1)
 	is "$mode: a network in use is not removed" "$?" 6
 	like "$mode: its users are named" "$out" '*a, b*'
-	for c in a b i1 i2 n1 n2 g1; do
+	for c in a b i1 i2 n1 n2 g1 h1; do
 		nu down $c -q || fail "down $c"
 		ns_kill $c
 	done
-	for n in o i n g; do
+	for n in o i n g h; do
 		ok "$mode: network rm $n" nu network rm "$n-$mode"
 	done
 	residue host "$NS_TMP/before" "$mode: nothing is left"

@@ -115,8 +115,15 @@ static void nomasq_is_reduced(void **state)
 	assert_int_equal(count(&l, SET_NOMASQ4), 2);
 	assert_int_equal(count(&l, SET_NOMASQ6), 1);
 	l.n = 0;
+	n.nomasq[3] = population_prefix("0.0.0.0/0"); /* of one family everything */
+	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_NOMASQ4) + count(&l, SET_MASQ4), 0);
+	assert_int_equal(count(&l, SET_NOMASQ6), 1);
+	assert_int_equal(count(&l, SET_MASQ6), 1);
+	l.n = 0;
 	n.masquerade = false;
 	assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_NOMASQ6) + count(&l, SET_MASQ6), 0);
 	assert_int_equal(count(&l, SET_NOMASQ4) + count(&l, SET_MASQ4), 0);
 }
 
