@@ -42,7 +42,7 @@ static int wrong_type(const char *path, const char *key, const char *expected, c
 static int get(json_t *obj, const char *path, const char *key, enum json_need need,
 	       const char *expected, json_t **ret, struct err *e)
 {
-	json_t *v;
+	json_t *v = NULL;
 
 	if (!json_is_object(obj))
 		return wrong_type(*path ? path : "document", "", "an object", obj, e);
@@ -59,7 +59,7 @@ static int get(json_t *obj, const char *path, const char *key, enum json_need ne
 int json_get_str(json_t *obj, const char *path, const char *key, enum json_need need,
 		 const char **ret, struct err *e)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = get(obj, path, key, need, "a string", &v, e);
 
 	if (r != 0)
@@ -75,7 +75,7 @@ int json_get_u64(json_t *obj, const char *path, const char *key, enum json_need 
 {
 	char expected[80], what[128];
 	json_int_t n;
-	json_t *v;
+	json_t *v = NULL;
 	int r;
 
 	snprintf(expected, sizeof(expected), "an integer %" PRIu64 "..%" PRIu64, min, max);
@@ -97,7 +97,7 @@ int json_get_u64(json_t *obj, const char *path, const char *key, enum json_need 
 int json_get_bool(json_t *obj, const char *path, const char *key, enum json_need need, bool *ret,
 		  struct err *e)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = get(obj, path, key, need, "true or false", &v, e);
 
 	if (r != 0)
@@ -111,7 +111,7 @@ int json_get_bool(json_t *obj, const char *path, const char *key, enum json_need
 int json_get_obj(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
 		 struct err *e)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = get(obj, path, key, need, "an object", &v, e);
 
 	if (r != 0)
@@ -125,7 +125,7 @@ int json_get_obj(json_t *obj, const char *path, const char *key, enum json_need 
 int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
 		 struct err *e)
 {
-	json_t *v;
+	json_t *v = NULL;
 	int r = get(obj, path, key, need, "an array", &v, e);
 
 	if (r != 0)
@@ -139,7 +139,7 @@ int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need 
 int json_parse(const char *text, size_t len, json_t **ret, struct err *e)
 {
 	json_error_t why;
-	json_t *v;
+	json_t *v = NULL;
 
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
 	if (!v && json_error_code(&why) == json_error_out_of_memory)
