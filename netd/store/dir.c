@@ -88,7 +88,7 @@ int dir_is_empty(struct store *s, struct err *e)
 	static const enum store_sub matter[] = {SUB_ATTACHMENTS, SUB_NETWORKS, SUB_HOST};
 
 	for (size_t i = 0; i < sizeof(matter) / sizeof(matter[0]); i++) {
-		int fd, r = dir_sub(s, matter[i], false, &fd, e);
+		int fd = -1, r = dir_sub(s, matter[i], false, &fd, e);
 
 		if (r == 0) {
 			r = file_each(fd, count_plain, NULL, e);

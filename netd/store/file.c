@@ -198,7 +198,7 @@ int file_get(int dirfd, const char *name, char **ret, size_t *ret_len, struct er
 	CLEAN_FREE char *data = NULL;
 	CLEAN_FD int fd = -1;
 	struct stat st;
-	size_t n;
+	size_t n = 0;
 	int r;
 
 	fd = openat(dirfd, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
