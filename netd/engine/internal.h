@@ -29,6 +29,7 @@ struct engine {
 	uint32_t owner; /* of the tables: the state directory's number */
 	bool deep; /* check, gc: look at what no `up` looks at too, the rules (once) among it */
 	bool has_rules; /* they were looked at and found intact, or loaded anew */
+	bool fwd_started; /* by this run: what the others published may be served by nobody */
 	bool tidy;      /* nothing may be left: look when closing */
 };
 
@@ -84,6 +85,8 @@ void hostop_network_of(const struct attachment *a, struct network *ret);
 
 /* prepare.c: claims and the record. Global lock held. */
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e);
+/* Finds the same values but keeps no claim and records nothing. */
+int prepare_preview(struct work *w, const struct up_request *req, struct err *e);
 /* Drops claims, record and membership; with the last member the network goes too. Gathers. */
 int prepare_release(struct engine *g, const struct attachment *a, struct err *e);
 /* Takes key, which has no record, out of every network that it had joined, with its claims. The
@@ -111,6 +114,13 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 /* gc.c. Removes the record of that name, which cannot be read, its link, membership and claims; its
  * elements go with hostop_tables, which comes first. Global lock held. */
 int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
+
+/* ports.c. Binds and hands over those ports of a that the last reserve_count saw served by nobody.
+ * Goes on after errors and gathers them. Attachment lock held. */
+int ports_reserve(struct reserve *res, const struct attachment *a, struct err *e);
+/* After a call that started the forwarder: the ports of all others are handed over again. No lock
+ * held. What fails is left for check and gc to tell. */
+void ports_revive(struct engine *g);
 
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
 int up_repair(struct work *w, struct err *e);

@@ -414,6 +414,54 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 	return r;
 }
 
+static int preview_drop(struct work *w, const char *key, struct err *e)
+{
+	struct err all = ERR_INIT, one = ERR_INIT;
+
+	if (prepare_drop_ports(w->g, w->a, w->a->publish, w->a->n_publish, &one) < 0)
+		err_gather(&all, &one);
+	for (int f = 0; f < N_FAM; f++) {
+		err_reset(&one);
+		if (w->a->addr[f].ip.family &&
+		    claim_drop_addr(w->g->store, &w->a->addr[f].ip, key, &one) < 0)
+			err_gather(&all, &one);
+	}
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+int prepare_preview(struct work *w, const struct up_request *req, struct err *e)
+{
+	struct err one = ERR_INIT;
+	struct attachment *a = w->a;
+	struct claim_cursor cursor;
+	char key[KEY_STRLEN];
+	int r = copy_request(w, req, e);
+
+	if (r >= 0)
+		r = member_peek(w->g->store, a->network, e);
+	w->first = r > 0 ? (enum member_first)r : MEMBER_OTHERS;
+	if (r >= 0)
+		r = claim_get_cursor(w->g->store, a->network, &cursor, e);
+	if (r >= 0)
+		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
+	if (r < 0)
+		return r;
+	reserve_only_probe(w->res);
+	name_key(a->id, a->ifname, key);
+	r = claim_addrs(w, req, key, e);
+	if (r >= 0)
+		r = derive(w, req, key, e);
+	if (r >= 0)
+		r = prepare_claim_ports(w, NULL, a->publish, a->n_publish, e);
+	int back = preview_drop(w, key, &one);
+	if (back >= 0)
+		back = claim_put_cursor(w->g->store, a->network, &cursor, &one);
+	if (back < 0)
+		err_gather(e, &one);
+	return r < 0 ? r : back;
+}
+
 int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 {
 	struct err all = ERR_INIT, one = ERR_INIT;

@@ -40,6 +40,7 @@ struct places {
 struct reserve {
 	struct fwdlink link;
 	struct places bound, served;
+	bool is_probe;
 };
 
 int reserve_open(int dirfd, struct reserve **ret, struct err *e)
@@ -57,6 +58,11 @@ int reserve_open(int dirfd, struct reserve **ret, struct err *e)
 bool reserve_started(const struct reserve *r)
 {
 	return r->link.started;
+}
+
+void reserve_only_probe(struct reserve *r)
+{
+	r->is_probe = true;
 }
 
 static void places_cut(struct places *l, size_t n)
@@ -225,13 +231,13 @@ static int probe_run(const struct publish *p, struct err *e)
 }
 
 /* The kernel picks among ports free at bind, but two listeners are told apart only at listen. */
-static int pick_port(struct place *at)
+static int pick_port(struct place *at, bool keep)
 {
 	int r = -EADDRINUSE;
 
 	for (int i = 0; i < PICK_TRIES && r == -EADDRINUSE; i++) {
 		at->host_port = 0;
-		r = bind_place(at, true);
+		r = bind_place(at, keep);
 	}
 	return r;
 }
@@ -247,7 +253,7 @@ static int bind_run(struct reserve *r, struct publish *p, struct err *e)
 		bool pick = p->host_port == 0;
 		if (!pick && places_has(&r->served, &at))
 			continue;
-		int k = pick ? pick_port(&at) : bind_place(&at, true);
+		int k = pick ? pick_port(&at, !r->is_probe) : bind_place(&at, !r->is_probe);
 		if (k < 0)
 			return bind_error(-k, &at, e);
 		k = places_add(&r->bound, &at, e);
@@ -292,7 +298,7 @@ int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], st
 		return k;
 	}
 	/* Early, and only as a help: what is wrong with it comes up again in reserve_commit. */
-	if (r->bound.n && r->link.fd < 0)
+	if (r->bound.n && r->link.fd < 0 && !r->is_probe)
 		fwdlink_open(&r->link, true, NULL);
 	return 0;
 }
@@ -374,7 +380,7 @@ int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_
 
 	if (r->bound.n == 0)
 		return 0;
-	if (!key_fits(key))
+	if (!key_fits(key) || r->is_probe)
 		return err_set(e, ERR_INTERNAL, EINVAL, "reserve: key");
 	int k = talk(r, true, &t, &failed, e);
 	if (k == 0) {

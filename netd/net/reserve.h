@@ -31,6 +31,9 @@ void reserve_closep(struct reserve **r);
  * this host: ERR_USAGE. Nothing of p is bound when it fails. Also starts the forwarder, without
  * waiting, so that it gets ready while the caller does other things. */
 int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], struct err *e);
+/* From now on reserve_bind only looks whether the ports are free: it holds them against each other
+ * but takes no client and starts nothing. Such an r cannot be committed. */
+void reserve_only_probe(struct reserve *r);
 /* How many sockets are bound, and closing those bound after the first n (a picked port that
  * somebody else turned out to have a claim on). */
 size_t reserve_n_bound(const struct reserve *r);

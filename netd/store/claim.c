@@ -330,3 +330,54 @@ int claim_next_addr(struct store *s, const struct network *n, int fam, const cha
 		*ret = ip;
 	return r;
 }
+
+/* 1: there is none. */
+static int cursor_find(struct store *s, const char *network, int *ret, struct err *e)
+{
+	int fd, r = name_check_network(network, "network name", e);
+
+	if (r == 0)
+		r = dir_sub(s, SUB_CURSORS, false, &fd, e);
+	if (r == 0)
+		r = file_open_rw(fd, network, false, 0644, ret, e);
+	return r < 0 ? dir_ctx(s, SUB_CURSORS, network, r, e) : r;
+}
+
+int claim_get_cursor(struct store *s, const char *network, struct claim_cursor *ret, struct err *e)
+{
+	struct claim_cursor c = {.is_known = false};
+	CLEAN_FD int fd = -1;
+	int r = cursor_find(s, network, &fd, e);
+
+	if (r == 0) {
+		ssize_t n = pread(fd, c.text, sizeof(c.text), 0);
+		if (n < 0)
+			return dir_ctx(s, SUB_CURSORS, network, err_sys(e, errno, "cannot read"),
+				       e);
+		c.is_known = true;
+		c.n = (size_t)n;
+	}
+	if (r >= 0)
+		*ret = c;
+	return r < 0 ? r : 0;
+}
+
+int claim_put_cursor(struct store *s, const char *network, const struct claim_cursor *c,
+		     struct err *e)
+{
+	CLEAN_FD int fd = -1;
+	int dirfd, r = cursor_find(s, network, &fd, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (!c->is_known) {
+		r = dir_sub(s, SUB_CURSORS, false, &dirfd, e);
+		if (r == 0)
+			r = file_unlink(dirfd, network, false, e);
+	} else {
+		r = file_write_at(fd, c->text, c->n, 0, e);
+		if (r == 0 && ftruncate(fd, (off_t)c->n) < 0)
+			r = err_sys(e, errno, "cannot cut the file");
+	}
+	return r < 0 ? dir_ctx(s, SUB_CURSORS, network, r, e) : 0;
+}

@@ -21,6 +21,8 @@
 #ifndef NETD_STORE_CLAIM_H
 #define NETD_STORE_CLAIM_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -38,6 +40,15 @@ int claim_addr(struct store *s, const struct ip *ip, const char *key, struct err
  * last, before it was killed, is given again. */
 int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
 		    struct ip *ret, struct err *e);
+/* Where the search goes on, to be put back by a call that only looks. */
+struct claim_cursor {
+	bool is_known;
+	size_t n;
+	char text[16];
+};
+int claim_get_cursor(struct store *s, const char *network, struct claim_cursor *ret, struct err *e);
+int claim_put_cursor(struct store *s, const char *network, const struct claim_cursor *c,
+		     struct err *e);
 /* 0, or 1 when key has no such claim (another's is left alone). */
 int claim_drop_addr(struct store *s, const struct ip *ip, const char *key, struct err *e);
 /* Reads the owner of an address: 0 and the key, 1: free. Needs no lock. */
