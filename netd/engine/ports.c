@@ -27,6 +27,104 @@ static int get_committed(struct engine *g, const char *id, const char *ifname,
 	return r;
 }
 
+static void gather(struct err *all, struct err *one, int r)
+{
+	if (r < 0)
+		err_gather(all, one);
+	err_reset(one);
+}
+
+int ports_reserve(struct reserve *res, const struct attachment *a, struct err *e)
+{
+	struct ip target[N_FAM] = {a->addr[FAM4].ip, a->addr[FAM6].ip};
+	struct err all = ERR_INIT, one = ERR_INIT;
+	char key[KEY_STRLEN];
+	bool has[N_FAM];
+
+	name_key(a->id, a->ifname, key);
+	attachment_families(a, has);
+	for (size_t i = 0; i < a->n_publish; i++) {
+		struct publish p = a->publish[i];
+		gather(&all, &one, reserve_bind(res, &p, has, &one));
+	}
+	gather(&all, &one, reserve_commit(res, key, target, &one));
+	reserve_cut(res, 0);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+struct publishers {
+	size_t n, cap;
+	char (*key)[KEY_STRLEN];
+};
+
+static int see_publisher(const struct attachment *a, void *arg)
+{
+	struct publishers *l = arg;
+
+	if (a->phase != ATTACH_COMMITTED || a->n_publish == 0)
+		return 0;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		void *more = reallocarray(l->key, cap, sizeof(*l->key));
+		if (!more)
+			return -ENOMEM;
+		l->key = more;
+		l->cap = cap;
+	}
+	name_key(a->id, a->ifname, l->key[l->n++]);
+	return 0;
+}
+
+/* The attachment, if it is up and has a port that nobody serves; else NULL. */
+static struct attachment *find_unserved(struct engine *g, struct reserve *res, const char *key)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct attachment *ret = NULL;
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+	size_t has = 0, want = 0;
+
+	if (name_parse_key(key, id, ifname) < 0 ||
+	    store_get_attachment(g->store, id, ifname, &a, NULL) != 0 ||
+	    a->phase != ATTACH_COMMITTED ||
+	    reserve_count(res, key, a->publish, a->n_publish, &has, &want, NULL) < 0)
+		return NULL;
+	if (has < want) {
+		ret = a;
+		a = NULL;
+	}
+	return ret;
+}
+
+/* Looked at without the lock first: nobody who is at work on something whole is waited for. */
+static void revive(struct engine *g, struct reserve *res, const char *key)
+{
+	CLEAN_ATTACHMENT struct attachment *seen = find_unserved(g, res, key);
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+
+	if (!seen || store_lock_key(g->store, key, NULL) < 0)
+		return;
+	a = find_unserved(g, res, key);
+	if (a)
+		ports_reserve(res, a, NULL);
+	store_unlock_key(g->store, key);
+}
+
+void ports_revive(struct engine *g)
+{
+	CLEAN_RESERVE struct reserve *res = NULL;
+	struct publishers l = {0};
+
+	if (!g->fwd_started)
+		return;
+	g->fwd_started = false;
+	if (reserve_open(store_dirfd(g->store), &res, NULL) == 0 &&
+	    store_each_attachment(g->store, see_publisher, NULL, &l, NULL) >= 0)
+		for (size_t i = 0; i < l.n; i++)
+			revive(g, res, l.key[i]);
+	free(l.key);
+}
+
 /* What of p is not published yet; refuses what overlaps with something else that is. */
 static int missing_only(const struct attachment *a, const struct publish *p, size_t n,
 			struct attachment *part, struct err *e)
@@ -86,29 +184,85 @@ static int publish_claim(struct work *w, struct attachment *a, struct err *e)
 	return r;
 }
 
-/* Forgets ports that are off: record first, then the claims, so that nobody can take a port that
- * the record of a still lists. */
-static int forget(struct engine *g, struct attachment *a, const struct publish *p, size_t n,
-		  struct err *e)
+/* Takes part's ports out of a's list. */
+static void strike(struct attachment *a, const struct attachment *part)
 {
 	size_t kept = 0;
-	int r = store_lock(g->store, e);
 
-	if (r < 0)
-		return r;
 	for (size_t i = 0; i < a->n_publish; i++) {
 		bool off = false;
-		for (size_t k = 0; !off && k < n; k++)
-			off = same_host_ports(&a->publish[i], &p[k]);
+		for (size_t k = 0; !off && k < part->n_publish; k++)
+			off = same_host_ports(&a->publish[i], &part->publish[k]);
 		if (!off)
 			a->publish[kept++] = a->publish[i];
 	}
 	a->n_publish = kept;
+}
+
+static int del_dnat(struct engine *g, const struct attachment *part, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = elem_of_publish(part, part->publish, part->n_publish, &l, e);
+
+	return r < 0 ? r : nftbatch_del(g->nft, &l, e);
+}
+
+/* Forgets ports that are off: record first, then the claims, so that nobody can take a port that
+ * the record of a still lists. Tables loaded anew since generation `before` were filled from that
+ * record, so what was taken off then may be back. */
+static int forget(struct engine *g, struct attachment *a, const struct attachment *part,
+		  uint64_t before, struct err *e)
+{
+	uint64_t now = before;
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	strike(a, part);
 	r = store_put_attachment(g->store, a, e);
 	if (r >= 0)
-		r = prepare_drop_ports(g, a, p, n, e);
+		r = member_generation(g->store, &now, e);
+	if (r >= 0 && now != before)
+		r = del_dnat(g, part, e);
+	if (r >= 0)
+		r = prepare_drop_ports(g, a, part->publish, part->n_publish, e);
 	store_unlock(g->store);
 	return r;
+}
+
+/* Goes on after errors and reports them together. */
+static int take_off(struct engine *g, const struct attachment *part, struct err *e)
+{
+	struct ip target[N_FAM] = {part->addr[FAM4].ip, part->addr[FAM6].ip};
+	struct err all = ERR_INIT, one = ERR_INIT;
+	struct reserve *res = NULL;
+	char key[KEY_STRLEN];
+
+	name_key(part->id, part->ifname, key);
+	gather(&all, &one, del_dnat(g, part, &one));
+	gather(&all, &one,
+	       conntrack_flush_on(nftbatch_fd(g->nft), part->publish, part->n_publish, target, true,
+				  &one));
+	int r = reserve_open(store_dirfd(g->store), &res, &one);
+	if (r >= 0)
+		r = reserve_release(res, key, part->publish, part->n_publish, &one);
+	gather(&all, &one, r);
+	reserve_closep(&res);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+/* What could not be taken away stays on record, so that `publish`, `unpublish` or `down` finds it.
+ */
+static int withdraw(struct engine *g, struct attachment *a, const struct attachment *part,
+		    struct err *e)
+{
+	uint64_t before;
+	int r = member_generation(g->store, &before, e);
+
+	if (r >= 0)
+		r = take_off(g, part, e);
+	return r < 0 ? r : forget(g, a, part, before, e);
 }
 
 static int publish_apply(struct work *w, struct attachment *a, struct err *e)
@@ -117,7 +271,7 @@ static int publish_apply(struct work *w, struct attachment *a, struct err *e)
 
 	for (size_t i = 0; i < sizeof(ops) / sizeof(ops[0]); i++)
 		w->plan.op[w->plan.n++] = (struct op){.kind = ops[i]};
-	int r = apply_endpoint(w, true, e);
+	int r = apply_endpoint(w, false, e);
 	if (r >= 0) {
 		r = store_lock(w->g->store, e);
 		if (r >= 0) {
@@ -127,9 +281,30 @@ static int publish_apply(struct work *w, struct attachment *a, struct err *e)
 	}
 	if (r < 0) {
 		struct err one = ERR_INIT;
-		if (forget(w->g, a, w->a->publish, w->a->n_publish, &one) < 0)
+		if (withdraw(w->g, a, w->a, &one) < 0)
 			err_gather(e, &one);
 	}
+	return r;
+}
+
+/* Ports that are on record already may be there in part only, when the call that was to publish
+ * them was killed. */
+static int mend(struct engine *g, struct attachment *a, struct err *e)
+{
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = -1};
+
+	return up_repair(&w, e);
+}
+
+static int publish_new(struct engine *g, struct attachment *a, struct attachment *part,
+		       struct err *e)
+{
+	CLEAN_WORK struct work w = {.g = g, .a = part, .netns_fd = -1};
+	int r = publish_claim(&w, a, e);
+
+	if (r >= 0)
+		r = publish_apply(&w, a, e);
+	g->fwd_started = g->fwd_started || (w.res && reserve_started(w.res));
 	return r;
 }
 
@@ -137,7 +312,6 @@ int engine_publish(struct engine *g, const char *id, const char *ifname, const s
 		   size_t n, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL, *part = NULL;
-	CLEAN_WORK struct work w = {.g = g, .netns_fd = -1};
 	char key[KEY_STRLEN];
 
 	name_key(id, ifname, key);
@@ -149,17 +323,16 @@ int engine_publish(struct engine *g, const char *id, const char *ifname, const s
 		r = start_part(a, &part, e);
 	if (r >= 0)
 		r = missing_only(a, p, n, part, e);
-	if (r >= 0 && part->n_publish) {
-		w.a = part;
-		r = publish_claim(&w, a, e);
-		if (r >= 0)
-			r = publish_apply(&w, a, e);
-	}
+	if (r >= 0 && part->n_publish < n)
+		r = mend(g, a, e);
+	if (r >= 0 && part->n_publish)
+		r = publish_new(g, a, part, e);
 	if (r >= 0) {
 		*ret = a;
 		a = NULL;
 	}
 	store_unlock_key(g->store, key);
+	ports_revive(g);
 	return r < 0 ? r : 0;
 }
 
@@ -183,28 +356,6 @@ static int find_published(const struct attachment *a, const struct publish *p, s
 	return r;
 }
 
-static int take_off(struct engine *g, const struct attachment *part, struct err *e)
-{
-	CLEAN_ELEMS struct elem_list l = {0};
-	struct ip target[N_FAM] = {part->addr[FAM4].ip, part->addr[FAM6].ip};
-	struct reserve *res = NULL;
-	char key[KEY_STRLEN];
-
-	name_key(part->id, part->ifname, key);
-	int r = elem_of_publish(part, part->publish, part->n_publish, &l, e);
-	if (r >= 0)
-		r = nftbatch_del(g->nft, &l, e);
-	if (r >= 0)
-		r = conntrack_flush_on(nftbatch_fd(g->nft), part->publish, part->n_publish, target,
-				       true, e);
-	if (r >= 0)
-		r = reserve_open(store_dirfd(g->store), &res, e);
-	if (r >= 0)
-		r = reserve_release(res, key, part->publish, part->n_publish, e);
-	reserve_closep(&res);
-	return r;
-}
-
 int engine_unpublish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
 		     size_t n, struct attachment **ret, struct err *e)
 {
@@ -220,11 +371,8 @@ int engine_unpublish(struct engine *g, const char *id, const char *ifname, const
 		r = start_part(a, &part, e);
 	if (r >= 0)
 		r = find_published(a, p, n, part, e);
-	if (r >= 0 && part->n_publish) {
-		r = take_off(g, part, e);
-		if (r >= 0)
-			r = forget(g, a, part->publish, part->n_publish, e);
-	}
+	if (r >= 0 && part->n_publish)
+		r = withdraw(g, a, part, e);
 	if (r >= 0) {
 		*ret = a;
 		a = NULL;
