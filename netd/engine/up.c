@@ -41,7 +41,12 @@ static bool same_request(const struct up_request *req, const struct attachment *
 	       (req->mtu == 0 || req->mtu == have->mtu);
 }
 
-int up_repair(struct work *w, struct err *e)
+static void note_start(struct work *w)
+{
+	w->g->fwd_started = w->g->fwd_started || (w->res && reserve_started(w->res));
+}
+
+static int repair_host(struct work *w, struct err *e)
 {
 	int r = store_lock(w->g->store, e);
 
@@ -57,13 +62,50 @@ int up_repair(struct work *w, struct err *e)
 		r = apply_host(w, e);
 	}
 	store_unlock(w->g->store);
-	if (r >= 0 && w->a->n_publish && !w->obs.has_reservation) {
-		bool has[N_FAM];
-		attachment_families(w->a, has);
-		for (size_t i = 0; r >= 0 && i < w->a->n_publish; i++)
-			r = reserve_bind(w->res, &w->a->publish[i], has, e);
-	}
-	return r < 0 ? r : apply_endpoint(w, false, e);
+	return r;
+}
+
+/* The reservation comes last here and by itself: when it cannot be had, because somebody took the
+ * port meanwhile, that must not keep the rest from being mended. */
+static int repair_endpoint(struct work *w, struct err *e)
+{
+	const struct plan whole = w->plan;
+	struct err all = ERR_INIT, one = ERR_INIT;
+
+	w->plan.n = 0;
+	for (size_t i = 0; i < whole.n; i++)
+		if (whole.op[i].kind != OP_RESERVE)
+			w->plan.op[w->plan.n++] = whole.op[i];
+	if (apply_endpoint(w, false, &one) < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
+	if (w->a->n_publish && !w->obs.has_reservation && ports_reserve(w->res, w->a, &one) < 0)
+		err_gather(&all, &one);
+	w->plan = whole;
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+int up_repair(struct work *w, struct err *e)
+{
+	int r = repair_host(w, e);
+
+	if (r >= 0)
+		r = repair_endpoint(w, e);
+	note_start(w);
+	return r;
+}
+
+/* A record that is renamed into its place while gc reads the directory could be missed. */
+static int put_again(struct engine *g, const struct attachment *a, struct err *e)
+{
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = store_put_attachment(g->store, a, e);
+	store_unlock(g->store);
+	return r;
 }
 
 /* The attachment is on record for this very namespace. */
@@ -79,7 +121,7 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 			       have->ifname);
 	int r = up_repair(&w, e);
 	if (r >= 0 && index != have->host_ifindex)
-		r = store_put_attachment(g->store, have, e);
+		r = put_again(g, have, e);
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
@@ -161,9 +203,11 @@ static int up_new(struct engine *g, const struct up_request *req, uint64_t cooki
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
 	a->netns_cookie = cookie;
 	int r = up_prepare(&w, req, e);
+	note_start(&w);
 	if (r < 0)
 		return r;
 	r = apply_endpoint(&w, true, e);
+	note_start(&w);
 	if (r >= 0)
 		r = up_commit(&w, e);
 	if (r < 0) {
@@ -221,22 +265,16 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	}
 	g->tidy = g->tidy && r < 0;
 	store_unlock_key(g->store, key);
+	ports_revive(g);
 	return r;
 }
 
-int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *out, struct err *e)
+static int preview(struct work *w, const struct up_request *req, struct buf *out, struct err *e)
 {
-	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
-	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
-	struct err one = ERR_INIT;
+	struct engine *g = w->g;
+	int r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
 
-	if (!a)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
-	int r = up_check_target(g, req, &w.inside, &a->netns_cookie, e);
-	if (r < 0)
-		return r;
-	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
 	if (r == 0)
 		return err_set(e, ERR_CONFLICT, 0, "%s/%s exists: `check` tells what it lacks",
 			       have->id, have->ifname);
@@ -244,20 +282,37 @@ int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *o
 		r = store_lock(g->store, e);
 	if (r < 0)
 		return r;
-	r = network_find(g, req->network, &w.net, e);
-	w.is_new_network = r == 1;
+	r = network_find(g, req->network, &w->net, e);
+	w->is_new_network = r == 1;
 	if (r >= 0)
-		r = prepare_claim(&w, req, e);
+		r = prepare_preview(w, req, e);
+	if (r >= 0)
+		r = observe_host(w, e);
 	if (r >= 0) {
-		r = observe_host(&w, e);
-		if (r >= 0) {
-			plan_up(a, &w.obs, &w.plan);
-			plan_text(&w.plan, &w.net, a, &w.obs, out);
-		}
-		/* Nothing but claims was made; the last line takes them back. */
-		if (prepare_release(g, a, &one) < 0 && r >= 0)
-			r = err_ctx(e, -EIO, "%s", one.text);
+		plan_up(w->a, &w->obs, &w->plan);
+		plan_text(&w->plan, &w->net, w->a, &w->obs, out);
 	}
 	store_unlock(g->store);
 	return r;
+}
+
+int engine_up_plan(struct engine *g, const struct up_request *req, struct buf *out, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
+	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
+	char key[KEY_STRLEN];
+
+	if (!a)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
+	int r = up_check_target(g, req, &w.inside, &a->netns_cookie, e);
+	if (r < 0)
+		return r;
+	/* The claims it makes and drops bear the name of the real thing. */
+	name_key(req->id, req->ifname, key);
+	r = store_lock_key(g->store, key, e);
+	if (r < 0)
+		return r;
+	r = preview(&w, req, out, e);
+	store_unlock_key(g->store, key);
+	return r < 0 ? r : 0;
 }
