@@ -29,21 +29,6 @@ void attachment_freep(struct attachment **a)
 	*a = NULL;
 }
 
-int attachment_copy(const struct attachment *a, struct attachment *ret, struct err *e)
-{
-	struct publish *list = NULL;
-
-	if (a->n_publish > 0) {
-		list = malloc(a->n_publish * sizeof(*list));
-		if (!list)
-			return err_sys(e, ENOMEM, "copying an attachment");
-		memcpy(list, a->publish, a->n_publish * sizeof(*list));
-	}
-	*ret = *a;
-	ret->publish = list;
-	return 0;
-}
-
 int attachment_add_publish(struct attachment *a, const struct publish *p, size_t n, struct err *e)
 {
 	struct publish *list;

@@ -41,8 +41,9 @@ struct attachment {
 	uint32_t mtu;
 	uint64_t netns_cookie; /* SO_NETNS_COOKIE: never used twice in one boot */
 	char boot_id[BOOT_ID_STRLEN];
-	char netns_path[NETNS_PATH_MAX + 1]; /* as given (name_check_path), for people; "" for a
-					      * pid. Never opened */
+	char netns_path[NETNS_PATH_MAX + 1]; /* as given (name_check_path), "" when there is
+					      * none. A hint for check, which opens it and
+					      * believes the cookie only */
 	int64_t created;                     /* seconds since the epoch */
 	size_t n_publish;
 	struct publish *publish; /* host ports resolved; owned */
@@ -51,8 +52,6 @@ struct attachment {
 /* Zeroes and frees what it owns. Accepts NULL and half-built values. */
 void attachment_clear(struct attachment *a);
 void attachment_free(struct attachment *a); /* clear + free */
-/* Deep copy into *ret (which is overwritten, not cleared). -ENOMEM. */
-int attachment_copy(const struct attachment *a, struct attachment *ret, struct err *e);
 /* Appends n runs. -ENOMEM, or ERR_QUOTA above PUBLISH_MAX. */
 int attachment_add_publish(struct attachment *a, const struct publish *p, size_t n, struct err *e);
 

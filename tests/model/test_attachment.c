@@ -43,29 +43,6 @@ static void test_add(void **state)
 	assert_null(a.publish);
 }
 
-static void test_copy(void **state)
-{
-	struct publish p[2] = {{.host_port = 80, .count = 1}, {.host_port = 90, .count = 1}};
-	struct attachment a = {.id = "web", .mtu = 1500}, b;
-	struct err e = ERR_INIT;
-
-	(void)state;
-	memset(&b, 0x55, sizeof(b)); /* overwritten, not cleared */
-	assert_int_equal(attachment_copy(&a, &b, &e), 0);
-	assert_null(b.publish);
-	assert_string_equal(b.id, "web");
-	assert_int_equal(attachment_add_publish(&a, p, 2, &e), 0);
-	assert_int_equal(attachment_copy(&a, &b, &e), 0);
-	assert_ptr_not_equal(a.publish, b.publish);
-	a.publish[0].host_port = 81;
-	assert_int_equal(b.publish[0].host_port, 80);
-	assert_int_equal(b.n_publish, 2);
-	attachment_clear(&a);
-	assert_int_equal(b.publish[1].host_port, 90);
-	attachment_clear(&b);
-	attachment_clear(&b);
-}
-
 static void test_release(void **state)
 {
 	CLEAN_ATTACHMENT struct attachment *scoped = calloc(1, sizeof(*scoped));
@@ -86,7 +63,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),
-		cmocka_unit_test(test_copy),
 		cmocka_unit_test(test_release),
 	};
 
