@@ -4,7 +4,8 @@
  * the others: members/NETWORK/ID@IF are empty links, and rmdir tells whether any is left. Also the
  * generation number of the nft tables: whoever loads them anew raises it, so that a transaction
  * that ran meanwhile knows that its elements may have been lost or brought back. All calls are made
- * under the global lock.
+ * under the global lock, but for member_each and member_generation where a picture that may be out
+ * of date already will do.
  */
 #ifndef NETD_STORE_MEMBER_H
 #define NETD_STORE_MEMBER_H

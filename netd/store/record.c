@@ -182,29 +182,6 @@ int store_each_attachment(struct store *s, int (*fn)(const struct attachment *a,
 	return 0;
 }
 
-static int count_one(const char *name, void *arg)
-{
-	size_t *n = arg;
-
-	if (name[0] != '.')
-		(*n)++;
-	return 0;
-}
-
-int store_count_attachments(struct store *s, size_t *ret, struct err *e)
-{
-	size_t n = 0;
-	int fd, r;
-
-	r = dir_sub(s, SUB_ATTACHMENTS, false, &fd, e);
-	if (r == 0)
-		r = file_each(fd, count_one, &n, e);
-	if (r < 0)
-		return r;
-	*ret = n;
-	return 0;
-}
-
 int store_del_broken(struct store *s, const char *name, struct err *e)
 {
 	struct stat st;

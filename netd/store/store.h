@@ -73,7 +73,6 @@ bool store_has_attachment(struct store *s, const char *key);
 int store_each_attachment(struct store *s, int (*fn)(const struct attachment *a, void *arg),
 			  void (*on_broken)(const char *name, const struct err *why, void *arg),
 			  void *arg, struct err *e);
-int store_count_attachments(struct store *s, size_t *ret, struct err *e);
 /* Removes a broken record by name, for repair. */
 int store_del_broken(struct store *s, const char *name, struct err *e);
 

@@ -143,6 +143,28 @@ int util_count(const char *path)
 	return n;
 }
 
+static int see_record(const struct attachment *a, void *arg)
+{
+	(void)a;
+	++*(size_t *)arg;
+	return 0;
+}
+
+static void see_broken(const char *name, const struct err *why, void *arg)
+{
+	(void)name;
+	(void)why;
+	++*(size_t *)arg;
+}
+
+size_t util_records(struct store *s)
+{
+	size_t n = 0;
+
+	must(0, store_each_attachment(s, see_record, see_broken, &n, e));
+	return n;
+}
+
 void util_write(const char *path, const void *data, size_t len)
 {
 	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);

@@ -58,6 +58,8 @@ struct network util_network(const char *name, const char *subnet4, const char *s
 struct attachment *util_attachment(const char *id, const char *addr4, const char *spec);
 /* Names below path, without directories and "lock"; -1 when path is absent. */
 int util_count(const char *path);
+/* Records, broken ones too. */
+size_t util_records(struct store *s);
 /* Overwrites path/name by raw bytes. */
 void util_write(const char *path, const void *data, size_t len);
 /* Runs fn(arg) in a child; its return value (0..100) is the exit status. */
