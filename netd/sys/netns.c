@@ -248,17 +248,6 @@ int netns_open_self(int *ret_fd, struct err *e)
 	return 0;
 }
 
-int netns_is_self(int fd, struct err *e)
-{
-	struct stat mine, other;
-
-	if (fstat(fd, &other) < 0)
-		return err_sys(e, errno, "network namespace descriptor");
-	if (stat("/proc/thread-self/ns/net", &mine) < 0)
-		return err_sys(e, errno, "/proc/thread-self/ns/net");
-	return mine.st_dev == other.st_dev && mine.st_ino == other.st_ino;
-}
-
 int netns_leave(int *ret_home, struct err *e)
 {
 	CLEAN_FD int home = -1;

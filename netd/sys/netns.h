@@ -31,9 +31,6 @@ int netns_open_self(int *ret_fd, struct err *e);
 /* SO_NETNS_COOKIE of the namespace behind fd (opens a socket in it by setns / setns back). */
 int netns_cookie(int fd, uint64_t *ret, struct err *e);
 
-/* Is fd the namespace the caller runs in? 1 yes, 0 no, or -errno. (st_dev, st_ino.) */
-int netns_is_self(int fd, struct err *e);
-
 /* Runs fn(arg) inside fd and comes back; returns fn's result. If the way back fails the process
  * cannot go on safely: it is ended with _exit(70) after one line on standard error. */
 int netns_call(int fd, int (*fn)(void *arg, struct err *e), void *arg, struct err *e);

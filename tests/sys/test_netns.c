@@ -31,6 +31,7 @@
 #include "base/fd.h"
 #include "sys/netns.h"
 #include "sys/sysctl.h"
+#include "here.h"
 
 #define NOBODY 1500
 
@@ -50,7 +51,7 @@ static uint64_t cookie_here(void)
 	struct err e = ERR_INIT;
 
 	assert_int_equal(netns_open_self(&fd, &e), 0);
-	assert_int_equal(netns_is_self(fd, &e), 1);
+	assert_true(is_here(fd));
 	return cookie_of(fd);
 }
 
@@ -104,7 +105,7 @@ static void pid_alive(void **state)
 
 		setenv("NETNS_UP_WITHOUT", withouts[i], 1);
 		assert_int_equal(netns_open_pid(pid, &fd, &pidfd, &e), 0);
-		assert_int_equal(netns_is_self(fd, &e), 0);
+		assert_false(is_here(fd));
 		c = cookie_of(fd);
 		assert_true(seen == 0 || seen == c);
 		seen = c;
@@ -310,12 +311,12 @@ static void paths_that_are_one(void **state)
 
 	(void)state;
 	assert_int_equal(netns_open_path("/proc/self/ns/net", &a, &e), 0);
-	assert_int_equal(netns_is_self(a, &e), 1);
+	assert_true(is_here(a));
 	assert_true(fcntl(a, F_GETFD) & FD_CLOEXEC);
 	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
 	assert_int_equal(symlink(path, "/run/link"), 0);
 	assert_int_equal(netns_open_path("/run/link", &b, &e), 0);
-	assert_int_equal(netns_is_self(b, &e), 0);
+	assert_false(is_here(b));
 	assert_true(cookie_of(a) != cookie_of(b));
 	end(pid);
 	expect_path("/run/link", ERR_ABSENT, "/run/link");
@@ -340,7 +341,7 @@ static void names_seen_by_ip(void **state)
 	assert_int_equal(e.kind, ERR_ABSENT);
 	assert_int_equal(netns_create_name("box", &e), 0);
 	assert_int_equal(netns_open_name("box", &fd, &e), 0);
-	assert_int_equal(netns_is_self(fd, &e), 0);
+	assert_false(is_here(fd));
 	assert_int_equal(sh("ip netns list | grep -qw box"), 0);
 	assert_int_equal(sh("ip netns exec box ip link add d0 type bridge"), 0);
 	assert_int_equal(sh("ip -n box link show d0 >/dev/null"), 0);
@@ -502,7 +503,7 @@ static int no_more_namespaces(void)
 	if (netns_open_self(&fd, &e) < 0 || sysctl_set_int("user/max_net_namespaces", 0, &e) < 0)
 		return 101;
 	r = netns_create_name("full", &e);
-	return !(r == -ENOSPC && access("/run/netns/full", F_OK) < 0 && netns_is_self(fd, &e) == 1);
+	return !(r == -ENOSPC && access("/run/netns/full", F_OK) < 0 && is_here(fd));
 }
 
 static int put(const char *path, const char *text)
@@ -584,7 +585,7 @@ static int one_way(void)
 	if (netns_call(fd, note_where, &there, &e) != -EPERM || e.kind != ERR_DENIED)
 		return 103;
 	end(pid);
-	return there != 0 || netns_is_self(home, &e) != 1;
+	return there != 0 || !is_here(home);
 }
 
 static void call_refuses_a_one_way_trip(void **state)
