@@ -108,7 +108,5 @@ int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct er
 /* DNAT entries of n publish runs of a (usually a->publish). */
 int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
 		    struct elem_list *out, struct err *e);
-/* Same key? Data and comment are not compared. */
-bool elem_same_key(const struct elem *a, const struct elem *b);
 
 #endif

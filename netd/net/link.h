@@ -100,7 +100,6 @@ int link_set_addrgen(struct rtnl_batch *b, uint32_t index, enum link_addrgen mod
 int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e);
 /* Makes a link a port of a bridge: before link_port_set where somebody took it out. */
 int link_set_master(struct rtnl_batch *b, uint32_t index, uint32_t bridge, struct err *e);
-int link_set_mtu(struct rtnl_batch *b, uint32_t index, uint32_t mtu, struct err *e);
 /* Makes the kernel process the link's pending carrier event at this place of the batch, as link_get
  * does: queue it after link_set_up and before addresses. */
 int link_settle(struct rtnl_batch *b, uint32_t index, struct err *e);
@@ -111,8 +110,8 @@ int link_del(struct rtnl *r, uint32_t index, struct err *e);
 /* All links of a group in one request. 1 when there was none. */
 int link_del_group(struct rtnl *r, uint32_t group, struct err *e);
 /* Deletes and returns on the kernel's echo; a child that shares nothing but memory sits out the
- * barrier (and inherits hold_fd, an nft socket or -1, whose release waits too). Both sockets must
- * not be used by the caller afterwards but for closing. 1 when it was not there. */
+ * barrier (and inherits hold_fd, an nft socket or -1, whose release waits too). r must not be used
+ * by the caller afterwards but for closing; hold_fd may. 1 when it was not there. */
 int link_del_echo(struct rtnl *r, uint32_t index, int hold_fd, struct err *e);
 
 #endif

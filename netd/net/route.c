@@ -168,18 +168,6 @@ int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e)
 		s->dst.ip.family == AF_INET ? "adding an IPv4 route" : "adding an IPv6 route", e);
 }
 
-int route_del(struct rtnl_batch *b, const struct route_spec *s, struct err *e)
-{
-	int r = check_route(s, e);
-
-	if (r < 0)
-		return r;
-	return rtnl_batch_add(b, route_msg(RTM_DELROUTE, 0, s), ESRCH,
-			      s->dst.ip.family == AF_INET ? "deleting an IPv4 route"
-							  : "deleting an IPv6 route",
-			      e);
-}
-
 struct route_item {
 	struct route_spec s;
 	uint32_t metric, mtu;

@@ -22,8 +22,6 @@ struct route_spec {
 };
 /* An existing route to the same destination is ERR_CONFLICT. */
 int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
-/* A route that is not there counts as success. */
-int route_del(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
 
 /* Adding replaces an entry for the same address; deleting what is not there counts as success. */
 enum neigh_state { NEIGH_PERMANENT, NEIGH_STALE };
