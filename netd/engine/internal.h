@@ -28,9 +28,9 @@ struct engine {
 	char boot_id[BOOT_ID_STRLEN];
 	uint32_t owner; /* of the tables: the state directory's number */
 	bool deep; /* check, gc: look at what no `up` looks at too, the rules (once) among it */
-	bool has_rules; /* they were looked at and found intact, or loaded anew */
+	bool has_rules;   /* they were looked at and found intact, or loaded anew */
 	bool fwd_started; /* by this run: what the others published may be served by nobody */
-	bool tidy;      /* nothing may be left: look when closing */
+	bool tidy;        /* nothing may be left: look when closing */
 };
 
 struct work {

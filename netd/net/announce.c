@@ -109,7 +109,7 @@ static int send_frame(int fd, uint32_t bridge, const uint8_t *f, size_t len, str
 int announce_send(uint32_t bridge, const struct ip addr[N_FAM], const struct mac *mac,
 		  struct err *e)
 {
-	uint8_t frame[FRAME_MAX];
+	uint8_t frame[FRAME_MAX] = {0};
 	CLEAN_FD int fd = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0);
 	int r = 0;
 

@@ -101,6 +101,25 @@ sweep_kill() {
 	done
 	note "$1: down makes $((n - 1)) state-changing calls"
 	is "$1: down killed at every call leaves nothing" $BAD 0
+	[ -z "$3" ] || return 0
+	BAD=0
+	k=0
+	while :; do
+		k=$((k + 1))
+		fresh
+		# shellcheck disable=SC2086
+		nu up c $ONE || broken "up before gc, call $k"
+		dead
+		killat $k -- "$NETNS_UP" gc -q
+		rc=$?
+		nu gc -q 2>"$NS_TMP/err" || broken "gc after gc killed at call $k: $(cat "$NS_TMP/err")"
+		fresh
+		clean "gc killed at call $k" "$before"
+		[ $rc -eq 0 ] || break
+		[ $k -lt 400 ] || { broken 'no end of calls'; break; }
+	done
+	note "$1: gc makes $((k - 1)) state-changing calls"
+	is "$1: gc killed at every call leaves nothing" $BAD 0
 }
 
 sweep_errno() {
