@@ -260,6 +260,29 @@ static void test_gone_without_any(void **state)
 	assert_true(address_is_free());
 }
 
+/* Who only looks whether ports are free starts nothing and takes no client. */
+static void test_only_probe(void **state)
+{
+	(void)state;
+	struct publish p = {.proto = IPPROTO_TCP, .host_port = PORT, .ctr_port = 1, .count = 1};
+	struct publish q = {.proto = IPPROTO_TCP, .host_port = 0, .ctr_port = 1, .count = 1};
+	const struct ip target[N_FAM] = {{.family = AF_INET, .b = {127, 0, 0, 1}}};
+	const bool has[N_FAM] = {true, false};
+	struct err e = ERR_INIT;
+	CLEAN_RESERVE struct reserve *r = NULL;
+
+	assert_int_equal(reserve_open(-1, &r, &e), 0);
+	reserve_only_probe(r);
+	assert_int_equal(reserve_bind(r, &p, has, &e), 0);
+	assert_int_equal(reserve_bind(r, &q, has, &e), 0);
+	assert_int_not_equal(q.host_port, 0);
+	assert_int_equal(reserve_n_bound(r), 2);
+	assert_false(reserve_started(r));
+	assert_int_equal(world_forwarder(), 0);
+	assert_false(is_served(PORT));
+	assert_true(reserve_commit(r, KEY, target, &e) < 0);
+}
+
 static void test_killed(void **state)
 {
 	(void)state;
@@ -445,6 +468,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_inherits_nothing, stop_all),
 		cmocka_unit_test_teardown(test_gone_with_last, stop_all),
 		cmocka_unit_test_teardown(test_gone_without_any, stop_all),
+		cmocka_unit_test_teardown(test_only_probe, stop_all),
 		cmocka_unit_test_teardown(test_killed, stop_all),
 		cmocka_unit_test_teardown(test_repair, stop_all),
 		cmocka_unit_test_teardown(test_start_race, stop_all),
