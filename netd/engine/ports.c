@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ports: publish and unpublish on an attachment that is up. The record is written before ports are
- * added and after they are taken away, so it always lists everything that may exist.
+ * added and after they are taken away, so it always lists everything that may exist. Also gives the
+ * ports of all attachments to a forwarder that was started anew.
  */
 #include <errno.h>
 #include <stdlib.h>
