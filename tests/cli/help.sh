@@ -17,15 +17,17 @@ says() { # PATTERN ARGUMENT...: exit 0 and the pattern on standard output
 	case $out in $pattern) hit=0 ;; *) hit=1 ;; esac
 	ok "$*: says $pattern" $((rc + hit))
 }
-refuses() { # PATTERN ARGUMENT...: exit 2, nothing on standard output, one line on standard error
+refuses() { # PATTERN ARGUMENT...: exit 2 (run: 125), nothing on standard output, one line on standard error
 	pattern=$1
 	shift
+	code=2
+	[ "${1-}" != run ] || code=125
 	out=$("$NETNS_UP" "$@" 2>&1 >/dev/null)
 	rc=$?
 	# shellcheck disable=SC2254
 	case $out in $pattern) hit=0 ;; *) hit=1 ;; esac
 	[ "$(printf '%s\n' "$out" | wc -l)" -eq 1 ] || hit=1
-	ok "$*: refused with $pattern" $(((rc != 2) + hit))
+	ok "$*: refused with $pattern" $(((rc != code) + hit))
 }
 
 says 'netns-up [0-9]*' --version
