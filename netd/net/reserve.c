@@ -223,6 +223,9 @@ static int probe_run(const struct publish *p, struct err *e)
 				   .host_port = (uint16_t)(p->host_port + i),
 				   .fd = -1};
 		int r = bind_place(&at, false);
+		/* An ended connection that lingers on its local port is in nobody's way. */
+		if (r == -EADDRINUSE && p->proto == IPPROTO_TCP)
+			r = bind_place(&at, true);
 		if (r < 0)
 			return bind_error(-r, &at, e);
 		close(at.fd);

@@ -67,6 +67,18 @@ is 'not from the outside' "$(http out http://$HOST4:8090/hello)" ''
 is 'nor by the other address' "$(http host http://$HOST4:8090/hello)" ''
 ok 'unpublish it' nu unpublish one 127.0.0.1:8090 '[::1]:8091' 127.0.0.1:5390/udp
 
+# Bulk data, both directions, from outside and over loopback.
+ok 'publish iperf3' nu publish one 5201
+serve c1 iperf3 -s
+wait_port c1 tcp 5201
+for to in "out $HOST4" "out $HOST6" 'host 127.0.0.1' 'host ::1'; do
+	for way in '' -R; do
+		# shellcheck disable=SC2086
+		ok "iperf3 from ${to% *} to ${to#* } $way" on ${to% *} iperf3 -c ${to#* } -n 20M $way
+	done
+done
+ok 'unpublish it' nu unpublish one 5201
+
 for nf in 0 1; do
 	on host sysctl -qw net.bridge.bridge-nf-call-iptables=$nf net.bridge.bridge-nf-call-ip6tables=$nf
 	container_new "h$nf" host

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -454,6 +455,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(without_privilege),
 		cmocka_unit_test(id_maps),
 	};
+
+	/* nohup and the like leave these ignored, and then nobody can be told by them. */
+	for (int sig = 1; sig < 32; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
 
 	if (argc > 1 && strcmp(argv[1], "fds") == 0)
 		return show_fds();

@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pty.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -276,6 +277,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(terminal_hangup),
 		cmocka_unit_test(parent_killed),
 	};
+
+	/* nohup and the like leave these ignored, and then nobody can be told by them. */
+	for (int sig = 1; sig < 32; sig++)
+		if (sig != SIGKILL && sig != SIGSTOP)
+			signal(sig, SIG_DFL);
 
 	if (argc > 1)
 		return count_signals(strcmp(argv[1], "count-own") == 0);
