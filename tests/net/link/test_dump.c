@@ -169,6 +169,12 @@ static void test_churn(void **state)
 		assert_int_equal(waitpid(pids[i], &status, 0), pids[i]);
 		/* It was at work until then. */
 		assert_true(WIFSIGNALED(status));
+		/* The pair that it was just at. */
+		char name[16];
+		struct link_info l;
+		(void)snprintf(name, sizeof(name), "ch%u-a", i);
+		if (link_get(r, name, &l, NULL) == 0)
+			OK(link_del(r, l.index, &world_err));
 	}
 }
 
