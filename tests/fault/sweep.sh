@@ -13,7 +13,7 @@ NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/default$'
 ONE="-q -p 8080:80 -p 5353:53/udp -p 9000-9002"
 
 nu() { on host "$NETNS_UP" "$@"; }
-killat() { on host "$KILLAT" "$@" 2>"$NS_TMP/killat.out"; }
+killat() { on host "$KILLAT" -w 60 "$@" 2>"$NS_TMP/killat.out"; }
 fresh() { # the container of a round
 	on host sh -c 'ip netns del c 2>/dev/null; ip netns add c'
 }
@@ -156,6 +156,9 @@ case $what in
 kill | kill-main)
 	m=$([ $what = kill ] || echo -m)
 	sweep_kill 'empty host' empty "$m"
+	if [ $what = kill-main ]; then
+		ns_done
+	fi
 	on host ip netns add other
 	nu up other --name other -q -p 9090:90
 	snapshot host >"$NS_TMP/before.other"
