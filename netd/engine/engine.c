@@ -15,6 +15,7 @@
 
 #include "base/hash.h"
 #include "engine/internal.h"
+#include "net/nft.h"
 #include "store/keys.h"
 #include "sys/bootid.h"
 #include "sys/netns.h"
@@ -61,6 +62,8 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	if (!g)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
 	g->tidy = !read_only;
+	/* libnftables ends the process when memory runs short: it shall be another one. */
+	nft_use_child(true);
 	g->owner = owner_of(state_dir ? state_dir : STATE_DIR);
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
@@ -96,18 +99,21 @@ static int see_implicit(const struct network *n, void *arg)
 }
 
 /* A call that found or left nothing leaves no state directory either. */
-static void tidy(struct store *s)
+static int tidy(struct store *s)
 {
 	struct implicit i = {.s = s};
 
-	if (store_lock(s, NULL) < 0)
-		return;
+	int r = store_lock(s, NULL);
+
+	if (r < 0)
+		return r;
 	if (!member_any(s)) {
 		if (store_each_network(s, see_implicit, &i, NULL) == 0 && i.name[0])
 			store_del_network(s, i.name, NULL);
-		store_remove_if_empty(s, NULL);
+		r = store_remove_if_empty(s, NULL);
 	}
 	store_unlock(s);
+	return r;
 }
 
 void engine_closep(struct engine **p)
@@ -116,7 +122,8 @@ void engine_closep(struct engine **p)
 
 	if (!g)
 		return;
-	if (g->store && g->tidy)
+	/* Once more when it fails: what made the call fail may just be over. */
+	if (g->store && g->tidy && tidy(g->store) < 0)
 		tidy(g->store);
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);

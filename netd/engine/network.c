@@ -181,6 +181,12 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 {
 	int r = store_get_network(g->store, name, ret, e);
 
+	/* A damaged record of the one that makes itself is made anew, if nobody is on it. */
+	if (r < 0 && strcmp(name, NETWORK_DEFAULT) == 0 && e && e->kind == ERR_PROTOCOL &&
+	    member_peek(g->store, name, NULL) > MEMBER_OTHERS) {
+		err_reset(e);
+		r = 1;
+	}
 	if (r <= 0)
 		return r;
 	if (strcmp(name, NETWORK_DEFAULT) != 0)

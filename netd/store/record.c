@@ -23,8 +23,12 @@ int record_put(struct store *s, enum store_sub sub, const char *name, json_t *do
 	CLEAN_FREE char *line = NULL;
 	int fd, r;
 
+	CLEAN_JSON json_t *back = NULL;
+
+	/* The library may leave parts out when memory runs short; such a record would get a good
+	 * CRC. */
 	line = own ? json_dumps(own, JSON_COMPACT | JSON_ENSURE_ASCII) : NULL;
-	if (!line)
+	if (!line || json_parse(line, strlen(line), &back, NULL) < 0 || !json_equal(own, back))
 		return err_sys(e, ENOMEM, "no memory for the record of %s", name);
 	r = dir_sub(s, sub, true, &fd, e);
 	if (r < 0)

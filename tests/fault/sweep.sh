@@ -5,6 +5,7 @@
 #   sweep.sh kill      SIGKILL the whole tree at call K of up, then down / gc / up again; the same of
 #                      down; on an empty host and beside another container; residue must be nothing.
 #   sweep.sh kill-main the same, but only the main process dies
+#   sweep.sh malloc    an allocation of up fails (each of the first, then one in 61): the same
 #   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
@@ -148,6 +149,30 @@ sweep_errno() {
 	is 'a call that fails: success, or an error that leaves nothing' $BAD 0
 }
 
+sweep_malloc() {
+	local k n rc
+	BAD=0
+	# shellcheck disable=SC2086
+	n=$(on host env LD_PRELOAD="$FAILMALLOC" FAIL_COUNT=1 "$NETNS_UP" up c $ONE 9>&1)
+	nu down c -q || broken 'down'
+	ok 'allocations are counted' [ "$n" -gt 200 ]
+	k=1
+	while [ $k -le "$n" ]; do
+		# shellcheck disable=SC2086
+		on host env LD_PRELOAD="$FAILMALLOC" FAIL_AT=$k "$NETNS_UP" up c $ONE 2>"$NS_TMP/err"
+		rc=$?
+		[ $rc -lt 126 ] || broken "allocation $k of $n: exit $rc: $(cat "$NS_TMP/err")"
+		[ $rc -ne 0 ] || nu down c -q || broken "down after allocation $k failed"
+		clean "allocation $k of $n (exit $rc)" "$1"
+		if [ $k -lt 160 ]; then
+			k=$((k + 1))
+		else
+			k=$((k + 61))
+		fi
+	done
+	is 'an allocation that fails: success, or an error that leaves nothing' $BAD 0
+}
+
 ns_world
 on host sh -c 'mkdir -p /run/netns && mount --bind /run/netns /run/netns && mount --make-shared /run/netns'
 fresh
@@ -169,6 +194,7 @@ kill | kill-main)
 	on host ip netns del other
 	clean 'at the end' "$NS_TMP/before.empty"
 	;;
+malloc) sweep_malloc "$NS_TMP/before.empty" ;;
 errno) sweep_errno "$NS_TMP/before.empty" ;;
 esac
 ns_done
