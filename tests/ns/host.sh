@@ -17,7 +17,7 @@ ns_world
 # A LAN behind the host, which is no router.
 host_new lan
 wire host eth1 203.0.113.1/24 2001:db8:3::1/64 lan eth0 203.0.113.2/24 2001:db8:3::2/64
-ns_until 5 on host ping -q -c1 -W1 203.0.113.2 >/dev/null || bail 'no way to the LAN'
+ns_until 20 on host ping -q -c1 -W1 203.0.113.2 >/dev/null || bail 'no way to the LAN'
 ns_settled host
 on lan ip route add default via 203.0.113.1
 on lan ip -6 route add default via 2001:db8:3::1

@@ -226,15 +226,15 @@ ns_world() {
 	on out ip -4 route add default via $HOST4
 	on out ip -6 route add default via $HOST6
 	# Both ends know each other before anything is measured, and link-local addresses are settled.
-	ns_until 5 on host ping -q -c1 -W1 $OUT4 >/dev/null || bail 'no IPv4 between host and out'
-	ns_until 5 on host ping -q -c1 -W1 $OUT6 >/dev/null || bail 'no IPv6 between host and out'
+	ns_until 20 on host ping -q -c1 -W1 $OUT4 >/dev/null || bail 'no IPv4 between host and out'
+	ns_until 20 on host ping -q -c1 -W1 $OUT6 >/dev/null || bail 'no IPv6 between host and out'
 	ns_settled host
 	ns_settled out
 }
 
 # ns_settled NAME: no address of it is tentative any more.
 ns_settled() {
-	ns_until 5 on "$1" sh -c '[ -z "$(ip -6 -o addr show tentative)" ]' ||
+	ns_until 20 on "$1" sh -c '[ -z "$(ip -6 -o addr show tentative)" ]' ||
 		bail "addresses of $1 stay tentative"
 }
 
@@ -277,7 +277,7 @@ unserve() {
 wait_port() {
 	local flag
 	case $2 in tcp) flag=t ;; udp) flag=u ;; esac
-	ns_until 5 _ns_listens "$1" "$flag" "$3" || {
+	ns_until 20 _ns_listens "$1" "$flag" "$3" || {
 		note "nothing listens on $2 $3 of $1: $(tail -n 5 "${SERVED_LOG:-/dev/null}")"
 		return 1
 	}
@@ -413,9 +413,9 @@ _ns_residue_once() { # HOST BEFORE
 }
 
 # has_residue HOST BEFORE: true when HOST does not become equal to the snapshot in file BEFORE within
-# two seconds (a teardown may return before its last child is gone); the diff is in $NS_TMP/residue.diff.
+# five seconds (a teardown may return before its last child is gone); the diff is in $NS_TMP/residue.diff.
 has_residue() {
-	! ns_until 2 _ns_residue_once "$1" "$2"
+	! ns_until 5 _ns_residue_once "$1" "$2"
 }
 
 # residue HOST BEFORE DESCRIPTION: the assertion.
