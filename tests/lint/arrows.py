@@ -20,16 +20,23 @@ ARROWS = {
   'netd/broker': ['broker', 'engine/engine.h', 'model', 'sys', 'base'],
   'netd/cli': ['cli', 'engine/engine.h', 'model', 'sys', 'base'],
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
-  'slirp-lite/wire': ['wire', 'base'],
-  'slirp-lite/flow': ['flow', 'base'],
-  'slirp-lite/io': ['io', 'sys', 'base'],
-  'slirp-lite/tcp': ['tcp', 'wire', 'flow', 'io', 'base'],
-  'slirp-lite/dgram': ['dgram', 'wire', 'flow', 'io', 'base'],
-  'slirp-lite/local': ['local', 'wire', 'flow', 'io', 'base'],
-  'slirp-lite/fwd': ['fwd', 'tcp', 'dgram', 'local', 'wire', 'flow', 'io', 'sys', 'base',
+  'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
+  'slirp-lite/flow': ['flow', 'base', 'model/addr.h'],
+  'slirp-lite/io': ['io', 'sys', 'base', 'model/addr.h'],
+  'slirp-lite/emit': ['emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/tcp': ['tcp', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/dgram': ['dgram', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/local': ['local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/fwd': ['fwd', 'sys', 'base',
                      # the messages between the engine and the forwarder, and what is in them
                      'model/fwdmsg.h', 'model/addr.h', 'model/name.h'],
-  'slirp-lite': ['slirp-lite', 'fwd', 'tcp', 'dgram', 'local', 'wire', 'flow', 'io', 'sys', 'base'],
+  # the worker: the one room that knows all protocols
+  'slirp-lite/stack': ['stack', 'tcp', 'dgram', 'local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  # the processes: options, set-up, supervisor, sandbox; no packet code but the worker's two calls
+  'slirp-lite/proc': ['proc', 'stack/worker.h', 'stack/config.h', 'stack/ctlmsg.h', 'flow/plan.h', 'flow/policy.h',
+                      'flow/stats.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
+                      # the set-up step makes and configures the tap with the engine's own netlink room
+                      'net/rtnl.h', 'net/link.h', 'net/route.h'],
 }
 
 # (pattern of <header> or "header", files that may include it, why the others may not)

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy: the one function that decides what the container may reach on the host's side. Every
+ * connect() and every sendto() of the worker passes through it; nothing else maps an address. Pure.
+ *
+ * 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4, ::/128, ::1, ::ffff:0:0/96, ::/96, fe80::/10,
+ * ff00::/8 are refused unless a rule maps them. The gateway's address maps to the host's loopback
+ * only for the ports that a rule opens (all when the loopback is open). The DNS server's address is
+ * port 53 only and is answered by local/dns; is_dns says so.
+ */
+#ifndef SLIRP_FLOW_POLICY_H
+#define SLIRP_FLOW_POLICY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "flow/plan.h"
+#include "model/addr.h"
+
+struct policy_port {
+	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
+	uint16_t first, last;
+};
+
+#define POLICY_PORTS_MAX 64
+
+struct policy {
+	struct plan plan;
+	bool is_loopback_open; /* the gateway's address is the host's loopback, all ports */
+	size_t n_loopback;     /* else these ports of it */
+	struct policy_port loopback[POLICY_PORTS_MAX];
+	struct ip outbound[N_FAM]; /* source of what goes out; family 0: the kernel picks */
+};
+
+enum policy_verdict {
+	POLICY_ALLOW,   /* *ret is where to connect to */
+	POLICY_DNS,     /* the DNS server of ours: the caller asks local/dns for a resolver */
+	POLICY_GATEWAY, /* the gateway itself, port closed: RST or ICMP port unreachable */
+	POLICY_REFUSE,  /* special or malformed destination: drop and count */
+};
+
+/* What becomes of a flow of the container to dst:port. proto ICMP and ICMPV6: port is 0. */
+enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
+				 uint16_t port, struct ip *ret);
+/* Whether a frame with this source may open flows: unicast, not special, not ours. */
+bool policy_source_ok(const struct policy *p, const struct ip *src);
+/* The address that the container sees for an answer from host address `from` (undoes the mapping of
+ * the loopback to the gateway). */
+struct ip policy_unmap(const struct policy *p, const struct ip *from);
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * loop: one epoll set, one clock read a round. Sources are embedded in their owners, so nothing is
+ * allocated; a source that is removed while its event waits in the same round is not called.
+ */
+#ifndef SLIRP_IO_LOOP_H
+#define SLIRP_IO_LOOP_H
+
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#include "base/err.h"
+
+struct source {
+	int fd; /* -1: not in the loop */
+	void (*fn)(struct source *s, uint32_t events, uint64_t now);
+	uint32_t events;
+};
+
+struct loop;
+
+int loop_new(struct loop **ret, struct err *e);
+void loop_free(struct loop *l);
+/* s->fn must be set; events as epoll's (EPOLLET is allowed). 0 or -errno. */
+int loop_add(struct loop *l, struct source *s, int fd, uint32_t events);
+int loop_change(struct loop *l, struct source *s, uint32_t events);
+void loop_remove(struct loop *l, struct source *s); /* before the fd is closed; accepts fd -1 */
+/* Waits until `until` (ms, UINT64_MAX: for ever) and calls what is ready. Returns the new time,
+ * which every fn got as now. */
+uint64_t loop_round(struct loop *l, uint64_t until);
+uint64_t loop_now(const struct loop *l); /* of the present round, ms */
+
+#endif
