@@ -89,6 +89,7 @@ static int set_v(struct err *e, enum err_kind kind, int sys, const char *fmt, va
 		draft_vprintf(&d, fmt, ap);
 		draft_sys(&d, sys);
 		e->kind = kind;
+		e->what = WHAT_NONE;
 		e->sys = sys;
 		draft_store(&d, e);
 	}
@@ -185,6 +186,13 @@ int err_ctx(struct err *e, int r, const char *fmt, ...)
 	return r;
 }
 
+int err_what(struct err *e, int r, enum err_what what)
+{
+	if (e && e->kind != ERR_NONE && e->what == WHAT_NONE)
+		e->what = what;
+	return r;
+}
+
 void err_gather(struct err *into, const struct err *from)
 {
 	struct draft d;
@@ -207,6 +215,7 @@ void err_reset(struct err *e)
 	if (!e)
 		return;
 	e->kind = ERR_NONE;
+	e->what = WHAT_NONE;
 	e->sys = 0;
 	e->used = 0;
 	e->text[0] = '\0';

@@ -28,8 +28,22 @@ enum err_kind {
 	ERR_INTERNAL,    /* a bug of ours, or no memory */
 };
 
+/* What the error is about, for callers that must tell several conflicts (or absences) apart. */
+enum err_what {
+	WHAT_NONE,
+	WHAT_PORT,      /* a host port */
+	WHAT_POOL,      /* the addresses of a range set are all in use */
+	WHAT_ADDRESS,   /* one address */
+	WHAT_INTERFACE, /* an interface inside, or the attachment of that name */
+	WHAT_NETNS,     /* the target namespace */
+	WHAT_NETWORK,   /* the network's settings, its bridge among them */
+	WHAT_TABLE,     /* our tables belong to somebody else */
+	WHAT_LOCK,      /* a lock of the state directory */
+};
+
 struct err {
 	enum err_kind kind;
+	enum err_what what;
 	int sys;
 	size_t used;
 	char text[512];
@@ -58,6 +72,10 @@ int err_invalid(struct err *e, enum err_kind kind, const char *fmt, ...)
 /* Prepends "context: " to the text and returns r unchanged. On an empty *e and a negative r, the
  * kind and the text come from the errno -r, so that a callee without an err loses nothing. */
 int err_ctx(struct err *e, int r, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+
+/* Says what the error is about; what was said before stays. Does nothing when e is NULL or empty.
+ * Returns r. */
+int err_what(struct err *e, int r, enum err_what what);
 
 /* Teardown gathers: appends "; text of from" to into (takes kind and sys when into was empty).
  * Does nothing when from holds no error. */

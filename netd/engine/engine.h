@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "model/attachment.h"
 #include "model/network.h"
+#include "model/pool.h"
 #include "model/publish.h"
 
 struct engine;
@@ -38,12 +39,61 @@ struct up_request {
 	uint32_t mtu;           /* 0: the network's */
 	size_t n_publish;
 	const struct publish *publish;
+
+	/* From here on for callers that describe the network themselves, as a CNI configuration
+	 * does. All zero: the network is one that `network create` made, or `default`. Pointers are
+	 * borrowed; values have passed the model's checks.
+	 *
+	 * net_spec: the network, with is_spec set and its name in `network`; network_complete has
+	 * seen it. Absent on record: made from it, and gone with its last member. On record with
+	 * other settings: ERR_CONFLICT (WHAT_NETWORK) that names them. Its bridge may be a link
+	 * that somebody else made: then it is used as it is, gets missing gateway addresses, and is
+	 * never deleted; a link of that name that is no bridge, or (unless is_force_address) has
+	 * another IPv4 subnet, is ERR_USAGE (WHAT_NETWORK). */
+	const struct network *net_spec;
+	bool is_force_address; /* other gateway addresses are replaced */
+	/* One address from each set, in that order; pool_complete has seen them. ERR_QUOTA
+	 * (WHAT_POOL) when a set is used up. */
+	size_t n_set;
+	const struct addr_set *set;
+	/* Addresses that are asked for from the sets (instead of ip[]). In no set: ERR_USAGE
+	 * (WHAT_ADDRESS); taken: ERR_CONFLICT (WHAT_ADDRESS). */
+	size_t n_want;
+	const struct ip *want;
+	/* Addresses that somebody else decided on (another IPAM); they come after those of the
+	 * sets. Claimed, so that nobody else of ours gets them. Their subnets are added to the
+	 * network. */
+	size_t n_given;
+	const struct attach_ip *given;
+	bool is_l2; /* no address: link only, guarded by its MAC address alone */
+	/* Routes inside. A default route of a family only where one is listed, or
+	 * is_default_route[f]: through the gateway of the family's first address. */
+	size_t n_route;
+	const struct attach_route *route;
+	bool is_default_route[N_FAM];
+	bool is_hairpin, is_promisc, is_unguarded, is_port_isolated, is_dad;
+	bool is_down; /* the interface inside is made but not set up; no addresses */
+	/* Where the kernel has no CONFIG_BRIDGE_VLAN_FILTERING: ERR_UNSUPPORTED. */
+	uint16_t vlan;
+	size_t n_sysctl;
+	const struct attach_sysctl *sysctl;
+	struct attach_tune tune;
+	struct attach_rate rate;
+
+	/* ATTACH_FOREIGN: the interface `ifname` inside is somebody else's, with the addresses
+	 * given[]: nothing but ports, rates (on host_ifname), sysctls and tune is made. Of net_spec
+	 * only masquerade is looked at (the given addresses are masqueraded). An attachment of ours
+	 * or a lease of that name is ERR_CONFLICT (WHAT_INTERFACE): see engine_get, engine_publish,
+	 * engine_adjust; a lease of the same addresses becomes part of it. */
+	enum attach_kind kind;
+	const char *host_ifname; /* NULL: unknown */
 };
 
 enum { ENGINE_DONE = 0, ENGINE_NOTHING = 1 };
 
 /* Attaches. ENGINE_DONE: made; ENGINE_NOTHING: the same attachment was up already (parts of it that
- * were missing have been put back). *ret describes it either way. */
+ * were missing have been put back). *ret describes it either way. The name is taken by an
+ * attachment with other settings, or the interface exists inside: ERR_CONFLICT, WHAT_INTERFACE. */
 int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret,
 	      struct err *e);
 /* Appends the operations that engine_up would perform, one a line; changes nothing. */
@@ -73,6 +123,47 @@ int engine_publish(struct engine *g, const char *id, const char *ifname, const s
 int engine_unpublish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
 		     size_t n, struct attachment **ret, struct err *e);
 
+/* Changes an attachment that is up, whatever its kind. What is NULL or zero stays as it is; rate:
+ * all zero takes the limits off. Recorded before it is made; down takes it away. */
+struct adjust_request {
+	const char *id, *ifname;
+	int netns_fd;            /* needed for sysctls and tune; -1: unknown */
+	const char *host_ifname; /* for rates of a foreign one; NULL: as recorded */
+	const struct attach_rate *rate;
+	size_t n_sysctl;
+	const struct attach_sysctl *sysctl;
+	const struct attach_tune *tune;
+};
+int engine_adjust(struct engine *g, const struct adjust_request *req, struct attachment **ret,
+		  struct err *e);
+/* Takes one part off a foreign attachment (or off one of ours): its ports, its rates, its sysctls
+ * and settings (which stay as they are, but are no longer looked after). When a foreign one has no
+ * part left, it is gone. ENGINE_NOTHING: there was none. */
+enum engine_part { PART_PORTS = 1, PART_RATES = 2, PART_TUNE = 4, PART_LEASE = 8 };
+int engine_take_off(struct engine *g, const char *id, const char *ifname, unsigned int parts,
+		    struct err *e);
+
+/* Addresses without an interface. An attachment of kind ATTACH_LEASE whose addresses are one of
+ * each set; ENGINE_NOTHING and the same when there is one from these sets already. Errors as for
+ * engine_up. Taken back by engine_release (engine_take_off of PART_LEASE), engine_down, gc. */
+struct lease_request {
+	const char *id, *ifname, *network;
+	int netns_fd;           /* -1: unknown; then only engine_release and gc_network end it */
+	const char *netns_path; /* "" */
+	size_t n_set;
+	const struct addr_set *set;
+	size_t n_want;
+	const struct ip *want;
+};
+int engine_lease(struct engine *g, const struct lease_request *req, struct attachment **ret,
+		 struct err *e);
+int engine_release(struct engine *g, const char *id, const char *ifname, struct err *e);
+/* Makes leases of the files that host-local keeps in dir (one a address, named by it; first line
+ * the container's id, second its interface), for `network`. Files that are something else are
+ * passed over, addresses that others have are gathered into e. *ret_n: the number of leases. */
+int engine_import_host_local(struct engine *g, const char *dir, const char *network, size_t *ret_n,
+			     struct err *e);
+
 /* Compares the record with the kernel. 0: healthy; 1: the operations that would mend it are
  * appended to out, one a line. netns_fd -1: the namespace is looked up through netns_path and the
  * cookie. */
@@ -89,6 +180,21 @@ struct gc_result {
 /* Removes everything whose namespace or record is gone, and puts back what living attachments lost.
  */
 int engine_gc(struct engine *g, struct gc_result *ret, struct err *e);
+
+/* Removes every attachment of one network that is not in keep, but those made since started_at
+ * (nanoseconds of CLOCK_REALTIME; 0: since the call began), of any kind. Goes on after errors and
+ * reports them together. Also takes away what killed processes left of them. */
+struct attach_name {
+	const char *id, *ifname;
+};
+int engine_gc_network(struct engine *g, const char *network, const struct attach_name *keep,
+		      size_t n_keep, uint64_t started_at, struct gc_result *ret, struct err *e);
+
+/* Would an attachment with addresses of these sets succeed, as far as can be told without changing
+ * or dumping anything in the kernel? Opens by itself what it needs; there need be no state yet.
+ * ERR_QUOTA, WHAT_POOL: a set is used up. ERR_CONFLICT, WHAT_TABLE: our tables are somebody else's.
+ */
+int engine_status(const char *state_dir, const struct addr_set *set, size_t n_set, struct err *e);
 
 /* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a

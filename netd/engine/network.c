@@ -154,7 +154,7 @@ static int check_taken(const struct taken *t, const struct network *n, struct er
 }
 
 /* Fills absent subnets (both when none is given), refuses given ones that collide. */
-static int network_subnets(struct engine *g, struct network *n, bool large, struct err *e)
+static int choose_subnets(struct engine *g, struct network *n, bool large, struct err *e)
 {
 	struct taken t = {0};
 	bool given = n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family;
@@ -194,7 +194,7 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 			       "network %s does not exist: `netns-up network create %s` makes it",
 			       name, name);
 	engine_network_default(ret);
-	r = network_subnets(g, ret, true, e);
+	r = choose_subnets(g, ret, true, e);
 	if (r == 0)
 		r = network_complete(ret, e);
 	return r < 0 ? r : 1;
@@ -264,7 +264,7 @@ static int network_create_locked(struct engine *g, struct network *n, struct err
 	if (n->subnet[FAM4].ip.family || n->subnet[FAM6].ip.family)
 		r = network_complete(n, e);
 	if (r >= 0)
-		r = network_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
+		r = choose_subnets(g, n, strcmp(n->name, NETWORK_DEFAULT) == 0, e);
 	if (r >= 0)
 		r = network_complete(n, e);
 	if (r >= 0)

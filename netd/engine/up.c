@@ -244,6 +244,9 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	CLEAN_RTNL struct rtnl *inside = NULL;
 	char key[KEY_STRLEN];
 	uint64_t cookie;
+
+	if (req->net_spec || req->kind != ATTACH_VETH)
+		return err_set(e, ERR_UNSUPPORTED, 0, "a network that is described by its user");
 	int r = up_check_target(g, req, &inside, &cookie, e);
 
 	if (r < 0)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * attachment: the memory behind the one growing part of an attachment, its published ports. Meaning
- * is checked elsewhere (publish, codec); here is only who frees what.
+ * attachment: the memory behind the growing parts of an attachment, and its list of addresses.
+ * Meaning is checked elsewhere (publish, attach, codec); here is only who frees what.
  */
 #include "model/attachment.h"
 
@@ -14,6 +14,8 @@ void attachment_clear(struct attachment *a)
 	if (!a)
 		return;
 	free(a->publish);
+	free(a->route);
+	free(a->sysctl);
 	memset(a, 0, sizeof(*a));
 }
 
@@ -44,5 +46,105 @@ int attachment_add_publish(struct attachment *a, const struct publish *p, size_t
 	memcpy(list + a->n_publish, p, n * sizeof(*p));
 	a->publish = list;
 	a->n_publish += n;
+	return 0;
+}
+
+size_t attachment_ips(const struct attachment *a, struct attach_ip ret[ATTACH_IP_MAX])
+{
+	bool placed[N_FAM] = {!a->addr[FAM4].ip.family, !a->addr[FAM6].ip.family};
+	size_t n = 0, extra = 0;
+
+	for (;;) {
+		int f = FAM4;
+
+		while (f < N_FAM && (placed[f] || a->position[f] > n))
+			f++;
+		/* No extra address left: what has its place further back comes now. */
+		for (int g = FAM4; f == N_FAM && extra == a->n_extra && g < N_FAM; g++)
+			if (!placed[g])
+				f = g;
+		if (f < N_FAM) {
+			ret[n++] = (struct attach_ip){a->addr[f], a->gateway[f]};
+			placed[f] = true;
+		} else if (extra < a->n_extra) {
+			ret[n++] = a->extra[extra++];
+		} else {
+			return n;
+		}
+	}
+}
+
+bool attachment_has_ip(const struct attachment *a, const struct ip *ip)
+{
+	for (int f = 0; f < N_FAM; f++)
+		if (ip->family && ip_equal(&a->addr[f].ip, ip))
+			return true;
+	for (size_t i = 0; i < a->n_extra; i++)
+		if (ip_equal(&a->extra[i].addr.ip, ip))
+			return true;
+	return false;
+}
+
+int attachment_add_ip(struct attachment *a, const struct attach_ip *ip, struct err *e)
+{
+	int f = ip_fam(&ip->addr.ip);
+	size_t n = a->n_extra;
+
+	for (int g = 0; g < N_FAM; g++)
+		n += a->addr[g].ip.family != 0;
+	if (attachment_has_ip(a, &ip->addr.ip))
+		return err_invalid(e, ERR_USAGE, "the same address twice");
+	if (!a->addr[f].ip.family) {
+		a->addr[f] = ip->addr;
+		a->gateway[f] = ip->gateway;
+		a->position[f] = (uint8_t)n;
+		return 0;
+	}
+	if (a->n_extra == ATTACH_EXTRA_MAX)
+		return err_invalid(e, ERR_QUOTA, "more than %d addresses", ATTACH_IP_MAX);
+	a->extra[a->n_extra++] = *ip;
+	return 0;
+}
+
+int attachment_set_routes(struct attachment *a, const struct attach_route *r, size_t n,
+			  struct err *e)
+{
+	struct attach_route *list = NULL;
+
+	if (n > ATTACH_ROUTE_MAX)
+		return err_invalid(e, ERR_QUOTA, "more than %d routes", ATTACH_ROUTE_MAX);
+	if (n) {
+		list = calloc(n, sizeof(*list));
+		if (!list)
+			return err_sys(e, ENOMEM, "routes");
+		memcpy(list, r, n * sizeof(*list));
+	}
+	free(a->route);
+	a->route = list;
+	a->n_route = n;
+	return 0;
+}
+
+int attachment_add_sysctls(struct attachment *a, const struct attach_sysctl *s, size_t n,
+			   struct err *e)
+{
+	struct attach_sysctl *list;
+
+	if (n == 0)
+		return 0;
+	if (n > ATTACH_SYSCTL_MAX || a->n_sysctl > ATTACH_SYSCTL_MAX - n)
+		return err_invalid(e, ERR_QUOTA, "more than %d sysctls", ATTACH_SYSCTL_MAX);
+	list = reallocarray(a->sysctl, a->n_sysctl + n, sizeof(*list));
+	if (!list)
+		return err_sys(e, ENOMEM, "sysctls");
+	a->sysctl = list;
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < a->n_sysctl && strcmp(list[k].key, s[i].key) != 0)
+			k++;
+		list[k] = s[i];
+		a->n_sysctl += k == a->n_sysctl;
+	}
 	return 0;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "model/addr.h"
+#include "model/attach.h"
 #include "model/name.h"
 #include "model/network.h"
 #include "model/publish.h"
@@ -20,6 +21,17 @@ enum attach_phase {
 			*/
 	ATTACH_COMMITTED, /* everything in it exists */
 };
+
+enum attach_kind {
+	ATTACH_VETH,    /* a veth of ours */
+	ATTACH_FOREIGN, /* an interface that somebody else made: only ports, rates, sysctls are ours
+			 */
+	ATTACH_LEASE,   /* addresses only, for an interface of somebody else's */
+};
+
+/* Addresses of one attachment, all families together. */
+#define ATTACH_IP_MAX 16
+#define ATTACH_EXTRA_MAX (ATTACH_IP_MAX - N_FAM)
 
 #define BOOT_ID_STRLEN 37
 #define NETNS_PATH_MAX NAME_PATH_MAX
@@ -47,8 +59,45 @@ struct attachment {
 	int64_t created;                     /* seconds since the epoch */
 	size_t n_publish;
 	struct publish *publish; /* host ports resolved; owned */
+
+	/* What follows is all zero for an attachment of a network made by `network create`. */
+	enum attach_kind kind;
+	uint32_t created_nsec;   /* of the second in `created` */
+	uint64_t request;        /* hash of the description it was made from; 0: none */
+	uint8_t position[N_FAM]; /* of addr[] among all addresses, see attachment_ips */
+	size_t n_extra;
+	struct attach_ip extra[ATTACH_EXTRA_MAX]; /* further addresses */
+	bool is_leased;                           /* foreign: the addresses are claims of ours */
+	bool is_l2;                               /* without addresses */
+	bool is_down;                             /* the interface inside is not set up */
+	bool has_routes;                          /* route[] and is_default_route[] say all routes;
+						   * else default routes as the network has them */
+	bool is_default_route[N_FAM];
+	size_t n_route;
+	struct attach_route *route; /* owned */
+	size_t n_sysctl;
+	struct attach_sysctl *sysctl; /* owned */
+	struct attach_tune tune;
+	struct attach_rate rate; /* all zero: unlimited */
+	bool is_hairpin;         /* bridge port reflects */
+	bool is_promisc;         /* the bridge is promiscuous */
+	bool is_unguarded;       /* may send from any address */
+	bool is_port_isolated;
+	bool is_dad; /* IPv6 addresses are checked for duplicates before use */
+	uint16_t vlan;
 };
 
+/* All addresses with their gateways, in the order in which they were asked for: addr[f] has
+ * position[f] (IPv4 first where that does not tell), extra[] fills the rest. Returns the number. */
+size_t attachment_ips(const struct attachment *a, struct attach_ip ret[ATTACH_IP_MAX]);
+bool attachment_has_ip(const struct attachment *a, const struct ip *ip);
+/* Appends an address: the first of its family becomes addr[f]. ERR_QUOTA above ATTACH_IP_MAX. */
+int attachment_add_ip(struct attachment *a, const struct attach_ip *ip, struct err *e);
+int attachment_set_routes(struct attachment *a, const struct attach_route *r, size_t n,
+			  struct err *e);
+/* Adds, or replaces values of keys that are there. */
+int attachment_add_sysctls(struct attachment *a, const struct attach_sysctl *s, size_t n,
+			   struct err *e);
 /* Zeroes and frees what it owns. Accepts NULL and half-built values. */
 void attachment_clear(struct attachment *a);
 void attachment_free(struct attachment *a); /* clear + free */

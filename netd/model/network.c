@@ -140,6 +140,96 @@ static int check_mtu(const struct network *n, struct err *e)
 	return err_invalid(e, ERR_USAGE, "MTU: expected %u..65535, found %u", min, n->mtu);
 }
 
+size_t network_subnets(const struct network *n, struct net_subnet ret[NETWORK_SUBNET_MAX])
+{
+	size_t k = 0;
+
+	for (int f = 0; f < N_FAM; f++)
+		if (n->subnet[f].ip.family)
+			ret[k++] = (struct net_subnet){.subnet = n->subnet[f],
+						       .gateway = n->gateway[f],
+						       .is_member = n->is_member[f]};
+	for (size_t i = 0; i < n->n_more; i++)
+		ret[k++] = n->more[i];
+	return k;
+}
+
+bool network_find_subnet(const struct network *n, const struct ip *ip, struct net_subnet *ret)
+{
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	size_t k = network_subnets(n, list);
+
+	for (size_t i = 0; i < k; i++) {
+		if (prefix_contains(&list[i].subnet, ip)) {
+			*ret = list[i];
+			return true;
+		}
+	}
+	return false;
+}
+
+int network_add_subnet(struct network *n, const struct net_subnet *s, struct err *e)
+{
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	size_t k = network_subnets(n, list);
+	int f = ip_fam(&s->subnet.ip);
+	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < k; i++)
+		if (prefix_overlaps(&list[i].subnet, &s->subnet))
+			return err_invalid(e, ERR_USAGE, "subnets %s and %s of network %s overlap",
+					   prefix_str(&list[i].subnet, a),
+					   prefix_str(&s->subnet, b), n->name);
+	/* own_gateways counts places: nothing may move. */
+	if (!n->subnet[f].ip.family && !n->own_gateways) {
+		n->subnet[f] = s->subnet;
+		n->gateway[f] = s->gateway;
+		n->is_member[f] = s->is_member;
+		return 0;
+	}
+	if (n->n_more == NETWORK_MORE_MAX)
+		return err_invalid(e, ERR_QUOTA, "network %s has more than %d subnets", n->name,
+				   NETWORK_SUBNET_MAX);
+	n->more[n->n_more++] = *s;
+	return 0;
+}
+
+/* Described by a caller: what it leaves out follows, what it says is only checked. */
+static int complete_spec(struct network *n, struct err *e)
+{
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	size_t k = network_subnets(n, list);
+	char s[PREFIX_STRLEN], t[IP_STRLEN];
+	int r = 0;
+
+	if (n->mode == NET_ROUTED)
+		memset(n->bridge, 0, sizeof(n->bridge));
+	else if (!n->bridge[0])
+		name_bridge(n->name, n->bridge);
+	else
+		r = name_check_ifname(n->bridge, "bridge", e);
+	for (size_t i = 0; r == 0 && i < k; i++) {
+		struct prefix net = prefix_network(&list[i].subnet);
+
+		if (!prefix_equal(&net, &list[i].subnet))
+			r = err_invalid(e, ERR_USAGE, "subnet %s has host bits set",
+					prefix_str(&list[i].subnet, s));
+		else if (n->mode == NET_BRIDGE && list[i].gateway.family && !list[i].is_member &&
+			 !prefix_contains(&net, &list[i].gateway))
+			r = err_invalid(e, ERR_USAGE, "gateway %s is outside of %s",
+					ip_str(&list[i].gateway, t),
+					prefix_str(&list[i].subnet, s));
+	}
+	for (int f = 0; f < N_FAM; f++)
+		if (n->mode == NET_ROUTED && n->subnet[f].ip.family)
+			n->gateway[f] = routed_gateway[f];
+	for (size_t i = 0; n->mode == NET_ROUTED && i < n->n_more; i++)
+		n->more[i].gateway = routed_gateway[ip_fam(&n->more[i].subnet.ip)];
+	if (r == 0)
+		r = network_check_nomasq(n->nomasq, n->n_nomasq, e);
+	return r < 0 ? r : check_mtu(n, e);
+}
+
 int network_complete(struct network *n, struct err *e)
 {
 	struct network done = *n;
@@ -149,6 +239,12 @@ int network_complete(struct network *n, struct err *e)
 	r = name_check_network(n->name, "network name", e);
 	if (r < 0)
 		return r;
+	if (n->is_spec) {
+		r = complete_spec(&done, e);
+		if (r == 0)
+			*n = done;
+		return r;
+	}
 	memset(done.bridge, 0, sizeof(done.bridge));
 	if (n->mode == NET_BRIDGE)
 		name_bridge(n->name, done.bridge);

@@ -19,6 +19,15 @@ enum net_mode {
 #define NETWORK_NOMASQ_MAX 32
 #define NETWORK_DEFAULT "default"
 
+/* Beside the first of each family. */
+#define NETWORK_MORE_MAX 14
+
+struct net_subnet {
+	struct prefix subnet;
+	struct ip gateway; /* family 0: none */
+	bool is_member;    /* came with an address that a member was given, not described */
+};
+
 struct network {
 	char name[NETNAME_STRLEN];
 	enum net_mode mode;
@@ -34,7 +43,30 @@ struct network {
 	struct prefix
 		nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses;
 					     * 0.0.0.0/0, ::/0: no masquerading of that family */
+
+	/* Networks that are described at each use (is_spec): nothing is chosen for them, they may
+	 * have no subnet at all, and their gateways and bridge are as given. All zero for others.
+	 */
+	bool is_spec;
+	bool is_gateway; /* the bridge has the gateway addresses */
+	bool is_open;    /* new connections from everywhere reach the addresses, not only
+			  * published ports */
+	bool is_adopted; /* the bridge was there before: it is not deleted. Set by the engine */
+	bool is_member[N_FAM]; /* subnet[f] came with an address that a member was given */
+	uint16_t own_gateways; /* adopted: which subnets' gateway addresses were put there by us,
+				* by their place in network_subnets. Set by the engine */
+	size_t n_more;
+	struct net_subnet more[NETWORK_MORE_MAX];
 };
+
+#define NETWORK_SUBNET_MAX (N_FAM + NETWORK_MORE_MAX)
+/* All subnets: subnet[FAM4], subnet[FAM6] where present, then more[]. Returns the number. */
+size_t network_subnets(const struct network *n, struct net_subnet ret[NETWORK_SUBNET_MAX]);
+/* The subnet that holds ip; false: none. */
+bool network_find_subnet(const struct network *n, const struct ip *ip, struct net_subnet *ret);
+/* Appends a subnet: the first of its family becomes subnet[f]. ERR_QUOTA when there are too many,
+ * ERR_USAGE when it overlaps another. */
+int network_add_subnet(struct network *n, const struct net_subnet *s, struct err *e);
 
 const char *net_mode_str(enum net_mode m); /* "bridge", "routed" */
 int net_mode_parse(const char *s, enum net_mode *ret, struct err *e);

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * attach: the rules of an attachment's parts. A sysctl key becomes a path, so here is the gate: it
+ * begins with net/, and its components are names as the kernel has them, never "." or "..". Read
+ * the kernel's Documentation/networking/ip-sysctl.rst, rtnetlink(7) for scopes.
+ */
+#include "model/attach.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* The kernel's RT_SCOPE_*: this room knows no rtnetlink. */
+enum { SCOPE_UNIVERSE = 0, SCOPE_SITE = 200, SCOPE_LINK = 253, SCOPE_HOST = 254 };
+
+#define RATE_MIN 8000u /* a thousand bytes a second: less would not pass one packet a second */
+
+bool attach_rate_is_set(const struct attach_rate *r)
+{
+	return r->in_rate || r->out_rate;
+}
+
+bool attach_tune_is_set(const struct attach_tune *t)
+{
+	static const struct mac none;
+
+	return t->has_promisc || t->has_allmulti || t->has_tx_queue_len || t->mtu ||
+	       memcmp(&t->mac, &none, sizeof(none)) != 0;
+}
+
+static bool is_key_char(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+	       c == '_' || c == '-' || c == '.';
+}
+
+/* "net/" and further components of which none is empty, "." or "..". */
+static bool is_path(const char *s)
+{
+	size_t start = 0, len = strlen(s);
+
+	if (strncmp(s, "net/", 4) != 0 || len >= ATTACH_SYSCTL_KEYLEN)
+		return false;
+	for (size_t i = 0; i <= len; i++) {
+		if (s[i] != '/' && s[i] != '\0') {
+			if (!is_key_char(s[i]))
+				return false;
+			continue;
+		}
+		if (i == start || (s[start] == '.' && (i - start == 1 || s[start + 1] == '.')))
+			return false;
+		start = i + 1;
+	}
+	return true;
+}
+
+static bool is_value(const char *s)
+{
+	size_t len = strlen(s);
+
+	for (size_t i = 0; i < len; i++)
+		if ((s[i] < 0x20 && s[i] != '\t') || s[i] >= 0x7f)
+			return false;
+	return len > 0 && len < ATTACH_SYSCTL_VALUELEN;
+}
+
+int attach_sysctl_check(const struct attach_sysctl *s, struct err *e)
+{
+	if (memchr(s->key, 0, sizeof(s->key)) && is_path(s->key) &&
+	    memchr(s->value, 0, sizeof(s->value)) && is_value(s->value))
+		return 0;
+	return err_invalid(e, ERR_USAGE, "sysctl \"%.*s\": not a key under net/ with a value",
+			   (int)sizeof(s->key), s->key);
+}
+
+/* Copies key with IFNAME spelled out, '.' and '/' in the places of a path. */
+static int spell(const char *key, const char *ifname, char out[ATTACH_SYSCTL_KEYLEN])
+{
+	const char *sep = strpbrk(key, "./"), *mark = strstr(key, "IFNAME");
+	bool swap = sep && *sep == '.';
+	size_t n = 0;
+
+	for (const char *p = key; *p;) {
+		const char *from = p;
+		size_t len = 1;
+
+		if (p == mark) {
+			from = ifname;
+			len = strlen(ifname);
+			p += strlen("IFNAME");
+		} else {
+			p++;
+		}
+		if (n + len >= ATTACH_SYSCTL_KEYLEN)
+			return -1;
+		for (size_t i = 0; i < len; i++) {
+			char c = from[i];
+
+			if (swap && from != ifname && (c == '.' || c == '/'))
+				c = c == '.' ? '/' : '.';
+			out[n++] = c;
+		}
+	}
+	out[n] = '\0';
+	return 0;
+}
+
+int attach_sysctl_parse(const char *key, const char *value, const char *ifname,
+			struct attach_sysctl *ret, struct err *e)
+{
+	struct attach_sysctl s = {.key = ""};
+
+	if (spell(key, ifname, s.key) < 0 || !is_path(s.key))
+		return err_invalid(e, ERR_USAGE,
+				   "sysctl \"%.120s\": expected a key that begins with net. (or "
+				   "net/) and has no empty part and no ..",
+				   key);
+	if (!is_value(value))
+		return err_invalid(e, ERR_USAGE,
+				   "sysctl %s: expected a value of 1..%d printable characters in "
+				   "one line",
+				   s.key, ATTACH_SYSCTL_VALUELEN - 1);
+	snprintf(s.value, sizeof(s.value), "%s", value);
+	*ret = s;
+	return 0;
+}
+
+int attach_route_check(const struct attach_route *r, struct err *e)
+{
+	struct prefix net = prefix_network(&r->dst);
+	char s[PREFIX_STRLEN], t[IP_STRLEN];
+
+	if (r->dst.ip.family != AF_INET && r->dst.ip.family != AF_INET6)
+		return err_invalid(e, ERR_USAGE, "a route without a destination");
+	prefix_str(&r->dst, s);
+	if (!prefix_equal(&net, &r->dst))
+		return err_invalid(e, ERR_USAGE, "route to %s: host bits are set", s);
+	if (r->gw.family && r->gw.family != r->dst.ip.family)
+		return err_invalid(e, ERR_USAGE, "route to %s: gateway %s is of another family", s,
+				   ip_str(&r->gw, t));
+	if (r->scope != SCOPE_UNIVERSE && r->scope != SCOPE_SITE && r->scope != SCOPE_LINK &&
+	    r->scope != SCOPE_HOST)
+		return err_invalid(e, ERR_USAGE,
+				   "route to %s: scope %d (expected 0, 200, 253 or 254)", s,
+				   r->scope);
+	if (r->gw.family && r->scope >= SCOPE_LINK)
+		return err_invalid(e, ERR_USAGE, "route to %s: scope link has no gateway", s);
+	if ((r->mtu && r->mtu < 68) || r->mtu > 65535 || r->advmss > 65535)
+		return err_invalid(e, ERR_USAGE, "route to %s: mtu %u, advmss %u", s, r->mtu,
+				   r->advmss);
+	return 0;
+}
+
+int attach_rate_check(const struct attach_rate *r, struct err *e)
+{
+	const uint64_t rate[2] = {r->in_rate, r->out_rate}, burst[2] = {r->in_burst, r->out_burst};
+
+	for (int i = 0; i < 2; i++) {
+		if (rate[i] && rate[i] < RATE_MIN)
+			return err_invalid(e, ERR_USAGE,
+					   "rate of %llu bits a second: expected %u or more",
+					   (unsigned long long)rate[i], RATE_MIN);
+		if (burst[i] && !rate[i])
+			return err_invalid(e, ERR_USAGE, "a burst without a rate");
+		if (burst[i] / 8 > UINT32_MAX || (burst[i] && burst[i] < 8))
+			return err_invalid(e, ERR_USAGE, "burst of %llu bits",
+					   (unsigned long long)burst[i]);
+	}
+	return 0;
+}
