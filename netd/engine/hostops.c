@@ -112,6 +112,13 @@ int hostop_tables(struct work *w, struct err *e)
 	if (r >= 0)
 		r = nft_run(text.p, e);
 	w->g->has_rules = r >= 0;
+	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
+	 */
+	if (r == -ENOENT || r == -EOPNOTSUPP)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "the kernel lacks a part of nf_tables (CONFIG_NF_TABLES_INET, "
+			       "CONFIG_NF_TABLES_BRIDGE, CONFIG_NFT_NAT, CONFIG_NFT_MASQ, "
+			       "CONFIG_NFT_CT, CONFIG_NFT_FIB_INET)");
 	return r;
 }
 

@@ -285,6 +285,8 @@ static int explain_veth(struct rtnl *r, const struct veth_spec *s, int w, struct
 		return err_set(e, ERR_ABSENT, ENODEV, "no bridge with index %u", s->master);
 	if (w == -EXFULL)
 		return err_set(e, ERR_QUOTA, EXFULL, "the bridge takes no more ports");
+	if (w == -EOPNOTSUPP)
+		return err_set(e, ERR_UNSUPPORTED, 0, "the kernel has no veth (CONFIG_VETH)");
 	if (e)
 		*e = *why;
 	return err_ctx(e, w, "veth pair %s, %s", s->host_ifname, s->ctr_ifname);
@@ -421,6 +423,9 @@ int link_bridge_add(struct rtnl *r, const struct bridge_spec *s, uint32_t *ret_i
 	if (w < 0) {
 		if (li.index)
 			(void)link_del(r, li.index, NULL);
+		if (w == -EOPNOTSUPP)
+			w = err_set(e, ERR_UNSUPPORTED, 0,
+				    "the kernel has no bridge (CONFIG_BRIDGE)");
 		return err_ctx(e, w, "bridge %s", s->name);
 	}
 	*ret_index = li.index;

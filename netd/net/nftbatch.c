@@ -60,7 +60,7 @@ int nftbatch_open(struct nftbatch **ret, struct err *e)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "nftables socket");
 	n->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	if (n->fd < 0)
-		return err_sys(e, errno, "nftables socket");
+		return err_sys(e, errno, "netfilter socket (CONFIG_NETFILTER_NETLINK)");
 	if (bind(n->fd, (struct sockaddr *)&local, sizeof(local)) < 0)
 		return err_sys(e, errno, "nftables socket: bind");
 	/* Both only shorten and explain errors: a kernel without them is served as well. */
@@ -467,6 +467,10 @@ int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct
 		r = collect(n, note_table, &t, e);
 	if (r < 0)
 		return r;
+	/* What nfnetlink says for a subsystem that nobody has registered. */
+	if (t.error == EINVAL || t.error == EOPNOTSUPP)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "the kernel has no nf_tables (CONFIG_NF_TABLES)");
 	if (t.error)
 		return err_sys(e, t.error, "nftables: get table");
 	if (t.n_absent + t.n_match + t.n_other + t.n_foreign != 2)

@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Many cycles of up and down beside a container that stays: the forwarder, which lives through all of
+# them, grows by nothing, and neither the kernel's tables nor the state directory keep anything.
+# soak.sh [CYCLES]: 10,000 is a minute or two.
+. "$(dirname "$0")/lib.sh"
+N=${1:-${NETNS_UP_SOAK:-400}}
+
+forwarder_pid() { # its process lives in the host's network namespace and has the program's name
+	local p host_ns
+	host_ns=$(readlink "/proc/$(ns_pid host)/ns/net")
+	for p in /proc/[0-9]*; do
+		[ "$(readlink "$p/ns/net" 2>/dev/null)" = "$host_ns" ] || continue
+		case $(cat "$p/comm" 2>/dev/null) in netns-up-forwar*) echo "${p#/proc/}" ;; esac
+	done
+}
+rss() { awk '/^Rss(Anon|Shmem)/ { n += $2 } END { print n + 0 }' "/proc/$1/status"; }
+fds() { find "/proc/$1/fd" -mindepth 1 2>/dev/null | wc -l; }
+
+ns_world
+container_new stays host
+container_new comes host
+stays=$(ns_pid stays) comes=$(ns_pid comes)
+ok 'a container that stays' on host "$NETNS_UP" up "$stays" -p 8000:80 -q
+cat >"$NS_TMP/cycle.sh" <<'S'
+i=0
+while [ $i -lt "$2" ]; do
+	"$NETNS_UP" up "$1" -p 8080:80 -p 8081-8084:81-84/udp -q && "$NETNS_UP" down "$1" -q || exit 1
+	i=$((i + 1))
+done
+S
+# What is allocated once, at first use, is not growth.
+ok 'warm-up' on host sh "$NS_TMP/cycle.sh" "$comes" 50
+fwd=$(forwarder_pid)
+like 'one forwarder' "$fwd" '[0-9]*'
+rss_before=$(rss "$fwd") fds_before=$(fds "$fwd")
+# Where the next address is looked for moves on; nothing else may.
+picture() { snapshot host | grep -v '/run/netd/cursors/'; }
+picture >"$NS_TMP/before"
+ok "$N cycles" on host sh "$NS_TMP/cycle.sh" "$comes" "$N"
+picture >"$NS_TMP/after"
+ok "after $N cycles nothing is left" diff -u "$NS_TMP/before" "$NS_TMP/after"
+is 'the same forwarder' "$(forwarder_pid)" "$fwd"
+grown=$(($(rss "$fwd") - rss_before))
+note "the forwarder's own memory grew by $grown KiB, its descriptors by $(($(fds "$fwd") - fds_before))"
+ok 'its memory grew by less than 64 KiB' test "$grown" -lt 64
+is 'its descriptors' "$(fds "$fwd")" "$fds_before"
+ns_done
