@@ -14,6 +14,26 @@ enum { SCOPE_UNIVERSE = 0, SCOPE_SITE = 200, SCOPE_LINK = 253, SCOPE_HOST = 254 
 
 #define RATE_MIN 8000u /* a thousand bytes a second: less would not pass one packet a second */
 
+static bool is_unicast(const struct ip *ip)
+{
+	return ip->family && !ip_is_any(ip) && !ip_is_multicast(ip) && !ip_is_loopback(ip) &&
+	       !(ip->family == AF_INET && ip->b[0] >= 240);
+}
+
+int attach_ip_check(const struct attach_ip *ip, struct err *e)
+{
+	char s[PREFIX_STRLEN], t[IP_STRLEN];
+
+	if (!is_unicast(&ip->addr.ip))
+		return err_invalid(e, ERR_USAGE, "address %s is not one for an interface",
+				   prefix_str(&ip->addr, s));
+	if (ip->gateway.family &&
+	    (ip->gateway.family != ip->addr.ip.family || !is_unicast(&ip->gateway)))
+		return err_invalid(e, ERR_USAGE, "address %s: gateway %s", prefix_str(&ip->addr, s),
+				   ip_str(&ip->gateway, t));
+	return 0;
+}
+
 bool attach_rate_is_set(const struct attach_rate *r)
 {
 	return r->in_rate || r->out_rate;

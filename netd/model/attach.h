@@ -56,6 +56,8 @@ struct attach_tune {
 	struct mac mac; /* all zero: as it is */
 };
 
+/* A unicast address that an interface can have, and a gateway of its family. ERR_USAGE. */
+int attach_ip_check(const struct attach_ip *ip, struct err *e);
 bool attach_rate_is_set(const struct attach_rate *r);
 bool attach_tune_is_set(const struct attach_tune *t);
 

@@ -12,9 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CODEC_VERSION 1
-#define PATH_STRLEN 40 /* "ports[4095]" */
-
 /* An object under construction. A failure, NULL values included, sticks. */
 struct out {
 	json_t *obj;
@@ -71,19 +68,30 @@ static json_t *put_arr(struct out *o, const char *key)
 	return o->failed ? NULL : arr;
 }
 
+static void put_flag(struct out *o, const char *key, bool v)
+{
+	if (v)
+		put(o, key, json_true());
+}
+
+static void put_some(struct out *o, const char *key, uint64_t v)
+{
+	if (v)
+		put_int(o, key, v);
+}
+
 static void put_addresses(struct out *o, const struct attachment *a)
 {
 	json_t *arr = put_arr(o, "addresses");
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
 
-	for (int f = 0; f < N_FAM && arr; f++) {
+	for (size_t i = 0; i < n && arr; i++) {
 		char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
-		struct out item;
+		struct out item = {.obj = json_object()};
 
-		if (a->addr[f].ip.family == 0)
-			continue;
-		item = (struct out){.obj = json_object()};
-		put_str(&item, "address", prefix_str(&a->addr[f], prefix));
-		put_str(&item, "gateway", ip_str(&a->gateway[f], ip));
+		put_str(&item, "address", prefix_str(&list[i].addr, prefix));
+		put_str(&item, "gateway", ip_str(&list[i].gateway, ip));
 		append(arr, &item, &o->failed);
 	}
 }
@@ -106,6 +114,98 @@ static void put_ports(struct out *o, const struct attachment *a)
 	}
 }
 
+static void put_routes(struct out *o, const struct attachment *a)
+{
+	json_t *arr = a->has_routes ? put_arr(o, "routes") : NULL;
+
+	for (size_t i = 0; i < a->n_route && arr; i++) {
+		const struct attach_route *r = &a->route[i];
+		struct out item = {.obj = json_object()};
+		char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+
+		put_str(&item, "dst", prefix_str(&r->dst, prefix));
+		put_str(&item, "gw", ip_str(&r->gw, ip));
+		put_some(&item, "mtu", r->mtu);
+		put_some(&item, "advmss", r->advmss);
+		put_some(&item, "priority", r->priority);
+		put_some(&item, "table", r->table);
+		put_some(&item, "scope", (uint64_t)r->scope);
+		append(arr, &item, &o->failed);
+	}
+	put_flag(o, "defaultRoute4", a->is_default_route[FAM4]);
+	put_flag(o, "defaultRoute6", a->is_default_route[FAM6]);
+}
+
+static void put_sysctls(struct out *o, const struct attachment *a)
+{
+	json_t *arr = a->n_sysctl ? put_arr(o, "sysctls") : NULL;
+
+	for (size_t i = 0; i < a->n_sysctl && arr; i++) {
+		struct out item = {.obj = json_object()};
+
+		put_str(&item, "key", a->sysctl[i].key);
+		put_str(&item, "value", a->sysctl[i].value);
+		append(arr, &item, &o->failed);
+	}
+}
+
+static void put_tune(struct out *o, const struct attach_tune *t)
+{
+	struct out sub = {.obj = json_object()};
+
+	if (t->has_promisc)
+		put(&sub, "promisc", json_boolean(t->is_promisc));
+	if (t->has_allmulti)
+		put(&sub, "allmulti", json_boolean(t->is_allmulti));
+	if (t->has_tx_queue_len)
+		put_int(&sub, "txQueueLen", t->tx_queue_len);
+	put_some(&sub, "mtu", t->mtu);
+	put_mac(&sub, "mac", &t->mac);
+	put(o, "tune", out_take(&sub));
+}
+
+static void put_rate(struct out *o, const struct attach_rate *r)
+{
+	struct out sub = {.obj = json_object()};
+
+	put_some(&sub, "in", r->in_rate);
+	put_some(&sub, "inBurst", r->in_burst);
+	put_some(&sub, "out", r->out_rate);
+	put_some(&sub, "outBurst", r->out_burst);
+	put(o, "rate", out_take(&sub));
+}
+
+/* Each key only where it says something: the documents of attachments without parts have none. */
+static void put_parts(struct out *o, const struct attachment *a)
+{
+	put_routes(o, a);
+	put_sysctls(o, a);
+	if (attach_tune_is_set(&a->tune))
+		put_tune(o, &a->tune);
+	if (attach_rate_is_set(&a->rate))
+		put_rate(o, &a->rate);
+	put_some(o, "vlan", a->vlan);
+	put_flag(o, "leased", a->is_leased);
+	put_flag(o, "down", a->is_down);
+	put_flag(o, "hairpin", a->is_hairpin);
+	put_flag(o, "promisc", a->is_promisc);
+	put_flag(o, "dad", a->is_dad);
+	put_flag(o, "unguarded", a->is_unguarded);
+	put_flag(o, "portIsolated", a->is_port_isolated);
+}
+
+static void put_kind(struct out *o, const struct attachment *a)
+{
+	char hash[24];
+
+	if (a->kind != ATTACH_VETH)
+		put_str(o, "kind", a->kind == ATTACH_FOREIGN ? "foreign" : "lease");
+	snprintf(hash, sizeof(hash), "%" PRIu64, a->request);
+	if (a->request)
+		put_str(o, "request", hash);
+	put_flag(o, "layer2", a->is_l2);
+}
+
 json_t *codec_attachment(const struct attachment *a)
 {
 	struct out o = {.obj = json_object()};
@@ -114,6 +214,7 @@ json_t *codec_attachment(const struct attachment *a)
 	snprintf(cookie, sizeof(cookie), "%" PRIu64, a->netns_cookie);
 	put_int(&o, "version", CODEC_VERSION);
 	put_str(&o, "phase", a->phase == ATTACH_COMMITTED ? "committed" : "intent");
+	put_kind(&o, a);
 	put_str(&o, "id", a->id);
 	put_str(&o, "ifname", a->ifname);
 	put_str(&o, "network", a->network);
@@ -128,12 +229,33 @@ json_t *codec_attachment(const struct attachment *a)
 	put_mac(&o, "hostMac", &a->host_mac);
 	put_addresses(&o, a);
 	put_int(&o, "mtu", a->mtu);
-	put_str(&o, "netnsCookie", cookie);
+	if (a->netns_cookie || a->kind == ATTACH_VETH)
+		put_str(&o, "netnsCookie", cookie);
 	put_str(&o, "bootId", a->boot_id);
 	put_str(&o, "netnsPath", a->netns_path);
 	put_int(&o, "created", (uint64_t)a->created);
+	put_some(&o, "createdNsec", a->created_nsec);
 	put_ports(&o, a);
+	put_parts(&o, a);
 	return out_take(&o);
+}
+
+static void put_subnets(struct out *o, const struct network *n)
+{
+	json_t *arr = put_arr(o, "subnets");
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	size_t k = network_subnets(n, list);
+
+	for (size_t i = 0; i < k && arr; i++) {
+		char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
+		struct out item = {.obj = json_object()};
+
+		put_str(&item, "subnet", prefix_str(&list[i].subnet, prefix));
+		put_str(&item, "gateway", ip_str(&list[i].gateway, ip));
+		put_flag(&item, "member", list[i].is_member);
+		put_flag(&item, "ownGateway", list[i].is_own);
+		append(arr, &item, &o->failed);
+	}
 }
 
 json_t *codec_network(const struct network *n)
@@ -145,18 +267,11 @@ json_t *codec_network(const struct network *n)
 	put_str(&o, "name", n->name);
 	put_str(&o, "mode", net_mode_str(n->mode));
 	put_str(&o, "bridge", n->bridge);
-	arr = put_arr(&o, "subnets");
-	for (int f = 0; f < N_FAM && arr; f++) {
-		char ip[IP_STRLEN], prefix[PREFIX_STRLEN];
-		struct out item;
-
-		if (n->subnet[f].ip.family == 0)
-			continue;
-		item = (struct out){.obj = json_object()};
-		put_str(&item, "subnet", prefix_str(&n->subnet[f], prefix));
-		put_str(&item, "gateway", ip_str(&n->gateway[f], ip));
-		append(arr, &item, &o.failed);
-	}
+	put_flag(&o, "spec", n->is_spec);
+	put_flag(&o, "isGateway", n->is_gateway);
+	put_flag(&o, "open", n->is_open);
+	put_flag(&o, "adopted", n->is_adopted);
+	put_subnets(&o, n);
 	put(&o, "internal", json_boolean(n->internal));
 	put(&o, "isolate", json_boolean(n->isolate));
 	put(&o, "masquerade", json_boolean(n->masquerade));

@@ -148,7 +148,8 @@ size_t network_subnets(const struct network *n, struct net_subnet ret[NETWORK_SU
 		if (n->subnet[f].ip.family)
 			ret[k++] = (struct net_subnet){.subnet = n->subnet[f],
 						       .gateway = n->gateway[f],
-						       .is_member = n->is_member[f]};
+						       .is_member = n->is_member[f],
+						       .is_own = n->is_own[f]};
 	for (size_t i = 0; i < n->n_more; i++)
 		ret[k++] = n->more[i];
 	return k;
@@ -168,6 +169,16 @@ bool network_find_subnet(const struct network *n, const struct ip *ip, struct ne
 	return false;
 }
 
+void network_set_own(struct network *n, const struct prefix *subnet, bool is_own)
+{
+	for (int f = 0; f < N_FAM; f++)
+		if (prefix_equal(&n->subnet[f], subnet))
+			n->is_own[f] = is_own;
+	for (size_t i = 0; i < n->n_more; i++)
+		if (prefix_equal(&n->more[i].subnet, subnet))
+			n->more[i].is_own = is_own;
+}
+
 int network_add_subnet(struct network *n, const struct net_subnet *s, struct err *e)
 {
 	struct net_subnet list[NETWORK_SUBNET_MAX];
@@ -180,11 +191,11 @@ int network_add_subnet(struct network *n, const struct net_subnet *s, struct err
 			return err_invalid(e, ERR_USAGE, "subnets %s and %s of network %s overlap",
 					   prefix_str(&list[i].subnet, a),
 					   prefix_str(&s->subnet, b), n->name);
-	/* own_gateways counts places: nothing may move. */
-	if (!n->subnet[f].ip.family && !n->own_gateways) {
+	if (!n->subnet[f].ip.family) {
 		n->subnet[f] = s->subnet;
 		n->gateway[f] = s->gateway;
 		n->is_member[f] = s->is_member;
+		n->is_own[f] = s->is_own;
 		return 0;
 	}
 	if (n->n_more == NETWORK_MORE_MAX)

@@ -26,6 +26,7 @@ struct net_subnet {
 	struct prefix subnet;
 	struct ip gateway; /* family 0: none */
 	bool is_member;    /* came with an address that a member was given, not described */
+	bool is_own;       /* we put the gateway address on a bridge of somebody else's */
 };
 
 struct network {
@@ -52,9 +53,8 @@ struct network {
 	bool is_open;    /* new connections from everywhere reach the addresses, not only
 			  * published ports */
 	bool is_adopted; /* the bridge was there before: it is not deleted. Set by the engine */
-	bool is_member[N_FAM]; /* subnet[f] came with an address that a member was given */
-	uint16_t own_gateways; /* adopted: which subnets' gateway addresses were put there by us,
-				* by their place in network_subnets. Set by the engine */
+	/* As in struct net_subnet, for subnet[f]. */
+	bool is_member[N_FAM], is_own[N_FAM];
 	size_t n_more;
 	struct net_subnet more[NETWORK_MORE_MAX];
 };
@@ -62,6 +62,8 @@ struct network {
 #define NETWORK_SUBNET_MAX (N_FAM + NETWORK_MORE_MAX)
 /* All subnets: subnet[FAM4], subnet[FAM6] where present, then more[]. Returns the number. */
 size_t network_subnets(const struct network *n, struct net_subnet ret[NETWORK_SUBNET_MAX]);
+/* Notes is_own of the subnet that equals *s. */
+void network_set_own(struct network *n, const struct prefix *subnet, bool is_own);
 /* The subnet that holds ip; false: none. */
 bool network_find_subnet(const struct network *n, const struct ip *ip, struct net_subnet *ret);
 /* Appends a subnet: the first of its family becomes subnet[f]. ERR_QUOTA when there are too many,
