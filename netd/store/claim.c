@@ -26,7 +26,7 @@
 #define POOL_MAX ((uint64_t)1 << 20)
 #define PROBES 64
 #define TAKE_TRIES 8
-#define CURSOR_LEN 8 /* "1234567\n" */
+#define CURSOR_LEN CLAIM_CURSOR_LEN /* "1234567\n" */
 
 int claim_addr_owner(struct store *s, const struct ip *ip, char ret_key[KEY_STRLEN], struct err *e)
 {
@@ -78,8 +78,10 @@ int claim_addr(struct store *s, const struct ip *ip, const char *key, struct err
 		if (strcmp(owner, key) == 0)
 			return 1;
 		if (is_good(s, owner, ip))
-			return err_set(e, ERR_CONFLICT, EADDRINUSE, "address %s is taken by %s",
-				       name, owner);
+			return err_what(e,
+					err_set(e, ERR_CONFLICT, EADDRINUSE,
+						"address %s is taken by %s", name, owner),
+					WHAT_ADDRESS);
 		if (unlinkat(fd, name, 0) < 0 && errno != ENOENT)
 			return err_sys(e, errno, "cannot take over the address %s", name);
 	}
@@ -104,12 +106,13 @@ int claim_drop_addr(struct store *s, const struct ip *ip, const char *key, struc
 	return r < 0 ? dir_ctx(s, SUB_ADDRS, ip_str(ip, name), r, e) : r;
 }
 
-/* The search for a free address: indices lo..hi of the subnet. */
+/* The search for a free address of a set. The addresses of its ranges are counted from lo on, one
+ * range after the other. */
 struct pool {
 	struct store *s;
-	const struct network *net;
-	const struct prefix *subnet;
-	int fam;
+	const char *network;
+	const struct addr_set *set;
+	unsigned int slot; /* of the cursor */
 	const char *key;
 	int dirfd;
 	int cursorfd;
@@ -117,11 +120,48 @@ struct pool {
 	uint8_t *map; /* one bit for each of 0..hi: a name is there */
 };
 
-static bool is_gateway(const struct pool *p, uint64_t i)
+static uint64_t range_size(const struct addr_range *r)
 {
-	struct ip ip;
+	uint64_t n = prefix_index(&r->subnet, &r->last) - prefix_index(&r->subnet, &r->first);
 
-	return prefix_nth(p->subnet, i, &ip) == 0 && ip_equal(&ip, &p->net->gateway[p->fam]);
+	return n < POOL_MAX ? n + 1 : POOL_MAX;
+}
+
+/* The i-th address; false when it is the gateway. */
+static bool pool_addr(const struct pool *p, uint64_t i, struct ip *ret)
+{
+	i -= p->lo;
+	for (size_t k = 0; k < p->set->n; k++) {
+		const struct addr_range *r = &p->set->r[k];
+		uint64_t size = range_size(r);
+
+		if (i < size)
+			return prefix_nth(&r->subnet, prefix_index(&r->subnet, &r->first) + i,
+					  ret) == 0 &&
+			       !ip_equal(ret, &r->gateway);
+		i -= size;
+	}
+	return false;
+}
+
+/* Its place, or 0. */
+static uint64_t pool_place(const struct pool *p, const struct ip *ip)
+{
+	uint64_t before = p->lo;
+
+	for (size_t k = 0; k < p->set->n; k++) {
+		const struct addr_range *r = &p->set->r[k];
+
+		if (ip->family == r->first.family && ip_cmp(ip, &r->first) >= 0 &&
+		    ip_cmp(ip, &r->last) <= 0) {
+			uint64_t i =
+				prefix_index(&r->subnet, ip) - prefix_index(&r->subnet, &r->first);
+
+			return i < range_size(r) && before + i <= p->hi ? before + i : 0;
+		}
+		before += range_size(r);
+	}
+	return 0;
 }
 
 static uint64_t pool_next(const struct pool *p, uint64_t i)
@@ -134,7 +174,7 @@ static int pool_try(struct pool *p, uint64_t i, struct ip *ret, struct err *e)
 {
 	char name[IP_STRLEN], owner[KEY_STRLEN];
 
-	if (prefix_nth(p->subnet, i, ret) < 0 || is_gateway(p, i))
+	if (!pool_addr(p, i, ret))
 		return 1;
 	ip_str(ret, name);
 	if (symlinkat(p->key, p->dirfd, name) == 0)
@@ -150,11 +190,10 @@ static int map_name(const char *name, void *arg)
 	struct ip ip;
 	uint64_t i;
 
-	if (ip_parse(name, &ip, NULL) < 0 || ip.family != p->subnet->ip.family ||
-	    !prefix_contains(p->subnet, &ip))
+	if (ip_parse(name, &ip, NULL) < 0)
 		return 0;
-	i = prefix_index(p->subnet, &ip);
-	if (i <= p->hi)
+	i = pool_place(p, &ip);
+	if (i)
 		p->map[i / 8] |= (uint8_t)(1u << (i % 8));
 	return 0;
 }
@@ -192,7 +231,7 @@ static int pool_reuse(struct pool *p, uint64_t *ret_i, struct ip *ret, struct er
 	do {
 		char name[IP_STRLEN], owner[KEY_STRLEN];
 
-		if (!is_gateway(p, i) && prefix_nth(p->subnet, i, ret) == 0 &&
+		if (pool_addr(p, i, ret) &&
 		    owner_read(p->dirfd, ip_str(ret, name), owner, NULL) == 0 &&
 		    (strcmp(owner, p->key) == 0 || !store_has_attachment(p->s, owner))) {
 			int r = claim_addr(p->s, ret, p->key, e);
@@ -220,10 +259,10 @@ static int cursor_open(struct pool *p, bool *ret_known, struct err *e)
 	r = dir_sub(p->s, SUB_CURSORS, true, &fd, e);
 	if (r < 0)
 		return r;
-	r = file_open_rw(fd, p->net->name, true, 0644, &p->cursorfd, e);
+	r = file_open_rw(fd, p->network, true, 0644, &p->cursorfd, e);
 	if (r < 0)
-		return dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e);
-	if (pread(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN) == CURSOR_LEN &&
+		return dir_ctx(p->s, SUB_CURSORS, p->network, r, e);
+	if (pread(p->cursorfd, text, CURSOR_LEN, (off_t)p->slot * CURSOR_LEN) == CURSOR_LEN &&
 	    text[CURSOR_LEN - 1] == '\n') {
 		size_t zeros = strspn(text, "0");
 
@@ -240,8 +279,8 @@ static int cursor_move(struct pool *p, uint64_t i, struct err *e)
 	int r;
 
 	snprintf(text, sizeof(text), "%07u\n", (unsigned)i % 10000000u);
-	r = file_write_at(p->cursorfd, text, CURSOR_LEN, p->fam * CURSOR_LEN, e);
-	return r < 0 ? dir_ctx(p->s, SUB_CURSORS, p->net->name, r, e) : 0;
+	r = file_write_at(p->cursorfd, text, CURSOR_LEN, (off_t)p->slot * CURSOR_LEN, e);
+	return r < 0 ? dir_ctx(p->s, SUB_CURSORS, p->network, r, e) : 0;
 }
 
 /* It could not be written: an empty file must not stay behind. */
@@ -250,7 +289,7 @@ static void cursor_drop(struct pool *p)
 	int fd;
 
 	if (dir_sub(p->s, SUB_CURSORS, false, &fd, NULL) == 0)
-		unlinkat(fd, p->net->name, 0);
+		unlinkat(fd, p->network, 0);
 }
 
 /* The address before the cursor, when an attempt of key took it and was killed. */
@@ -259,8 +298,7 @@ static bool pool_again(struct pool *p, struct ip *ret)
 	uint64_t i = p->start == p->lo ? p->hi : p->start - 1;
 	char name[IP_STRLEN], owner[KEY_STRLEN];
 
-	return !is_gateway(p, i) && prefix_nth(p->subnet, i, ret) == 0 &&
-	       owner_read(p->dirfd, ip_str(ret, name), owner, NULL) == 0 &&
+	return pool_addr(p, i, ret) && owner_read(p->dirfd, ip_str(ret, name), owner, NULL) == 0 &&
 	       strcmp(owner, p->key) == 0;
 }
 
@@ -288,8 +326,12 @@ static int pool_take(struct pool *p, struct ip *ret, struct err *e)
 	if (r > 0)
 		r = pool_reuse(p, &i, ret, e);
 	if (r > 0)
-		return err_set(e, ERR_QUOTA, 0, "network %s: every address of %s is in use",
-			       p->net->name, prefix_str(p->subnet, text));
+		return err_what(e,
+				err_set(e, ERR_QUOTA, 0,
+					"network %s: every address of %s%s is in use", p->network,
+					prefix_str(&p->set->r[0].subnet, text),
+					p->set->n > 1 ? " and further ranges" : ""),
+				WHAT_POOL);
 	if (r < 0)
 		return r;
 	r = cursor_move(p, pool_next(p, i), e);
@@ -300,27 +342,28 @@ static int pool_take(struct pool *p, struct ip *ret, struct err *e)
 	return r;
 }
 
-int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
-		    struct ip *ret, struct err *e)
+int claim_from_set(struct store *s, const char *network, const struct addr_set *set,
+		   unsigned int slot, const char *key, struct ip *ret, struct err *e)
 {
-	struct pool p = {.s = s, .net = n, .subnet = &n->subnet[fam], .fam = fam, .key = key};
-	uint64_t size = prefix_size(p.subnet);
+	struct pool p = {.s = s,
+			 .network = network,
+			 .set = set,
+			 .slot = slot,
+			 .key = key,
+			 .cursorfd = -1,
+			 .lo = 1};
 	struct ip ip;
 	int r;
 
 	r = owner_check_call(s, key, e);
 	if (r == 0)
-		r = name_check_network(n->name, "network name", e);
+		r = name_check_network(network, "network name", e);
 	if (r < 0)
 		return r;
-	if (p.subnet->ip.family == 0 || size < 4)
-		return err_set(e, ERR_INTERNAL, EINVAL, "network %s has no pool of family IPv%c",
-			       n->name, fam == FAM4 ? '4' : '6');
-	p.lo = 1;
-	p.hi = (size < POOL_MAX ? size : POOL_MAX) - 1;
-	if (fam == FAM4 && size <= POOL_MAX)
-		p.hi--; /* broadcast */
-	p.cursorfd = -1;
+	for (size_t i = 0; i < set->n; i++)
+		p.hi += range_size(&set->r[i]);
+	if (p.hi >= POOL_MAX)
+		p.hi = POOL_MAX - 1;
 	r = dir_sub(s, SUB_ADDRS, true, &p.dirfd, e);
 	if (r == 0)
 		r = pool_take(&p, &ip, e);
@@ -329,6 +372,64 @@ int claim_next_addr(struct store *s, const struct network *n, int fam, const cha
 	if (r == 0)
 		*ret = ip;
 	return r;
+}
+
+int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
+		    struct ip *ret, struct err *e)
+{
+	struct addr_set set = {.n = 1,
+			       .r = {{.subnet = n->subnet[fam], .gateway = n->gateway[fam]}}};
+	struct addr_range *r = &set.r[0];
+
+	if (r->subnet.ip.family == 0 || prefix_size(&r->subnet) < 4)
+		return err_set(e, ERR_INTERNAL, EINVAL, "network %s has no pool of family IPv%c",
+			       n->name, fam == FAM4 ? '4' : '6');
+	(void)prefix_nth(&r->subnet, 1, &r->first);
+	r->last = prefix_last(&r->subnet);
+	if (fam == FAM4)
+		r->last.b[3]--; /* broadcast */
+	return claim_from_set(s, n->name, &set, (unsigned int)fam, key, ret, e);
+}
+
+struct count {
+	struct pool pool;
+	uint64_t n_taken;
+};
+
+static int count_name(const char *name, void *arg)
+{
+	struct count *c = arg;
+	struct ip ip;
+
+	if (ip_parse(name, &ip, NULL) == 0 && pool_find(c->pool.set, &ip))
+		c->n_taken++;
+	return 0;
+}
+
+int claim_is_full(struct store *s, const struct addr_set *set, struct err *e)
+{
+	struct count c = {.pool = {.s = s, .set = set, .lo = 1}};
+	struct ip ip;
+	int r = dir_sub(s, SUB_ADDRS, false, &c.pool.dirfd, e);
+
+	if (r == 0)
+		r = file_each(c.pool.dirfd, count_name, &c, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (c.n_taken < pool_size(set))
+		return 0;
+	/* Those of dead owners count as free. */
+	for (size_t i = 0; i < set->n; i++)
+		c.pool.hi += range_size(&set->r[i]);
+	for (uint64_t i = c.pool.lo; i <= c.pool.hi; i++) {
+		char name[IP_STRLEN], owner[KEY_STRLEN];
+
+		if (pool_addr(&c.pool, i, &ip) &&
+		    (owner_read(c.pool.dirfd, ip_str(&ip, name), owner, NULL) != 0 ||
+		     !store_has_attachment(s, owner)))
+			return 0;
+	}
+	return 1;
 }
 
 /* 1: there is none. */

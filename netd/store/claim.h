@@ -28,6 +28,7 @@
 #include "base/err.h"
 #include "model/addr.h"
 #include "model/name.h"
+#include "model/pool.h"
 #include "model/publish.h"
 #include "store/store.h"
 
@@ -40,11 +41,20 @@ int claim_addr(struct store *s, const struct ip *ip, const char *key, struct err
  * last, before it was killed, is given again. */
 int claim_next_addr(struct store *s, const struct network *n, int fam, const char *key,
 		    struct ip *ret, struct err *e);
+/* The same for a set of ranges that pool_complete has seen; its first 2^20 addresses are used.
+ * slot: the set's number in its network, of ADDR_SET_MAX: each has a cursor. ERR_QUOTA is
+ * WHAT_POOL. */
+int claim_from_set(struct store *s, const char *network, const struct addr_set *set,
+		   unsigned int slot, const char *key, struct ip *ret, struct err *e);
+/* Can an address of the set be had? 0: yes, 1: none. Reads the names of the claims only, and the
+ * records' names where all are taken. Needs no lock: the answer may be out of date already. */
+int claim_is_full(struct store *s, const struct addr_set *set, struct err *e);
 /* Where the search goes on, to be put back by a call that only looks. */
+#define CLAIM_CURSOR_LEN 8
 struct claim_cursor {
 	bool is_known;
 	size_t n;
-	char text[16];
+	char text[CLAIM_CURSOR_LEN * ADDR_SET_MAX];
 };
 int claim_get_cursor(struct store *s, const char *network, struct claim_cursor *ret, struct err *e);
 int claim_put_cursor(struct store *s, const char *network, const struct claim_cursor *c,

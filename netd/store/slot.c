@@ -192,7 +192,7 @@ enum owner_state owner_state(struct store *s, const char *key, struct attachment
 
 bool owner_lists_addr(const struct attachment *a, const struct ip *ip)
 {
-	return ip_equal(&a->addr[ip_fam(ip)].ip, ip);
+	return attachment_has_ip(a, ip);
 }
 
 bool owner_lists_slot(const struct attachment *a, const struct slot *sl)
