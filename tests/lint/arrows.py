@@ -93,14 +93,15 @@ def check_file(path, text):
 def check_order(path, includes):
   """Own header first, then <...>, then "room/...", so that each header stands on its own feet. Own is
   NAME.h for NAME.c, and for NAME_part.c that has no header of its own."""
+  rooted = '/' + path # a room may be at the top
   def is_own(header):
     stem = header[:-2]
-    return path.endswith(f'/{stem}.c') or f'/{stem}_' in path
+    return rooted.endswith(f'/{stem}.c') or f'/{stem}_' in rooted
   rest = includes
   if path.endswith('.c') and includes:
     if includes[0][0] == '"' and is_own(includes[0][1]):
       rest = includes[1:]
-    elif any(k == '"' and path.endswith(f'/{h[:-2]}.c') for k, h, _ in includes):
+    elif any(k == '"' and rooted.endswith(f'/{h[:-2]}.c') for k, h, _ in includes):
       return [f'{path}: its own header comes first']
   quoted = False
   for kind, header, line in rest:

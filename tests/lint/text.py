@@ -16,6 +16,7 @@ LONG = {
 # Files that start another program, each with its reason. No other C file of the product may.
 STARTS_PROGRAM = {
   'netd/net/fwdstart.c': 'starts the local forwarder, by its own path',
+  'cni-plugin/delegate.c': 'runs the IPAM plugin that a configuration names, found in CNI_PATH',
   'netd/sys/unshare_child.c': 'becomes the command of `netns-up run`',
 }
 TOOLS = 'ip|nft|iptables|ip6tables|bridge|tc|sysctl|conntrack|brctl|modprobe|ethtool|sh|bash|mount|nsenter'

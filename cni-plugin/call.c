@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* call: opening what a call names, and the codes of what can go wrong with it. */
+#include "cni-plugin/call.h"
+
+#include <string.h>
+#include <sys/stat.h>
+
+#include "model/name.h"
+#include "sys/netns.h"
+
+const struct plugin *plugin_find(const char *name)
+{
+	static const struct plugin *const all[] = {
+		&plugin_netd,      &plugin_bridge,   &plugin_ptp,
+		&plugin_portmap,   &plugin_firewall, &plugin_hostlocal,
+		&plugin_bandwidth, &plugin_tuning,   &plugin_loopback,
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		if (strcmp(name, all[i]->name) == 0)
+			return all[i];
+	return NULL;
+}
+
+/* Both are open or mounted now, so equal numbers are one namespace. */
+static bool is_own(int fd)
+{
+	struct stat it, own;
+
+	return fstat(fd, &it) == 0 && stat("/proc/self/ns/net", &own) == 0 &&
+	       it.st_dev == own.st_dev && it.st_ino == own.st_ino;
+}
+
+int call_netns(const struct call *c, int *ret_fd, struct fault *f)
+{
+	CLEAN_FD int fd = -1;
+	struct err e = ERR_INIT;
+
+	if (netns_open_path(c->env.netns, &fd, &e) < 0) {
+		int code = e.kind == ERR_ABSENT  ? FAULT_CONTAINER
+			   : e.kind == ERR_USAGE ? FAULT_NETNS
+						 : FAULT_IO;
+		err_ctx(&e, -1, "CNI_NETNS");
+		return fault_err_as(f, code, &e);
+	}
+	if (is_own(fd) && !c->env.may_be_own)
+		return fault_set(f, FAULT_NETNS, "CNI_NETNS is the plugin's own network namespace");
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+const char *call_netns_path(const struct call *c)
+{
+	return name_check_path(c->env.netns, "CNI_NETNS", NULL) < 0 ? "" : c->env.netns;
+}
+
+int call_engine(const struct call *c, bool read_only, struct engine **ret, struct fault *f)
+{
+	struct err e = ERR_INIT;
+	int r = engine_open(c->state_dir, read_only, ret, &e);
+
+	return r < 0 ? call_fault(&e, f) : r;
+}
+
+int call_fault(const struct err *e, struct fault *f)
+{
+	int code = 0;
+
+	switch (e->what) {
+	case WHAT_PORT:
+		code = e->kind == ERR_CONFLICT ? FAULT_PORT : 0;
+		break;
+	case WHAT_POOL:
+		code = FAULT_POOL;
+		break;
+	case WHAT_ADDRESS:
+		code = e->kind == ERR_CONFLICT ? FAULT_POOL : 0;
+		break;
+	case WHAT_INTERFACE:
+		code = e->kind == ERR_CONFLICT ? FAULT_IFACE : 0;
+		break;
+	case WHAT_NETNS:
+		code = e->kind == ERR_ABSENT  ? FAULT_CONTAINER
+		       : e->kind == ERR_USAGE ? FAULT_NETNS
+					      : 0;
+		break;
+	case WHAT_TABLE:
+		code = FAULT_FIREWALL;
+		break;
+	default:
+		break;
+	}
+	return code ? fault_err_as(f, code, e) : fault_err(f, e);
+}
+
+int call_take_prev(struct call *c, struct result *ret, struct fault *f)
+{
+	if (!c->conf.has_prev)
+		return fault_set(f, FAULT_CONFIG,
+				 "no prevResult: %s works on what another plugin made",
+				 c->plugin->name);
+	*ret = c->conf.prev;
+	c->conf.prev = (struct result)RESULT_INIT;
+	return 0;
+}

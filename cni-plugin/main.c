@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * main: one call of a container runtime, from environment and standard input to one document on
+ * standard output. The name it is called by says which plugin is meant. Standard output gets
+ * exactly one document after ADD, VERSION and every failure, and nothing after the rest; standard
+ * error gets log lines, which never hold CNI_ARGS.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "cni-plugin/call.h"
+#include "cni-plugin/gojson.h"
+
+#define STDIN_DEADLINE_MS 30000
+#define UID_MAP_HOST "         0          0 4294967295\n"
+
+static uint64_t realtime_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+/* Takes the reference. The text goes out in one write. */
+static int print(json_t *doc)
+{
+	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	struct err e = ERR_INIT;
+	int r = -1;
+
+	json_decref(doc);
+	if (text) {
+		size_t len = strlen(text);
+		text[len] = '\n';
+		r = fd_write_all(1, text, len + 1, &e);
+	}
+	free(text);
+	if (r < 0)
+		log_error("cannot write the answer: %s", e.text[0] ? e.text : "no memory");
+	return r;
+}
+
+/* One line for each failure, and for each call that is part of a trace. */
+static void tell(const struct call *c, const struct fault *f)
+{
+	const char *trace = getenv("TRACEPARENT");
+	char shown[64] = "";
+
+	if (trace && *trace) {
+		snprintf(shown, sizeof(shown), " traceparent=%.50s", trace);
+		text_clean(shown, strlen(shown));
+	}
+	if (f->code)
+		log_error("%s %s: code %d: %s%s%s%s", c->plugin->name,
+			  env_command_str(c->env.command), f->code, f->msg,
+			  f->details[0] ? ": " : "", f->details, shown);
+	else if (shown[0])
+		log_info("%s %s: done%s", c->plugin->name, env_command_str(c->env.command), shown);
+}
+
+static int fail(const struct call *c, const struct fault *f)
+{
+	tell(c, f);
+	print(result_fault_json(f, c->conf.has_version ? c->conf.version : V110));
+	return 1;
+}
+
+/* Standard input to its end, or to a limit. NUL-terminated. */
+static int read_stdin(char **ret, size_t *ret_len, struct fault *f)
+{
+	uint64_t deadline = clock_ms() + STDIN_DEADLINE_MS;
+	size_t len = 0, cap = 4096;
+	CLEAN_FREE char *text = malloc(cap + 1);
+
+	for (;;) {
+		struct pollfd p = {.fd = 0, .events = POLLIN};
+		if (!text)
+			return fault_set(f, FAULT_INTERNAL, "no memory for the configuration");
+		if (clock_left(deadline) == 0)
+			return fault_set(f, FAULT_IO, "standard input does not end");
+		if (poll(&p, 1, clock_left(deadline)) <= 0)
+			continue;
+		ssize_t n = read(0, text + len, cap - len);
+		if (n < 0 && errno != EINTR && errno != EAGAIN)
+			return fault_set(f, FAULT_IO, "cannot read standard input: %s",
+					 strerror(errno));
+		if (n == 0)
+			break;
+		len += n > 0 ? (size_t)n : 0;
+		if (len > CONF_SIZE_MAX)
+			return fault_set(f, FAULT_DECODE,
+					 "the configuration is larger than %zu bytes",
+					 CONF_SIZE_MAX);
+		if (len == cap) {
+			char *more = realloc(text, 2 * cap + 1);
+			if (!more)
+				return fault_set(f, FAULT_INTERNAL,
+						 "no memory for the configuration");
+			text = more;
+			cap *= 2;
+		}
+	}
+	text[len] = 0;
+	*ret = text;
+	text = NULL;
+	*ret_len = len;
+	return 0;
+}
+
+static int about(void)
+{
+	fprintf(stderr,
+		CALL_PROGRAM " " NETNS_UP_VERSION ", a CNI plugin of netns-up\n"
+			     "It is called by container runtimes, with CNI_COMMAND set.\n"
+			     "CNI protocol versions supported: %s\n",
+		version_list());
+	return 0;
+}
+
+/* Answers whatever standard input holds; echoes the version that it asks with. */
+static int version(void)
+{
+	CLEAN_FREE char *text = NULL;
+	CLEAN_JSON json_t *doc = NULL;
+	enum cni_version says = V110;
+	const char *s = "";
+	size_t len = 0;
+
+	if (read_stdin(&text, &len, NULL) == 0 && gojson_parse(text, len, &doc, NULL) == 0 &&
+	    gojson_str(doc, "", "cniVersion", &s, NULL) == 0 && *s && version_parse(s, &says) < 0)
+		says = V110;
+	return print(result_version_json(says)) < 0;
+}
+
+static int gate(const struct call *c, struct fault *f)
+{
+	enum cni_version since = c->env.command == CMD_CHECK ? V040 : V110;
+
+	if ((c->env.command != CMD_CHECK && c->env.command != CMD_GC &&
+	     c->env.command != CMD_STATUS) ||
+	    c->conf.version >= since)
+		return 0;
+	fault_set(f, FAULT_VERSION, "%s is not part of cniVersion %s",
+		  env_command_str(c->env.command), version_str(c->conf.version));
+	return fault_details(f, "it came with %s", version_str(since));
+}
+
+static int run(struct call *c, struct result *ret, struct fault *f)
+{
+	const struct plugin *p = c->plugin;
+
+	switch (c->env.command) {
+	case CMD_ADD:
+		return p->add(c, ret, f);
+	case CMD_DEL:
+		return p->del ? p->del(c, f) : 0;
+	case CMD_CHECK:
+		return p->check ? p->check(c, f) : 0;
+	case CMD_GC:
+		return p->gc ? p->gc(c, f) : 0;
+	case CMD_STATUS:
+		return p->status ? p->status(c, f) : 0;
+	default:
+		return 0;
+	}
+}
+
+/* A foreign plugin may delegate to us by our own name: then we are its IPAM plugin. */
+static const struct plugin *choose(const struct plugin *by_name, const struct conf *c)
+{
+	const struct plugin *by_type = plugin_find(c->type);
+
+	if (by_name && by_name != &plugin_netd)
+		return by_name;
+	if (by_type && !by_name)
+		return by_type;
+	if (*c->type && !by_type && strcmp(c->ipam_type, "netd") == 0)
+		return &plugin_hostlocal;
+	return by_name ? by_name : &plugin_netd;
+}
+
+static int prepare(struct call *c, const struct plugin *by_name, bool is_stdin_open,
+		   struct fault *f)
+{
+	char *text = NULL;
+	size_t len = 0;
+
+	if (!is_stdin_open)
+		return fault_set(f, FAULT_IO, "standard input is closed");
+	if (read_stdin(&text, &len, f) < 0 || conf_parse(text, len, &c->conf, f) < 0)
+		return -1;
+	c->plugin = choose(by_name, &c->conf);
+	if (gate(c, f) < 0)
+		return -1;
+	if (c->conf.is_strict && c->plugin->keys &&
+	    conf_refuse_unknown(c->conf.doc, "", c->plugin->keys, f) < 0)
+		return -1;
+	if (c->env.command == CMD_ADD || c->env.command == CMD_CHECK)
+		return conf_parse_prev(&c->conf, f);
+	return 0;
+}
+
+/* Root of a user namespace keeps its state where the user's things are. */
+static bool is_rootless(void)
+{
+	CLEAN_FREE char *map = NULL;
+	size_t len;
+
+	return fd_read_file(AT_FDCWD, "/proc/self/uid_map", 4096, &map, &len, NULL) == 0 &&
+	       strcmp(map, UID_MAP_HOST) != 0;
+}
+
+static int state_dir(char out[256], const char **ret, struct fault *f)
+{
+	const char *dir = getenv("NETNS_UP_STATE_DIR"), *run_dir = getenv("XDG_RUNTIME_DIR");
+
+	*ret = NULL;
+	if (dir && *dir) {
+		if (dir[0] != '/')
+			return fault_set(f, FAULT_ENV,
+					 "NETNS_UP_STATE_DIR: expected an absolute path");
+		*ret = dir;
+	} else if (run_dir && run_dir[0] == '/' && strlen(run_dir) < 200 && is_rootless()) {
+		snprintf(out, 256, "%s/netd", run_dir);
+		*ret = out;
+	}
+	return 0;
+}
+
+static int serve(const struct plugin *by_name, bool is_stdin_open)
+{
+	struct call c = {.plugin = by_name ? by_name : &plugin_netd,
+			 .started_at = realtime_ns(),
+			 .conf = CONF_INIT};
+	struct result result = RESULT_INIT;
+	struct fault f = FAULT_INIT;
+	char dir[256];
+	int r = env_read(by_name == &plugin_loopback, &c.env, &f);
+
+	if (r == 1)
+		return about();
+	if (r == 0 && c.env.command == CMD_VERSION)
+		return version();
+	if (r == 0 && state_dir(dir, &c.state_dir, &f) == 0 &&
+	    prepare(&c, by_name, is_stdin_open, &f) == 0 && run(&c, &result, &f) == 0) {
+		tell(&c, &f);
+		r = c.env.command == CMD_ADD ? print(result_json(&result, c.conf.version)) < 0 : 0;
+	} else {
+		r = fail(&c, &f);
+	}
+	result_clear(&result);
+	conf_clear(&c.conf);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	bool is_stdin_open = fcntl(0, F_GETFD) >= 0;
+	const char *name = argc > 0 ? strrchr(argv[0], '/') : NULL;
+
+	if (fd_fill_stdio() < 0)
+		return 1;
+	signal(SIGPIPE, SIG_IGN);
+	log_setup(CALL_PROGRAM, LOG_LEVEL_INFO);
+	name = name ? name + 1 : argc > 0 ? argv[0] : "";
+	return serve(plugin_find(name), is_stdin_open);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * verb_add: ADD of an interface plugin: configuration, addresses, one call of the engine, result.
+ * A transaction: when anything fails, what was made is gone again, that of a delegated IPAM plugin
+ * too. Called again with the same input after success (a runtime that was killed asks once more) it
+ * answers the same.
+ */
+#include "cni-plugin/verb_add.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "cni-plugin/conf_iface.h"
+#include "cni-plugin/exec.h"
+#include "cni-plugin/iface.h"
+
+static int add_bridge(const struct attachment *a, struct result *ret, struct fault *f)
+{
+	struct iface i;
+	char mac[MAC_STRLEN];
+
+	if (a->mode != NET_BRIDGE || iface_get(a->bridge, &i, NULL) != 0)
+		return 0;
+	return result_add_iface(ret, a->bridge, mac_str(&i.mac, mac), i.mtu, NULL, f);
+}
+
+static int add_ips(const struct attachment *a, int iface, struct result *ret, struct fault *f)
+{
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
+
+	for (size_t k = 0; k < n; k++) {
+		struct result_ip ip = {
+			.addr = list[k].addr, .gateway = list[k].gateway, .iface = iface};
+		if (result_add_ip(ret, &ip, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int add_routes(const struct attachment *a, struct result *ret, struct fault *f)
+{
+	for (size_t k = 0; k < a->n_route; k++) {
+		const struct attach_route *from = &a->route[k];
+		struct result_route to = {
+			.dst = from->dst,
+			.gw = from->gw,
+			.has_table = from->table != 0,
+			.has_scope = from->scope != 0,
+			.mtu = from->mtu,
+			.advmss = from->advmss,
+			.priority = from->priority,
+			.table = from->table,
+			.scope = from->scope,
+		};
+		if (!to.gw.family && !from->scope)
+			to.gw = a->gateway[ip_fam(&to.dst.ip)];
+		if (result_add_route(ret, &to, f) < 0)
+			return -1;
+	}
+	for (int fam = 0; fam < N_FAM; fam++) {
+		struct result_route to = {.gw = a->gateway[fam]};
+		if (!a->is_default_route[fam] || !a->gateway[fam].family)
+			continue;
+		to.dst.ip.family = fam == FAM4 ? AF_INET : AF_INET6;
+		if (result_add_route(ret, &to, f) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int verb_add_result(const struct attachment *a, const char *sandbox, struct result *ret,
+		    struct fault *f)
+{
+	char mac[MAC_STRLEN];
+
+	if (add_bridge(a, ret, f) < 0 ||
+	    result_add_iface(ret, a->host_ifname, mac_str(&a->host_mac, mac), a->mtu, NULL, f) <
+		    0 ||
+	    result_add_iface(ret, a->ifname, mac_str(&a->mac, mac), a->mtu, sandbox, f) < 0 ||
+	    add_ips(a, (int)ret->n_ifaces - 1, ret, f) < 0)
+		return -1;
+	return add_routes(a, ret, f);
+}
+
+/* That of the configuration or the runtime, else the IPAM plugin's; moved. */
+static void take_dns(struct conf_iface *i, struct ipam *ipam, struct result *ret)
+{
+	struct result_dns *from = result_dns_is_empty(&i->dns) ? &ipam->dns : &i->dns;
+
+	if (result_dns_is_empty(from))
+		return;
+	result_dns_clear(&ret->dns);
+	ret->dns = *from;
+	*from = (struct result_dns){0};
+}
+
+/* The attachment of this name in this namespace that a call before has finished: its addresses are
+ * what the IPAM plugin said then; asked again it would refuse. 1: there is none. */
+static int given_before(struct engine *g, int netns_fd, const struct call *c, struct ipam *ipam)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	uint64_t cookie;
+
+	if (engine_get(g, c->env.id, c->env.ifname, &a, NULL) != 0 ||
+	    a->phase != ATTACH_COMMITTED || a->kind != ATTACH_VETH ||
+	    strcmp(a->network, c->conf.name) != 0 || engine_cookie(netns_fd, &cookie, NULL) < 0 ||
+	    cookie != a->netns_cookie)
+		return 1;
+	ipam->route = calloc(a->n_route ? a->n_route : 1, sizeof(*ipam->route));
+	if (!ipam->route)
+		return 1;
+	memcpy(ipam->route, a->route, a->n_route * sizeof(*a->route));
+	ipam->n_route = a->n_route;
+	ipam->n_given = attachment_ips(a, ipam->given);
+	return 0;
+}
+
+struct add {
+	struct call *c;
+	struct engine *g;
+	struct ipam ipam;
+	struct conf_iface iface;
+	int netns_fd;
+	bool has_lease; /* an IPAM plugin gave addresses in this call */
+};
+
+static int lease(struct add *w, struct fault *f)
+{
+	CLEAN_RESULT struct result r = RESULT_INIT;
+
+	if (w->ipam.kind != IPAM_OTHER || given_before(w->g, w->netns_fd, w->c, &w->ipam) == 0)
+		return 0;
+	if (exec_ipam_add(w->c, &r, f) < 0)
+		return -1;
+	w->has_lease = true;
+	return ipam_take_result(&r, &w->ipam, f);
+}
+
+static int attach(struct add *w, struct result *ret, struct fault *f)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct err e = ERR_INIT;
+
+	if (lease(w, f) < 0 || conf_iface_complete(w->c, &w->ipam, &w->iface, f) < 0)
+		return -1;
+	w->iface.req.netns_fd = w->netns_fd;
+	int r = engine_up(w->g, &w->iface.req, &a, &e);
+	if (r < 0)
+		return call_fault(&e, f);
+	*ret = w->c->conf.prev;
+	w->c->conf.prev = (struct result)RESULT_INIT;
+	take_dns(&w->iface, &w->ipam, ret);
+	if (verb_add_result(a, w->c->env.netns, ret, f) == 0 &&
+	    result_fits(ret, w->c->conf.version, f) == 0)
+		return 0;
+	if (r == ENGINE_DONE)
+		engine_down(w->g, w->c->env.id, w->c->env.ifname, NULL);
+	return -1;
+}
+
+int verb_add(struct call *c, struct result *ret, struct fault *f)
+{
+	struct add w = {.c = c, .ipam = IPAM_INIT, .iface = CONF_IFACE_INIT, .netns_fd = -1};
+	struct fault undo = FAULT_INIT;
+	int r = -1;
+
+	if (ipam_parse(&c->conf, &c->env, &w.ipam, f) == 0 &&
+	    conf_iface_parse(c, &w.ipam, &w.iface, f) == 0 && call_netns(c, &w.netns_fd, f) == 0 &&
+	    call_engine(c, false, &w.g, f) == 0)
+		r = attach(&w, ret, f);
+	if (r < 0 && w.has_lease && exec_ipam(c, CMD_DEL, &undo) < 0)
+		fault_gather(f, &undo);
+	engine_closep(&w.g);
+	fd_closep(&w.netns_fd);
+	conf_iface_clear(&w.iface);
+	ipam_clear(&w.ipam);
+	return r;
+}
