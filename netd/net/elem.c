@@ -40,6 +40,8 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_NETS6] = {.name = "nets6", .interval = true, KEY1(IP6)},
 	[SET_SAME4] = {.name = "same4", .interval = true, .verdict_map = true, KEY2(IP4, IP4)},
 	[SET_SAME6] = {.name = "same6", .interval = true, .verdict_map = true, KEY2(IP6, IP6)},
+	[SET_OPEN4] = {.name = "open4", .interval = true, KEY1(IP4)},
+	[SET_OPEN6] = {.name = "open6", .interval = true, KEY1(IP6)},
 	[SET_INTERNAL4] = {.name = "internal4", .interval = true, KEY1(IP4)},
 	[SET_INTERNAL6] = {.name = "internal6", .interval = true, KEY1(IP6)},
 	[SET_HAIRPIN4] = {.name = "hairpin4", .interval = true, KEY2(IP4, IP4)},
@@ -56,6 +58,7 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
 	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
 	[SET_GUARDED] = {.name = "guarded", .in_bridge_table = true, KEY1(IFNAME)},
+	[SET_MACONLY] = {.name = "maconly", .in_bridge_table = true, KEY1(IFNAME)},
 	[SET_EPMAC] = {.name = "epmac", .in_bridge_table = true, KEY2(IFNAME, ETHER)},
 	[SET_EP4] = {.name = "ep4", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP4)},
 	[SET_EP6] = {.name = "ep6", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP6)},
@@ -172,46 +175,81 @@ static bool excepts_all(const struct network *n, int f)
 	return false;
 }
 
-static int add_nomasq(const struct network *n, int f, const char *comment, struct elem_list *out)
+static int add_nomasq(const struct network *n, const struct prefix *subnet, const char *comment,
+		      struct elem_list *out)
 {
+	int f = ip_fam(&subnet->ip);
+
 	for (size_t i = 0; i < n->n_nomasq; i++) {
 		const struct prefix *p = &n->nomasq[i];
 
 		if (ip_fam(&p->ip) != f || is_redundant(n, i))
 			continue;
-		if (add_pair(out, f == FAM4 ? SET_NOMASQ4 : SET_NOMASQ6, &n->subnet[f], p,
-			     VERDICT_NONE, comment) < 0)
+		if (add_pair(out, f == FAM4 ? SET_NOMASQ4 : SET_NOMASQ6, subnet, p, VERDICT_NONE,
+			     comment) < 0)
 			return -ENOMEM;
 	}
 	return 0;
 }
 
-static int add_family(const struct network *n, int f, const char *comment, struct elem_list *out)
+/* From one subnet of a network to another one, or to itself: they are one network. */
+static int add_same(const struct network *n, const struct prefix *a, const struct prefix *b,
+		    const char *comment, struct elem_list *out)
 {
-	const struct prefix *p = &n->subnet[f];
+	return add_pair(out, a->ip.family == AF_INET ? SET_SAME4 : SET_SAME6, a, b,
+			n->isolate ? VERDICT_DROP : VERDICT_ACCEPT, comment);
+}
+
+static int add_hairpin(const struct network *n, const struct prefix *a, const struct prefix *b,
+		       const char *comment, struct elem_list *out)
+{
+	if (n->mode != NET_BRIDGE)
+		return 0;
+	return add_pair(out, a->ip.family == AF_INET ? SET_HAIRPIN4 : SET_HAIRPIN6, a, b,
+			VERDICT_NONE, comment);
+}
+
+static int add_subnet(const struct network *n, const struct prefix *p, const char *comment,
+		      struct elem_list *out)
+{
+	int f = ip_fam(&p->ip);
 	bool v4 = f == FAM4;
 	int r;
 
 	r = add_prefix(out, v4 ? SET_NETS4 : SET_NETS6, p, comment);
 	if (r == 0)
-		r = add_pair(out, v4 ? SET_SAME4 : SET_SAME6, p, p,
-			     n->isolate ? VERDICT_DROP : VERDICT_ACCEPT, comment);
+		r = add_same(n, p, p, comment, out);
+	if (r == 0 && n->is_open)
+		r = add_prefix(out, v4 ? SET_OPEN4 : SET_OPEN6, p, comment);
 	if (r == 0 && n->internal)
 		r = add_prefix(out, v4 ? SET_INTERNAL4 : SET_INTERNAL6, p, comment);
-	if (r == 0 && n->mode == NET_BRIDGE)
-		r = add_pair(out, v4 ? SET_HAIRPIN4 : SET_HAIRPIN6, p, p, VERDICT_NONE, comment);
+	if (r == 0)
+		r = add_hairpin(n, p, p, comment, out);
 	if (r == 0 && n->masquerade && !n->internal && !excepts_all(n, f)) {
 		r = add_prefix(out, v4 ? SET_MASQ4 : SET_MASQ6, p, comment);
 		if (r == 0)
-			r = add_nomasq(n, f, comment, out);
+			r = add_nomasq(n, p, comment, out);
 	}
 	return r;
 }
 
+static int add_between(const struct network *n, const struct prefix *a, const struct prefix *b,
+		       const char *comment, struct elem_list *out)
+{
+	int r;
+
+	if (a->ip.family != b->ip.family || prefix_equal(a, b))
+		return 0;
+	r = add_same(n, a, b, comment, out);
+	return r == 0 ? add_hairpin(n, a, b, comment, out) : r;
+}
+
 int elem_of_network(const struct network *n, struct elem_list *out, struct err *e)
 {
+	struct net_subnet list[NETWORK_SUBNET_MAX];
 	char comment[ELEM_COMMENT_STRLEN];
-	size_t before = out->n;
+	size_t before = out->n, k;
+	int r = 0;
 
 	snprintf(comment, sizeof(comment), "network %s", n->name);
 	if (n->mode == NET_BRIDGE) {
@@ -221,11 +259,15 @@ int elem_of_network(const struct network *n, struct elem_list *out, struct err *
 			return no_memory(e);
 		x->key[0] = of_ifname(n->bridge);
 	}
-	for (int f = 0; f < N_FAM; f++) {
-		if (n->subnet[f].ip.family && add_family(n, f, comment, out) < 0) {
-			out->n = before;
-			return no_memory(e);
-		}
+	k = network_subnets(n, list);
+	for (size_t i = 0; r == 0 && i < k; i++) {
+		r = add_subnet(n, &list[i].subnet, comment, out);
+		for (size_t j = 0; r == 0 && j < k; j++)
+			r = add_between(n, &list[i].subnet, &list[j].subnet, comment, out);
+	}
+	if (r < 0) {
+		out->n = before;
+		return no_memory(e);
 	}
 	return 0;
 }
@@ -274,49 +316,120 @@ static int add_self(const struct endpoint *ep, enum set_id set, const struct ip 
 	return 0;
 }
 
+/* The sets of family f, one for each. */
+static enum set_id of_fam(enum set_id v4, int f)
+{
+	return f == FAM4 ? v4 : v4 + 1;
+}
+
+/* What holds addresses to their MAC address; the first time also which it may answer for. */
+static int guard_macs(const struct endpoint *ep, const struct attach_ip *list, size_t n, bool first)
+{
+	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	bool has_v6 = false;
+	int r = add_port(ep, SET_EPMAC, NULL);
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		bool v6 = list[i].addr.ip.family == AF_INET6;
+
+		r = add_port(ep, v6 ? SET_EP6 : SET_EP4, &list[i].addr.ip);
+		if (r == 0 && v6 && first)
+			r = add_port(ep, SET_EPT6, &list[i].addr.ip);
+		has_v6 = has_v6 || v6;
+	}
+	if (r == 0 && has_v6)
+		r = add_port(ep, SET_EP6, &ll);
+	return r == 0 && has_v6 ? add_port(ep, SET_EPT6, &ll) : r;
+}
+
 static int guard_bridge(const struct endpoint *ep)
 {
-	const struct ip *ip4 = &ep->a->addr[FAM4].ip, *ip6 = &ep->a->addr[FAM6].ip;
-	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	static const struct mac none;
+	const struct attachment *a = ep->a;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
+	struct attachment other;
+	struct endpoint again = *ep;
 	int r;
 
+	if (a->is_unguarded)
+		return 0;
 	r = add_port(ep, SET_GUARDED, NULL);
 	if (r == 0)
 		r = add_port(ep, SET_RGUARD, NULL); /* nothing may arrive past the bridge */
+	if (r == 0 && n == 0)
+		r = add_port(ep, SET_MACONLY, NULL);
 	if (r == 0)
-		r = add_port(ep, SET_EPMAC, NULL);
-	if (r == 0 && ip4->family)
-		r = add_port(ep, SET_EP4, ip4);
-	for (unsigned int i = 0; r == 0 && ip6->family && i < 2; i++) {
-		r = add_port(ep, SET_EP6, i ? &ll : ip6);
-		if (r == 0)
-			r = add_port(ep, SET_EPT6, i ? &ll : ip6);
-	}
-	return r;
+		r = guard_macs(ep, list, n, true);
+	if (r < 0 || memcmp(&a->tune.mac, &none, sizeof(none)) == 0 ||
+	    memcmp(&a->tune.mac, &a->mac, sizeof(none)) == 0)
+		return r;
+	/* A change of MAC address is under way, or was when the process was killed. */
+	other = *a;
+	other.mac = a->tune.mac;
+	again.a = &other;
+	return guard_macs(&again, list, n, false);
 }
 
 static int guard_routed(const struct endpoint *ep)
 {
-	const struct ip *ip4 = &ep->a->addr[FAM4].ip, *ip6 = &ep->a->addr[FAM6].ip;
 	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(ep->a, list);
+	bool has_v6 = false;
 	int r;
 
 	r = add_port(ep, SET_INSIDE, NULL);
-	if (r == 0)
+	if (r == 0 && !ep->a->is_unguarded)
 		r = add_port(ep, SET_RGUARD, NULL);
-	if (r == 0 && ip4->family) {
-		r = add_port(ep, SET_REP4, ip4);
-		if (r == 0)
-			r = add_self(ep, SET_SELF4, ip4);
-	}
-	if (r == 0 && ip6->family) {
-		r = add_port(ep, SET_REP6, ip6);
-		if (r == 0)
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct ip *ip = &list[i].addr.ip;
+		bool v6 = ip->family == AF_INET6;
+
+		if (!ep->a->is_unguarded)
+			r = add_port(ep, v6 ? SET_REP6 : SET_REP4, ip);
+		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded)
 			r = add_port(ep, SET_REP6, &ll);
 		if (r == 0)
-			r = add_self(ep, SET_SELF6, ip6);
+			r = add_self(ep, v6 ? SET_SELF6 : SET_SELF4, ip);
+		has_v6 = has_v6 || v6;
 	}
 	return r;
+}
+
+/* The interface is somebody else's and so is the say who may send what by it. Ours is that nothing
+ * is in the way of its addresses, and that it reaches itself by its published ports. */
+static int guard_foreign(const struct endpoint *ep)
+{
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(ep->a, list);
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct prefix p = {.ip = list[i].addr.ip};
+		int f = ip_fam(&p.ip);
+
+		p.len = f == FAM4 ? 32 : 128;
+		r = add_prefix(ep->out, of_fam(SET_NETS4, f), &p, ep->comment);
+		if (r == 0)
+			r = add_prefix(ep->out, of_fam(SET_OPEN4, f), &p, ep->comment);
+		if (r == 0)
+			r = add_self(ep, of_fam(SET_SELF4, f), &p.ip);
+	}
+	return r;
+}
+
+static int guard_of(const struct endpoint *ep)
+{
+	switch (ep->a->kind) {
+	case ATTACH_LEASE:
+		return 0;
+	case ATTACH_FOREIGN:
+		return guard_foreign(ep);
+	case ATTACH_VETH:
+		break;
+	}
+	return ep->a->mode == NET_BRIDGE ? guard_bridge(ep) : guard_routed(ep);
 }
 
 int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e)
@@ -326,7 +439,7 @@ int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct e
 	int r;
 
 	endpoint_init(&ep, a, out);
-	r = a->mode == NET_BRIDGE ? guard_bridge(&ep) : guard_routed(&ep);
+	r = guard_of(&ep);
 	if (r < 0) {
 		out->n = before;
 		return no_memory(e);

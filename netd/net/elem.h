@@ -46,6 +46,8 @@ enum set_id {
 	SET_NETS6, /* subnets */
 	SET_SAME4,
 	SET_SAME6, /* subnet . subnet : accept, or drop for an isolated network */
+	SET_OPEN4,
+	SET_OPEN6, /* subnets and addresses that everybody may connect to */
 	SET_INTERNAL4,
 	SET_INTERNAL6,
 	SET_HAIRPIN4,
@@ -62,6 +64,7 @@ enum set_id {
 	SET_REP4,
 	SET_REP6, /* routed: interface . address */
 	SET_GUARDED,
+	SET_MACONLY, /* guarded ports without addresses */
 	SET_EPMAC,
 	SET_EP4,
 	SET_EP6,  /* bridge table */
@@ -101,7 +104,8 @@ void elem_list_free(struct elem_list *l);
 
 /* Each appends. -ENOMEM only. */
 int elem_of_network(const struct network *n, struct elem_list *out, struct err *e);
-/* Port guard (bridge mode) or source guard, inside, self (routed mode). */
+/* Port guard (bridge mode) or source guard, inside, self (routed mode); what the MAC address in
+ * a->tune adds to it. Of a foreign interface: its addresses, which everybody may connect to. */
 int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e);
 /* An interface of the host on which forwarding of a family was switched on for containers. */
 int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct err *e);

@@ -81,9 +81,9 @@ static const char inet_guard[] =
 	"		iifname . ip6 saddr != @rep6 drop\n"
 	"	}\n";
 
-/* `ct status dnat` admits exactly what was published and nothing that bypasses it. Link-local
- * sources are never routed: with br_netfilter they are seen here on their way through a bridge, and
- * the kernel probes known neighbours from them. */
+/* `ct status dnat` admits exactly what was published and nothing that bypasses it, unless the
+ * network is open. Link-local sources are never routed: with br_netfilter they are seen here on
+ * their way through a bridge, and the kernel probes known neighbours from them. */
 static const char inet_forward[] =
 	"	chain forward {\n"
 	"		type filter hook forward priority filter; policy accept;\n"
@@ -115,12 +115,15 @@ static const char inet_forward[] =
 	"		drop\n"
 	"	}\n"
 	"	chain to_container {\n"
+	"		ip daddr @open4 accept\n"
+	"		ip6 daddr @open6 accept\n"
 	"		ct state invalid drop\n"
 	"		ct status dnat accept\n"
 	"		drop\n"
 	"	}\n";
 
-/* What a bridged container may send: default deny. VLAN-tagged frames fall to the last drop of
+/* What a bridged container may send: default deny; one without addresses of its own is held to its
+ * MAC address only. VLAN-tagged frames fall to the last drop of
  * `guard`: their link header carries the tag's type. */
 static const char bridge_guard[] =
 	"	chain prerouting {\n"
@@ -129,6 +132,7 @@ static const char bridge_guard[] =
 	"	}\n"
 	"	chain guard {\n"
 	"		iifname . ether saddr != @epmac drop\n"
+	"		iifname @maconly accept\n"
 	"		ether type arp goto guard_arp\n"
 	"		ether type ip goto guard_ip\n"
 	"		ether type ip6 goto guard_ip6\n"

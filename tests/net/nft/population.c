@@ -49,6 +49,14 @@ void population_network(unsigned int i, struct network *ret)
 		n->subnet[FAM6] = population_prefix(text);
 	}
 	n->isolate = i & 2;
+	n->is_open = i % 4 == 1;
+	if (i % 6 == 1) {
+		snprintf(text, sizeof(text), "10.%u.%u.0/24", 32 + i / 256, i % 256);
+		n->more[0].subnet = population_prefix(text);
+		snprintf(text, sizeof(text), "2001:db8:1%03x::/64", i + 1);
+		n->more[1].subnet = population_prefix(text);
+		n->n_more = 2;
+	}
 	n->internal = i % 8 == 6;
 	n->masquerade = i % 11 != 5;
 	if (i % 3 == 0) {
@@ -111,6 +119,40 @@ size_t population_publish(unsigned int j, struct publish *out)
 	return n;
 }
 
+/* Layer 2 only; several addresses, and another MAC address on its way; somebody else's interface;
+ * one that is not guarded. */
+static void unusual(struct elem_list *out)
+{
+	struct attachment a = {.mode = NET_BRIDGE, .is_l2 = true, .mac = {{2, 1}}};
+
+	strcpy(a.ifname, "eth0");
+	strcpy(a.id, "layer2");
+	strcpy(a.host_ifname, "nu-layer2");
+	assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
+	strcpy(a.id, "several");
+	strcpy(a.host_ifname, "nu-several");
+	a.is_l2 = false;
+	a.addr[FAM4] = population_prefix("10.20.0.5/16");
+	a.addr[FAM6] = population_prefix("2001:db8:2000::5/64");
+	a.n_extra = 2;
+	a.extra[0].addr = population_prefix("10.21.0.5/32");
+	a.extra[1].addr = population_prefix("2001:db8:2001::5/64");
+	a.tune.mac = (struct mac){{2, 2}};
+	assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
+	strcpy(a.id, "foreign");
+	a.kind = ATTACH_FOREIGN;
+	assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
+	strcpy(a.id, "free");
+	strcpy(a.host_ifname, "nu-free");
+	a.kind = ATTACH_VETH;
+	a.mode = NET_ROUTED;
+	a.is_unguarded = true;
+	a.addr[FAM4] = population_prefix("10.22.0.5/32");
+	a.addr[FAM6] = population_prefix("2001:db8:2002::5/128");
+	a.n_extra = 0;
+	assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
+}
+
 void population_elements(unsigned int n_net, unsigned int n_each, struct elem_list *out)
 {
 	struct publish p[POPULATION_PUBLISH];
@@ -119,6 +161,7 @@ void population_elements(unsigned int n_net, unsigned int n_each, struct elem_li
 
 	assert_int_equal(elem_of_opened(FAM4, "eth0", out, NULL), 0);
 	assert_int_equal(elem_of_opened(FAM6, "eth0.100", out, NULL), 0);
+	unusual(out);
 	for (unsigned int i = 0; i < n_net; i++) {
 		population_network(i, &n);
 		assert_int_equal(elem_of_network(&n, out, NULL), 0);
