@@ -19,18 +19,25 @@
 
 struct ring {
 	uint16_t chunk[RING_CHUNKS]; /* circular, from first; POOL_NONE in a hole */
-	uint16_t first;              /* index of the chunk with the oldest byte */
-	uint32_t skip;               /* bytes consumed of it */
+	uint8_t first;               /* index of the chunk with the oldest byte */
+	uint8_t n_held;              /* chunks */
+	uint8_t n_reserved;          /* chunks set aside in the pool for this ring, held or not */
+	uint32_t skip;               /* bytes consumed of the first chunk */
 	uint32_t len;                /* bytes from the oldest to the end of what is in order */
+	uint32_t end;                /* to the end of all that was put, >= len */
 };
 
 void ring_init(struct ring *r);
-void ring_reset(struct ring *r, struct pool *p); /* gives every chunk back */
-/* Bytes that can be put at offset at before RING_MAX or the pool ends (the pool's part is a promise
- * for now only). */
+/* Gives every chunk and every reservation back. */
+void ring_reset(struct ring *r, struct pool *p);
+/* Sets n chunks in all (at most RING_CHUNKS) aside for this ring; fewer than before gives them
+ * back. false: the pool has not as many; nothing changed. */
+bool ring_reserve(struct ring *r, struct pool *p, unsigned n);
+/* Bytes that can be put at offset at before RING_MAX or the pool ends (what is not reserved of the
+ * pool's part is there for now only). */
 size_t ring_room(const struct ring *r, const struct pool *p, size_t at);
-/* Copies n bytes to offset at (>= 0, may be beyond len); all or nothing; false: no room. Does not
- * change len. */
+/* Copies n bytes, from offset skip of iov on, to offset at (may be beyond len); all or nothing;
+ * false: no room. Does not change len. */
 bool ring_put(struct ring *r, struct pool *p, size_t at, const struct iovec *iov, int n_iov,
 	      size_t skip, size_t n);
 void ring_extend(struct ring *r, size_t n); /* n more bytes after len are in order now */

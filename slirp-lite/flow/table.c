@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* table: chained hashing by slot numbers; free slots are a stack. */
+#include "flow/table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+
+#include "flow/siphash.h"
+
+#define TABLE_MAX (1u << 20)
+
+struct table {
+	uint8_t *slots;
+	uint32_t *bucket; /* slot number + 1; 0: empty */
+	uint32_t mask;    /* of buckets */
+	size_t slot_size;
+	uint32_t max, n;
+	uint32_t n_ever; /* slots that were in use once: the others are untouched memory */
+	uint32_t free;   /* slot number + 1 */
+	struct siphash_key seed;
+};
+
+/* next of a slot that is free carries this bit: table_next passes over it. */
+#define IS_FREE (1u << 31)
+
+static void *map(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	return p == MAP_FAILED ? NULL : p;
+}
+
+int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
+{
+	struct table *t;
+	uint32_t n_buckets = 64;
+
+	if (max == 0 || max > TABLE_MAX || slot_size < sizeof(struct table_node))
+		return err_set(e, ERR_INTERNAL, EINVAL, "flow table of %u slots", max);
+	while (n_buckets < max)
+		n_buckets *= 2;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "flow table");
+	*t = (struct table){.mask = n_buckets - 1, .slot_size = slot_size, .max = max};
+	t->slots = map(max * slot_size);
+	t->bucket = map(n_buckets * sizeof(*t->bucket));
+	if (!t->slots || !t->bucket) {
+		table_free(t);
+		return err_set(e, ERR_INTERNAL, ENOMEM, "flow table of %u slots", max);
+	}
+	if (getrandom(t->seed.b, sizeof(t->seed.b), 0) != (ssize_t)sizeof(t->seed.b)) {
+		table_free(t);
+		return err_sys(e, EIO, "random seed of the flow table");
+	}
+	*ret = t;
+	return 0;
+}
+
+void table_free(struct table *t)
+{
+	if (!t)
+		return;
+	if (t->slots)
+		munmap(t->slots, t->max * t->slot_size);
+	if (t->bucket)
+		munmap(t->bucket, (t->mask + 1ul) * sizeof(*t->bucket));
+	free(t);
+}
+
+static struct table_node *slot_at(const struct table *t, uint32_t i)
+{
+	return (struct table_node *)(void *)(t->slots + i * t->slot_size);
+}
+
+static uint32_t number_of(const struct table *t, const void *slot)
+{
+	return (uint32_t)((size_t)((const uint8_t *)slot - t->slots) / t->slot_size);
+}
+
+static uint32_t *bucket_of(const struct table *t, const struct flow_key *k)
+{
+	return &t->bucket[siphash(&t->seed, k, sizeof(*k)) & t->mask];
+}
+
+void *table_find(const struct table *t, const struct flow_key *k)
+{
+	for (uint32_t i = *bucket_of(t, k); i != 0; i = slot_at(t, i - 1)->next)
+		if (key_equal(&slot_at(t, i - 1)->key, k))
+			return slot_at(t, i - 1);
+	return NULL;
+}
+
+void *table_add(struct table *t, const struct flow_key *k)
+{
+	struct table_node *n;
+	uint32_t *b, i;
+
+	if (t->free != 0) {
+		i = t->free - 1;
+		t->free = slot_at(t, i)->next & ~IS_FREE;
+	} else if (t->n_ever < t->max) {
+		i = t->n_ever++;
+	} else {
+		return NULL;
+	}
+	n = slot_at(t, i);
+	memset(n, 0, t->slot_size);
+	n->key = *k;
+	b = bucket_of(t, k);
+	n->next = *b;
+	*b = i + 1;
+	t->n++;
+	return n;
+}
+
+void table_remove(struct table *t, void *slot)
+{
+	struct table_node *n = slot;
+	uint32_t number = number_of(t, slot) + 1, *at = bucket_of(t, &n->key);
+
+	while (*at != number)
+		at = &slot_at(t, *at - 1)->next;
+	*at = n->next;
+	n->next = t->free | IS_FREE;
+	t->free = number;
+	t->n--;
+}
+
+uint32_t table_count(const struct table *t)
+{
+	return t->n;
+}
+
+uint32_t table_max(const struct table *t)
+{
+	return t->max;
+}
+
+void *table_next(const struct table *t, const void *after)
+{
+	for (uint32_t i = after ? number_of(t, after) + 1 : 0; i < t->n_ever; i++)
+		if (!(slot_at(t, i)->next & IS_FREE))
+			return slot_at(t, i);
+	return NULL;
+}

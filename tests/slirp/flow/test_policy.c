@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What the container may reach: every special address and its neighbours, in each form, with the
+ * loopback closed, open for some ports, and open. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <netinet/in.h>
+
+#include "flow/policy.h"
+
+static struct ip ip_of(const char *s)
+{
+	struct ip ip = {0};
+
+	/* By hand: ip_parse refuses mapped ones, which are wanted here. */
+	if (strncmp(s, "::ffff:", 7) == 0 && strchr(s, '.')) {
+		struct ip four = ip_of(s + 7);
+
+		ip.family = AF_INET6;
+		ip.b[10] = ip.b[11] = 0xff;
+		memcpy(ip.b + 12, four.b, 4);
+		return ip;
+	}
+	assert_int_equal(ip_parse(s, &ip, NULL), 0);
+	return ip;
+}
+
+static struct policy make(void)
+{
+	struct policy p = {0};
+
+	p.plan.net[FAM4] = (struct prefix){ip_of("10.0.2.0"), 24};
+	p.plan.gateway[FAM4] = ip_of("10.0.2.2");
+	p.plan.dns[FAM4] = ip_of("10.0.2.3");
+	p.plan.guest[FAM4] = ip_of("10.0.2.100");
+	p.plan.net[FAM6] = (struct prefix){ip_of("fd00:1:2:3::"), 64};
+	p.plan.gateway[FAM6] = ip_of("fd00:1:2:3::2");
+	p.plan.dns[FAM6] = ip_of("fd00:1:2:3::3");
+	p.plan.guest[FAM6] = ip_of("fd00:1:2:3::100");
+	p.plan.our_mac = (struct mac){{2, 0, 0, 0, 0, 2}};
+	return p;
+}
+
+static enum policy_verdict ask(const struct policy *p, uint8_t proto, const char *dst,
+			       uint16_t port, char *text)
+{
+	struct ip ip = ip_of(dst), to = {0};
+	enum policy_verdict v = policy_check(p, proto, &ip, port, &to);
+
+	text[0] = '\0';
+	if (v == POLICY_ALLOW)
+		ip_str(&to, text);
+	else
+		assert_int_equal(to.family, 0); /* written on success only */
+	return v;
+}
+
+static const char *const refused[] = {
+	"0.0.0.0",
+	"0.1.2.3",
+	"0.255.255.255",
+	"127.0.0.0",
+	"127.0.0.1",
+	"127.255.255.255",
+	"224.0.0.0",
+	"224.0.0.1",
+	"239.255.255.255",
+	"240.0.0.0",
+	"255.255.255.255",
+	"::",
+	"::1",
+	"::2",
+	"::127.0.0.1",
+	"::198.51.100.1",
+	"::ffff:127.0.0.1",
+	"::ffff:198.51.100.1",
+	"::ffff:0.0.0.0",
+	"::ffff:10.0.2.2",
+	"fe80::",
+	"fe80::1",
+	"febf:ffff::1",
+	"ff00::",
+	"ff02::1",
+	"ffff::",
+	/* the guest's own network */
+	"10.0.2.0",
+	"10.0.2.1",
+	"10.0.2.100",
+	"10.0.2.255",
+	"fd00:1:2:3::1",
+	"fd00:1:2:3::100",
+	"fd00:1:2:3:ffff::1",
+};
+
+static const char *const allowed[] = {
+	"1.0.0.0",
+	"126.255.255.255",
+	"128.0.0.0",
+	"223.255.255.255",
+	"198.51.100.1",
+	"10.0.1.255",
+	"10.0.3.0",
+	"169.254.169.254",
+	"0:0:1::",
+	"::1:0:0:0",
+	"::fffe:0:1",
+	"2001:db8::1",
+	"64:ff9b::198.51.100.1",
+	"fe7f:ffff::1",
+	"fec0::1",
+	"feff::1",
+	"fd00:1:2:2::2",
+	"fd00:1:2:4::2",
+};
+
+static void special(void **state)
+{
+	static const uint8_t protos[] = {IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP};
+	struct policy p = make();
+	char text[IP_STRLEN];
+
+	(void)state;
+	for (int open = 0; open < 2; open++) {
+		p.is_loopback_open = open;
+		for (size_t k = 0; k < 3; k++) {
+			uint16_t port = protos[k] == IPPROTO_ICMP ? 0 : 80;
+
+			for (size_t i = 0; i < sizeof(refused) / sizeof(*refused); i++)
+				assert_int_equal(ask(&p, protos[k], refused[i], port, text),
+						 POLICY_REFUSE);
+			for (size_t i = 0; i < sizeof(allowed) / sizeof(*allowed); i++) {
+				assert_int_equal(ask(&p, protos[k], allowed[i], port, text),
+						 POLICY_ALLOW);
+				struct ip same = ip_of(allowed[i]), to;
+
+				assert_int_equal(ip_parse(text, &to, NULL), 0);
+				assert_true(ip_equal(&same, &to));
+			}
+			if (port)
+				assert_int_equal(ask(&p, protos[k], "198.51.100.1", 0, text),
+						 POLICY_REFUSE);
+		}
+	}
+}
+
+/* Every IPv4 address by its first byte, plain and mapped. */
+static void first_bytes(void **state)
+{
+	struct policy p = make();
+
+	(void)state;
+	for (unsigned b = 0; b < 256; b++) {
+		struct ip four = {.family = AF_INET, .b = {(uint8_t)b, 9, 8, 7}}, to;
+		struct ip mapped = {.family = AF_INET6,
+				    .b = {[10] = 0xff, [11] = 0xff, [12] = (uint8_t)b, 9, 8, 7}};
+		struct ip compat = {.family = AF_INET6, .b = {[12] = (uint8_t)b, 9, 8, 7}};
+		bool ok = b != 0 && b != 127 && b < 224;
+
+		assert_int_equal(policy_check(&p, IPPROTO_TCP, &four, 80, &to),
+				 ok ? POLICY_ALLOW : POLICY_REFUSE);
+		assert_int_equal(policy_source_ok(&p, &four), ok);
+		assert_int_equal(policy_check(&p, IPPROTO_TCP, &mapped, 80, &to), POLICY_REFUSE);
+		assert_int_equal(policy_check(&p, IPPROTO_TCP, &compat, 80, &to), POLICY_REFUSE);
+		assert_false(policy_source_ok(&p, &mapped));
+		assert_false(policy_source_ok(&p, &compat));
+	}
+}
+
+static void gateway(void **state)
+{
+	struct policy p = make();
+	char text[IP_STRLEN];
+
+	(void)state;
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.2", 5432, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_UDP, "fd00:1:2:3::2", 53, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "fe80::ff:fe00:2", 80, text), POLICY_GATEWAY);
+	p.n_loopback = 2;
+	p.loopback[0] = (struct policy_port){IPPROTO_TCP, 5432, 5432};
+	p.loopback[1] = (struct policy_port){IPPROTO_UDP, 1000, 2000};
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.2", 5432, text), POLICY_ALLOW);
+	assert_string_equal(text, "127.0.0.1");
+	assert_int_equal(ask(&p, IPPROTO_TCP, "fd00:1:2:3::2", 5432, text), POLICY_ALLOW);
+	assert_string_equal(text, "::1");
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 5432, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.2", 5431, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 999, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 1000, text), POLICY_ALLOW);
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 2000, text), POLICY_ALLOW);
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 2001, text), POLICY_GATEWAY);
+	p.is_loopback_open = true;
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.2", 1, text), POLICY_ALLOW);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.2", 0, text), POLICY_REFUSE);
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "10.0.2.2", 0, text), POLICY_GATEWAY);
+}
+
+static void dns(void **state)
+{
+	struct policy p = make();
+	char text[IP_STRLEN];
+
+	(void)state;
+	p.is_loopback_open = true; /* opens nothing at the DNS server's address */
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.3", 53, text), POLICY_DNS);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "fd00:1:2:3::3", 53, text), POLICY_DNS);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.3", 54, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "10.0.2.3", 0, text), POLICY_GATEWAY);
+	memset(p.plan.dns, 0, sizeof(p.plan.dns)); /* switched off: an address like the others */
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.3", 53, text), POLICY_REFUSE);
+	p.plan.dns[FAM4] = p.plan.gateway[FAM4];
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.2", 53, text), POLICY_DNS);
+}
+
+static void family_off(void **state)
+{
+	struct policy p = make();
+	struct ip src = ip_of("2001:db8::9");
+	char text[IP_STRLEN];
+
+	(void)state;
+	assert_true(policy_source_ok(&p, &src));
+	memset(&p.plan.net[FAM6], 0, sizeof(p.plan.net[FAM6]));
+	assert_int_equal(ask(&p, IPPROTO_TCP, "2001:db8::1", 80, text), POLICY_REFUSE);
+	assert_false(policy_source_ok(&p, &src));
+}
+
+static void sources(void **state)
+{
+	static const char *const bad[] = {
+		"10.0.2.2", "10.0.2.3", "fd00:1:2:3::2", "::", "fe80::ff:fe00:2", "ff02::1", "::1"};
+	static const char *const good[] = {"10.0.2.100", "10.0.2.7", "192.0.2.1", "fe80::1"};
+	struct policy p = make();
+	struct ip none = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct ip ip = ip_of(bad[i]);
+
+		assert_false(policy_source_ok(&p, &ip));
+	}
+	for (size_t i = 0; i < sizeof(good) / sizeof(*good); i++) {
+		struct ip ip = ip_of(good[i]);
+
+		assert_true(policy_source_ok(&p, &ip));
+	}
+	assert_false(policy_source_ok(&p, &none));
+}
+
+static void unmap(void **state)
+{
+	struct policy p = make();
+	struct ip lo = ip_of("127.0.0.1"), other = ip_of("198.51.100.1"), r;
+	char text[IP_STRLEN];
+
+	(void)state;
+	r = policy_unmap(&p, &lo);
+	assert_string_equal(ip_str(&r, text), "10.0.2.2");
+	r = policy_unmap(&p, &other);
+	assert_string_equal(ip_str(&r, text), "198.51.100.1");
+	lo = ip_of("::1");
+	r = policy_unmap(&p, &lo);
+	assert_string_equal(ip_str(&r, text), "fd00:1:2:3::2");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(special), cmocka_unit_test(first_bytes), cmocka_unit_test(gateway),
+		cmocka_unit_test(dns),     cmocka_unit_test(family_off),  cmocka_unit_test(sources),
+		cmocka_unit_test(unmap),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
