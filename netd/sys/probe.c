@@ -33,6 +33,8 @@ static const struct {
 	[PROBE_PIDFD_GET_NETNS] = {"pidfd-get-netns", 6, 11, try_pidfd_get_netns, false},
 	[PROBE_PIDFD_OPEN] = {"pidfd-open", 5, 3, try_pidfd_open, false},
 	[PROBE_CT_FILTER_FLUSH] = {"ct-filter-flush", 6, 11, NULL, false},
+	[PROBE_TUN_OFFLOAD] = {"tun-offload", 2, 6, NULL, false},
+	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},
 };
 
 /* "6.1", "6.1.0-18-amd64"; what follows the minor number does not count. */

@@ -37,11 +37,13 @@ struct link_meta {
 
 struct link {
 	int fd; /* not owned */
+	bool is_raw;
 	struct link_caps caps;
 };
 
 /* Asks a tap descriptor what it can do and switches on what the program uses; fd is O_NONBLOCK
- * afterwards. NETNS_UP_WITHOUT (sys/probe) forces offloads off. is_raw: a socket with plain frames.
+ * afterwards. NETNS_UP_WITHOUT (sys/probe) forces offloads off. is_raw: a socket with plain frames
+ * (SOCK_SEQPACKET or SOCK_DGRAM; frames above the MTU do not pass it).
  */
 int link_init(struct link *l, int fd, bool is_raw, struct err *e);
 /* The next frame into buf (size >= LINK_FRAME_MAX). Its length; 0: none now; -errno: the link is
@@ -49,7 +51,8 @@ int link_init(struct link *l, int fd, bool is_raw, struct err *e);
  */
 ssize_t link_read(struct link *l, uint8_t *buf, size_t size, const uint8_t **ret_frame,
 		  struct link_meta *ret);
-/* Writes one frame, gathered. 0, -EAGAIN (dropped, count it), or -errno. m NULL: plain. */
+/* Writes one frame, gathered from at most 16 pieces. 0, -EAGAIN (dropped, count it), or -errno: the
+ * link is gone. m NULL: plain. */
 int link_write(struct link *l, const struct link_meta *m, const struct iovec *iov, int n_iov);
 
 #endif

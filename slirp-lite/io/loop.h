@@ -6,6 +6,7 @@
 #ifndef SLIRP_IO_LOOP_H
 #define SLIRP_IO_LOOP_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -25,9 +26,15 @@ void loop_free(struct loop *l);
 int loop_add(struct loop *l, struct source *s, int fd, uint32_t events);
 int loop_change(struct loop *l, struct source *s, uint32_t events);
 void loop_remove(struct loop *l, struct source *s); /* before the fd is closed; accepts fd -1 */
+/* As loop_remove for a descriptor that is closed at once and of which no duplicate exists: the
+ * kernel takes it out of the set itself. */
+void loop_forget(struct loop *l, struct source *s);
 /* Waits until `until` (ms, UINT64_MAX: for ever) and calls what is ready. Returns the new time,
  * which every fn got as now. */
 uint64_t loop_round(struct loop *l, uint64_t until);
 uint64_t loop_now(const struct loop *l); /* of the present round, ms */
+
+/* For tests: from now on time stands still at `now` (until the next call), and no round waits. */
+void loop_hold(struct loop *l, uint64_t now);
 
 #endif

@@ -69,7 +69,8 @@ static int parse_transport(struct bytes *b, struct icmp_cause *c)
 		break;
 	case IPPROTO_ICMP:
 	case IPPROTO_ICMPV6:
-		bytes_u32(b);
+		c->icmp_type = bytes_u8(b);
+		bytes_take(b, 3);
 		first = bytes_u16(b);
 		second = bytes_u16(b);
 		c->sport = first;

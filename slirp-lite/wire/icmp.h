@@ -85,6 +85,7 @@ struct icmp_cause {
 	uint8_t proto;
 	uint16_t sport, dport; /* TCP, UDP; echoes: sport is the id, dport the sequence number */
 	uint32_t seq;          /* TCP */
+	uint8_t icmp_type;     /* ICMP, ICMPv6 */
 	bool is_fragment;      /* not the first: no ports, 0 */
 };
 

@@ -244,7 +244,8 @@ static void expect_off(const char *value, unsigned off)
 static void probes_forced_off(void **state)
 {
 	const unsigned ff = 1u << PROBE_IPV6_FORCE_FORWARDING, get = 1u << PROBE_PIDFD_GET_NETNS,
-		       open = 1u << PROBE_PIDFD_OPEN, ct = 1u << PROBE_CT_FILTER_FLUSH;
+		       open = 1u << PROBE_PIDFD_OPEN, ct = 1u << PROBE_CT_FILTER_FLUSH,
+		       uso = 1u << PROBE_TUN_USO;
 
 	(void)state;
 	expect_off(NULL, 0);
@@ -256,9 +257,10 @@ static void probes_forced_off(void **state)
 	expect_off("ct-filter-flush,ipv6-force-forwarding", ct | ff);
 	expect_off("linux-6.17", 0);
 	expect_off("linux-6.16", ff);
-	expect_off("linux-6.1", ff | get | ct);
+	expect_off("linux-6.2", ff | get | ct);
+	expect_off("linux-6.1", ff | get | ct | uso);
 	expect_off("linux-6.10,pidfd-open", ff | get | ct | open);
-	expect_off("linux-5.2", ff | get | ct | open);
+	expect_off("linux-5.2", ff | get | ct | open | uso);
 	expect_off("linux-", 0);
 	expect_off("linux-6", 0);
 	for (unsigned p = 0; p < N_PROBES; p++)

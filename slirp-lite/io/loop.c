@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * loop: epoll. A source that leaves while its event waits is struck off the round's list, so a
+ * source's memory may be used again at once.
+ */
+#include "io/loop.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+
+#define EVENTS 128
+
+struct loop {
+	int epfd;
+	uint64_t now;
+	bool is_held; /* time is what loop_hold said */
+	int n, at;    /* events of this round; the next one */
+	struct epoll_event events[EVENTS];
+};
+
+int loop_new(struct loop **ret, struct err *e)
+{
+	struct loop *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "event loop");
+	l->epfd = epoll_create1(EPOLL_CLOEXEC);
+	if (l->epfd < 0) {
+		int sys = errno;
+
+		free(l);
+		return err_sys(e, sys, "epoll_create1");
+	}
+	l->now = clock_ms();
+	*ret = l;
+	return 0;
+}
+
+void loop_free(struct loop *l)
+{
+	if (!l)
+		return;
+	fd_closep(&l->epfd);
+	free(l);
+}
+
+static int control(struct loop *l, int op, int fd, struct source *s, uint32_t events)
+{
+	struct epoll_event ev = {.events = events, .data.ptr = s};
+
+	return epoll_ctl(l->epfd, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+int loop_add(struct loop *l, struct source *s, int fd, uint32_t events)
+{
+	int r = control(l, EPOLL_CTL_ADD, fd, s, events);
+
+	if (r < 0)
+		return r;
+	s->fd = fd;
+	s->events = events;
+	return 0;
+}
+
+int loop_change(struct loop *l, struct source *s, uint32_t events)
+{
+	int r;
+
+	if (s->events == events)
+		return 0;
+	r = control(l, EPOLL_CTL_MOD, s->fd, s, events);
+	if (r == 0)
+		s->events = events;
+	return r;
+}
+
+void loop_forget(struct loop *l, struct source *s)
+{
+	if (s->fd < 0)
+		return;
+	for (int i = l->at; i < l->n; i++)
+		if (l->events[i].data.ptr == s)
+			l->events[i].data.ptr = NULL;
+	s->fd = -1;
+}
+
+void loop_remove(struct loop *l, struct source *s)
+{
+	if (s->fd < 0)
+		return;
+	control(l, EPOLL_CTL_DEL, s->fd, NULL, 0);
+	loop_forget(l, s);
+}
+
+static int wait_ms(const struct loop *l, uint64_t until)
+{
+	uint64_t now;
+
+	if (l->is_held || until == 0)
+		return 0;
+	if (until == UINT64_MAX)
+		return -1;
+	now = clock_ms();
+	if (until <= now)
+		return 0;
+	return until - now > INT_MAX ? INT_MAX : (int)(until - now);
+}
+
+uint64_t loop_round(struct loop *l, uint64_t until)
+{
+	int n = epoll_wait(l->epfd, l->events, EVENTS, wait_ms(l, until));
+
+	if (!l->is_held)
+		l->now = clock_ms();
+	l->n = n < 0 ? 0 : n; /* EINTR: the next round */
+	for (l->at = 0; l->at < l->n;) {
+		struct epoll_event *ev = &l->events[l->at++];
+		struct source *s = ev->data.ptr;
+
+		if (s)
+			s->fn(s, ev->events, l->now);
+	}
+	l->at = l->n = 0;
+	return l->now;
+}
+
+uint64_t loop_now(const struct loop *l)
+{
+	return l->now;
+}
+
+void loop_hold(struct loop *l, uint64_t now)
+{
+	l->is_held = true;
+	l->now = now;
+}
