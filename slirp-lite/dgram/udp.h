@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * udp: the container's UDP datagrams to host sockets and back (RFC 768, RFC 4787): one socket for
+ * each (container address, port), as long as it is used. Runs of datagrams of one size travel as
+ * one (UDP_SEGMENT, UDP_GRO, super-frames on the link); where the kernel cannot, one by one. A
+ * datagram that the host's socket has no room for is lost and counted: UDP's own contract.
+ *
+ * Errors of the host come back as ICMP (hosterr.h). A datagram for the DNS server of ours is
+ * handed to env.dns.
+ */
+#ifndef SLIRP_DGRAM_UDP_H
+#define SLIRP_DGRAM_UDP_H
+
+#include <stdint.h>
+
+#include "emit/emit.h"
+#include "flow/policy.h"
+#include "flow/wheel.h"
+#include "io/host.h"
+#include "io/loop.h"
+#include "wire/ip.h"
+#include "wire/udphdr.h"
+
+struct udp;
+
+/* All borrowed; they outlive it. */
+struct udp_env {
+	struct emit *emit;
+	struct loop *loop;
+	struct wheel *wheel;
+	const struct policy *policy;
+	const struct host_ops *host;
+	struct stats *stats;
+	uint32_t max;                /* sockets */
+	uint64_t once_ms, stream_ms; /* idle times (RFC 4787 4.3): before and after both sides have
+				      * spoken twice */
+	void (*dns)(void *arg, const struct ip_packet *p, const struct udphdr_v *h, uint64_t now);
+	void *arg;
+};
+
+int udp_new(const struct udp_env *env, struct udp **ret, struct err *e);
+void udp_free(struct udp *u); /* accepts NULL */
+/* A whole packet with an acceptable source; m: of its frame, NULL when it was put together from
+ * fragments (the host may then fragment it, too). Its bytes are not used after the return. */
+void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta *m, uint64_t now);
+/* Sends what udp_input has gathered: after each batch of frames. */
+void udp_flush(struct udp *u, uint64_t now);
+uint32_t udp_count(const struct udp *u);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * udp_int: what the three files of udp share. Datagrams of one batch of frames wait as runs: same
+ * socket, destination and size, in the order they came; the last of a run may be shorter.
+ */
+#ifndef SLIRP_DGRAM_UDP_INT_H
+#define SLIRP_DGRAM_UDP_INT_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "dgram/hosterr.h"
+#include "dgram/mapping.h"
+#include "dgram/udp.h"
+
+#define UDP_DATAGRAM_MAX 65535u
+#define UDP_RUN_BYTES 65000u /* of one UDP_SEGMENT call: below what both families can carry */
+#define UDP_RUN_SEGMENTS 64u /* UDP_MAX_SEGMENTS of Linux 6.1 */
+#define UDP_PIECES 128u
+#define UDP_ARENA (256u * 1024)
+#define UDP_RX 16u
+#define UDP_RX_SIZE 65536u
+
+/* Bytes in the arena, or in the caller's buffer for one call. */
+struct piece {
+	const uint8_t *p;
+	uint32_t len;
+	uint16_t next; /* MAPPING_NONE: the last of its run */
+};
+
+struct run {
+	struct sockaddr_storage sa;
+	socklen_t sa_len;
+	struct ip dst; /* as the container knows it */
+	uint16_t port;
+	uint16_t seg; /* bytes of each datagram; the last may have less */
+	uint16_t n;
+	uint32_t total;
+	bool is_closed; /* nothing may follow */
+	uint16_t first, last;
+	uint16_t next; /* of the same mapping */
+};
+
+union segment_control {
+	struct cmsghdr align;
+	uint8_t b[CMSG_SPACE(sizeof(uint16_t))];
+};
+
+/* Messages of one sendmmsg, and which run each belongs to. */
+struct udp_messages {
+	unsigned n, n_iov;
+	struct mmsghdr m[UDP_PIECES];
+	struct iovec iov[UDP_PIECES];
+	union segment_control control[UDP_PIECES];
+	const struct run *run[UDP_PIECES];
+};
+
+struct udp_rx {
+	struct mmsghdr m[UDP_RX];
+	struct iovec iov[UDP_RX];
+	struct sockaddr_storage name[UDP_RX];
+	_Alignas(struct cmsghdr) uint8_t control[UDP_RX][64];
+	uint8_t (*data)[UDP_RX_SIZE];
+};
+
+struct udp {
+	struct udp_env env;
+	struct mappings *mappings;
+	uint8_t *arena;
+	uint32_t arena_used;
+	uint16_t n_pieces, n_runs, n_waiting;
+	struct piece piece[UDP_PIECES];
+	struct run run[UDP_PIECES];
+	struct mapping *waiting[UDP_PIECES]; /* with runs; NULL: gone meanwhile */
+	struct udp_messages runs, single;
+	struct udp_rx rx;
+	struct hosterr err;
+};
+
+/* udp.c: the ICMP error about a datagram of len bytes that m sent to dst:port (as the container
+ * knows them). */
+void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const struct ip *dst,
+	      uint16_t port, size_t len, uint64_t now);
+/* Fetches and tells what the socket's error queue holds; *ret_is_local: that a call of ours was
+ * refused was among it. Returns the number of errors. */
+unsigned udp_drain_errors(struct udp *u, struct mapping *m, uint64_t now, bool *ret_is_local);
+
+/* udp_send.c: takes a datagram, or (seg not 0) a run of datagrams of seg bytes. */
+void udp_send(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
+	      const struct sent *s, const uint8_t *data, size_t len, uint16_t seg, uint64_t now);
+void udp_flush_mapping(struct udp *u, struct mapping *m, uint64_t now);
+
+/* udp_recv.c */
+void udp_receive(struct udp *u, struct mapping *m, uint64_t now);
+
+#endif
