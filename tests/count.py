@@ -3,8 +3,9 @@
 """count.py LOG...: counts what the test logs of meson (JSON, one test a line) hold.
 
 A TAP subtest counts one, a cmocka test counts one, any other program counts one. A skipped test is
-no pass: it is listed and counted as failed. Failures come with the end of their output; the last line
-is "N passed, N failed".
+no pass: it is listed and counted as failed. A subtest that TAP calls expected to fail, with the word
+"pending:" and why, is of something that is not built yet: it is listed and counted on its own, never as
+passed. Failures come with the end of their output; the last line is "N passed, N failed".
 """
 import json
 import re
@@ -13,14 +14,22 @@ import sys
 TAIL = 60  # lines of output shown of a failed test
 
 TAP = re.compile(r'^(not )?ok\b[^#\n]*(#\s*(skip|todo)\b.*)?', re.I)
+PENDING = re.compile(r'^not ok\b[^#\n]*# TO' r'DO pending: .+')
 CMOCKA = re.compile(r'\[\s*(PASSED|FAILED|SKIPPED)\s*\] (\d+) test\(s\)')
 CMOCKA_RUN = re.compile(r'\[=+\] Running \d+ test\(s\)')
+
+
+def pending_of(test):
+  """The pending subtests of one entry of the log."""
+  return [line for line in (test.get('stdout') or '').splitlines() if PENDING.match(line)]
 
 
 def count_tap(text):
   passed = failed = skipped = 0
   for line in text.splitlines():
     match = TAP.match(line)
+    if PENDING.match(line):
+      continue
     if match is None:
       failed += line.startswith('Bail out!')
     elif match.group(2):
@@ -73,7 +82,7 @@ def show(path, test, failed, skipped):
 
 def main(paths):
   passed = failed = skipped = 0
-  slow = []
+  slow, pending = [], []
   for path in paths:
     entries = []
     try:
@@ -87,6 +96,7 @@ def main(paths):
     here = [0, 0, 0]
     for test in entries:
       counts = count(test)
+      pending += [f'{test["name"]}: {line}' for line in pending_of(test)]
       here = [a + b for a, b in zip(here, counts)]
       slow.append((test.get('duration', 0), test['name'], path))
       if counts[1] or counts[2]:
@@ -94,6 +104,9 @@ def main(paths):
     print(f'\n{path}: {here[0]} passed, {here[1]} failed, {here[2]} skipped', end='')
     passed, failed, skipped = passed + here[0], failed + here[1], skipped + here[2]
   print('\nslowest: ' + ', '.join(f'{name} {seconds:.0f} s' for seconds, name, _ in sorted(slow)[:-6:-1]))
+  if pending:
+    print(f'{len(pending)} pending, counted neither as passed nor as failed:')
+    print('\n'.join('  ' + line for line in sorted(set(pending))))
   if skipped:
     print(f'{skipped} skipped: a skipped test counts as failed')
   print(f'{passed} passed, {failed + skipped} failed')
