@@ -26,6 +26,10 @@ const struct plan *emit_plan(const struct emit *x);
 const struct link_caps *emit_caps(const struct emit *x);
 struct stats *emit_stats(struct emit *x);
 
+/* Sees every frame that is about to be written, without the link's own header (pcap). */
+typedef void emit_tap_fn(void *arg, const struct iovec *iov, int n);
+void emit_set_tap(struct emit *x, emit_tap_fn *fn, void *arg);
+
 /* What the stack saw: ip is at mac (called for frames with an acceptable source). */
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac);
 
