@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "model/name.h"
 #include "sys/netns.h"
 
 const struct plugin *plugin_find(const char *name)
@@ -47,11 +46,6 @@ int call_netns(const struct call *c, int *ret_fd, struct fault *f)
 		return fault_set(f, FAULT_NETNS, "CNI_NETNS is the plugin's own network namespace");
 	*ret_fd = fd_take(&fd);
 	return 0;
-}
-
-const char *call_netns_path(const struct call *c)
-{
-	return name_check_path(c->env.netns, "CNI_NETNS", NULL) < 0 ? "" : c->env.netns;
 }
 
 int call_engine(const struct call *c, bool read_only, struct engine **ret, struct fault *f)

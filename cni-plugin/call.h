@@ -21,7 +21,9 @@ struct call;
  * only add fills *ret, which is empty before. Changes of the host are undone when add fails. */
 struct plugin {
 	const char *name;
-	bool is_chained; /* it works on prevResult */
+	bool is_chained;    /* it works on prevResult */
+	bool is_routed;     /* its interfaces have no bridge unless `mode` says so */
+	const char *bridge; /* its bridge when the configuration names none; NULL: the network's */
 	int (*add)(struct call *c, struct result *ret, struct fault *f);
 	int (*del)(struct call *c, struct fault *f);
 	int (*check)(struct call *c, struct fault *f);
@@ -47,8 +49,6 @@ const struct plugin *plugin_find(const char *name);
 /* CNI_NETNS as a descriptor. FAULT_CONTAINER: it is gone; FAULT_NETNS: it is something else, or the
  * plugin's own without CNI_NETNS_OVERRIDE. */
 int call_netns(const struct call *c, int *ret_fd, struct fault *f);
-/* The path for the record: "" when it cannot be written down. */
-const char *call_netns_path(const struct call *c);
 /* As engine_open; 1 only when read_only. */
 int call_engine(const struct call *c, bool read_only, struct engine **ret, struct fault *f);
 /* An error of the engine on the way to make or change an attachment. */

@@ -67,7 +67,7 @@ static int add_foreign(struct call *c, struct engine *g, int fd, const struct re
 		.ifname = c->env.ifname,
 		.network = c->conf.name,
 		.netns_fd = fd,
-		.netns_path = call_netns_path(c),
+		.netns_path = env_netns_path(&c->env),
 		.net_spec = &net,
 		.n_given = take_ips(prev, given, has),
 		.given = given,

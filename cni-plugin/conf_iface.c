@@ -66,7 +66,7 @@ static int parse_mode(const struct call *c, struct network *n, struct fault *f)
 	struct err e = ERR_INIT;
 	const char *s = "";
 
-	if (c->plugin == &plugin_ptp)
+	if (c->plugin->is_routed)
 		n->mode = NET_ROUTED;
 	if (gojson_str(c->conf.doc, "", "mode", &s, f) < 0)
 		return -1;
@@ -79,7 +79,7 @@ static int parse_mode(const struct call *c, struct network *n, struct fault *f)
 
 static int parse_bridge_name(const struct call *c, struct network *n, struct fault *f)
 {
-	const char *s = c->plugin == &plugin_bridge ? "cni0" : "";
+	const char *s = c->plugin->bridge ? c->plugin->bridge : "";
 	struct err e = ERR_INIT;
 
 	if (gojson_str(c->conf.doc, "", "bridge", &s, f) < 0)
@@ -306,7 +306,7 @@ int conf_iface_complete(const struct call *c, struct ipam *ipam, struct conf_ifa
 	q->id = c->env.id;
 	q->ifname = c->env.ifname;
 	q->network = c->conf.name;
-	q->netns_path = call_netns_path(c);
+	q->netns_path = env_netns_path(&c->env);
 	q->net_spec = &i->net;
 	q->mtu = i->net.mtu;
 	q->n_set = ipam->n_set;

@@ -208,3 +208,8 @@ int env_read(bool is_loopback, struct env *ret, struct fault *f)
 	*ret = v;
 	return 0;
 }
+
+const char *env_netns_path(const struct env *v)
+{
+	return name_check_path(v->netns, "CNI_NETNS", NULL) < 0 ? "" : v->netns;
+}

@@ -40,4 +40,7 @@ int env_parse_args(const char *args, struct env *ret, struct fault *f);
 /* "ADDR" or "ADDR/LEN". 0 or -1 and *e. */
 int env_parse_ip(const char *s, struct prefix *ret, struct err *e);
 
+/* CNI_NETNS as it can be written down in a record, else "". */
+const char *env_netns_path(const struct env *v);
+
 #endif

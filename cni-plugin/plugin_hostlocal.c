@@ -65,7 +65,7 @@ static int add(struct call *c, struct result *ret, struct fault *f)
 		.ifname = c->env.ifname,
 		.network = c->conf.name,
 		.netns_fd = fd,
-		.netns_path = call_netns_path(c),
+		.netns_path = env_netns_path(&c->env),
 		.n_set = ipam.n_set,
 		.set = ipam.set,
 		.n_want = ipam.n_want,

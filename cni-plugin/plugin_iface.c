@@ -4,12 +4,10 @@
 #include "cni-plugin/conf_iface.h"
 #include "cni-plugin/verb_add.h"
 
-#define IFACE_PLUGIN(as)                                                                           \
-	{                                                                                          \
-		.name = (as), .add = verb_add, .del = verb_del, .check = verb_check,               \
-		.gc = verb_gc, .status = verb_status, .keys = conf_iface_keys                      \
-	}
+#define VERBS                                                                                      \
+	.add = verb_add, .del = verb_del, .check = verb_check, .gc = verb_gc,                      \
+	.status = verb_status, .keys = conf_iface_keys
 
-const struct plugin plugin_netd = IFACE_PLUGIN("netd");
-const struct plugin plugin_bridge = IFACE_PLUGIN("bridge");
-const struct plugin plugin_ptp = IFACE_PLUGIN("ptp");
+const struct plugin plugin_netd = {.name = "netd", VERBS};
+const struct plugin plugin_bridge = {.name = "bridge", .bridge = "cni0", VERBS};
+const struct plugin plugin_ptp = {.name = "ptp", .is_routed = true, VERBS};
