@@ -129,7 +129,7 @@ static void empty(struct wheel *w, struct timer **from, uint64_t now)
 
 void wheel_run(struct wheel *w, uint64_t now)
 {
-	unsigned level, slot;
+	unsigned level = 0, slot = 0; /* gcc 12 does not see that they are set */
 	uint64_t at;
 
 	empty(w, &w->past, now);
