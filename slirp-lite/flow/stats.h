@@ -44,7 +44,7 @@
 	X(DNS_QUERIES, "dns_queries")                                                              \
 	X(DNS_FAILOVER, "dns_failover")
 
-enum stat {
+enum stat_id {
 #define STATS_ENUM(id, name) STAT_##id,
 	STATS(STATS_ENUM)
 #undef STATS_ENUM
@@ -55,6 +55,6 @@ struct stats {
 	uint64_t n[N_STATS];
 };
 
-const char *stats_name(enum stat s);
+const char *stats_name(enum stat_id s);
 
 #endif
