@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * filter: system call filters from tables (seccomp(2), libseccomp). A rule is a call and what its
+ * arguments must be; several rules for a call are alternatives. What no rule names gives EPERM, for
+ * the C library may try a call on an error path; what no honest path has kills the process, as do
+ * foreign instruction sets (i386, x32).
+ */
+#ifndef NETD_SYS_FILTER_H
+#define NETD_SYS_FILTER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+enum filter_op {
+	FILTER_EQ = 1, /* low 32 bits equal to value */
+	FILTER_WITHIN, /* no bit set but those of value (low 32 bits) */
+	FILTER_HAS,    /* every bit of value is set */
+	FILTER_MOST,   /* unsigned, at most value */
+};
+
+struct filter_cmp {
+	uint8_t arg; /* 0..5 */
+	uint8_t op;  /* of enum filter_op; 0 ends the list */
+	uint32_t value;
+};
+
+struct filter_rule {
+	int nr; /* SCMP_SYS(name) */
+	struct filter_cmp cmp[3];
+};
+
+struct filter_list {
+	const struct filter_rule *rules;
+	size_t n;
+};
+
+#define FILTER_LIST(a)                                                                             \
+	{                                                                                          \
+		(a), sizeof(a) / sizeof((a)[0])                                                    \
+	}
+
+/* What kills: new programs, processes, namespaces, mounts, kernel interfaces beyond ours. */
+extern const struct filter_list filter_deadly;
+
+#define FILTER_LISTS 4
+struct filter_spec {
+	struct filter_list allow[FILTER_LISTS];
+	struct filter_list kill[2];
+};
+
+/* A program for the kernel. code is allocated; struct sock_filter of linux/filter.h. */
+struct filter {
+	struct sock_filter *code;
+	uint16_t n;
+};
+
+int filter_compile(const struct filter_spec *s, struct filter *ret, struct err *e);
+void filter_free(struct filter *f);
+/* Puts the calling thread under it, for good; needs no-new-privs. Calls that are refused or kill
+ * are reported to the kernel's log. 0 or -errno. */
+int filter_load(const struct filter *f);
+
+#endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sandbox: the steps by which a process gives up what it does not need, one function each; which of
+ * them, and in which order, is the business of whoever calls. Each returns 0 or -errno; half way is
+ * no way: the caller ends when one fails. What needs a privilege comes before that privilege goes.
+ * System calls are filter.h's.
+ */
+#ifndef NETD_SYS_SANDBOX_H
+#define NETD_SYS_SANDBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/resource.h>
+
+#include "base/err.h"
+
+/* At most n_files open files (as many of them as the hard limit leaves); no core, process, message
+ * queue, locked memory; and no file growth unless may_write (a log on a file would kill us). */
+int sandbox_limit(rlim_t n_files, bool may_write);
+
+/* Root is an empty read-only file system that is mounted nowhere. Needs CAP_SYS_ADMIN and
+ * CAP_SYS_CHROOT; without them the next best is taken. For a process in a shared mount namespace.
+ */
+int sandbox_enter_void(void);
+/* The same for a process with a mount namespace of its own: nothing else is mounted in it. */
+int sandbox_pivot_void(void);
+
+/* No capability in the bounding set. 0 also without the privilege, where there is none to lose. */
+int sandbox_drop_bounding(void);
+/* Root's user number gives nothing, and no capability can be raised. 0 also without the privilege.
+ */
+int sandbox_lock_securebits(void);
+/* A root user becomes nobody, where its user namespace has one. */
+int sandbox_drop_root(void);
+int sandbox_drop_capabilities(void);
+/* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
+int sandbox_forbid_gains(void);
+
+/* Landlock: every right on files that the kernel knows, TCP ports to bind, signals to others,
+ * abstract sockets of others: denied but for these. */
+struct sandbox_paths {
+	const char *const *readable;  /* directories below which files may be read; NULL ends it */
+	const char *const *removable; /* directories in which files may be removed */
+	bool may_bind_any;            /* TCP sockets may be bound to an address, port 0 */
+	bool only_files;              /* ports, signals and sockets are left as they are */
+};
+#define SANDBOX_LANDLOCK_NET 4 /* the ABI that knows TCP ports */
+/* The version that the kernel has; 0: none. */
+int sandbox_landlock_abi(void);
+/* allow may be NULL. 0 also where the kernel has none: nothing is done then. */
+int sandbox_landlock(const struct sandbox_paths *allow);
+
+#endif
