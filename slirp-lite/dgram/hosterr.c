@@ -155,11 +155,8 @@ bool hosterr_next(const struct host_ops *host, int fd, int family, struct hoster
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	ssize_t n;
+	ssize_t n = host->recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT);
 
-	do
-		n = host->recvmsg(fd, &h, MSG_ERRQUEUE | MSG_DONTWAIT);
-	while (n == -EINTR);
 	if (n < 0) {
 		/* The queue had no room for the last error, or it was no datagram's. */
 		host_error(host, fd);

@@ -281,8 +281,6 @@ static void send_request(struct ping *g, struct mapping *m, const struct ip_pack
 
 		if (r >= 0)
 			return;
-		if (r == -EINTR)
-			continue;
 		if (r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM) {
 			g->env.stats->n[STAT_DROP_SEND]++;
 			return;

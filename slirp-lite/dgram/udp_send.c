@@ -213,8 +213,6 @@ static enum outcome refused(struct udp *u, struct mapping *m, const struct run *
 {
 	bool is_local;
 
-	if (sys == EINTR)
-		return AGAIN;
 	if (sys == EAGAIN || sys == ENOBUFS || sys == ENOMEM)
 		return FULL;
 
