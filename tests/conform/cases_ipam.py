@@ -129,7 +129,7 @@ def asked(t):
 
 @case(58, 'IP=1.2.3.4=5 in CNI_ARGS: code 4')
 def args_junk(t):
-  for args in ('IP=203.0.113.9=5', 'IP', 'IP=;;', '=x', 'IP=x', 'IP=203.0.113.9;', 'IP=203.0.113.256',
+  for args in ('IP=203.0.113.9=5', 'IP', '=x', 'IP=x', 'IP=203.0.113.9;', 'IP=203.0.113.256',
                'IgnoreUnknown=1;MAC=02:00:00:00:00'):
     result = t.cni.call('ADD', t.cni.net(), t.box('a'), env={'CNI_ARGS': args})
     # What hurts nobody may be taken: an empty pair at the end.

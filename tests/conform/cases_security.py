@@ -8,7 +8,7 @@ import time
 
 from case import case
 from cni import GW4, GW6
-from lab import mount, sh
+from lab import MS_BIND, mount, sh
 
 EVIL = ('"; add table ip pwn; #', 'x" ; add table ip pwn', "x'; nft add table ip pwn; '", 'x\nadd table ip pwn\n',
         '{ type filter hook input priority 0; }', '$(nft add table ip pwn)', '`nft add table ip pwn`', 'a\\', '\\"',
@@ -87,9 +87,8 @@ def links(t):
 
 @case(112, 'sysctls outside net or with a newline: code 7')
 def sysctls(t):
-  mount('tmpfs', '/proc/sys/kernel', 'tmpfs', 0, 'mode=755')
-  for name in ('core_pattern', 'panic', 'x'):
-    t.lab.write(f'/proc/sys/kernel/{name}', 'as it was')
+  for name in ('core_pattern', 'panic'):
+    mount(t.lab.write(f'/run/t/{name}', 'as it was'), f'/proc/sys/kernel/{name}', None, MS_BIND)
   net, box = t.cni.net(), t.box('a')
   base = t.cni.call('ADD', net, box)
   t.added(base)
@@ -102,7 +101,7 @@ def sysctls(t):
                      ('net.ipv4/../../kernel/x', '1'), ('net.no.such', '1')):
     t.fails(tune({key: value}), (7,) if 'such' not in key else (5, 7, 999), f'{key!r} = {value!r}')
     t.cni.call('DEL', net, box, 1, base.doc)
-  for name in ('core_pattern', 'panic', 'x'):
+  for name in ('core_pattern', 'panic'):
     with open(f'/proc/sys/kernel/{name}', encoding='ascii') as file:
       t.eq(file.read(), 'as it was', f'kernel.{name}')
   host = sh('cat /proc/sys/net/core/somaxconn').strip()
