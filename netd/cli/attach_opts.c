@@ -5,7 +5,9 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
+#include "base/parse.h"
 #include "model/name.h"
 
 int attach_set_publish(void *into, const char *value, struct err *e)
@@ -71,6 +73,22 @@ int attach_set_ifname(void *into, const char *value, struct err *e)
 	return name_check_ifname(value, "interface name", e);
 }
 
+int attach_set_loopback(void *into, const char *value, struct err *e)
+{
+	struct attach_opts *o = into;
+	const char *colon = strchr(value, ':');
+	uint32_t port;
+
+	if (!colon || (strncmp(value, "tcp:", 4) != 0 && strncmp(value, "udp:", 4) != 0) ||
+	    parse_u32(colon + 1, 1, UINT16_MAX, &port) < 0)
+		return err_set(e, ERR_USAGE, 0, "expected tcp:PORT or udp:PORT, found \"%s\"",
+			       value);
+	if (o->n_loopback == ATTACH_LOOPBACK_MAX)
+		return err_set(e, ERR_USAGE, 0, "at most %d", ATTACH_LOOPBACK_MAX);
+	o->loopback[o->n_loopback++] = value;
+	return 0;
+}
+
 int attach_set_name(void *into, const char *value, struct err *e)
 {
 	((struct attach_opts *)into)->name = value;
@@ -80,6 +98,9 @@ int attach_set_name(void *into, const char *value, struct err *e)
 int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,
 		   struct err *e)
 {
+	if (o->n_loopback)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "--host-loopback: only for networks made without root");
 	*ret = (struct up_request){
 		.id = o->name ? o->name : t->id,
 		.ifname = o->ifname ? o->ifname : "eth0",

@@ -5,6 +5,8 @@
 
 #include "cli/cli.h"
 
+#define ATTACH_LOOPBACK_MAX 16
+
 struct attach_opts {
 	struct cli_common common; /* first */
 	const char *network, *ifname, *name;
@@ -13,6 +15,8 @@ struct attach_opts {
 	uint32_t mtu;
 	size_t n_publish;
 	struct publish *publish; /* owned */
+	size_t n_loopback;
+	const char *loopback[ATTACH_LOOPBACK_MAX]; /* PROTO:PORT */
 };
 
 int attach_set_publish(void *into, const char *value, struct err *e);
@@ -22,6 +26,7 @@ int attach_set_ip6(void *into, const char *value, struct err *e);
 int attach_set_mac(void *into, const char *value, struct err *e);
 int attach_set_mtu(void *into, const char *value, struct err *e);
 int attach_set_ifname(void *into, const char *value, struct err *e);
+int attach_set_loopback(void *into, const char *value, struct err *e);
 int attach_set_name(void *into, const char *value, struct err *e);
 
 #define ATTACH_OPTS                                                                                \
@@ -32,6 +37,9 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "ip6", "A", "this IPv6 address instead of a free one", attach_set_ip6},        \
 		{0, "mac", "M", "MAC address inside (default: from the address)", attach_set_mac}, \
 		{0, "mtu", "N", "MTU (default: the network's)", attach_set_mtu},                   \
+		{0, "host-loopback", "PROTO:PORT",                                                 \
+		 "without root: open a port of the host's 127.0.0.1 at the gateway",               \
+		 attach_set_loopback},                                                             \
 		{0, "ifname", "NAME", "interface name inside (default: eth0)", attach_set_ifname}, \
 	{                                                                                          \
 		0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name  \

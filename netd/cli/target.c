@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/fd.h"
 #include "base/parse.h"
@@ -96,9 +97,16 @@ int target_open(const char *s, struct target *ret, struct err *e)
 	if (r < 0 || ret->id[0])
 		return r;
 	/* A path whose last part is no name: the namespace's own number is. */
-	r = engine_cookie(ret->fd, &cookie, e);
+	if (engine_cookie(ret->fd, &cookie, NULL) < 0) {
+		struct stat st;
+
+		/* Not ours to enter: what can be seen from outside. */
+		if (fstat(ret->fd, &st) < 0)
+			return err_sys(e, errno, "%s", s);
+		cookie = st.st_ino;
+	}
 	snprintf(ret->id, sizeof(ret->id), "ns-%llx", (unsigned long long)cookie);
-	return r;
+	return 0;
 }
 
 void target_close(struct target *t)

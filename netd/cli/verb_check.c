@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/user.h"
 
 static const struct opt opts[] = {CLI_OPT_QUIET, CLI_OPT_STATE_DIR, {0}};
 
@@ -37,6 +38,8 @@ static int main_check(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (user_is_rootless())
+		return user_check(&c.common, argv[1], &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	r = cli_open(&c.common, false, &g, &e);
 	if (r >= 0)
 		r = target_each(g, argv[1], NULL, check_one, &c, &e);
@@ -70,6 +73,8 @@ static int main_gc(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (user_is_rootless())
+		return user_gc(&c, &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	if (cli_open(&c, false, &g, &e) < 0)
 		return cli_fail(&e);
 	r = engine_gc(g, &res, &e);

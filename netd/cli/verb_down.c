@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/user.h"
 #include "model/name.h"
 
 struct down_opts {
@@ -45,6 +46,8 @@ static int main_down(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
+	if (user_is_rootless())
+		return user_down(&o.common, argv[1], o.ifname, &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	if (target_id(argv[1], &t, &e) < 0 || cli_open(&o.common, false, &g, &e) < 0 ||
 	    target_each(g, argv[1], o.ifname, down_one, &o, &e) < 0)
 		return cli_fail(&e);

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/user.h"
 #include "model/codec.h"
 
 static const struct opt opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
@@ -40,12 +41,26 @@ static void add_row(struct table *t, const char *cell[5])
 			t->width[i] = strlen(cell[i]);
 }
 
+/* Takes the cells over. */
+static void take_row(struct table *t, struct buf cell[5])
+{
+	const char *text[5];
+
+	for (int i = 0; i < 5; i++) {
+		t->failed = t->failed || cell[i].failed;
+		text[i] = cell[i].p;
+	}
+	if (!t->failed)
+		add_row(t, text);
+	for (int i = 0; t->failed && i < 5; i++)
+		buf_free(&cell[i]);
+}
+
 static int see(const struct attachment *a, void *arg)
 {
 	struct table *t = arg;
 	struct buf cell[5] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
 	char s[PUBLISH_STRLEN];
-	const char *text[5];
 
 	if (t->json) {
 		t->failed = json_array_append_new(t->json, codec_attachment(a)) < 0 || t->failed;
@@ -62,14 +77,29 @@ static int see(const struct attachment *a, void *arg)
 	for (size_t i = 0; i < a->n_publish; i++)
 		buf_printf(&cell[4], "%s%s", i ? " " : "", publish_str(&a->publish[i], s));
 	buf_printf(&cell[4], "%s", a->n_publish ? "" : "-");
-	for (int i = 0; i < 5; i++) {
-		t->failed = t->failed || cell[i].failed;
-		text[i] = cell[i].p;
+	take_row(t, cell);
+	return 0;
+}
+
+static int see_user(const struct rootless_state *s, void *arg)
+{
+	struct table *t = arg;
+	struct buf cell[5] = {BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT, BUF_INIT};
+	char text[IP_STRLEN];
+
+	if (t->json) {
+		t->failed = json_array_append(t->json, s->doc) < 0 || t->failed;
+		return 0;
 	}
-	if (!t->failed)
-		add_row(t, text);
-	for (int i = 0; t->failed && i < 5; i++)
-		buf_free(&cell[i]);
+	buf_printf(&cell[0], "%s", s->id);
+	buf_printf(&cell[1], "%s", s->ifname);
+	buf_printf(&cell[2], "user");
+	for (int f = 0; f < N_FAM; f++)
+		if (s->addr[f].ip.family)
+			buf_printf(&cell[3], "%s%s", cell[3].len ? " " : "",
+				   ip_str(&s->addr[f].ip, text));
+	buf_printf(&cell[4], "-");
+	take_row(t, cell);
 	return 0;
 }
 
@@ -102,12 +132,15 @@ static int list(const struct cli_common *c, struct table *t, struct err *e)
 {
 	static const char *head[5] = {"ID", "INTERFACE", "NETWORK", "ADDRESSES", "PORTS"};
 	CLEAN_ENGINE struct engine *g = NULL;
-	int r = cli_open(c, true, &g, e);
+	bool is_rootless = user_is_rootless();
+	int r = is_rootless ? 0 : cli_open(c, true, &g, e);
 
 	if (r < 0)
 		return r;
 	add_row(t, head);
-	if (r == 0)
+	if (is_rootless)
+		r = user_ls(c, see_user, t, e);
+	else if (r == 0)
 		r = engine_each(g, see, see_broken, t, e);
 	if (r >= 0 && t->failed)
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "list");

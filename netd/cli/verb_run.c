@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cli/attach_opts.h"
 #include "cli/cli.h"
+#include "cli/user.h"
 #include "sys/netns.h"
 #include "sys/resolv.h"
 #include "sys/unshare.h"
@@ -17,6 +18,7 @@ struct run_opts {
 	struct attach_opts a; /* first */
 	unsigned flags;
 	const char *hostname;
+	bool is_own_net;
 };
 
 #define FLAG_SETTER(name, flag)                                                                    \
@@ -40,6 +42,14 @@ static int set_hostname(void *into, const char *value, struct err *e)
 	return name_check_id(value, "host name", e);
 }
 
+static int set_own_net(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	((struct run_opts *)into)->is_own_net = true;
+	return 0;
+}
+
 static const struct opt opts[] = {
 	ATTACH_OPTS,
 	{0, "pid", NULL, "new pid namespace (and mount namespace with its /proc)", set_pid},
@@ -48,6 +58,8 @@ static const struct opt opts[] = {
 	{0, "ipc", NULL, "new IPC namespace", set_ipc},
 	{0, "user", NULL, "new user namespace", set_user},
 	{0, "cgroup", NULL, "new cgroup namespace", set_cgroup},
+	{0, "own-net", NULL, "without root: CMD's root may change the network itself",
+	 set_own_net},
 	{0, "hostname", "NAME", "host name inside (implies --uts)", set_hostname},
 	CLI_OPT_QUIET,
 	CLI_OPT_STATE_DIR,
@@ -86,6 +98,54 @@ static int run_child(struct engine *g, const struct run_opts *o, struct run_chil
 		log_warn("%s", one.text);
 	return r;
 }
+
+/* ---- without root ---- */
+
+static int user_child(struct rootless *n, const struct run_opts *o, struct run_child *c,
+		      int *ret_status, struct err *e)
+{
+	struct rootless_state s = {0};
+	struct err one = ERR_INIT;
+	int r = user_run_up(n, &o->a, c->pid, &s, e);
+
+	if (r < 0)
+		return r;
+	r = unshare_go(c, e);
+	if (r == 1 && !o->a.common.quiet)
+		log_warn("there is no " RESOLV_ETC ": the command gets no resolvers");
+	if (r >= 0)
+		r = unshare_wait(c, ret_status, e);
+	if (rootless_down(n, s.id, s.ifname, &one) < 0)
+		log_warn("%s", one.text);
+	rootless_state_clear(&s);
+	return r;
+}
+
+static int user_run(const struct run_opts *o, char **argv, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *n = NULL;
+	struct run_child c = RUN_CHILD_INIT;
+	struct run_spec spec = {.flags = o->flags | (o->is_own_net ? RUN_USER : RUN_SPLIT),
+				.hostname = o->hostname,
+				.argv = argv,
+				.resolv_conf = USER_RESOLV_CONF};
+	int status = EXIT_RUN;
+	int r = user_open(&o->a.common, false, &n, e);
+
+	if (r < 0)
+		return r;
+	r = unshare_start(&spec, &c, e);
+	if (r >= 0)
+		r = user_child(n, o, &c, &status, e);
+	unshare_end(&c);
+	if (r < 0 && c.exec_status) {
+		log_error("%s", e->text);
+		return c.exec_status;
+	}
+	return r < 0 ? r : status;
+}
+
+/* ---- with root ---- */
 
 static int run(const struct run_opts *o, char **argv, struct err *e)
 {
@@ -127,7 +187,7 @@ static int main_run(const struct verb *v, int argc, char **argv)
 	} else if (r < 0) {
 		char **command = argv + 1; /* operands, gathered in front */
 		command[n] = NULL;
-		r = run(&o, command, &e);
+		r = user_is_rootless() ? user_run(&o, command, &e) : run(&o, command, &e);
 		if (r < 0) {
 			cli_fail(&e);
 			r = EXIT_RUN;

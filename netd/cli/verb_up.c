@@ -6,6 +6,7 @@
 
 #include "cli/attach_opts.h"
 #include "cli/cli.h"
+#include "cli/user.h"
 
 struct up_opts {
 	struct attach_opts a; /* first: the shared handlers expect it */
@@ -37,6 +38,8 @@ static int up(const struct up_opts *o, const char *target, struct err *e)
 	struct up_request req;
 	int r = target_open(target, &t, e);
 
+	if (r >= 0 && user_is_rootless() && !o->dry_run)
+		return user_up(&o->a, &t, e);
 	if (r >= 0)
 		r = attach_request(&o->a, &t, &req, e);
 	if (r >= 0)

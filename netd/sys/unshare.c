@@ -20,7 +20,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "sys/fork.h"
 #include "sys/unshare_int.h"
+#include "sys/userns.h"
 
 #define READY_MS 10000
 #define GO_MS 30000
@@ -63,7 +65,7 @@ static unsigned long clone_flags(unsigned flags)
 		{RUN_PID, CLONE_NEWPID}, {RUN_MOUNT, CLONE_NEWNS},  {RUN_UTS, CLONE_NEWUTS},
 		{RUN_IPC, CLONE_NEWIPC}, {RUN_USER, CLONE_NEWUSER}, {RUN_CGROUP, CLONE_NEWCGROUP},
 	};
-	unsigned long r = CLONE_NEWNET | CLONE_PIDFD | SIGCHLD;
+	unsigned long r = CLONE_NEWNET;
 
 	for (size_t i = 0; i < sizeof(map) / sizeof(map[0]); i++)
 		if (flags & map[i].run)
@@ -123,26 +125,19 @@ static int hold_signals(struct run_child *c, struct err *e)
 	return 0;
 }
 
-static int denied(unsigned flags, int sys, struct err *e)
+int unshare_refused(unsigned flags, int sys, struct err *e)
 {
-	if (flags & RUN_USER)
+	if (sys == ENOSPC || sys == EUSERS)
+		return err_set(e, ERR_QUOTA, sys, "new namespaces (see /proc/sys/user/max_*)");
+	if (sys != EPERM)
+		return err_sys(e, sys, "new namespaces");
+	if (flags & (RUN_USER | RUN_SPLIT))
 		return err_set(
 			e, ERR_DENIED, sys,
 			"new user namespace (is user.max_user_namespaces 0, or "
 			"kernel.unprivileged_userns_clone, or a security module against it?)");
 	return err_set(e, ERR_DENIED, sys,
 		       "new namespaces need root (CAP_SYS_ADMIN); --user needs none");
-}
-
-/* clone without a stack is fork. The order of the first three arguments is the same on all machines
- * but s390, where the stack comes first. */
-static pid_t fork_into(unsigned long flags, int *ret_pidfd)
-{
-#ifdef __s390__
-	return (pid_t)syscall(SYS_clone, NULL, flags, ret_pidfd, NULL, NULL);
-#else
-	return (pid_t)syscall(SYS_clone, flags, NULL, ret_pidfd, NULL, NULL);
-#endif
 }
 
 static int make_child(const struct run_spec *spec, struct run_child *c, struct err *e)
@@ -156,70 +151,25 @@ static int make_child(const struct run_spec *spec, struct run_child *c, struct e
 		return err_sys(e, errno, "socketpair");
 	ours = pair[0];
 	theirs = pair[1];
+	c->channel = fd_take(&ours);
+	if (spec->flags & RUN_SPLIT)
+		return unshare_split(spec, c, clone_flags(spec->flags), theirs, e);
 	pid = fork_into(clone_flags(spec->flags), &pidfd);
 	if (pid == 0)
 		unshare_child(spec, c, theirs, self);
-	if (pid < 0 && errno == EPERM)
-		return denied(spec->flags, errno, e);
-	if (pid < 0 && (errno == ENOSPC || errno == EUSERS))
-		return err_set(e, ERR_QUOTA, errno, "new namespaces (see /proc/sys/user/max_*)");
 	if (pid < 0)
-		return err_sys(e, errno, "new namespaces");
+		return unshare_refused(spec->flags, errno, e);
 	c->pid = pid;
 	c->pidfd = pidfd;
-	c->channel = fd_take(&ours);
 	return 0;
 }
 
-static int write_proc(pid_t pid, const char *name, const char *text)
-{
-	CLEAN_FD int fd = -1;
-	char path[48];
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	/* A map is taken in one write or refused. */
-	return write(fd, text, strlen(text)) < 0 ? -errno : 0;
-}
-
-static int map_one(pid_t pid, struct err *e)
-{
-	char text[48];
-	int r;
-
-	/* Without privilege the group map may be written only once setgroups(2) is off for good. */
-	r = write_proc(pid, "setgroups", "deny");
-	if (r < 0)
-		return err_sys(e, -r, "/proc/%d/setgroups", (int)pid);
-	(void)snprintf(text, sizeof(text), "0 %u 1", (unsigned)getegid());
-	r = write_proc(pid, "gid_map", text);
-	if (r < 0)
-		return err_sys(e, -r, "/proc/%d/gid_map", (int)pid);
-	(void)snprintf(text, sizeof(text), "0 %u 1", (unsigned)geteuid());
-	r = write_proc(pid, "uid_map", text);
-	if (r < 0)
-		return err_sys(e, -r, "/proc/%d/uid_map", (int)pid);
-	return 0;
-}
-
-/* The wide map needs CAP_SETUID and CAP_SETGID here, and that the ids are mapped here themselves.
- */
+/* Sets the ids that the child has in its own user namespace. */
 static int map_ids(struct run_child *c, struct err *e)
 {
-	static const char all[] = "0 0 65536";
-	int r;
+	enum userns_map map;
 
-	if (write_proc(c->pid, "uid_map", all) < 0) {
-		c->n_ids = 1;
-		return map_one(c->pid, e);
-	}
-	r = write_proc(c->pid, "gid_map", all);
-	if (r < 0)
-		return err_sys(e, -r, "/proc/%d/gid_map", (int)c->pid);
-	c->n_ids = 65536;
-	return 0;
+	return userns_write_maps(c->pid, false, &map, &c->n_ids, e);
 }
 
 /* One message of the child. 1 when there is one, 0 at the end of the channel. */
@@ -298,7 +248,7 @@ int unshare_start(const struct run_spec *spec, struct run_child *ret, struct err
 	r = make_child(&full, ret, e);
 	if (r < 0)
 		return r;
-	if (full.flags & RUN_USER) {
+	if (full.flags & RUN_USER && !(full.flags & RUN_SPLIT)) {
 		r = map_ids(ret, e);
 		if (r < 0)
 			return r;

@@ -30,6 +30,10 @@ enum run_flags {
 	RUN_IPC = 1 << 3,
 	RUN_USER = 1 << 4, /* ids: see n_ids below */
 	RUN_CGROUP = 1 << 5,
+	/* The network namespace belongs to a user namespace of its own, the command runs in another
+	 * one inside of it (RUN_USER, with the same ids): its root has no power over the network.
+	 * Subordinate ids are used where the caller has some. Low ports and ping work for all. */
+	RUN_SPLIT = 1 << 6,
 };
 
 struct run_spec {

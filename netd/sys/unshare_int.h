@@ -38,6 +38,15 @@ int resolv_bind(const char *text);
 _Noreturn void unshare_child(const struct run_spec *spec, const struct run_child *c, int channel,
 			     pid_t parent);
 
+/* The error of a clone that made no namespaces. */
+int unshare_refused(unsigned flags, int sys, struct err *e);
+
+/* RUN_SPLIT: makes the child, with clone flags `flags`, its ids mapped; fills pid, pidfd and n_ids
+ * of c, also when something failed after the child was made. theirs: the child's end of the
+ * channel. */
+int unshare_split(const struct run_spec *spec, struct run_child *c, unsigned long flags, int theirs,
+		  struct err *e);
+
 /* The signals that are forwarded. */
 void unshare_signals(sigset_t *ret);
 

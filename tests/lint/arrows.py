@@ -18,7 +18,9 @@ ARROWS = {
   'netd/store': ['store', 'model', 'base', 'sys/lock.h'],
   'netd/engine': ['engine', 'store', 'net', 'sys', 'model', 'base'],
   'netd/broker': ['broker', 'engine/engine.h', 'model', 'sys', 'base'],
-  'netd/cli': ['cli', 'engine/engine.h', 'model', 'sys', 'base'],
+  # networks without privilege: processes of slirp-lite, no kernel networking
+  'netd/rootless': ['rootless', 'sys', 'model', 'base'],
+  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'model', 'sys', 'base'],
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
   'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
   'slirp-lite/flow': ['flow', 'base', 'model/addr.h'],

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* user: translates the command line to rootless/; prints what the engine's verbs print. */
+#include "cli/user.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/parse.h"
+#include "sys/netns.h"
+#include "sys/privilege.h"
+
+bool user_is_rootless(void)
+{
+	return !privilege_over_network();
+}
+
+int user_open(const struct cli_common *c, bool is_read_only, struct rootless **ret, struct err *e)
+{
+	const char *dir = c->state_dir ? c->state_dir : getenv("NETNS_UP_STATE_DIR");
+
+	if (dir && dir[0] != '/')
+		return err_set(e, ERR_USAGE, 0, "NETNS_UP_STATE_DIR=%s: expected an absolute path",
+			       dir);
+	return rootless_open(dir, is_read_only, ret, e);
+}
+
+/* ---- up ---- */
+
+static int refuse(const char *what, struct err *e)
+{
+	return err_set(e, ERR_UNSUPPORTED, 0,
+		       "%s: needs root (CAP_NET_ADMIN over this network) for now", what);
+}
+
+static int check_opts(const struct attach_opts *o, struct err *e)
+{
+	if (o->n_publish)
+		return refuse("--publish", e);
+	if (o->network && strcmp(o->network, NETWORK_DEFAULT) != 0)
+		return refuse("--network", e);
+	if (o->ip[FAM4].family || o->ip[FAM6].family)
+		return refuse("--ip", e);
+	return 0;
+}
+
+static int make_request(const struct attach_opts *o, const struct target *t, int32_t pid,
+			struct rootless_request *ret, struct err *e)
+{
+	struct stat st;
+	int r = check_opts(o, e);
+
+	if (r < 0)
+		return r;
+	if (fstat(t->fd, &st) < 0)
+		return err_sys(e, errno, "network namespace");
+	*ret = (struct rootless_request){
+		.id = o->name ? o->name : t->id,
+		.ifname = o->ifname ? o->ifname : "eth0",
+		.pid = pid,
+		.path = t->path,
+		.netns_dev = st.st_dev,
+		.netns_ino = st.st_ino,
+		.mtu = o->mtu,
+		.mac = o->mac,
+		.n_loopback = o->n_loopback,
+		.loopback = o->loopback,
+	};
+	if (pid <= 0 && !t->path[0])
+		return err_set(e, ERR_USAGE, 0, "target: a path of at most %d plain characters",
+			       NAME_PATH_MAX);
+	return 0;
+}
+
+static int print_state(const struct cli_common *c, const struct rootless_state *s)
+{
+	char text[PREFIX_STRLEN];
+
+	if (c->quiet)
+		return 0;
+	if (c->json)
+		return cli_print_json(json_incref(s->doc));
+	printf("%s %s", s->id, s->ifname);
+	for (int f = 0; f < N_FAM; f++)
+		if (s->addr[f].ip.family)
+			printf(" %s", prefix_str(&s->addr[f], text));
+	putchar('\n');
+	return 0;
+}
+
+/* "/proc/123/ns/net" and "123" were opened by number. */
+static int32_t pid_of(const struct target *t)
+{
+	int pid = 0, end = 0;
+
+	if (sscanf(t->path, "/proc/%d/ns/net%n", &pid, &end) == 1 && end && !t->path[end])
+		return pid;
+	return 0;
+}
+
+int user_up(const struct attach_opts *o, const struct target *t, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	struct rootless_state s = {0};
+	struct rootless_request q;
+	int w = make_request(o, t, pid_of(t), &q, e);
+
+	if (w == 0)
+		w = user_open(&o->common, false, &r, e);
+	if (w == 0)
+		w = rootless_up(r, &q, &s, e);
+	if (w >= 0)
+		w = print_state(&o->common, &s);
+	rootless_state_clear(&s);
+	return w;
+}
+
+int user_run_up(struct rootless *r, const struct attach_opts *o, int32_t pid,
+		struct rootless_state *ret, struct err *e)
+{
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	struct rootless_request q;
+	int w;
+
+	(void)snprintf(t.id, sizeof(t.id), "pid-%d", pid);
+	(void)snprintf(t.path, sizeof(t.path), "/proc/%d/ns/net", pid);
+	w = netns_open_pid(pid, &t.fd, NULL, e);
+	if (w >= 0)
+		w = make_request(o, &t, pid, &q, e);
+	return w < 0 ? w : rootless_up(r, &q, ret, e);
+}
+
+/* ---- what is up ---- */
+
+struct match {
+	const char *id, *ifname;
+	struct rootless *r;
+	int (*fn)(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e);
+	void *arg;
+	struct err *e;
+	int n, failed;
+};
+
+static int match_one(const struct rootless_state *s, void *arg)
+{
+	struct match *m = arg;
+
+	if (strcmp(s->id, m->id) != 0 || (m->ifname && strcmp(s->ifname, m->ifname) != 0))
+		return 0;
+	m->n++;
+	int w = m->fn(m->r, s, m->arg, m->e);
+	if (w < 0)
+		m->failed = w;
+	return 0;
+}
+
+/* Calls fn for each interface of target's attachment; the number of calls. */
+static int each_of(const struct cli_common *c, const char *target, struct match *m, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	int w = target_id(target, &t, e);
+
+	if (w >= 0)
+		w = user_open(c, true, &r, e);
+	if (w != 0)
+		return w < 0 ? w : 0;
+	m->id = t.id[0] ? t.id : target;
+	m->r = r;
+	m->e = e;
+	w = rootless_each(r, match_one, m, e);
+	if (w < 0 || m->failed < 0)
+		return w < 0 ? w : m->failed;
+	return m->n;
+}
+
+static int down_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
+{
+	const struct cli_common *c = arg;
+	int w = rootless_down(r, s->id, s->ifname, e);
+
+	if (w == 0 && !c->quiet)
+		printf("%s %s down\n", s->id, s->ifname);
+	return w;
+}
+
+int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e)
+{
+	struct match m = {.ifname = ifname, .fn = down_one, .arg = (void *)(uintptr_t)c};
+	int n = each_of(c, target, &m, e);
+
+	return n < 0 ? n : 0;
+}
+
+static int absent(const char *target, struct err *e)
+{
+	return err_set(e, ERR_ABSENT, 0, "%s has no network from us", target);
+}
+
+static int check_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
+{
+	const struct cli_common *c = arg;
+
+	(void)r;
+	(void)e;
+	if (!c->quiet)
+		printf("%s %s: healthy\n", s->id, s->ifname);
+	return 0;
+}
+
+int user_check(const struct cli_common *c, const char *target, struct err *e)
+{
+	struct match m = {.fn = check_one, .arg = (void *)(uintptr_t)c};
+	int n = each_of(c, target, &m, e);
+
+	if (n < 0)
+		return n;
+	return n ? 0 : absent(target, e);
+}
+
+struct show {
+	const struct cli_common *c;
+	json_t *list;
+};
+
+static int show_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
+{
+	struct show *sh = arg;
+	char text[PREFIX_STRLEN];
+
+	(void)r;
+	if (sh->list)
+		return json_array_append(sh->list, s->doc) < 0
+			       ? err_set(e, ERR_INTERNAL, ENOMEM, "status")
+			       : 0;
+	printf("%s %s\n  state      up\n  network    user (slirp-lite, process %d)\n", s->id,
+	       s->ifname, s->pid);
+	for (int f = 0; f < N_FAM; f++)
+		if (s->addr[f].ip.family) {
+			printf("  address    %s", prefix_str(&s->addr[f], text));
+			printf(" gateway %s\n", ip_str(&s->gateway[f], text));
+		}
+	for (int f = 0; f < N_FAM; f++)
+		if (s->dns[f].family)
+			printf("  dns        %s\n", ip_str(&s->dns[f], text));
+	printf("  mtu        %u\n", s->mtu);
+	return 0;
+}
+
+int user_status(const struct cli_common *c, const char *target, struct err *e)
+{
+	struct show sh = {.c = c, .list = c->json ? json_array() : NULL};
+	struct match m = {.fn = show_one, .arg = &sh};
+	int n = each_of(c, target, &m, e);
+
+	if (n > 0 && sh.list)
+		return cli_print_json(sh.list);
+	json_decref(sh.list);
+	if (n < 0)
+		return n;
+	return n ? 0 : absent(target, e);
+}
+
+int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),
+	    void *arg, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	int w = user_open(c, true, &r, e);
+
+	return w == 0 ? rootless_each(r, fn, arg, e) : w < 0 ? w : 0;
+}
+
+int user_gc(const struct cli_common *c, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	size_t n = 0;
+	int w = user_open(c, true, &r, e);
+
+	if (w == 0)
+		w = rootless_gc(r, &n, e);
+	if (w >= 0 && !c->quiet)
+		printf("removed: %zu leftovers\n", n);
+	return w;
+}

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * user: the verbs for callers without privilege over their network: the same command line, carried
+ * out by slirp-lite (rootless/rootless.h) instead of the engine. What needs the engine is refused
+ * by name.
+ */
+#ifndef NETD_CLI_USER_H
+#define NETD_CLI_USER_H
+
+#include <stdbool.h>
+
+#include "cli/attach_opts.h"
+#include "rootless/rootless.h"
+
+/* Whether this process goes this way. */
+bool user_is_rootless(void);
+int user_open(const struct cli_common *c, bool is_read_only, struct rootless **ret, struct err *e);
+
+/* up: prints what cli_print prints. */
+int user_up(const struct attach_opts *o, const struct target *t, struct err *e);
+/* run's two halves around the command: pid is the waiting child. */
+int user_run_up(struct rootless *r, const struct attach_opts *o, int32_t pid,
+		struct rootless_state *ret, struct err *e);
+/* resolv.conf for the command: the DNS servers that slirp-lite is. */
+#define USER_RESOLV_CONF "nameserver 10.0.2.3\nnameserver fd00::3\n"
+
+int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
+/* 1 when something is missing. */
+int user_check(const struct cli_common *c, const char *target, struct err *e);
+int user_status(const struct cli_common *c, const char *target, struct err *e);
+int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),
+	    void *arg, struct err *e);
+int user_gc(const struct cli_common *c, struct err *e);
+
+#endif

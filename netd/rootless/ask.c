@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ask: the client's side of slirp-lite's control socket. What comes back is parsed as from a
+ * stranger: bounded in size and time, and believed only when the listener runs as the same user.
+ */
+#include "rootless/ask.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+
+#define ASK_MS 5000
+#define ANSWER_MAX ((size_t)1024 * 1024)
+
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77
+#endif
+
+static int listener_of(int fd, const char *path, int *ret_pidfd, struct err *e)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	int pidfd = -1;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return err_sys(e, errno, "%s", path);
+	if (who.uid != geteuid())
+		return err_set(e, ERR_DENIED, 0, "%s: user %u listens there", path,
+			       (unsigned)who.uid);
+	len = sizeof(pidfd);
+	/* Linux 6.5; before, the number it has now is the best there is. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
+		pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
+	*ret_pidfd = pidfd;
+	return 0;
+}
+
+int ask_connect(const char *path, int *ret_fd, int *ret_pidfd, struct err *e)
+{
+	struct sockaddr_un sa = {.sun_family = AF_UNIX};
+	CLEAN_FD int fd = -1;
+	int r;
+
+	if (strlen(path) >= sizeof(sa.sun_path))
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "%s", path);
+	memcpy(sa.sun_path, path, strlen(path) + 1);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return err_sys(e, errno, "%s", path);
+	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
+		return errno == ECONNREFUSED || errno == ENOENT ? 1 : err_sys(e, errno, "%s", path);
+	r = listener_of(fd, path, ret_pidfd, e);
+	if (r < 0)
+		return r;
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
+static int wait_for(int fd, short events, uint64_t deadline, struct err *e)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(deadline));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "poll");
+	return r ? 0 : err_set(e, ERR_BUSY, ETIMEDOUT, "slirp-lite does not answer");
+}
+
+static int read_answer(int fd, uint64_t deadline, char *text, size_t *ret_len, struct err *e)
+{
+	size_t len = 0;
+
+	for (;;) {
+		int r = wait_for(fd, POLLIN, deadline, e);
+		ssize_t n;
+
+		if (r < 0)
+			return r;
+		n = recv(fd, text + len, ANSWER_MAX - len, MSG_DONTWAIT);
+		if (n < 0 && (errno == EAGAIN || errno == EINTR))
+			continue;
+		if (n < 0)
+			return err_sys(e, errno, "answer of slirp-lite");
+		if (n == 0)
+			break;
+		len += (size_t)n;
+		if (len == ANSWER_MAX)
+			return err_set(e, ERR_PROTOCOL, EMSGSIZE, "answer of slirp-lite");
+	}
+	*ret_len = len;
+	return 0;
+}
+
+static int open_answer(const char *text, size_t len, json_t **ret, struct err *e)
+{
+	CLEAN_JSON json_t *doc = NULL;
+	json_t *part;
+	const char *desc = "no reason given";
+	int r = json_parse(text, len, &doc, e);
+
+	if (r < 0)
+		return err_ctx(e, r, "answer of slirp-lite");
+	part = json_object_get(doc, "error");
+	if (part) {
+		(void)json_get_str(part, "error", "desc", JSON_OPTIONAL, &desc, NULL);
+		return err_set(e, ERR_KERNEL, 0, "slirp-lite: %s", desc);
+	}
+	part = json_object_get(doc, "return");
+	if (!json_is_object(part))
+		return err_set(e, ERR_PROTOCOL, EPROTO, "answer of slirp-lite");
+	*ret = json_incref(part);
+	return 0;
+}
+
+int ask(int fd, const char *verb, json_t **ret, struct err *e)
+{
+	CLEAN_FREE char *request = NULL;
+	CLEAN_FREE char *text = malloc(ANSWER_MAX);
+	CLEAN_JSON json_t *doc = json_pack("{s:s}", "execute", verb);
+	uint64_t deadline = clock_ms() + ASK_MS;
+	size_t len;
+	int r;
+
+	request = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	if (!request || !text)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "request to slirp-lite");
+	len = strlen(request);
+	/* Far below what an empty socket buffer takes at once. */
+	if (send(fd, request, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
+		return err_sys(e, errno ? errno : EIO, "request to slirp-lite");
+	(void)shutdown(fd, SHUT_WR);
+	r = read_answer(fd, deadline, text, &len, e);
+	return r < 0 ? r : open_answer(text, len, ret, e);
+}

@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rootless: up, down and what is up, by asking the processes themselves. Changes are made one at a
+ * time under the directory's lock; reading takes none. It never touches a namespace: slirp-lite
+ * does.
+ */
+#include "rootless/rootless.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/json.h"
+#include "rootless/ask.h"
+#include "rootless/dir.h"
+#include "rootless/start.h"
+
+#define STOP_MS 5000
+#define KILL_MS 5000
+#define LOOPBACK_MAX 16
+
+struct rootless {
+	int fd;
+	char path[ROOTLESS_DIR_MAX + 1];
+};
+
+int rootless_open(const char *dir, bool is_read_only, struct rootless **ret, struct err *e)
+{
+	struct rootless *r = calloc(1, sizeof(*r));
+	int w;
+
+	if (!r)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "state directory");
+	r->fd = -1;
+	w = dir_open(dir, is_read_only, r->path, &r->fd, e);
+	if (w != 0) {
+		free(r);
+		r = NULL;
+	}
+	if (w >= 0)
+		*ret = r;
+	return w;
+}
+
+void rootless_closep(struct rootless **r)
+{
+	if (*r)
+		fd_closep(&(*r)->fd);
+	free(*r);
+	*r = NULL;
+}
+
+void rootless_state_clear(struct rootless_state *s)
+{
+	json_decref(s->doc);
+	memset(s, 0, sizeof(*s));
+}
+
+/* ---- from an answer to values ---- */
+
+static int read_ip(json_t *o, const char *path, const char *key, struct ip *ret, struct err *e)
+{
+	const char *text;
+	int r = json_get_str(o, path, key, JSON_OPTIONAL, &text, e);
+
+	return r == 0 ? ip_parse(text, ret, e) : r;
+}
+
+static int read_family(json_t *doc, int f, struct rootless_state *s, struct err *e)
+{
+	static const char *const keys[N_FAM] = {"ipv4", "ipv6"};
+	const char *net;
+	json_t *o = json_object_get(doc, keys[f]);
+	int r;
+
+	if (!json_is_object(o) || json_get_str(o, keys[f], "net", JSON_OPTIONAL, &net, NULL) != 0)
+		return 0;
+	r = prefix_parse(net, &s->addr[f], e);
+	if (r == 0)
+		r = read_ip(o, keys[f], "guest", &s->addr[f].ip, e);
+	if (r >= 0)
+		r = read_ip(o, keys[f], "gateway", &s->gateway[f], e);
+	if (r >= 0)
+		r = read_ip(o, keys[f], "dns", &s->dns[f], e);
+	return r < 0 ? r : 0;
+}
+
+static int read_name(json_t *doc, struct rootless_state *s, struct err *e)
+{
+	const char *name, *ifname;
+	int r = json_get_str(doc, "", "name", JSON_REQUIRED, &name, e);
+
+	if (r == 0)
+		r = json_get_str(doc, "", "interface", JSON_REQUIRED, &ifname, e);
+	if (r == 0)
+		r = name_check_id(name, "name", e);
+	if (r == 0)
+		r = name_check_ifname(ifname, "interface", e);
+	if (r < 0)
+		return r;
+	(void)snprintf(s->id, sizeof(s->id), "%s", name);
+	(void)snprintf(s->ifname, sizeof(s->ifname), "%s", ifname);
+	return 0;
+}
+
+/* Takes the reference. */
+static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
+{
+	struct rootless_state s = {.doc = doc};
+	uint64_t pid = 0, mtu = 0;
+	int r = read_name(doc, &s, e);
+
+	if (r == 0)
+		r = json_get_u64(doc, "", "pid", JSON_REQUIRED, 1, INT32_MAX, &pid, e);
+	if (r == 0)
+		r = json_get_u64(doc, "", "mtu", JSON_REQUIRED, 68, 65535, &mtu, e);
+	if (r == 0)
+		r = json_get_u64(doc, "", "netns_dev", JSON_OPTIONAL, 0, UINT64_MAX / 2,
+				 &s.netns_dev, e);
+	if (r >= 0)
+		r = json_get_u64(doc, "", "netns_ino", JSON_OPTIONAL, 0, UINT64_MAX / 2,
+				 &s.netns_ino, e);
+	for (int f = 0; f < N_FAM && r >= 0; f++)
+		r = read_family(doc, f, &s, e);
+	if (r < 0) {
+		rootless_state_clear(&s);
+		return err_ctx(e, r, "answer of slirp-lite");
+	}
+	s.pid = (int32_t)pid;
+	s.mtu = (uint32_t)mtu;
+	*ret = s;
+	return 0;
+}
+
+/* ---- one socket ---- */
+
+static void socket_path(const struct rootless *r, const char *file, char out[ROOTLESS_PATH_STRLEN])
+{
+	(void)snprintf(out, ROOTLESS_PATH_STRLEN, "%s/%s", r->path, file);
+}
+
+/* 0; 1: nobody is there. */
+static int ask_state(const struct rootless *r, const char *file, struct rootless_state *ret,
+		     struct err *e)
+{
+	char path[ROOTLESS_PATH_STRLEN];
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+	json_t *doc;
+	int w;
+
+	socket_path(r, file, path);
+	w = ask_connect(path, &fd, &pidfd, e);
+	if (w != 0)
+		return w;
+	w = ask(fd, "status", &doc, e);
+	return w < 0 ? w : read_state(doc, ret, e);
+}
+
+int rootless_get(struct rootless *r, const char *id, const char *ifname, struct rootless_state *ret,
+		 struct err *e)
+{
+	char file[ROOTLESS_FILE_STRLEN];
+
+	dir_socket_name(id, ifname, file);
+	return ask_state(r, file, ret, e);
+}
+
+static bool is_gone(int pidfd, int timeout_ms)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	uint64_t deadline = clock_ms() + (uint64_t)timeout_ms;
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(deadline));
+	while (r < 0 && errno == EINTR);
+	return r > 0;
+}
+
+/* It is asked to end, and made to when it does not. */
+static int stop(int fd, int pidfd, struct err *e)
+{
+	struct err why = ERR_INIT;
+	json_t *doc = NULL;
+	int r = ask(fd, "stop", &doc, &why);
+
+	json_decref(doc);
+	if (pidfd < 0) {
+		if (r < 0 && e)
+			*e = why;
+		return r;
+	}
+	if (r >= 0 && is_gone(pidfd, STOP_MS))
+		return 0;
+	(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+	return is_gone(pidfd, KILL_MS) ? 0 : err_set(e, ERR_BUSY, ETIMEDOUT, "slirp-lite stays");
+}
+
+static int stop_socket(struct rootless *r, const char *file, struct err *e)
+{
+	char path[ROOTLESS_PATH_STRLEN];
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+	int w;
+
+	socket_path(r, file, path);
+	w = ask_connect(path, &fd, &pidfd, e);
+	if (w == 0)
+		w = stop(fd, pidfd, e);
+	/* Its own work, unless it was killed. */
+	if (w >= 0)
+		(void)unlinkat(r->fd, file, 0);
+	return w;
+}
+
+int rootless_down(struct rootless *r, const char *id, const char *ifname, struct err *e)
+{
+	char file[ROOTLESS_FILE_STRLEN];
+	CLEAN_FD int lock = -1;
+	int w = dir_lock(r->fd, &lock, e);
+
+	if (w < 0)
+		return w;
+	dir_socket_name(id, ifname, file);
+	return stop_socket(r, file, e);
+}
+
+/* ---- up ---- */
+
+struct args {
+	char *v[24 + 2 * LOOPBACK_MAX];
+	size_t n;
+	char mtu[12], target[16], mac[MAC_STRLEN], path[ROOTLESS_PATH_STRLEN];
+};
+
+static void arg(struct args *a, const char *text)
+{
+	a->v[a->n++] = (char *)text;
+}
+
+static void arg_pair(struct args *a, const char *option, const char *value)
+{
+	arg(a, option);
+	arg(a, value);
+}
+
+static int make_args(const struct rootless *r, const struct rootless_request *q, const char *file,
+		     struct args *a, struct err *e)
+{
+	static const struct mac none;
+
+	if (q->n_loopback > LOOPBACK_MAX)
+		return err_set(e, ERR_USAGE, 0, "--host-loopback: at most %d", LOOPBACK_MAX);
+	socket_path(r, file, a->path);
+	arg_pair(a, "--background", "--configure");
+	arg(a, "--enable-ipv6");
+	arg_pair(a, "--log-level", "warn");
+	arg_pair(a, "--name", q->id);
+	arg_pair(a, "--api-socket", a->path);
+	if (q->mtu) {
+		(void)snprintf(a->mtu, sizeof(a->mtu), "%u", q->mtu);
+		arg_pair(a, "--mtu", a->mtu);
+	}
+	if (memcmp(&q->mac, &none, sizeof(none)) != 0)
+		arg_pair(a, "--macaddress", mac_str(&q->mac, a->mac));
+	for (size_t i = 0; i < q->n_loopback; i++)
+		arg_pair(a, "--host-loopback", q->loopback[i]);
+	(void)snprintf(a->target, sizeof(a->target), "%d", q->pid);
+	arg_pair(a, "--netns-type", q->pid > 0 ? "pid" : "path");
+	arg_pair(a, q->pid > 0 ? a->target : q->path, q->ifname);
+	return 0;
+}
+
+static bool is_same_netns(const struct rootless_state *s, const struct rootless_request *q)
+{
+	return s->netns_ino == q->netns_ino && s->netns_dev == q->netns_dev;
+}
+
+/* 1: this very attachment is up. 0: nothing is there. */
+static int look(struct rootless *r, const struct rootless_request *q, const char *file,
+		struct rootless_state *ret, struct err *e)
+{
+	int w = ask_state(r, file, ret, e);
+
+	if (w < 0)
+		return w;
+	if (w == 1) {
+		(void)unlinkat(r->fd, file, 0);
+		return 0;
+	}
+	if (is_same_netns(ret, q))
+		return 1;
+	w = err_set(e, ERR_CONFLICT, EEXIST,
+		    "%s %s is another namespace's (slirp-lite is process %d)", ret->id, ret->ifname,
+		    ret->pid);
+	rootless_state_clear(ret);
+	return w;
+}
+
+int rootless_up(struct rootless *r, const struct rootless_request *q, struct rootless_state *ret,
+		struct err *e)
+{
+	char file[ROOTLESS_FILE_STRLEN];
+	struct args a = {0};
+	CLEAN_FD int lock = -1;
+	int w = dir_lock(r->fd, &lock, e);
+
+	if (w < 0)
+		return w;
+	dir_socket_name(q->id, q->ifname, file);
+	w = look(r, q, file, ret, e);
+	if (w != 0)
+		return w;
+	w = make_args(r, q, file, &a, e);
+	if (w == 0)
+		w = start_slirp(a.v, e);
+	if (w == 0)
+		w = ask_state(r, file, ret, e);
+	if (w == 1)
+		w = err_set(e, ERR_KERNEL, 0, "slirp-lite ended at once");
+	if (w < 0)
+		return w;
+	/* A process number may have changed hands between the caller's look and slirp-lite's. */
+	if (!is_same_netns(ret, q)) {
+		(void)stop_socket(r, file, NULL);
+		rootless_state_clear(ret);
+		return err_set(e, ERR_ABSENT, ESRCH, "process %d has ended", q->pid);
+	}
+	return 0;
+}
+
+/* ---- all of them ---- */
+
+static int each_file(struct rootless *r, int (*fn)(struct rootless *r, const char *file, void *arg),
+		     void *arg, struct err *e)
+{
+	int fd = openat(r->fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+	int w = 0;
+
+	if (!d) {
+		w = err_sys(e, errno, "state directory %s", r->path);
+		fd_closep(&fd);
+		return w;
+	}
+	while (w == 0 && (entry = readdir(d)))
+		if (dir_is_socket_name(entry->d_name))
+			w = fn(r, entry->d_name, arg);
+	(void)closedir(d);
+	return w;
+}
+
+struct visit {
+	int (*fn)(const struct rootless_state *s, void *arg);
+	void *arg;
+	size_t n_removed;
+};
+
+static int visit_file(struct rootless *r, const char *file, void *arg)
+{
+	struct visit *v = arg;
+	struct rootless_state s = {0};
+	int w;
+
+	/* One that ends at this moment, or does not answer, is no reason not to show the others. */
+	if (ask_state(r, file, &s, NULL) != 0)
+		return 0;
+	w = v->fn(&s, v->arg);
+	rootless_state_clear(&s);
+	return w;
+}
+
+int rootless_each(struct rootless *r, int (*fn)(const struct rootless_state *s, void *arg),
+		  void *arg, struct err *e)
+{
+	struct visit v = {.fn = fn, .arg = arg};
+
+	return each_file(r, visit_file, &v, e);
+}
+
+static int remove_dead(struct rootless *r, const char *file, void *arg)
+{
+	char path[ROOTLESS_PATH_STRLEN];
+	struct visit *v = arg;
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+
+	socket_path(r, file, path);
+	if (ask_connect(path, &fd, &pidfd, NULL) == 1 && unlinkat(r->fd, file, 0) == 0)
+		v->n_removed++;
+	return 0;
+}
+
+int rootless_gc(struct rootless *r, size_t *ret_n, struct err *e)
+{
+	struct visit v = {0};
+	CLEAN_FD int lock = -1;
+	int w = dir_lock(r->fd, &lock, e);
+
+	if (w == 0)
+		w = each_file(r, remove_dead, &v, e);
+	if (w >= 0)
+		*ret_n = v.n_removed;
+	return w;
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rootless: the front door for callers without privilege: attachments that slirp-lite carries.
+ * There is no record: each attachment is one slirp-lite process with a control socket in a
+ * directory of the user's own, and what it answers is the state. A socket that nobody answers on is
+ * a leftover and is removed by whoever finds it.
+ *
+ * Directory: $XDG_RUNTIME_DIR/netns-up, else /run/user/UID/netns-up, else /tmp/netns-up-UID; mode
+ * 0700, refused when it is somebody else's.
+ */
+#ifndef NETD_ROOTLESS_ROOTLESS_H
+#define NETD_ROOTLESS_ROOTLESS_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/name.h"
+
+struct rootless; /* the user's directory, opened */
+
+/* dir NULL: as above. is_read_only: not made when it is not there (1 and *ret NULL). */
+int rootless_open(const char *dir, bool is_read_only, struct rootless **ret, struct err *e);
+void rootless_closep(struct rootless **r);
+#define CLEAN_ROOTLESS __attribute__((cleanup(rootless_closep)))
+
+struct rootless_request {
+	const char *id, *ifname;
+	int32_t pid; /* > 0: the process whose namespace it is; it must not be reaped meanwhile,
+		      * or netns_ino tells that it was another */
+	const char *path;              /* else a path to the namespace */
+	uint64_t netns_dev, netns_ino; /* of the namespace the caller means */
+	uint32_t mtu;                  /* 0: 1500 */
+	struct mac mac;                /* all zero: chosen */
+	size_t n_loopback; /* ports of the host's loopback that are opened: "tcp:5432" */
+	const char *const *loopback;
+};
+
+/* What a running slirp-lite says of itself. */
+struct rootless_state {
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+	int32_t pid; /* of the supervisor */
+	uint64_t netns_dev, netns_ino;
+	uint32_t mtu;
+	struct prefix addr[N_FAM];
+	struct ip gateway[N_FAM], dns[N_FAM];
+	json_t *doc; /* the whole answer, for --json; owned */
+};
+void rootless_state_clear(struct rootless_state *s);
+
+/* Starts slirp-lite and returns when traffic passes. 0; 1: this attachment was up already (same
+ * namespace). ERR_CONFLICT: the name is another namespace's. ret is cleared by the caller. */
+int rootless_up(struct rootless *r, const struct rootless_request *req, struct rootless_state *ret,
+		struct err *e);
+/* 0; 1: there was none. Returns when the process is gone. */
+int rootless_down(struct rootless *r, const char *id, const char *ifname, struct err *e);
+int rootless_get(struct rootless *r, const char *id, const char *ifname, struct rootless_state *ret,
+		 struct err *e);
+/* Every attachment that answers; fn returns non-zero to stop. */
+int rootless_each(struct rootless *r, int (*fn)(const struct rootless_state *s, void *arg),
+		  void *arg, struct err *e);
+/* Removes sockets that nobody answers on; each, up and down do it too for those they meet. */
+int rootless_gc(struct rootless *r, size_t *ret_n, struct err *e);
+
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * start: fork and exec of slirp-lite. Its standard error is a pipe of ours until it is ready; after
+ * that nobody reads it and it writes to /dev/null. Nothing of ours is inherited but that.
+ */
+#include "rootless/start.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "sys/fork.h"
+
+#define PROGRAM_NAME "slirp-lite"
+#define START_MS 10000
+#define TEXT_MAX 400
+
+static int find_program(char out[PATH_MAX], struct err *e)
+{
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof("/" PROGRAM_NAME));
+	char *slash;
+
+	if (n < 0)
+		return err_sys(e, errno, "/proc/self/exe");
+	out[n] = '\0';
+	slash = strrchr(out, '/');
+	memcpy(slash ? slash : out, "/" PROGRAM_NAME, sizeof("/" PROGRAM_NAME));
+	if (access(out, X_OK) == 0)
+		return 0;
+	return err_sys(e, errno, "the user-mode forwarder %s", out);
+}
+
+static _Noreturn void execute(const char *path, char *const args[], int errors)
+{
+	char *argv[64] = {(char[]){PROGRAM_NAME}};
+	sigset_t none;
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (size_t i = 0; args[i] && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
+		argv[i + 1] = args[i];
+	for (int s = 1; s < NSIG; s++)
+		(void)signal(s, SIG_DFL);
+	sigemptyset(&none);
+	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+	(void)setsid();
+	/* Above 2, so that dup2 neither closes one of the two nor keeps CLOEXEC. */
+	errors = fcntl(errors, F_DUPFD_CLOEXEC, 3);
+	null = fcntl(null, F_DUPFD_CLOEXEC, 3);
+	if (errors < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(errors, 2) < 0)
+		_exit(126);
+	if (close_range(3, ~0U, 0) < 0)
+		_exit(126);
+	execv(path, argv);
+	dprintf(2, "%s: %s\n", path, strerror(errno));
+	_exit(127);
+}
+
+/* What it said, until it closes its end or the time is over. The last line counts. */
+static void gather(int fd, int pidfd, char text[TEXT_MAX], uint64_t deadline)
+{
+	struct pollfd p[2] = {{.fd = fd, .events = POLLIN}, {.fd = pidfd, .events = POLLIN}};
+	size_t len = 0;
+
+	while (clock_left(deadline) > 0) {
+		ssize_t n;
+
+		if (poll(p, 2, clock_left(deadline)) < 0 && errno != EINTR)
+			break;
+		n = read(fd, text + len, TEXT_MAX - 1 - len);
+		if (n > 0) {
+			len += (size_t)n;
+			if (len == TEXT_MAX - 1)
+				break;
+		} else if (n == 0 || p[1].revents) {
+			break;
+		}
+	}
+	text[len] = '\0';
+	while (len > 0 && text[len - 1] == '\n')
+		text[--len] = '\0';
+}
+
+static int verdict(pid_t pid, int pidfd, const char *text, struct err *e)
+{
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	const char *line = strrchr(text, '\n');
+	int status = 0;
+
+	line = line ? line + 1 : text;
+	if (strncmp(line, PROGRAM_NAME ": ", sizeof(PROGRAM_NAME ": ") - 1) == 0)
+		line += sizeof(PROGRAM_NAME ": ") - 1;
+	if (poll(&p, 1, 0) == 0) {
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGKILL, NULL, 0);
+		while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+			;
+		return err_set(e, ERR_BUSY, ETIMEDOUT, PROGRAM_NAME " does not get ready");
+	}
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (WIFEXITED(status))
+		return err_set(e, ERR_KERNEL, 0, PROGRAM_NAME ": %s",
+			       line[0] ? line : "it ended without a word");
+	return err_set(e, ERR_KERNEL, 0, PROGRAM_NAME ": killed by signal %d", WTERMSIG(status));
+}
+
+int start_slirp(char *const args[], struct err *e)
+{
+	char path[PATH_MAX], text[TEXT_MAX];
+	uint64_t deadline = clock_ms() + START_MS;
+	CLEAN_FD int errors = -1;
+	CLEAN_FD int theirs = -1;
+	CLEAN_FD int pidfd = -1;
+	int pair[2], r = find_program(path, e);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	if (pipe2(pair, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(e, errno, "pipe");
+	errors = pair[0];
+	theirs = pair[1];
+	pid = fork_into(0, &pidfd);
+	if (pid == 0)
+		execute(path, args, theirs);
+	if (pid < 0)
+		return err_sys(e, errno, "start " PROGRAM_NAME);
+	fd_closep(&theirs);
+	gather(errors, pidfd, text, deadline);
+	/* The end of the pipe may come a moment before the end of the process. */
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
+		;
+	return verdict(pid, pidfd, text, e);
+}

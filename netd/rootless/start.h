@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* start: executes slirp-lite and waits until it says that traffic passes. */
+#ifndef NETD_ROOTLESS_START_H
+#define NETD_ROOTLESS_START_H
+
+#include "base/err.h"
+
+/* Arguments after the program's name, NULL at the end. slirp-lite goes to the background by itself;
+ * its last words on standard error become the error's text. It lies beside our own program or in
+ * NETNS_UP_LIBEXECDIR/../../bin. */
+int start_slirp(char *const args[], struct err *e);
+
+#endif
