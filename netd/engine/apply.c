@@ -34,7 +34,7 @@ int apply_host(struct work *w, struct err *e)
 			r = hostop_net_elements(w, e);
 			break;
 		case OP_BRIDGE:
-			r = hostop_bridge(w, e);
+			r = bridge_make(w, e);
 			break;
 		case OP_SYSCTL:
 			r = hostop_sysctl(w, &w->obs.sysctl[op->sysctl], e);
@@ -99,22 +99,34 @@ static bool has_br_netfilter(void)
  * the first of them. */
 static int add_groups(struct work *w, struct rtnl_batch *b, struct err *e)
 {
-	struct ip local = ip_link_local_from_mac(&w->a->mac);
-	struct ip groups[2] = {ip_solicited_node(&w->a->addr[FAM6].ip), ip_solicited_node(&local)};
+	struct ip local = ip_link_local_from_mac(&w->a->mac), group = ip_solicited_node(&local);
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(w->a, list);
 	int r = 0;
 
-	for (int i = 0; r == 0 && i < 2; i++)
-		r = link_mdb_add(b, w->bridge_index, w->a->host_ifindex, &groups[i], e);
-	return r;
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		struct ip g = ip_solicited_node(&list[i].addr.ip);
+
+		if (list[i].addr.ip.family == AF_INET6)
+			r = link_mdb_add(b, w->bridge_index, w->a->host_ifindex, &g, e);
+	}
+	return r < 0 ? r : link_mdb_add(b, w->bridge_index, w->a->host_ifindex, &group, e);
 }
 
 static int do_port(struct work *w, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(w->a, list);
+	/* On a bridge of somebody else's, or with any number of stations behind the port, the
+	 * static entries do not say all. */
+	bool learns = w->is_bridge_strange || w->a->is_unguarded;
 	struct port_spec s = {.index = w->a->host_ifindex,
-			      .isolated = w->a->isolate,
-			      .hairpin = has_br_netfilter(),
+			      .isolated = w->a->isolate || w->a->is_port_isolated,
+			      .hairpin = w->a->is_hairpin || has_br_netfilter(),
 			      .mcast_flood = true,
+			      .flood = learns,
+			      .learning = learns,
 			      .guard = true};
 	struct link_info l = {.master = w->bridge_index, .is_up = true};
 	int r = rtnl_batch_new(w->g->host, &b, e);
@@ -128,23 +140,25 @@ static int do_port(struct work *w, struct err *e)
 		r = link_port_set(b, &s, e);
 	if (r == 0)
 		r = link_fdb_add(b, w->a->host_ifindex, &w->a->mac, e);
-	for (int f = 0; r == 0 && f < N_FAM; f++)
-		if (w->a->addr[f].ip.family)
-			r = route_neigh_add(b, w->bridge_index, &w->a->addr[f].ip, &w->a->mac,
-					    NEIGH_PERMANENT, e);
-	if (r == 0 && w->a->addr[FAM6].ip.family)
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = route_neigh_add(b, w->bridge_index, &list[i].addr.ip, &w->a->mac,
+				    NEIGH_PERMANENT, e);
+	if (r == 0 && w->a->addr[FAM6].ip.family && !w->is_bridge_strange)
 		r = add_groups(w, b, e);
+	if (r == 0 && w->a->is_promisc)
+		r = link_set_flags(b, w->bridge_index, LINK_PROMISC, LINK_PROMISC, e);
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
 static int undo_port(struct work *w, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(w->a, list);
 	int r = rtnl_batch_new(w->g->host, &b, e);
 
-	for (int f = 0; r == 0 && f < N_FAM; f++)
-		if (w->a->addr[f].ip.family)
-			r = route_neigh_del(b, w->bridge_index, &w->a->addr[f].ip, e);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = route_neigh_del(b, w->bridge_index, &list[i].addr.ip, e);
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
@@ -168,88 +182,22 @@ static int do_host_route(struct work *w, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	const struct attachment *a = w->a;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
 	int r = veth_forwarding(a, e);
 
 	if (r >= 0)
 		r = rtnl_batch_new(w->g->host, &b, e);
 	if (r >= 0)
 		r = link_set_up(b, a->host_ifindex, e); /* somebody may have set it down */
-	for (int f = 0; r >= 0 && f < N_FAM; f++) {
-		struct route_spec s = {.dst = a->addr[f], .ifindex = a->host_ifindex};
-		if (!a->addr[f].ip.family)
-			continue;
-		r = route_neigh_add(b, a->host_ifindex, &a->addr[f].ip, &a->mac, NEIGH_PERMANENT,
-				    e);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		struct route_spec s = {.dst = list[i].addr, .ifindex = a->host_ifindex};
+
+		r = route_neigh_add(b, a->host_ifindex, &s.dst.ip, &a->mac, NEIGH_PERMANENT, e);
 		if (r >= 0)
 			r = route_add(b, &s, e);
 	}
 	return r < 0 ? r : rtnl_batch_run(b, e);
-}
-
-static int see_default(const struct route_spec *s, void *arg)
-{
-	bool *has = arg;
-
-	if (s->dst.len == 0 && s->dst.ip.family)
-		has[ip_fam(&s->dst.ip)] = true;
-	return 0;
-}
-
-/* Routes of one family. A container that has a default route already (a further interface) keeps
- * it. */
-static int inside_routes(struct work *w, struct rtnl_batch *b, int f, uint32_t index,
-			 bool has_default, struct err *e)
-{
-	const struct attachment *a = w->a;
-	bool routed = a->mode == NET_ROUTED;
-	struct mac gw = routed ? a->host_mac : hostop_bridge_mac(&w->net);
-	struct route_spec via = {.gateway = a->gateway[f], .ifindex = index, .onlink = routed};
-
-	/* The gateway's MAC is known: the first packet leaves without asking for it. In routed mode
-	 * nobody would answer, so there the entry is permanent. */
-	int r = route_neigh_add(b, index, &a->gateway[f], &gw,
-				routed ? NEIGH_PERMANENT : NEIGH_STALE, e);
-	if (r < 0)
-		return r;
-	via.dst.ip.family = a->gateway[f].family;
-	if (a->internal && routed)
-		via.dst = w->net.subnet[f];
-	else if (a->internal || has_default)
-		return 0;
-	return route_add(b, &via, e);
-}
-
-static int do_inside(struct work *w, struct err *e)
-{
-	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
-	bool has_default[N_FAM] = {false, false};
-	uint32_t index = w->a->ctr_ifindex;
-	int r = work_inside(w, e);
-
-	if (r >= 0 && w->a->addr[FAM6].ip.family && !w->watch)
-		r = route_watch_open(w->netns_fd, &w->watch, e);
-	if (r >= 0)
-		r = route_each(w->inside, see_default, has_default, e);
-	if (r >= 0)
-		r = rtnl_batch_new(w->inside, &b, e);
-	if (r >= 0)
-		r = link_set_up(b, 1, e);
-	if (r >= 0)
-		r = link_set_addrgen(b, index, LINK_ADDRGEN_EUI64,
-				     e); /* the guard expects that one */
-	if (r >= 0)
-		r = link_set_up(b, index, e);
-	if (r >= 0)
-		r = link_settle(b, index, e);
-	for (int f = 0; r >= 0 && f < N_FAM; f++)
-		if (w->a->addr[f].ip.family)
-			r = route_addr_add(b, index, &w->a->addr[f], e);
-	for (int f = 0; r >= 0 && f < N_FAM; f++)
-		if (w->a->addr[f].ip.family)
-			r = inside_routes(w, b, f, index, has_default[f], e);
-	if (r >= 0)
-		r = rtnl_batch_run(b, e);
-	return r < 0 ? err_ctx(e, r, "in the container") : 0;
 }
 
 /* Until the first packet passes, either way: without it 2 to 6 % of containers lose their first,
@@ -349,7 +297,7 @@ static const struct {
 	[OP_VETH] = {do_veth, undo_veth, "link", false},
 	[OP_PORT] = {do_port, undo_port, "bridge port", true},
 	[OP_HOST_ROUTE] = {do_host_route, NULL, "route", false}, /* goes with the link */
-	[OP_INSIDE] = {do_inside, NULL, "interface", false},
+	[OP_INSIDE] = {inside_make, NULL, "interface", false},
 	[OP_READY] = {do_ready, NULL, "wait", false},
 	[OP_ANNOUNCE] = {do_announce, NULL, "announcement", false},
 	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},

@@ -46,7 +46,10 @@ static int gather_opened(const char *key, int old, int new_value, void *arg)
 
 	(void)old;
 	(void)new_value;
-	return opened_of(key, &fam, ifname) ? elem_of_opened(fam, ifname, t->l, t->e) : 0;
+	/* A bridge that a network uses is no way out. */
+	if (!opened_of(key, &fam, ifname) || spec_is_bridge(t->g, ifname))
+		return 0;
+	return elem_of_opened(fam, ifname, t->l, t->e);
 }
 
 static int gather_network(const char *name, void *arg)
@@ -122,11 +125,22 @@ int hostop_tables(struct work *w, struct err *e)
 	return r;
 }
 
+/* Gateways were replaced: what the network had before goes. */
+static int del_old_elements(struct work *w, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	int r = w->has_old_net ? spec_own_elements(w->g, &w->old_net, &l, e) : 0;
+
+	return r < 0 ? r : nftbatch_del(w->g->nft, &l, e);
+}
+
 int hostop_net_elements(struct work *w, struct err *e)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
-	int r = elem_of_network(&w->net, &l, e);
+	int r = del_old_elements(w, e);
 
+	if (r >= 0)
+		r = elem_of_network(&w->net, &l, e);
 	if (r < 0)
 		return r;
 	r = nftbatch_add(w->g->nft, &l, NULL, e);
@@ -137,101 +151,6 @@ int hostop_net_elements(struct work *w, struct err *e)
 	err_reset(e);
 	r = nftbatch_del(w->g->nft, &l, e);
 	return r < 0 ? r : nftbatch_add(w->g->nft, &l, NULL, e);
-}
-
-struct mac hostop_bridge_mac(const struct network *n)
-{
-	return mac_from_ip(n->gateway[FAM4].family ? &n->gateway[FAM4] : &n->gateway[FAM6]);
-}
-
-static int set_own(int fam, const char *ifname, const char *leaf, int value, struct err *e)
-{
-	char key[SYSCTL_KEYLEN];
-
-	conf_key(key, fam, ifname, leaf);
-	int r = sysctl_set_int(key, value, e);
-	if (r == -ENOENT) { /* IPv6 may be off on this host */
-		err_reset(e);
-		return 0;
-	}
-	return r;
-}
-
-static int bridge_sysctls(const struct network *n, struct err *e)
-{
-	const char *br = n->bridge;
-	bool v6 = n->subnet[FAM6].ip.family != 0;
-	int r = set_own(FAM6, br, "accept_ra", 0, e);
-
-	if (r == 0)
-		r = set_own(FAM6, br, "accept_redirects", 0, e);
-	if (r == 0)
-		r = set_own(FAM6, br, "autoconf", 0, e);
-	if (r == 0 && !v6)
-		r = set_own(FAM6, br, "disable_ipv6", 1, e);
-	if (r == 0)
-		r = set_own(FAM4, br, "accept_redirects", 0, e);
-	if (r == 0 && n->subnet[FAM4].ip.family)
-		r = set_own(FAM4, br, "forwarding", 1, e);
-	if (r == 0 && v6 && probe_has(PROBE_IPV6_FORCE_FORWARDING))
-		r = set_own(FAM6, br, "force_forwarding", 1, e);
-	return r;
-}
-
-static int see_port(const struct link_info *l, void *arg)
-{
-	const uint32_t *bridge = arg;
-
-	return l->master == *bridge;
-}
-
-/* A bridge that is down: half made by a killed process, and then it has no ports yet; or somebody
- * set it down, and then it is only completed. */
-static int drop_half_bridge(struct work *w, struct err *e)
-{
-	if (!w->bridge_index)
-		return 0;
-	int r = link_each(w->g->host, see_port, &w->bridge_index, e);
-	if (r != 0)
-		return r < 0 ? r : 0;
-	r = link_del(w->g->host, w->bridge_index, e);
-	w->bridge_index = 0;
-	return r < 0 ? r : 0;
-}
-
-int hostop_bridge(struct work *w, struct err *e)
-{
-	struct bridge_spec s = {.name = w->net.bridge,
-				.mac = hostop_bridge_mac(&w->net),
-				.mtu = w->net.mtu,
-				.group = LINK_GROUP_BRIDGE,
-				.keep_down = true};
-	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
-	int r;
-
-	r = s.mtu ? 0 : uplink_mtu(w->g->host, &s.mtu, e);
-	if (r >= 0)
-		r = drop_half_bridge(w, e);
-	if (r == 0 && !w->bridge_index)
-		r = link_bridge_add(w->g->host, &s, &w->bridge_index, e);
-	if (r == 0)
-		r = bridge_sysctls(&w->net, e);
-	if (r == 0)
-		r = rtnl_batch_new(w->g->host, &b, e);
-	for (int f = 0; r == 0 && f < N_FAM; f++) {
-		struct prefix p = {.ip = w->net.gateway[f], .len = w->net.subnet[f].len};
-		if (p.ip.family)
-			r = route_addr_add(b, w->bridge_index, &p, e);
-	}
-	/* The multicast querier speaks IPv6 from a link-local address only. */
-	struct prefix local = {.ip = ip_link_local_from_mac(&s.mac), .len = 64};
-	if (r == 0 && w->net.subnet[FAM6].ip.family)
-		r = route_addr_add(b, w->bridge_index, &local, e);
-	if (r == 0)
-		r = link_set_up(b, w->bridge_index, e);
-	if (r == 0)
-		r = rtnl_batch_run(b, e);
-	return r;
 }
 
 int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e)
@@ -254,9 +173,12 @@ void hostop_network_of(const struct attachment *a, struct network *ret)
 	*ret = (struct network){.mode = a->mode,
 				.internal = a->internal,
 				.isolate = a->isolate,
+				.is_spec = a->request != 0,
 				.masquerade = true};
 	memcpy(ret->name, a->network, sizeof(ret->name));
 	memcpy(ret->bridge, a->bridge, sizeof(ret->bridge));
+	if (a->kind != ATTACH_VETH)
+		return;
 	for (int f = 0; f < N_FAM; f++) {
 		ret->gateway[f] = a->gateway[f];
 		if (a->addr[f].ip.family)
@@ -287,24 +209,6 @@ static int restore_one(const char *key, int old, int new_value, void *arg)
 	return 0;
 }
 
-static void del_bridge(struct engine *g, const struct network *n, struct err *all)
-{
-	struct err one = ERR_INIT;
-	struct link_info l;
-	struct mac m = hostop_bridge_mac(n);
-	struct rtnl *own = NULL;
-	int r = link_get(g->host, n->bridge, &l, &one);
-
-	if (r == 0 && l.group == LINK_GROUP_BRIDGE && memcmp(&l.mac, &m, sizeof(m)) == 0) {
-		r = rtnl_open(&own, &one); /* link_del_echo uses the socket up */
-		if (r == 0)
-			r = link_del_echo(own, l.index, nftbatch_fd(g->nft), &one);
-		rtnl_close(own);
-	}
-	if (r < 0)
-		err_gather(all, &one);
-}
-
 int hostop_network_gone(struct engine *g, const struct network *n, enum member_first left,
 			struct err *e)
 {
@@ -312,9 +216,9 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 	CLEAN_ELEMS struct elem_list l = {0};
 
 	if (n->mode == NET_BRIDGE)
-		del_bridge(g, n, &all);
+		bridge_gone(g, n, &all);
 	if (left != MEMBER_FIRST_OF_HOST) {
-		if (elem_of_network(n, &l, &one) < 0 || nftbatch_del(g->nft, &l, &one) < 0)
+		if (spec_own_elements(g, n, &l, &one) < 0 || nftbatch_del(g->nft, &l, &one) < 0)
 			err_gather(&all, &one);
 	} else {
 		struct restore t = {.g = g, .all = &all};

@@ -13,6 +13,7 @@
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "net/elem.h"
+#include "net/link.h"
 #include "net/nftbatch.h"
 #include "net/reserve.h"
 #include "net/route.h"
@@ -45,7 +46,14 @@ struct work {
 	struct plan plan;
 	enum member_first first;
 	uint32_t bridge_index;
-	bool is_new_network; /* implicit, and not on record yet */
+	struct mac bridge_mac; /* as it is */
+	uint32_t bridge_mtu;
+	bool is_bridge_up;
+	bool is_bridge_strange; /* not the one that we make for this network */
+	bool is_new_network;    /* implicit, and not on record yet, or not as it is now */
+	struct network old_net; /* what is on record, where that is something else */
+	bool has_old_net;
+	bool is_force_address;
 	uint64_t generation; /* of the tables when the transaction began */
 };
 void work_clear(struct work *w);
@@ -55,6 +63,45 @@ int work_inside(struct work *w, struct err *e); /* opens w->inside */
 /* observe.c. Host part: global lock held. */
 int observe_host(struct work *w, struct err *e);
 int observe_attachment(struct work *w, struct err *e);
+
+/* bridge.c: bridges, ours and those of others that networks were told to use. Global lock held. */
+struct mac bridge_mac(const struct network *n); /* that we give to its bridge */
+/* Looks at the network's bridge: fills w->bridge_*. 1: there is none. A link that cannot be it is
+ * an error. */
+int bridge_observe(struct work *w, struct err *e);
+/* Makes or completes it. */
+int bridge_make(struct work *w, struct err *e);
+/* 1: the bridge has the gateway addresses that it should have, 0: it has not. */
+int bridge_has_gateways(struct work *w, struct err *e);
+/* The last member is gone: what we made goes. Gathers. */
+void bridge_gone(struct engine *g, const struct network *n, struct err *all);
+
+/* inside.c: the interface inside, from link to routes. */
+int inside_make(struct work *w, struct err *e);
+
+/* request.c: PURE. */
+bool request_is_described(const struct up_request *req);
+bool request_is_same(const struct up_request *req, const struct attachment *have);
+uint64_t request_hash(const struct up_request *req); /* never 0 */
+
+/* spec.c. Finds or makes the network that the request describes, in w->net. Global lock held. */
+int spec_find(struct work *w, const struct up_request *req, struct err *e);
+/* Is the interface the bridge of a network on record? */
+bool spec_is_bridge(struct engine *g, const char *ifname);
+/* The elements of a network, without those that are another network's too. */
+int spec_own_elements(struct engine *g, const struct network *n, struct elem_list *l,
+		      struct err *e);
+
+/* addrs.c. Global lock held. */
+int addrs_claim(struct work *w, const struct up_request *req, const char *key, struct err *e);
+int addrs_from_sets(struct work *w, const struct addr_set *set, size_t n_set, const struct ip *want,
+		    size_t n_want, const char *key, struct err *e);
+/* Gathers. */
+void addrs_drop(struct engine *g, const struct attachment *a, struct err *all);
+/* A given address as it will be inside: on a routed link, or with the gateway that follows. */
+struct attach_ip addrs_given(const struct network *net, const struct attach_ip *given);
+/* Fills a->route[] with every gateway spelled out. */
+int addrs_routes(struct attachment *a, const struct up_request *req, struct err *e);
 
 /* rules.c. 1: the rules of our tables are what we load, 0: they are not. */
 int rules_intact(struct engine *g, struct err *e);
@@ -74,12 +121,10 @@ int hostop_owner(struct engine *g, struct err *e);
  * used. Only while nothing is on record. */
 int hostop_purge(struct engine *g, struct err *e);
 int hostop_net_elements(struct work *w, struct err *e);
-int hostop_bridge(struct work *w, struct err *e);
 int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e);
 /* The last member left: network (and with FIRST_OF_HOST everything) goes. Gathers. Lock held. */
 int hostop_network_gone(struct engine *g, const struct network *n, enum member_first left,
 			struct err *e);
-struct mac hostop_bridge_mac(const struct network *n);
 /* Host side of an attachment's network from its record, when the network's own record is gone. */
 void hostop_network_of(const struct attachment *a, struct network *ret);
 

@@ -59,7 +59,9 @@ static int each_uplink(const struct link_info *l, void *arg)
 	struct work *w = arg;
 
 	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 &&
-	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE && l->master == 0)
+	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE && l->master == 0 &&
+	    strcmp(l->name, w->net.bridge) != 0 &&
+	    (strcmp(l->kind, "bridge") != 0 || !spec_is_bridge(w->g, l->name)))
 		observe_uplink(w, l->name);
 	return 0;
 }
@@ -71,7 +73,8 @@ static int observe_forwarding(struct work *w, struct err *e)
 	struct link_info l;
 	int r = 0;
 
-	if (w->net.internal && w->net.mode == NET_BRIDGE)
+	if (w->net.mode == NET_BRIDGE &&
+	    (w->net.internal || (w->net.is_spec && !w->net.is_gateway)))
 		return 0;
 	if (!w->obs.has_network && !w->net.internal) {
 		r = link_each(w->g->host, each_uplink, w, e);
@@ -88,48 +91,61 @@ static int observe_forwarding(struct work *w, struct err *e)
 	return 0;
 }
 
-static bool is_our_bridge(const struct work *w, const struct link_info *l)
+static int has_all(struct work *w, const struct elem_list *l, bool *ret, struct err *e)
 {
-	struct mac m = hostop_bridge_mac(&w->net);
-
-	return strcmp(l->kind, "bridge") == 0 && l->group == LINK_GROUP_BRIDGE &&
-	       memcmp(&l->mac, &m, sizeof(m)) == 0;
+	bool *has = calloc(l->n ? l->n : 1, sizeof(bool));
+	if (!has)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
+	int r = nftbatch_has(w->g->nft, l, has, e);
+	*ret = r >= 0;
+	for (size_t i = 0; r >= 0 && i < l->n; i++)
+		*ret = *ret && has[i];
+	free(has);
+	return r < 0 ? r : 0;
 }
 
 static int observe_net_elements(struct work *w, struct err *e)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
-	bool has[NETWORK_NOMASQ_MAX + 16] = {0};
 	int r = elem_of_network(&w->net, &l, e);
-	if (r == 0 && l.n > sizeof(has))
-		l.n = sizeof(has);
-	if (r == 0)
-		r = nftbatch_has(w->g->nft, &l, has, e);
-	if (r < 0)
-		return r;
-	w->obs.has_network = true;
-	for (size_t i = 0; i < l.n; i++)
-		if (!has[i])
-			w->obs.has_network = false;
-	return 0;
+
+	return r < 0 ? r : has_all(w, &l, &w->obs.has_network, e);
+}
+
+/* Could parts be missing although the bridge is up? It is set up last, but only when we make it;
+ * and subnets may have been added since. */
+static bool is_uncertain(const struct work *w)
+{
+	bool grows = w->net.n_more > 0 || (w->net.is_spec && w->is_new_network);
+
+	for (int f = 0; f < N_FAM; f++)
+		grows = grows || w->net.is_member[f];
+	return w->g->deep || w->is_bridge_strange || w->net.is_adopted || grows;
+}
+
+static int observe_bridge(struct work *w, struct err *e)
+{
+	int r = bridge_observe(w, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	w->obs.has_network = w->is_bridge_up && !w->has_old_net;
+	if (!w->obs.has_network || !is_uncertain(w))
+		return 0;
+	r = observe_net_elements(w, e);
+	if (r >= 0 && w->obs.has_network && w->net.is_spec) {
+		r = bridge_has_gateways(w, e);
+		w->obs.has_network = r == 1;
+	}
+	return r < 0 ? r : 0;
 }
 
 static int observe_network(struct work *w, struct err *e)
 {
-	if (w->net.mode == NET_BRIDGE) {
-		struct link_info l;
-		int r = link_get(w->g->host, w->net.bridge, &l, e);
-		if (r != 0)
-			return r < 0 ? r : 0;
-		if (!is_our_bridge(w, &l))
-			return err_set(e, ERR_CONFLICT, 0,
-				       "network %s: a link %s exists that is not ours", w->net.name,
-				       w->net.bridge);
-		w->bridge_index = l.index;
-		w->obs.has_network = l.is_up; /* it is set up last of all */
-		return w->g->deep && w->obs.has_network ? observe_net_elements(w, e) : 0;
-	}
-	return observe_net_elements(w, e);
+	int r = w->net.mode == NET_BRIDGE ? observe_bridge(w, e) : observe_net_elements(w, e);
+
+	w->obs.has_network = w->obs.has_network && !w->has_old_net;
+	return r;
 }
 
 int observe_host(struct work *w, struct err *e)
@@ -163,59 +179,66 @@ int observe_host(struct work *w, struct err *e)
 	return observe_forwarding(w, e);
 }
 
-static int has_all(struct work *w, const struct elem_list *l, bool *ret, struct err *e)
-{
-	bool *has = calloc(l->n ? l->n : 1, sizeof(bool));
-	if (!has)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
-	int r = nftbatch_has(w->g->nft, l, has, e);
-	*ret = r >= 0;
-	for (size_t i = 0; r >= 0 && i < l->n; i++)
-		*ret = *ret && has[i];
-	free(has);
-	return r < 0 ? r : 0;
-}
-
+/* Addresses or routes that are looked for, one bit each. */
 struct seek {
-	const struct attachment *a;
 	uint32_t ifindex;
-	bool addr[N_FAM], route[N_FAM];
+	size_t n;
+	struct attach_ip ip[ATTACH_IP_MAX];
+	unsigned int addrs, host_routes;
+	bool is_default[N_FAM];
+	const struct attachment *a;
+	bool route[ATTACH_ROUTE_MAX];
 };
 
 static int seek_addr(uint32_t ifindex, const struct prefix *p, void *arg)
 {
 	struct seek *s = arg;
-	int f = ip_fam(&p->ip);
 
-	if (ifindex == s->ifindex && p->len == s->a->addr[f].len &&
-	    ip_equal(&p->ip, &s->a->addr[f].ip))
-		s->addr[f] = true;
+	for (size_t i = 0; ifindex == s->ifindex && i < s->n; i++)
+		if (p->len == s->ip[i].addr.len && ip_equal(&p->ip, &s->ip[i].addr.ip))
+			s->addrs |= 1u << i;
 	return 0;
 }
 
-static int seek_default(const struct route_spec *p, void *arg)
+static int seek_route(const struct route_spec *p, void *arg)
 {
 	struct seek *s = arg;
 
 	if (p->dst.len == 0 && p->dst.ip.family)
-		s->route[ip_fam(&p->dst.ip)] = true;
+		s->is_default[ip_fam(&p->dst.ip)] = true;
+	for (size_t i = 0; p->ifindex == s->ifindex && i < s->a->n_route; i++) {
+		const struct attach_route *t = &s->a->route[i];
+
+		if (p->dst.ip.family == t->dst.ip.family && prefix_equal(&p->dst, &t->dst) &&
+		    ip_equal(&p->gateway, &t->gw))
+			s->route[i] = true;
+	}
 	return 0;
 }
 
 static int seek_host_route(const struct route_spec *p, void *arg)
 {
 	struct seek *s = arg;
-	int f = ip_fam(&p->dst.ip);
 
-	if (p->dst.ip.family && p->ifindex == s->ifindex && ip_equal(&p->dst.ip, &s->a->addr[f].ip))
-		s->route[f] = true;
+	for (size_t i = 0; p->ifindex == s->ifindex && i < s->n; i++)
+		if (p->dst.ip.family && ip_equal(&p->dst.ip, &s->ip[i].addr.ip))
+			s->host_routes |= 1u << i;
 	return 0;
 }
 
-static bool seek_complete(const struct seek *s, bool addrs, bool routes)
+/* Only the main table is looked at. */
+static bool has_routes(const struct seek *s)
 {
-	for (int f = 0; f < N_FAM; f++)
-		if (s->a->addr[f].ip.family && ((addrs && !s->addr[f]) || (routes && !s->route[f])))
+	const struct attachment *a = s->a;
+
+	for (int f = 0; f < N_FAM; f++) {
+		bool wants = a->has_routes ? a->is_default_route[f]
+					   : !a->internal && a->addr[f].ip.family;
+		if (wants && !s->is_default[f])
+			return false;
+	}
+	for (size_t i = 0; i < a->n_route; i++)
+		if (!s->route[i] && (a->route[i].table == 0 || a->route[i].table == 254))
 			return false;
 	return true;
 }
@@ -235,13 +258,15 @@ static int observe_inside(struct work *w, struct err *e)
 	if (r != 0)
 		return r < 0 ? r : 0;
 	s.ifindex = l.index;
+	s.n = attachment_ips(w->a, s.ip);
 	r = route_each_addr(w->inside, seek_addr, &s, e);
 	if (r >= 0)
-		r = route_each(w->inside, seek_default, &s, e);
+		r = route_each(w->inside, seek_route, &s, e);
 	if (r < 0)
 		return r;
-	w->obs.has_inside = l.is_up && memcmp(&l.mac, &w->a->mac, sizeof(l.mac)) == 0 &&
-			    seek_complete(&s, true, !w->a->internal);
+	w->obs.has_inside = (l.is_up || w->a->is_down) &&
+			    memcmp(&l.mac, &w->a->mac, sizeof(l.mac)) == 0 &&
+			    s.addrs == (1u << s.n) - 1 && has_routes(&s);
 	return 0;
 }
 
@@ -260,8 +285,9 @@ static int observe_link(struct work *w, struct err *e)
 		return 0;
 	}
 	struct seek s = {.a = w->a, .ifindex = l.index};
+	s.n = attachment_ips(w->a, s.ip);
 	r = route_each(w->g->host, seek_host_route, &s, e);
-	w->obs.has_host_route = l.is_up && seek_complete(&s, false, true);
+	w->obs.has_host_route = l.is_up && s.host_routes == (1u << s.n) - 1;
 	return r < 0 ? r : 0;
 }
 
@@ -294,9 +320,9 @@ int observe_attachment(struct work *w, struct err *e)
 
 	if (r >= 0)
 		r = has_all(w, &l, &w->obs.has_guard, e);
-	if (r >= 0)
+	if (r >= 0 && w->a->kind == ATTACH_VETH)
 		r = observe_link(w, e);
-	if (r >= 0 && w->obs.has_link)
+	if (r >= 0 && w->a->kind == ATTACH_VETH && w->obs.has_link)
 		r = observe_inside(w, e);
 	if (r >= 0)
 		r = observe_publish(w, e);

@@ -5,6 +5,7 @@
  */
 #include "engine/plan.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 static void add(struct plan *p, enum op_kind kind)
@@ -27,11 +28,31 @@ static bool needs_announcement(const struct attachment *a)
 	       prefix_index(p4, &p4->ip) != prefix_index(p6, &p6->ip);
 }
 
-void plan_up(const struct attachment *a, const struct observed *o, struct plan *ret)
+static void plan_link(const struct attachment *a, const struct observed *o, struct plan *ret)
 {
 	bool touched = !o->has_link || !o->has_inside || !o->has_port;
 
+	if (!o->has_link)
+		add(ret, OP_VETH);
+	if (a->mode == NET_BRIDGE && !o->has_port)
+		add(ret, OP_PORT);
+	if (a->mode == NET_ROUTED && !o->has_host_route)
+		add(ret, OP_HOST_ROUTE);
+	if (a->is_down)
+		return;
+	if (!o->has_inside)
+		add(ret, OP_INSIDE);
+	if (touched)
+		add(ret, OP_READY);
+	if (touched && !a->is_l2 && needs_announcement(a))
+		add(ret, OP_ANNOUNCE);
+}
+
+void plan_up(const struct attachment *a, const struct observed *o, struct plan *ret)
+{
 	ret->n = 0;
+	if (a->kind == ATTACH_LEASE)
+		return;
 	if (o->tables != TABLES_OK)
 		add(ret, OP_TABLES);
 	if (!o->has_network) {
@@ -43,18 +64,12 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		ret->op[ret->n++] = (struct op){.kind = OP_SYSCTL, .sysctl = i};
 	if (!o->has_guard)
 		add(ret, OP_GUARD);
-	if (!o->has_link)
-		add(ret, OP_VETH);
-	if (a->mode == NET_BRIDGE && !o->has_port)
-		add(ret, OP_PORT);
-	if (a->mode == NET_ROUTED && !o->has_host_route)
-		add(ret, OP_HOST_ROUTE);
-	if (!o->has_inside)
-		add(ret, OP_INSIDE);
-	if (touched)
-		add(ret, OP_READY);
-	if (touched && needs_announcement(a))
-		add(ret, OP_ANNOUNCE);
+	if (a->kind == ATTACH_VETH)
+		plan_link(a, o, ret);
+	if ((a->n_sysctl || attach_tune_is_set(&a->tune)) && !o->has_tune)
+		add(ret, OP_TUNE);
+	if (attach_rate_is_set(&a->rate) && !o->has_rate)
+		add(ret, OP_RATE);
 	if (a->n_publish && !o->has_reservation)
 		add(ret, OP_RESERVE);
 	if (a->n_publish && !o->has_dnat) {
@@ -65,20 +80,22 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 
 static void text_addrs(const struct attachment *a, struct buf *out)
 {
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
 	char s[PREFIX_STRLEN];
 
-	for (int f = 0; f < N_FAM; f++)
-		if (a->addr[f].ip.family)
-			buf_printf(out, " %s", prefix_str(&a->addr[f], s));
+	for (size_t i = 0; i < n; i++)
+		buf_printf(out, " %s", prefix_str(&list[i].addr, s));
 }
 
 static void text_subnets(const struct network *n, struct buf *out)
 {
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	size_t k = network_subnets(n, list);
 	char s[PREFIX_STRLEN];
 
-	for (int f = 0; f < N_FAM; f++)
-		if (n->subnet[f].ip.family)
-			buf_printf(out, " %s", prefix_str(&n->subnet[f], s));
+	for (size_t i = 0; i < k; i++)
+		buf_printf(out, " %s", prefix_str(&list[i].subnet, s));
 }
 
 static void text_publish(const struct attachment *a, struct buf *out)
@@ -87,6 +104,14 @@ static void text_publish(const struct attachment *a, struct buf *out)
 
 	for (size_t i = 0; i < a->n_publish; i++)
 		buf_printf(out, " %s", publish_str(&a->publish[i], s));
+}
+
+static void text_tune(const struct attachment *a, struct buf *out)
+{
+	buf_printf(out, "settings:");
+	for (size_t i = 0; i < a->n_sysctl; i++)
+		buf_printf(out, " %s=%s", a->sysctl[i].key, a->sysctl[i].value);
+	buf_printf(out, "%s\n", attach_tune_is_set(&a->tune) ? " and those of the interface" : "");
 }
 
 static void text_op(const struct op *op, const struct network *net, const struct attachment *a,
@@ -135,7 +160,10 @@ static void text_op(const struct op *op, const struct network *net, const struct
 	case OP_INSIDE:
 		buf_printf(out, "container: %s up with", a->ifname);
 		text_addrs(a, out);
-		buf_printf(out, "%s\n", a->internal ? "" : " and default routes");
+		buf_printf(out, "%s\n",
+			   a->has_routes ? (a->n_route ? " and its routes" : "")
+			   : a->internal ? ""
+					 : " and default routes");
 		break;
 	case OP_READY:
 		buf_printf(out, "wait: until %s passes packets\n", a->host_ifname);
@@ -144,6 +172,13 @@ static void text_op(const struct op *op, const struct network *net, const struct
 		buf_printf(out, "announce:");
 		text_addrs(a, out);
 		buf_printf(out, " at %s\n", mac_str(&a->mac, m));
+		break;
+	case OP_TUNE:
+		text_tune(a, out);
+		break;
+	case OP_RATE:
+		buf_printf(out, "rate: %" PRIu64 " bit/s in, %" PRIu64 " bit/s out\n",
+			   a->rate.in_rate, a->rate.out_rate);
 		break;
 	case OP_RESERVE:
 		buf_printf(out, "reserve:");

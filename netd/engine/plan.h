@@ -34,7 +34,8 @@ struct observed {
 	size_t n_sysctl;
 	struct host_sysctl sysctl[OBSERVED_SYSCTL_MAX]; /* those that differ from what we need */
 	/* attachment */
-	bool has_guard, has_link, has_port, has_host_route, has_inside, has_reservation, has_dnat;
+	bool has_guard, has_link, has_port, has_host_route, has_inside, has_reservation, has_dnat,
+		has_tune, has_rate;
 };
 
 enum op_kind {
@@ -49,6 +50,8 @@ enum op_kind {
 	OP_INSIDE,       /* lo and interface up, addresses, routes, neighbours */
 	OP_READY,        /* wait until the first packet will pass */
 	OP_ANNOUNCE,     /* ARP and NA, where the MAC address does not follow from the address */
+	OP_TUNE,         /* sysctls and settings inside */
+	OP_RATE,         /* queueing disciplines, and the ifb for what comes from the container */
 	OP_RESERVE,      /* sockets to the local forwarder */
 	OP_DNAT,         /* published ports into the maps */
 	OP_CONNTRACK,    /* forget flows that would bypass them */

@@ -19,49 +19,6 @@
 
 #define MTU_MIN_IP6 1280u /* RFC 8200, section 5 */
 
-static int claim_given(struct work *w, int f, const struct ip *ip, const char *key, struct err *e)
-{
-	const struct prefix *net = &w->net.subnet[f];
-	struct ip last = prefix_last(net);
-	char s[IP_STRLEN], p[PREFIX_STRLEN];
-
-	if (!net->ip.family)
-		return err_set(e, ERR_USAGE, 0, "address %s: network %s has no IPv%d subnet",
-			       ip_str(ip, s), w->net.name, f == FAM4 ? 4 : 6);
-	if (!prefix_contains(net, ip))
-		return err_set(e, ERR_USAGE, 0, "address %s is outside %s of network %s",
-			       ip_str(ip, s), prefix_str(net, p), w->net.name);
-	if (ip_equal(ip, &net->ip) || (f == FAM4 && ip_equal(ip, &last)) ||
-	    ip_equal(ip, &w->net.gateway[f]))
-		return err_set(
-			e, ERR_USAGE, 0,
-			"address %s is the network, broadcast or gateway address of network %s",
-			ip_str(ip, s), w->net.name);
-	return claim_addr(w->g->store, ip, key, e);
-}
-
-static int claim_addrs(struct work *w, const struct up_request *req, const char *key, struct err *e)
-{
-	for (int f = 0; f < N_FAM; f++) {
-		struct ip ip = req->ip[f];
-		int r = 0;
-		if (ip.family)
-			r = claim_given(w, f, &ip, key, e);
-		else if (w->net.subnet[f].ip.family)
-			r = claim_next_addr(w->g->store, &w->net, f, key, &ip, e);
-		if (r < 0)
-			return r;
-		if (!ip.family)
-			continue;
-		w->a->addr[f].ip = ip;
-		w->a->addr[f].len = w->net.mode == NET_BRIDGE ? w->net.subnet[f].len
-				    : f == FAM4               ? 32
-							      : 128;
-		w->a->gateway[f] = w->net.gateway[f];
-	}
-	return 0;
-}
-
 /* The families whose host ports a run takes: on loopback the forwarder carries one to the other. */
 static void port_families(const struct publish *p, const bool has[N_FAM], bool ret[N_FAM])
 {
@@ -311,16 +268,22 @@ static int check_mac(struct work *w, int fam, struct err *e)
 	return 0;
 }
 
-static int derive_mac(struct work *w, const struct up_request *req, struct err *e)
+static int derive_mac(struct work *w, const struct up_request *req, const char *key, struct err *e)
 {
 	static const struct mac none;
 	struct attachment *a = w->a;
 	int fam = a->addr[FAM4].ip.family ? FAM4 : FAM6;
+	uint64_t h = hash64(key, strlen(key), 0x6c32);
 
 	a->mac = req->mac;
 	if (memcmp(&req->mac, &none, sizeof(none)) != 0)
 		return check_mac(w, fam, e);
-	a->mac = mac_from_ip(&a->addr[fam].ip);
+	if (a->addr[fam].ip.family) {
+		a->mac = mac_from_ip(&a->addr[fam].ip);
+	} else {
+		memcpy(a->mac.b, &h, sizeof(a->mac.b));
+		a->mac.b[0] = 0x7a; /* locally administered, unlike that of any address */
+	}
 	return 0;
 }
 
@@ -345,27 +308,67 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 	struct attachment *a = w->a;
 	uint64_t h = hash64(key, strlen(key), 0x6d6163);
 
+	if (a->kind == ATTACH_FOREIGN) {
+		if (req->host_ifname)
+			snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", req->host_ifname);
+		return addrs_routes(a, req, e);
+	}
 	memcpy(a->host_mac.b, &h, sizeof(a->host_mac.b));
 	a->host_mac.b[0] = 0xfe; /* locally administered, and above every other port's */
 	name_host_ifname(a->id, a->ifname, a->host_ifname);
-	int r = derive_mac(w, req, e);
+	int r = derive_mac(w, req, key, e);
 	if (r >= 0)
 		r = find_mtu(w, req, e);
 	if (r >= 0 && a->addr[FAM6].ip.family && a->mtu < MTU_MIN_IP6)
 		return err_set(e, ERR_USAGE, 0, "MTU %u: IPv6 needs at least %u", a->mtu,
 			       MTU_MIN_IP6);
-	return r;
+	return r < 0 ? r : addrs_routes(a, req, e);
+}
+
+/* What a description says beside the network and its addresses. */
+static int copy_described(struct attachment *a, const struct up_request *req, struct err *e)
+{
+	int r;
+
+	if (req->is_l2 && (a->mode != NET_BRIDGE || req->n_set || req->n_given || req->n_publish))
+		return err_set(e, ERR_USAGE, 0,
+			       "layer 2 only is for bridges, without addresses and ports");
+	if (!req->is_l2 && req->kind == ATTACH_VETH && req->n_set + req->n_given == 0)
+		return err_set(e, ERR_USAGE, 0, "expected addresses");
+	if (req->is_hairpin && req->is_promisc)
+		return err_set(e, ERR_USAGE, 0, "hairpin and promiscuous mode exclude each other");
+	if (req->vlan)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "VLANs on a bridge (CONFIG_BRIDGE_VLAN_FILTERING)");
+	if (req->n_sysctl || attach_tune_is_set(&req->tune) || attach_rate_is_set(&req->rate))
+		return err_set(e, ERR_UNSUPPORTED, 0, "sysctls, settings and rates");
+	a->request = request_hash(req);
+	a->kind = req->kind;
+	a->is_l2 = req->is_l2;
+	a->is_down = req->is_down;
+	a->is_hairpin = req->is_hairpin;
+	a->is_promisc = req->is_promisc;
+	a->is_unguarded = req->is_unguarded;
+	a->is_port_isolated = req->is_port_isolated;
+	a->is_dad = req->is_dad;
+	a->tune = req->tune;
+	a->rate = req->rate;
+	r = attach_rate_check(&req->rate, e);
+	return r < 0 ? r : attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
 }
 
 static int copy_request(struct work *w, const struct up_request *req, struct err *e)
 {
 	struct attachment *a = w->a;
+	struct timespec now = {0};
 
+	clock_gettime(CLOCK_REALTIME, &now);
 	a->phase = ATTACH_INTENT;
 	a->mode = w->net.mode;
 	a->internal = w->net.internal;
 	a->isolate = w->net.isolate;
-	a->created = (int64_t)time(NULL);
+	a->created = (int64_t)now.tv_sec;
+	a->created_nsec = request_is_described(req) ? (uint32_t)now.tv_nsec : 0;
 	snprintf(a->id, sizeof(a->id), "%s", req->id);
 	snprintf(a->ifname, sizeof(a->ifname), "%s", req->ifname);
 	snprintf(a->network, sizeof(a->network), "%s", w->net.name);
@@ -373,7 +376,9 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	snprintf(a->netns_path, sizeof(a->netns_path), "%s", req->netns_path);
 	memcpy(a->boot_id, w->g->boot_id, sizeof(a->boot_id));
 	int r = publish_check_list(req->publish, req->n_publish, e);
-	return r < 0 ? r : attachment_add_publish(a, req->publish, req->n_publish, e);
+	if (r >= 0)
+		r = attachment_add_publish(a, req->publish, req->n_publish, e);
+	return r < 0 || !request_is_described(req) ? r : copy_described(a, req, e);
 }
 
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
@@ -393,7 +398,7 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 	if (r >= 0 && w->is_new_network)
 		r = store_put_network(w->g->store, &w->net, e);
 	if (r >= 0)
-		r = claim_addrs(w, req, key, e);
+		r = addrs_claim(w, req, key, e);
 	if (r >= 0)
 		r = derive(w, req, key, e);
 	if (r >= 0)
@@ -414,18 +419,13 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 	return r;
 }
 
-static int preview_drop(struct work *w, const char *key, struct err *e)
+static int preview_drop(struct work *w, struct err *e)
 {
 	struct err all = ERR_INIT, one = ERR_INIT;
 
 	if (prepare_drop_ports(w->g, w->a, w->a->publish, w->a->n_publish, &one) < 0)
 		err_gather(&all, &one);
-	for (int f = 0; f < N_FAM; f++) {
-		err_reset(&one);
-		if (w->a->addr[f].ip.family &&
-		    claim_drop_addr(w->g->store, &w->a->addr[f].ip, key, &one) < 0)
-			err_gather(&all, &one);
-	}
+	addrs_drop(w->g, w->a, &all);
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
 }
@@ -449,12 +449,12 @@ int prepare_preview(struct work *w, const struct up_request *req, struct err *e)
 		return r;
 	reserve_only_probe(w->res);
 	name_key(a->id, a->ifname, key);
-	r = claim_addrs(w, req, key, e);
+	r = addrs_claim(w, req, key, e);
 	if (r >= 0)
 		r = derive(w, req, key, e);
 	if (r >= 0)
 		r = prepare_claim_ports(w, NULL, a->publish, a->n_publish, e);
-	int back = preview_drop(w, key, &one);
+	int back = preview_drop(w, &one);
 	if (back >= 0)
 		back = claim_put_cursor(w->g->store, a->network, &cursor, &one);
 	if (back < 0)
@@ -471,12 +471,7 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 	name_key(a->id, a->ifname, key);
 	if (prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
 		err_gather(&all, &one);
-	for (int f = 0; f < N_FAM; f++) {
-		err_reset(&one);
-		if (a->addr[f].ip.family &&
-		    claim_drop_addr(g->store, &a->addr[f].ip, key, &one) < 0)
-			err_gather(&all, &one);
-	}
+	addrs_drop(g, a, &all);
 	err_reset(&one);
 	if (store_get_network(g->store, a->network, &net, &one) != 0)
 		hostop_network_of(a, &net);

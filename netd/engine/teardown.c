@@ -75,15 +75,16 @@ static void del_link(struct engine *g, const struct attachment *a, bool fast, st
 static void del_neighbours(struct engine *g, const struct attachment *a, struct err *all)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
 	struct err one = ERR_INIT;
 	struct link_info br;
 
 	if (a->mode != NET_BRIDGE || link_get(g->host, a->bridge, &br, NULL) != 0)
 		return;
 	int r = rtnl_batch_new(g->host, &b, &one);
-	for (int f = 0; r >= 0 && f < N_FAM; f++)
-		if (a->addr[f].ip.family)
-			r = route_neigh_del(b, br.index, &a->addr[f].ip, &one);
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		r = route_neigh_del(b, br.index, &list[i].addr.ip, &one);
 	if (r >= 0)
 		r = rtnl_batch_run(b, &one);
 	gather(all, &one, r);

@@ -10,37 +10,6 @@
 #include "engine/internal.h"
 #include "net/link.h"
 
-static bool wants_publish(const struct up_request *req, const struct attachment *have)
-{
-	if (req->n_publish != have->n_publish)
-		return false;
-	for (size_t i = 0; i < req->n_publish; i++) {
-		bool found = false;
-		for (size_t k = 0; !found && k < have->n_publish; k++) {
-			struct publish p = req->publish[i];
-			if (p.host_port == 0)
-				p.host_port = have->publish[k].host_port;
-			found = publish_equal(&p, &have->publish[k]);
-		}
-		if (!found)
-			return false;
-	}
-	return true;
-}
-
-static bool same_request(const struct up_request *req, const struct attachment *have)
-{
-	static const struct mac none;
-
-	for (int f = 0; f < N_FAM; f++)
-		if (req->ip[f].family && !ip_equal(&req->ip[f], &have->addr[f].ip))
-			return false;
-	return strcmp(req->network, have->network) == 0 && wants_publish(req, have) &&
-	       (memcmp(&req->mac, &none, sizeof(none)) == 0 ||
-		memcmp(&req->mac, &have->mac, sizeof(none)) == 0) &&
-	       (req->mtu == 0 || req->mtu == have->mtu);
-}
-
 static void note_start(struct work *w)
 {
 	w->g->fwd_started = w->g->fwd_started || (w->res && reserve_started(w->res));
@@ -115,10 +84,12 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 	CLEAN_WORK struct work w = {.g = g, .a = have, .netns_fd = req->netns_fd};
 	uint32_t index = have->host_ifindex;
 
-	if (!same_request(req, have))
-		return err_set(e, ERR_CONFLICT, 0,
-			       "%s/%s is up with other settings: take it down first", have->id,
-			       have->ifname);
+	if (!request_is_same(req, have))
+		return err_what(e,
+				err_set(e, ERR_CONFLICT, 0,
+					"%s/%s is up with other settings: take it down first",
+					have->id, have->ifname),
+				WHAT_INTERFACE);
 	int r = up_repair(&w, e);
 	if (r >= 0 && index != have->host_ifindex)
 		r = put_again(g, have, e);
@@ -139,11 +110,24 @@ static int up_found(struct engine *g, const struct up_request *req, uint64_t coo
 		if (r < 0)
 			return r;
 		if (r == 0 && l.index == have->host_ifindex)
-			return err_set(e, ERR_CONFLICT, 0,
-				       "%s/%s belongs to another namespace that is alive", have->id,
-				       have->ifname);
+			return err_what(e,
+					err_set(e, ERR_CONFLICT, 0,
+						"%s/%s belongs to another namespace that is alive",
+						have->id, have->ifname),
+					WHAT_INTERFACE);
 	}
 	return teardown_all(g, have, false, e);
+}
+
+static int find_network(struct work *w, const struct up_request *req, struct err *e)
+{
+	int r;
+
+	if (request_is_described(req))
+		return spec_find(w, req, e);
+	r = network_find(w->g, req->network, &w->net, e);
+	w->is_new_network = r == 1;
+	return r < 0 ? r : 0;
 }
 
 static int up_prepare(struct work *w, const struct up_request *req, struct err *e)
@@ -155,8 +139,7 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 	if (!member_any(w->g->store))
 		r = hostop_purge(w->g, e);
 	if (r >= 0)
-		r = network_find(w->g, req->network, &w->net, e);
-	w->is_new_network = r == 1;
+		r = find_network(w, req, e);
 	if (r >= 0)
 		r = prepare_claim(w, req, e);
 	if (r >= 0) {
@@ -230,10 +213,12 @@ static int up_check_target(struct engine *g, const struct up_request *req, struc
 		r = rtnl_cookie(*ret_inside, ret_cookie, e);
 
 	if (r >= 0 && *ret_cookie == g->cookie)
-		return err_set(
-			e, ERR_USAGE, 0,
-			"the target is in the host's own network namespace: it has no network "
-			"of its own to set up");
+		return err_what(
+			e,
+			err_set(e, ERR_USAGE, 0,
+				"the target is in the host's own network namespace: it has no "
+				"network of its own to set up"),
+			WHAT_NETNS);
 	return r;
 }
 
@@ -245,8 +230,6 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	char key[KEY_STRLEN];
 	uint64_t cookie;
 
-	if (req->net_spec || req->kind != ATTACH_VETH)
-		return err_set(e, ERR_UNSUPPORTED, 0, "a network that is described by its user");
 	int r = up_check_target(g, req, &inside, &cookie, e);
 
 	if (r < 0)
@@ -285,8 +268,7 @@ static int preview(struct work *w, const struct up_request *req, struct buf *out
 		r = store_lock(g->store, e);
 	if (r < 0)
 		return r;
-	r = network_find(g, req->network, &w->net, e);
-	w->is_new_network = r == 1;
+	r = find_network(w, req, e);
 	if (r >= 0)
 		r = prepare_preview(w, req, e);
 	if (r >= 0)

@@ -70,8 +70,9 @@ struct attachment {
 	bool is_leased;                           /* foreign: the addresses are claims of ours */
 	bool is_l2;                               /* without addresses */
 	bool is_down;                             /* the interface inside is not set up */
-	bool has_routes;                          /* route[] and is_default_route[] say all routes;
-						   * else default routes as the network has them */
+	bool has_routes; /* all routes are route[], every gateway spelled out, and default routes
+			  * through gateway[f] where is_default_route[f]; else default routes as
+			  * the network has them */
 	bool is_default_route[N_FAM];
 	size_t n_route;
 	struct attach_route *route; /* owned */

@@ -448,6 +448,24 @@ int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e)
 	return rtnl_batch_add(b, new_msg(0, index, true), 0, "setting a link up", e);
 }
 
+int link_set_mtu(struct rtnl_batch *b, uint32_t index, uint32_t mtu, struct err *e)
+{
+	struct nl_msg *m = new_msg(0, index, false);
+
+	if (m)
+		m = rtnl_msg_done(m, nla_put_u32(m, IFLA_MTU, mtu));
+	return rtnl_batch_add(b, m, 0, "setting the MTU of a link", e);
+}
+
+int link_set_mac(struct rtnl_batch *b, uint32_t index, const struct mac *mac, struct err *e)
+{
+	struct nl_msg *m = new_msg(0, index, false);
+
+	if (m)
+		m = rtnl_msg_done(m, put_mac(m, mac));
+	return rtnl_batch_add(b, m, 0, "setting the MAC address of a link", e);
+}
+
 static int put_addrgen(struct nl_msg *m, enum link_addrgen mode)
 {
 	struct nlattr *spec, *inet6;

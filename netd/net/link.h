@@ -98,6 +98,14 @@ enum link_addrgen { LINK_ADDRGEN_EUI64, LINK_ADDRGEN_NONE };
 /* Takes effect when the link comes up: queue it before link_set_up. */
 int link_set_addrgen(struct rtnl_batch *b, uint32_t index, enum link_addrgen mode, struct err *e);
 int link_set_up(struct rtnl_batch *b, uint32_t index, struct err *e);
+int link_set_mtu(struct rtnl_batch *b, uint32_t index, uint32_t mtu, struct err *e);
+int link_set_mac(struct rtnl_batch *b, uint32_t index, const struct mac *mac, struct err *e);
+/* IFF_PROMISC and IFF_ALLMULTI of those in mask, as value says; other flags stay. */
+#define LINK_PROMISC 1u
+#define LINK_ALLMULTI 2u
+int link_set_flags(struct rtnl_batch *b, uint32_t index, unsigned int mask, unsigned int value,
+		   struct err *e);
+int link_set_tx_queue_len(struct rtnl_batch *b, uint32_t index, uint32_t len, struct err *e);
 /* Makes a link a port of a bridge: before link_port_set where somebody took it out. */
 int link_set_master(struct rtnl_batch *b, uint32_t index, uint32_t bridge, struct err *e);
 /* Makes the kernel process the link's pending carrier event at this place of the batch, as link_get

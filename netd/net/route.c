@@ -26,12 +26,13 @@ static int put_ip(struct nl_msg *m, int type, const struct ip *ip)
 
 /* ---- addresses ---- */
 
-int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e)
+static int addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, uint8_t flags,
+		    struct err *e)
 {
 	bool is_v4 = p->ip.family == AF_INET;
 	struct ifaddrmsg ifa = {.ifa_family = p->ip.family,
 				.ifa_prefixlen = p->len,
-				.ifa_flags = is_v4 ? 0 : IFA_F_NODAD,
+				.ifa_flags = flags,
 				.ifa_index = ifindex};
 	struct nl_msg *m = rtnl_msg(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &ifa, sizeof(ifa));
 	int bad = 0;
@@ -48,6 +49,28 @@ int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *
 	}
 	return rtnl_batch_add(b, m, EEXIST,
 			      is_v4 ? "adding an IPv4 address" : "adding an IPv6 address", e);
+}
+
+int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e)
+{
+	return addr_add(b, ifindex, p, p->ip.family == AF_INET ? 0 : IFA_F_NODAD, e);
+}
+
+int route_addr_add_dad(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p,
+		       struct err *e)
+{
+	return addr_add(b, ifindex, p, 0, e);
+}
+
+int route_addr_del(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e)
+{
+	struct ifaddrmsg ifa = {
+		.ifa_family = p->ip.family, .ifa_prefixlen = p->len, .ifa_index = ifindex};
+	struct nl_msg *m = rtnl_msg(RTM_DELADDR, 0, &ifa, sizeof(ifa));
+
+	if (m)
+		m = rtnl_msg_done(m, put_ip(m, IFA_LOCAL, &p->ip));
+	return rtnl_batch_add(b, m, EADDRNOTAVAIL, "deleting an address", e);
 }
 
 static bool get_ip(const struct nlattr *a, uint8_t family, struct ip *ret)
@@ -117,6 +140,20 @@ int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct pre
 
 /* ---- routes ---- */
 
+static int put_metrics(struct nl_msg *m, const struct route_spec *s)
+{
+	struct nlattr *metrics = nla_nest_start(m, RTA_METRICS);
+	int bad = 0;
+
+	if (!metrics)
+		return -1;
+	if (s->mtu)
+		bad |= nla_put_u32(m, RTAX_MTU, s->mtu);
+	if (s->advmss)
+		bad |= nla_put_u32(m, RTAX_ADVMSS, s->advmss);
+	return bad | nla_nest_end(m, metrics);
+}
+
 static struct nl_msg *route_msg(uint16_t type, uint16_t flags, const struct route_spec *s)
 {
 	uint8_t family = s->dst.ip.family;
@@ -124,10 +161,13 @@ static struct nl_msg *route_msg(uint16_t type, uint16_t flags, const struct rout
 	struct prefix net = prefix_network(&s->dst);
 	struct rtmsg rt = {.rtm_family = family,
 			   .rtm_dst_len = s->dst.len,
-			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_table = s->table > 255 ? RT_TABLE_COMPAT
+					: s->table     ? (uint8_t)s->table
+						       : RT_TABLE_MAIN,
 			   .rtm_protocol = RTPROT_STATIC,
-			   .rtm_scope = is_direct && family == AF_INET ? RT_SCOPE_LINK
-								       : RT_SCOPE_UNIVERSE,
+			   .rtm_scope = s->scope                         ? (uint8_t)s->scope
+					: is_direct && family == AF_INET ? RT_SCOPE_LINK
+									 : RT_SCOPE_UNIVERSE,
 			   .rtm_type = RTN_UNICAST,
 			   .rtm_flags = s->onlink ? RTNH_F_ONLINK : 0};
 	struct nl_msg *m = rtnl_msg(type, flags, &rt, sizeof(rt));
@@ -143,6 +183,12 @@ static struct nl_msg *route_msg(uint16_t type, uint16_t flags, const struct rout
 		bad |= put_ip(m, RTA_PREFSRC, &s->src);
 	if (s->ifindex)
 		bad |= nla_put_u32(m, RTA_OIF, s->ifindex);
+	if (s->table > 255)
+		bad |= nla_put_u32(m, RTA_TABLE, s->table);
+	if (s->priority)
+		bad |= nla_put_u32(m, RTA_PRIORITY, s->priority);
+	if (s->mtu || s->advmss)
+		bad |= put_metrics(m, s);
 	return rtnl_msg_done(m, bad);
 }
 
@@ -164,7 +210,8 @@ int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e)
 	if (r < 0)
 		return r;
 	return rtnl_batch_add(
-		b, route_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, s), 0,
+		b, route_msg(RTM_NEWROUTE, NLM_F_CREATE | (s->beside ? 0 : NLM_F_EXCL), s),
+		s->beside ? EEXIST : 0,
 		s->dst.ip.family == AF_INET ? "adding an IPv4 route" : "adding an IPv6 route", e);
 }
 

@@ -13,12 +13,22 @@
 /* IFA_F_NODAD for IPv6; an address that is there already counts as success. */
 int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e);
 
+/* The same with duplicate address detection. */
+int route_addr_add_dad(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p,
+		       struct err *e);
+/* One that is not there counts as success. */
+int route_addr_del(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e);
+
 struct route_spec {
 	struct prefix dst; /* len 0: the default route (ip.family says which) */
 	struct ip gateway; /* family 0: directly on the link */
 	uint32_t ifindex;
 	struct ip src; /* preferred source; family 0: none */
 	bool onlink;
+	bool beside; /* goes in beside others to the same destination; the very same is success */
+	uint32_t mtu, advmss, priority; /* 0: not said */
+	uint32_t table;                 /* 0: main */
+	int scope;                      /* 0: as follows from the gateway; else RT_SCOPE_* */
 };
 /* An existing route to the same destination is ERR_CONFLICT. */
 int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
