@@ -559,8 +559,7 @@ static void without_segment(void **state)
 		assert_int_equal(fake.n_sent, sys[i] == EIO ? 2 : 1);
 		fake_forget();
 	}
-	fake.gso_sys = EIO;
-	udp_free(u);
+	tear_down(state);
 	set_up(state);
 	fake.gso_sys = EIO;
 	give_super(65000, 600);
