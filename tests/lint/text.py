@@ -18,6 +18,7 @@ STARTS_PROGRAM = {
   'netd/net/fwdstart.c': 'starts the local forwarder, by its own path',
   'cni-plugin/delegate.c': 'runs the IPAM plugin that a configuration names, found in CNI_PATH',
   'netd/sys/unshare_child.c': 'becomes the command of `netns-up run`',
+  'netd/sys/userns_map.c': 'starts newuidmap and newgidmap, by their own paths',
 }
 TOOLS = 'ip|nft|iptables|ip6tables|bridge|tc|sysctl|conntrack|brctl|modprobe|ethtool|sh|bash|mount|nsenter'
 

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ctl: the control socket (--api-socket): a stream socket, one JSON request a connection, one
+ * answer, closed. A request is complete when its outermost brace closes or when the client shuts
+ * its side down. Served in the supervisor's loop, never waited for: each client has a deadline, and
+ * the longest idle one goes when there are too many. Only the user that started us and root are
+ * served.
+ */
+#ifndef SLIRP_PROC_CTL_H
+#define SLIRP_PROC_CTL_H
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define CTL_CLIENTS 64
+#define CTL_REQUEST_MAX ((size_t)64 * 1024)
+#define CTL_IDLE_MS 10000
+/* Entries of struct pollfd that ctl_poll fills. */
+#define CTL_N_POLL (1 + CTL_CLIENTS)
+
+struct ctl;
+
+/* What a request asks the supervisor for; the rest is answered here. */
+enum ctl_verb { CTL_STATUS, CTL_STOP };
+struct ctl_ops {
+	/* The answer comes later by ctl_answer with the same id. */
+	void (*ask)(void *arg, enum ctl_verb verb, uint64_t id);
+	void *arg;
+};
+
+/* Binds path with mode 0600. A socket that nobody listens to any more is removed first; anything
+ * else there is ERR_CONFLICT. */
+int ctl_listen(const char *path, int *ret_fd, struct err *e);
+/* Takes listen_fd (-1: no socket, nothing ever happens). */
+int ctl_new(int listen_fd, const struct ctl_ops *ops, struct ctl **ret, struct err *e);
+void ctl_free(struct ctl *c); /* accepts NULL */
+
+/* Returns the deadline (clock_ms) by which to call ctl_serve at the latest. */
+uint64_t ctl_poll(struct ctl *c, struct pollfd p[CTL_N_POLL]);
+void ctl_serve(struct ctl *c, const struct pollfd p[CTL_N_POLL], uint64_t now);
+/* text is JSON; a client that is gone is no error. */
+void ctl_answer(struct ctl *c, uint64_t id, const char *text);
+/* Sends what is left to be sent, for at most timeout_ms. */
+void ctl_flush(struct ctl *c, int timeout_ms);
+
+/* Pure: feeds bytes to a scanner of balanced braces. True when the outermost one is closed. */
+struct ctl_scan {
+	uint32_t depth;
+	bool in_string, is_escaped, has_begun;
+};
+bool ctl_scan(struct ctl_scan *s, const char *p, size_t len);
+
+#endif

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * slirp-lite: user-mode networking for one network namespace. This process parses, opens everything
+ * that has to be opened, starts the namespace helper and the zygote, gives up what it no longer
+ * needs, and becomes the supervisor: the process that was started is the one that stays.
+ * --background starts all that in a child and returns when the child is ready.
+ *
+ *   main -> helper   joins the namespaces, makes the tap, hands it over, ends    (setup.c)
+ *        -> zygote -> worker   all packet code, in the sandbox                   (zygote.c)
+ *        = supervisor                                                            (supervisor.c)
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "proc/ctl.h"
+#include "proc/nameservers.h"
+#include "proc/options.h"
+#include "proc/outbound.h"
+#include "proc/pcap.h"
+#include "proc/sandbox.h"
+#include "proc/setup.h"
+#include "proc/supervisor.h"
+#include "proc/target.h"
+#include "proc/zygote.h"
+
+struct launch {
+	struct options options;
+	struct worker_config config;
+	struct target target;
+	struct setup setup;
+	struct zygote zygote;
+	struct nameservers nameservers;
+	int tap, pcap, signals, listen_fd, log_fd, null_fd;
+	bool has_socket; /* the control socket's file is ours to remove */
+	int parent;      /* --background: pipe to whoever waits; -1: none */
+};
+
+static void print_version(void)
+{
+	/* Clients take the text after the last line that has the word "version". */
+	printf("slirp-lite version %s\nlibslirp: none (own TCP/IP)\n", NETNS_UP_VERSION);
+}
+
+static void print_plan(const struct options *o, const struct plan *p)
+{
+	char net[PREFIX_STRLEN], a[IP_STRLEN], b[IP_STRLEN];
+
+	printf("Starting slirp\n* MTU:             %u\n", p->mtu);
+	printf("* Network:         %s\n", prefix_str(&p->net[FAM4], net));
+	printf("* Gateway:         %s\n", ip_str(&p->gateway[FAM4], a));
+	if (p->dns[FAM4].family)
+		printf("* DNS:             %s\n", ip_str(&p->dns[FAM4], a));
+	printf("* Recommended IP:  %s\n", ip_str(&p->guest[FAM4], b));
+	if (p->net[FAM6].ip.family) {
+		printf("* Network (IPv6):  %s\n", prefix_str(&p->net[FAM6], net));
+		printf("* Gateway (IPv6):  %s\n", ip_str(&p->gateway[FAM6], a));
+		if (p->dns[FAM6].family)
+			printf("* DNS (IPv6):      %s\n", ip_str(&p->dns[FAM6], a));
+	}
+	if (o->api)
+		printf("* API Socket:      %s\n", o->api);
+	(void)fflush(stdout);
+}
+
+/* Standard descriptors to /dev/null, messages to the log file if there is one: whoever reads our
+ * output gets its end. */
+static int detach(const struct launch *l, struct err *e)
+{
+	(void)fflush(stdout);
+	if (dup2(l->null_fd, 0) < 0 || dup2(l->null_fd, 1) < 0 ||
+	    dup2(l->log_fd >= 0 ? l->log_fd : l->null_fd, 2) < 0)
+		return err_sys(e, errno, "standard descriptors");
+	return 0;
+}
+
+static int say_ready(int *fd)
+{
+	int r = 0;
+
+	if (*fd >= 0) {
+		do
+			r = write(*fd, "1", 1) == 1 ? 0 : -errno;
+		while (r == -EINTR);
+		fd_closep(fd);
+	}
+	return r;
+}
+
+static int on_ready(void *arg, struct err *e)
+{
+	struct launch *l = arg;
+	int r = 0;
+
+	if (l->options.is_background)
+		r = detach(l, e);
+	else
+		print_plan(&l->options, &l->config.policy.plan);
+	if (r < 0)
+		return r;
+	/* A client that went away without waiting is no reason to end: its exit descriptor is. */
+	if (say_ready(&l->options.ready_fd) < 0)
+		log_warn("nobody reads the ready descriptor");
+	(void)say_ready(&l->parent);
+	return 0;
+}
+
+static int take_signals(struct launch *l, struct err *e)
+{
+	sigset_t set;
+
+	(void)signal(SIGPIPE, SIG_IGN);
+	/* A caller that ignores it would have our children reaped by the kernel. */
+	(void)signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
+		return err_sys(e, errno, "block signals");
+	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return l->signals < 0 ? err_sys(e, errno, "signalfd") : 0;
+}
+
+static int open_log(struct launch *l, struct err *e)
+{
+	const char *path = l->options.log_file;
+
+	l->null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	if (l->null_fd < 0)
+		return err_sys(e, errno, "/dev/null");
+	if (!path)
+		return 0;
+	l->log_fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOCTTY, 0600);
+	if (l->log_fd < 0)
+		return err_sys(e, errno, "--log-file: %s", path);
+	/* In the background standard error stays the caller's until all is well. */
+	if (!l->options.is_background && dup2(l->log_fd, 2) < 0)
+		return err_sys(e, errno, "--log-file: %s", path);
+	return 0;
+}
+
+static int find_outbound(struct launch *l, struct err *e)
+{
+	static const char *const names[] = {"--outbound-addr", "--outbound-addr6"};
+	int r = 0;
+
+	for (int f = 0; r == 0 && f < N_FAM; f++)
+		if (l->options.outbound[f])
+			r = err_ctx(e,
+				    outbound_find(l->options.outbound[f], f,
+						  &l->config.policy.outbound[f], e),
+				    "%s", names[f]);
+	return r;
+}
+
+/* Everything that can fail for a reason of the caller's, before anything is made. */
+static int open_all(struct launch *l, struct err *e)
+{
+	struct options *o = &l->options;
+	int r = open_log(l, e);
+
+	options_config(o, &l->config);
+	if (r == 0)
+		r = find_outbound(l, e);
+	if (r == 0)
+		r = target_open(o, &l->target, e);
+	if (r == 0)
+		r = nameservers_watch(NAMESERVERS_PATH, &l->nameservers, e);
+	if (r == 0)
+		r = nameservers_load(NAMESERVERS_PATH, &l->config.resolvers, e);
+	if (r == 0 && o->pcap)
+		r = err_ctx(e, pcap_create(o->pcap, &l->pcap, e), "--pcap");
+	if (r == 0 && o->api)
+		r = err_ctx(e, ctl_listen(o->api, &l->listen_fd, e), "--api-socket");
+	l->has_socket = l->listen_fd >= 0;
+	return r;
+}
+
+/* From here on nothing is opened but resolv.conf. Its directories, and where programs that manage
+ * it put the file that it links to. */
+static int confine(const struct launch *l, struct err *e)
+{
+	const char *dirs[] = {"/etc", "/run", l->nameservers.link_dir, NULL};
+
+	if (!*l->nameservers.link_dir)
+		dirs[2] = NULL;
+	return sandbox_supervisor(l->options.sandbox, dirs, l->options.api, e);
+}
+
+/* Helper and zygote get ready side by side, and so do we. */
+static int start(struct launch *l, struct err *e)
+{
+	const struct setup_spec spec = {
+		.netns_fd = l->target.netns_fd,
+		.userns_fd = l->target.userns_fd,
+		.tap = l->options.tap,
+		.is_configured = l->options.is_configured,
+		.plan = &l->config.policy.plan,
+	};
+	const struct zygote_spec zspec = {
+		.config = &l->config,
+		.sandbox = l->options.sandbox,
+		.log_level = l->options.log_level,
+	};
+	int r = 0;
+
+	if (l->target.kind != TARGET_TAPFD)
+		r = setup_start(&spec, &l->setup, e);
+	if (r == 0)
+		r = zygote_start(&zspec, &l->zygote, e);
+	if (r == 0)
+		r = confine(l, e);
+	if (r == 0 && l->target.kind != TARGET_TAPFD)
+		r = setup_finish(&l->setup, &l->tap, e);
+	else if (r == 0)
+		l->tap = fd_take(&l->target.tap_fd);
+	target_release(&l->target);
+	return r;
+}
+
+static int supervise(struct launch *l, const char **ret_why, struct err *e)
+{
+	const struct supervisor_spec spec = {
+		.options = &l->options,
+		.config = &l->config,
+		.target = &l->target,
+		.zygote = &l->zygote,
+		.nameservers = &l->nameservers,
+		.resolvers = l->config.resolvers,
+		.tap = l->tap,
+		.pcap = l->pcap,
+		.signals = l->signals,
+		.listen_fd = fd_take(&l->listen_fd),
+		.on_ready = on_ready,
+		.arg = l,
+	};
+
+	return supervisor_run(&spec, ret_why, e);
+}
+
+/* Whatever is there; the socket's file first, so that who sees us gone sees it gone. */
+static void end(struct launch *l)
+{
+	if (l->has_socket && unlink(l->options.api) < 0 && errno != ENOENT)
+		log_warn("%s: %s", l->options.api, strerror(errno));
+	setup_end(&l->setup);
+	zygote_end(&l->zygote);
+	fd_closep(&l->tap);
+	fd_closep(&l->listen_fd);
+	fd_closep(&l->pcap);
+	fd_closep(&l->signals);
+	fd_closep(&l->log_fd);
+	fd_closep(&l->null_fd);
+	nameservers_close(&l->nameservers);
+	target_close(&l->target);
+}
+
+static int run(struct launch *l)
+{
+	struct err e = ERR_INIT;
+	const char *why = "";
+	int r = take_signals(l, &e);
+
+	if (r == 0)
+		r = open_all(l, &e);
+	if (r == 0)
+		r = start(l, &e);
+	if (r == 0)
+		r = supervise(l, &why, &e);
+	end(l);
+	if (r < 0)
+		log_error("%s", e.text);
+	else
+		log_debug("ended: %s", why);
+	return r < 0;
+}
+
+/* In the parent: the child's exit status, or 0 when it is ready. -1 in the child. */
+static int go_background(struct launch *l)
+{
+	int pipes[2], status;
+	ssize_t n;
+	pid_t pid;
+	char byte;
+
+	if (pipe2(pipes, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
+		log_error("--background: %s", strerror(errno));
+		return 1;
+	}
+	if (pid == 0) {
+		close(pipes[0]);
+		l->parent = pipes[1];
+		(void)setsid();
+		return -1;
+	}
+	close(pipes[1]);
+	/* Every wait of the child has a deadline, and its end is an end of the pipe. */
+	do
+		n = read(pipes[0], &byte, 1);
+	while (n < 0 && errno == EINTR);
+	if (n == 1)
+		return 0;
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
+}
+
+static void close_on_exec(int fd)
+{
+	if (fd >= 0)
+		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+	static struct launch l = {
+		.target = TARGET_INIT,
+		.setup = SETUP_INIT,
+		.zygote = ZYGOTE_INIT,
+		.nameservers = {.fd = -1},
+		.tap = -1,
+		.pcap = -1,
+		.signals = -1,
+		.listen_fd = -1,
+		.log_fd = -1,
+		.null_fd = -1,
+		.parent = -1,
+	};
+	struct err e = ERR_INIT;
+	int r = -1;
+
+	if (fd_fill_stdio() < 0)
+		return 1;
+	log_setup("slirp-lite", LOG_LEVEL_INFO);
+	if (options_parse(argc, argv, &l.options, &e) < 0) {
+		log_error("%s", e.text);
+		return 1;
+	}
+	if (l.options.is_help) {
+		options_help(&l.options);
+		return 0;
+	}
+	if (l.options.is_version) {
+		print_version();
+		return 0;
+	}
+	log_setup("slirp-lite", l.options.log_level);
+	if (l.options.has_extra)
+		log_warn("what follows %s is ignored", l.options.tap);
+	close_on_exec(l.options.exit_fd);
+	close_on_exec(l.options.ready_fd);
+	if (l.options.is_background)
+		r = go_background(&l);
+	return r >= 0 ? r : run(&l);
+}

@@ -1,0 +1,466 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options: one table for parsing and for --help, and the checks that need more than one option.
+ * Never prints an error, never opens a file. Names, defaults and ranges follow slirp4netns(1),
+ * which slirp-lite stands in for; where a value would break the link (an MTU that IPv6 forbids) it
+ * is refused here.
+ */
+#include "proc/options.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/opt.h"
+#include "base/parse.h"
+
+#define MTU_MIN 576 /* what every IPv4 host takes, RFC 1122 3.3.3 */
+#define MTU_MIN6 1280
+#define MTU_MAX 65521
+#define INDEX_GATEWAY 2
+#define INDEX_DNS 3
+#define INDEX_GUEST 100
+#define INDEX_GUEST6 0x100
+
+#define FLAG(name, field, to)                                                                      \
+	static int name(void *into, const char *value, struct err *e)                              \
+	{                                                                                          \
+		(void)value;                                                                       \
+		(void)e;                                                                           \
+		((struct options *)into)->field = (to);                                            \
+		return 0;                                                                          \
+	}
+FLAG(set_configure, is_configured, true)
+FLAG(set_ipv6, is_ipv6, true)
+FLAG(set_loopback_off, is_loopback_off, true)
+FLAG(set_dns_off, is_dns_off, true)
+FLAG(set_version, is_version, true)
+FLAG(set_background, is_background, true)
+
+/* The sandbox is there without being asked for; these are accepted and change nothing. */
+static int set_nothing(void *into, const char *value, struct err *e)
+{
+	(void)into;
+	(void)value;
+	(void)e;
+	return 0;
+}
+
+static int parse_fd(const char *value, int *ret, struct err *e)
+{
+	uint32_t fd;
+	int r = opt_u32(value, 0, INT_MAX, &fd, e);
+
+	if (r < 0)
+		return r;
+	if (fcntl((int)fd, F_GETFD) < 0)
+		return err_invalid(e, ERR_USAGE, "descriptor %u is not open", fd);
+	*ret = (int)fd;
+	return 0;
+}
+
+static int set_exit_fd(void *into, const char *value, struct err *e)
+{
+	return parse_fd(value, &((struct options *)into)->exit_fd, e);
+}
+
+static int set_ready_fd(void *into, const char *value, struct err *e)
+{
+	return parse_fd(value, &((struct options *)into)->ready_fd, e);
+}
+
+static int set_mtu(void *into, const char *value, struct err *e)
+{
+	return opt_u32(value, MTU_MIN, MTU_MAX, &((struct options *)into)->mtu, e);
+}
+
+static int set_text(const char **to, const char *value, struct err *e)
+{
+	if (!*value)
+		return err_invalid(e, ERR_USAGE, "expected a text that is not empty");
+	*to = value;
+	return 0;
+}
+
+static int set_api(void *into, const char *value, struct err *e)
+{
+	if (strlen(value) >= sizeof(((struct sockaddr_un *)0)->sun_path))
+		return err_invalid(e, ERR_USAGE,
+				   "the specified API socket path is too long (expected at most "
+				   "%zu bytes)",
+				   sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	return set_text(&((struct options *)into)->api, value, e);
+}
+
+static int set_name(void *into, const char *value, struct err *e)
+{
+	int r = name_check_id(value, "name", e);
+
+	if (r == 0)
+		((struct options *)into)->name = value;
+	return r;
+}
+
+static int set_pcap(void *into, const char *value, struct err *e)
+{
+	return set_text(&((struct options *)into)->pcap, value, e);
+}
+
+static int set_log_file(void *into, const char *value, struct err *e)
+{
+	return set_text(&((struct options *)into)->log_file, value, e);
+}
+
+static int set_userns(void *into, const char *value, struct err *e)
+{
+	return set_text(&((struct options *)into)->userns_path, value, e);
+}
+
+/* An index into words, or -EINVAL. */
+static int choose(const char *value, const char *const *words, struct err *e)
+{
+	char list[128] = "";
+
+	for (int i = 0; words[i]; i++) {
+		if (strcmp(value, words[i]) == 0)
+			return i;
+		if (i > 0)
+			strncat(list, words[i + 1] ? ", " : " or ",
+				sizeof(list) - strlen(list) - 1);
+		strncat(list, words[i], sizeof(list) - strlen(list) - 1);
+	}
+	return err_invalid(e, ERR_USAGE, "expected %s, found \"%.80s\"", list, value);
+}
+
+static int set_kind(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"pid", "path", "tapfd", NULL};
+	static const enum target_kind kinds[] = {TARGET_PID, TARGET_PATH, TARGET_TAPFD};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->kind = kinds[i];
+	return 0;
+}
+
+static int set_log_level(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"error", "warn", "info", "debug", NULL};
+	static const enum log_level levels[] = {LOG_LEVEL_ERROR, LOG_LEVEL_WARN, LOG_LEVEL_INFO,
+						LOG_LEVEL_DEBUG};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->log_level = levels[i];
+	return 0;
+}
+
+static int set_sandbox(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"on", "strict", "off", NULL};
+	static const enum sandbox_mode modes[] = {SANDBOX_ON, SANDBOX_STRICT, SANDBOX_OFF};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->sandbox = modes[i];
+	return 0;
+}
+
+static int parse_network(const char *value, int family, unsigned min, unsigned max,
+			 struct prefix *ret, struct err *e)
+{
+	struct prefix p, net;
+	char text[PREFIX_STRLEN];
+	int r = prefix_parse(value, &p, e);
+
+	if (r < 0)
+		return r;
+	if (p.ip.family != family)
+		return err_invalid(e, ERR_USAGE, "expected an IPv%d network, found \"%.80s\"",
+				   family == AF_INET ? 4 : 6, value);
+	if (p.len < min || p.len > max)
+		return err_invalid(e, ERR_USAGE, "expected a prefix length %u..%u, found \"%.80s\"",
+				   min, max, value);
+	net = prefix_network(&p);
+	if (!prefix_equal(&net, &p) || !ip_equal(&net.ip, &p.ip))
+		return err_invalid(e, ERR_USAGE,
+				   "expected a network address like %s, found \"%.80s\"",
+				   prefix_str(&net, text), value);
+	if (ip_is_any(&p.ip) || ip_is_loopback(&p.ip) || ip_is_multicast(&p.ip) ||
+	    ip_is_link_local(&p.ip) || (family == AF_INET && (p.ip.b[0] == 0 || p.ip.b[0] >= 240)))
+		return err_invalid(e, ERR_USAGE, "\"%.80s\" is not for hosts", value);
+	*ret = p;
+	return 0;
+}
+
+static int set_cidr(void *into, const char *value, struct err *e)
+{
+	return parse_network(value, AF_INET, 1, 25, &((struct options *)into)->net[FAM4], e);
+}
+
+static int set_cidr6(void *into, const char *value, struct err *e)
+{
+	return parse_network(value, AF_INET6, 64, 64, &((struct options *)into)->net[FAM6], e);
+}
+
+/* "all", "tcp:5432", "udp:53", "tcp:8000-8010" */
+static int set_host_loopback(void *into, const char *value, struct err *e)
+{
+	struct options *o = into;
+	struct policy_port p = {.proto = IPPROTO_TCP};
+	const char *ports = value + 4, *dash;
+	uint64_t first, last;
+
+	if (strcmp(value, "all") == 0) {
+		o->is_loopback_open = true;
+		return 0;
+	}
+	if (strncmp(value, "udp:", 4) == 0)
+		p.proto = IPPROTO_UDP;
+	else if (strncmp(value, "tcp:", 4) != 0)
+		goto bad;
+	dash = strchr(ports, '-');
+	if (parse_u64_n(ports, dash ? (size_t)(dash - ports) : strlen(ports), 1, 65535, &first) < 0)
+		goto bad;
+	last = first;
+	if (dash && parse_u64(dash + 1, first, 65535, &last) < 0)
+		goto bad;
+	if (o->n_loopback == POLICY_PORTS_MAX)
+		return err_invalid(e, ERR_USAGE, "expected at most %d of them", POLICY_PORTS_MAX);
+	p.first = (uint16_t)first;
+	p.last = (uint16_t)last;
+	o->loopback[o->n_loopback++] = p;
+	return 0;
+bad:
+	return err_invalid(
+		e, ERR_USAGE,
+		"expected tcp:PORT, udp:PORT, tcp:FIRST-LAST, udp:FIRST-LAST or all, found "
+		"\"%.80s\"",
+		value);
+}
+
+static int set_mac(void *into, const char *value, struct err *e)
+{
+	struct options *o = into;
+	int r = mac_parse(value, &o->mac, e);
+
+	o->has_mac = r == 0;
+	return r;
+}
+
+/* An address of the family or the name of an interface; which address that has is for later. */
+static int set_outbound(struct options *o, int fam, const char *value, struct err *e)
+{
+	struct ip ip;
+
+	if (ip_parse(value, &ip, NULL) == 0) {
+		if (ip_fam(&ip) != fam)
+			return err_invalid(e, ERR_USAGE,
+					   "expected an IPv%d address or an interface, found "
+					   "\"%.80s\"",
+					   fam == FAM4 ? 4 : 6, value);
+	} else if (name_check_ifname(value, "interface", NULL) < 0) {
+		return err_invalid(e, ERR_USAGE,
+				   "expected an IPv%d address or an interface, found \"%.80s\"",
+				   fam == FAM4 ? 4 : 6, value);
+	}
+	o->outbound[fam] = value;
+	return 0;
+}
+
+static int set_outbound4(void *into, const char *value, struct err *e)
+{
+	return set_outbound(into, FAM4, value, e);
+}
+
+static int set_outbound6(void *into, const char *value, struct err *e)
+{
+	return set_outbound(into, FAM6, value, e);
+}
+
+static const struct opt table[] = {
+	{'c', "configure", NULL, "configure the interface: address, route, MTU, up", set_configure},
+	{'e', "exit-fd", "FD", "end when the other end of this pipe is closed", set_exit_fd},
+	{'r', "ready-fd", "FD", "write \"1\" to it, and close it, when traffic works",
+	 set_ready_fd},
+	{'m', "mtu", "N", "MTU of the interface (1500; at most 65521)", set_mtu},
+	{'6', "enable-ipv6", NULL, "IPv6 too", set_ipv6},
+	{'a', "api-socket", "PATH", "control socket: JSON requests", set_api},
+	{0, "cidr", "NET/LEN", "IPv4 network (10.0.2.0/24)", set_cidr},
+	{0, "cidr6", "NET/64", "IPv6 network (fd00::/64)", set_cidr6},
+	{0, "disable-host-loopback", NULL, "keep 127.0.0.1 of the host closed (it is)",
+	 set_loopback_off},
+	{0, "no-host-loopback", NULL, "the same", set_loopback_off},
+	{0, "host-loopback", "PROTO:PORT",
+	 "open a port of the host's 127.0.0.1 and ::1 at the gateway's address", set_host_loopback},
+	{0, "disable-dns", NULL, "no DNS server", set_dns_off},
+	{0, "macaddress", "MAC", "MAC address of the interface, with --configure", set_mac},
+	{0, "netns-type", "TYPE", "what the target is: pid, path or tapfd", set_kind},
+	{0, "userns-path", "PATH", "user namespace to join for the network namespace", set_userns},
+	{0, "outbound-addr", "IPV4|IFACE", "source address of what goes out", set_outbound4},
+	{0, "outbound-addr6", "IPV6|IFACE", "the same for IPv6", set_outbound6},
+	{0, "sandbox", "MODE", "on (default), strict (refuse to run with less), off", set_sandbox},
+	{0, "enable-sandbox", NULL, "accepted; it is on", set_nothing},
+	{0, "create-sandbox", NULL, "accepted; it is on", set_nothing},
+	{0, "enable-seccomp", NULL, "accepted; it is on", set_nothing},
+	{0, "pcap", "FILE", "write all frames to a capture file", set_pcap},
+	{0, "log-level", "LEVEL", "error, warn, info or debug (info)", set_log_level},
+	{0, "log-file", "FILE", "append messages to a file", set_log_file},
+	{0, "background", NULL, "return when ready and go on in the background", set_background},
+	{0, "name", "ID", "name of this instance, for the control socket's status", set_name},
+	{'v', "version", NULL, "print the version", set_version},
+	{0},
+};
+
+static const struct opt_verb verb = {
+	.name = "slirp-lite",
+	.operands = "PID|PATH|FD [TAPNAME]",
+	.summary = "User-mode networking for a network namespace, without privilege.",
+	.notes = "PID or PATH names the network namespace, FD a tap device (--netns-type=tapfd). "
+		 "TAPNAME is\nthe interface in it (tap0); one that is there is used.",
+	.opts = table,
+	.max_operands = (size_t)-1,
+};
+
+void options_help(const struct options *o)
+{
+	struct opt_verb v = verb;
+
+	v.name = "";
+	opt_help(o->program, &v);
+}
+
+static bool is_number(const char *s)
+{
+	return *s && s[strspn(s, "0123456789")] == '\0';
+}
+
+static int check_target(struct options *o, struct err *e)
+{
+	uint32_t n;
+	int r;
+
+	if (o->kind == TARGET_AUTO)
+		o->kind =
+			is_number(o->target) || !strchr(o->target, '/') ? TARGET_PID : TARGET_PATH;
+	switch (o->kind) {
+	case TARGET_PID:
+		r = opt_u32(o->target, 1, INT_MAX, &n, e);
+		if (r < 0)
+			return err_ctx(e, r, "PID");
+		o->target_pid = (int)n;
+		return 0;
+	case TARGET_TAPFD:
+		if (o->userns_path)
+			return err_invalid(e, ERR_USAGE,
+					   "--userns-path: cannot be used with --netns-type=tapfd");
+		return err_ctx(e, parse_fd(o->target, &o->target_fd, e), "FD");
+	default:
+		return *o->target ? 0 : err_invalid(e, ERR_USAGE, "PATH: expected one, found \"\"");
+	}
+}
+
+static int check_together(const struct options *o, struct err *e)
+{
+	if (o->has_mac && !o->is_configured)
+		return err_invalid(
+			e, ERR_USAGE,
+			"--macaddress: cannot be specified when --configure or -c is not "
+			"specified");
+	if (o->is_configured && o->kind == TARGET_TAPFD)
+		return err_invalid(e, ERR_USAGE,
+				   "--configure: cannot be used with --netns-type=tapfd");
+	if (o->is_ipv6 && o->mtu < MTU_MIN6)
+		return err_invalid(e, ERR_USAGE, "--mtu: %u is too small for --enable-ipv6 (%d)",
+				   o->mtu, MTU_MIN6);
+	if (o->is_loopback_off && (o->is_loopback_open || o->n_loopback > 0))
+		return err_invalid(e, ERR_USAGE,
+				   "--host-loopback: cannot be used with --disable-host-loopback");
+	if (o->exit_fd >= 0 && o->exit_fd == o->ready_fd)
+		return err_invalid(e, ERR_USAGE, "--ready-fd: %d is what --exit-fd was given too",
+				   o->ready_fd);
+	return 0;
+}
+
+int options_parse(int argc, char **argv, struct options *ret, struct err *e)
+{
+	struct options o = {
+		.program = "slirp-lite",
+		.exit_fd = -1,
+		.ready_fd = -1,
+		.target_fd = -1,
+		.mtu = 1500,
+		.log_level = LOG_LEVEL_INFO,
+		.tap = "tap0",
+		.net = {{{AF_INET, {10, 0, 2, 0}}, 24}, {{AF_INET6, {0xfd}}, 64}},
+	};
+	size_t n;
+	int r = opt_parse(&verb, argc, argv, &o, &n, e);
+
+	if (r < 0)
+		return r;
+	o.is_help = r == 1;
+	if (!o.is_help && !o.is_version) {
+		if (n == 0)
+			return err_invalid(e, ERR_USAGE,
+					   "expected PID, PATH or FD; see \"slirp-lite --help\"");
+		o.target = argv[1];
+		o.has_extra = n > 2;
+		r = check_target(&o, e);
+		if (r == 0 && n > 1)
+			r = name_check_ifname(argv[2], "TAPNAME", e);
+		if (r == 0)
+			r = check_together(&o, e);
+		if (r < 0)
+			return r;
+		if (n > 1)
+			memcpy(o.tap, argv[2], strlen(argv[2]) + 1);
+	}
+	*ret = o;
+	return 0;
+}
+
+static struct ip nth(const struct prefix *net, uint64_t n)
+{
+	struct ip ip = {0};
+
+	(void)prefix_nth(net, n, &ip); /* /25 at the most: each of ours is inside */
+	return ip;
+}
+
+void options_config(const struct options *o, struct worker_config *ret)
+{
+	struct worker_config c = {
+		.tcp_max = 65536,
+		.udp_max = 16384,
+		.ping_max = 256,
+		.memory_max = (size_t)64 << 20,
+		.udp_once_s = 30,
+		.udp_stream_s = 120,
+		.is_pcap = o->pcap != NULL,
+	};
+	struct plan *p = &c.policy.plan;
+
+	for (int f = 0; f < (o->is_ipv6 ? N_FAM : FAM6); f++) {
+		p->net[f] = o->net[f];
+		p->gateway[f] = nth(&o->net[f], INDEX_GATEWAY);
+		p->guest[f] = nth(&o->net[f], f == FAM4 ? INDEX_GUEST : INDEX_GUEST6);
+		if (!o->is_dns_off)
+			p->dns[f] = nth(&o->net[f], INDEX_DNS);
+	}
+	p->our_mac = mac_from_ip(&p->gateway[FAM4]);
+	if (o->is_configured)
+		p->guest_mac = o->has_mac ? o->mac : mac_from_ip(&p->guest[FAM4]);
+	p->mtu = o->mtu;
+	p->is_dhcp = p->is_ra = !o->is_configured;
+	c.policy.is_loopback_open = o->is_loopback_open;
+	c.policy.n_loopback = o->n_loopback;
+	memcpy(c.policy.loopback, o->loopback, sizeof(c.policy.loopback));
+	*ret = c;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * options: the command line of slirp-lite as plain, checked values. The names and their meaning are
+ * those that clients of slirp4netns pass; ours are added to them. Opens nothing; whether a
+ * descriptor that is named is open is looked at here, for the error is one of usage.
+ */
+#ifndef SLIRP_PROC_OPTIONS_H
+#define SLIRP_PROC_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "model/addr.h"
+#include "model/name.h"
+#include "stack/config.h"
+
+enum target_kind { TARGET_AUTO, TARGET_PID, TARGET_PATH, TARGET_TAPFD };
+enum sandbox_mode { SANDBOX_ON, SANDBOX_STRICT, SANDBOX_OFF };
+
+struct options {
+	const char *program; /* the name it was called by, for its texts */
+	enum target_kind kind;
+	const char *target; /* as written */
+	int target_pid;     /* TARGET_PID */
+	int target_fd;      /* TARGET_TAPFD */
+	char tap[IFNAME_STRLEN];
+	const char *userns_path; /* NULL: the owner of the network namespace */
+	bool is_configured;      /* -c */
+	bool is_ipv6;
+	bool is_version, is_help, is_background;
+	bool has_extra; /* operands beyond the two, which are ignored */
+	int exit_fd, ready_fd;
+	uint32_t mtu;
+	const char *api;  /* path of the control socket, or NULL */
+	const char *name; /* what the control socket calls this instance, or NULL */
+	const char *pcap, *log_file;
+	enum log_level log_level;
+	enum sandbox_mode sandbox;
+	struct prefix net[N_FAM];
+	bool is_dns_off;
+	bool is_loopback_off; /* said so, which excludes the following two */
+	bool is_loopback_open;
+	size_t n_loopback;
+	struct policy_port loopback[POLICY_PORTS_MAX];
+	bool has_mac;
+	struct mac mac;
+	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */
+};
+
+/* Parses and checks. 0, or -EINVAL with ERR_USAGE: one line that names the option. Strings are
+ * borrowed from argv, which is reordered. */
+int options_parse(int argc, char **argv, struct options *ret, struct err *e);
+void options_help(const struct options *o);
+
+/* The worker's part of it: the address plan and the policy. Outgoing addresses and resolvers are
+ * the caller's to fill in. */
+void options_config(const struct options *o, struct worker_config *ret);
+
+#endif

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * sandbox: the order of the steps. The worker's user namespace has no id mapped: nothing in it can
+ * be owned or become anybody, and the host's number stays what it was, which is what sockets are
+ * accounted to. Where user namespaces are denied the worker runs in the host's, with all other
+ * steps; --sandbox=strict refuses that. Read user_namespaces(7), landlock(7).
+ */
+#include "proc/sandbox.h"
+
+#include <errno.h>
+#include <sched.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/un.h>
+
+#include "base/log.h"
+#include "proc/filters.h"
+#include "sys/sandbox.h"
+
+#define NAMESPACES                                                                                 \
+	((unsigned long)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |               \
+			 CLONE_NEWPID | CLONE_NEWCGROUP))
+
+/* What of the sandbox is not there: an error when it was asked for strictly, else a word. */
+static int lacks(enum sandbox_mode mode, const char *what, struct err *e)
+{
+	if (mode == SANDBOX_STRICT)
+		return err_invalid(e, ERR_UNSUPPORTED, "--sandbox=strict: %s", what);
+	log_warn("sandbox: %s", what);
+	return 0;
+}
+
+int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struct sandbox *ret,
+		    struct err *e)
+{
+	bool may_bind = c->policy.outbound[FAM4].family || c->policy.outbound[FAM6].family;
+	const struct filter_spec spec = filters_worker(may_bind);
+	struct sandbox s = {
+		.mode = mode,
+		.has_namespaces = mode != SANDBOX_OFF,
+		.may_bind = may_bind,
+		.may_write = c->is_pcap,
+		.n_files = (rlim_t)c->tcp_max + c->udp_max + c->ping_max + SANDBOX_FILES,
+	};
+	int r = 0;
+
+	if (mode == SANDBOX_OFF) {
+		*ret = s;
+		return 0;
+	}
+	if (sandbox_landlock_abi() < SANDBOX_LANDLOCK_NET)
+		r = lacks(mode,
+			  sandbox_landlock_abi() < 1 ? "this kernel has no Landlock"
+						     : "this kernel's Landlock knows no TCP ports",
+			  e);
+	if (r == 0)
+		r = filter_compile(&spec, &s.filter, e);
+	if (r == 0 && (r = sandbox_drop_root()) < 0)
+		r = err_sys(e, -r, "sandbox: user");
+	if (r == 0 && (r = sandbox_drop_capabilities()) < 0)
+		r = err_sys(e, -r, "sandbox: capabilities");
+	if (r == 0 && (r = sandbox_forbid_gains()) < 0)
+		r = err_sys(e, -r, "sandbox: no new privileges");
+	if (r == 0)
+		*ret = s;
+	else
+		filter_free(&s.filter);
+	return r;
+}
+
+unsigned long sandbox_clone_flags(const struct sandbox *s)
+{
+	return s->has_namespaces ? NAMESPACES : 0;
+}
+
+bool sandbox_without_namespaces(struct sandbox *s, int sys)
+{
+	/* What user_namespaces(7) and the limits of the host answer; memory is another matter. */
+	if (!s->has_namespaces || s->mode != SANDBOX_ON ||
+	    (sys != EPERM && sys != EACCES && sys != ENOSPC && sys != EUSERS && sys != EINVAL &&
+	     sys != ENOSYS))
+		return false;
+	s->has_namespaces = false;
+	return true;
+}
+
+static int enter_limits(const struct sandbox *s)
+{
+	return sandbox_limit(s->n_files, s->may_write);
+}
+
+static int enter_root(const struct sandbox *s)
+{
+	int r = s->has_namespaces ? sandbox_pivot_void() : -EPERM;
+
+	/* Security modules let some users have namespaces, but nothing in them. Without an empty
+	 * root no file can be opened all the same: Landlock and the filter see to that. */
+	if ((r == -EPERM || r == -EACCES) && s->mode == SANDBOX_ON) {
+		(void)dprintf(2, "sandbox: the root directory stays the host's, out of reach\n");
+		return 0;
+	}
+	return r;
+}
+
+static int enter_bounding(const struct sandbox *s)
+{
+	(void)s;
+	return sandbox_drop_bounding();
+}
+
+static int enter_securebits(const struct sandbox *s)
+{
+	(void)s;
+	return sandbox_lock_securebits();
+}
+
+static int enter_capabilities(const struct sandbox *s)
+{
+	(void)s;
+	return sandbox_drop_capabilities();
+}
+
+static int enter_gains(const struct sandbox *s)
+{
+	(void)s;
+	return sandbox_forbid_gains();
+}
+
+static int enter_landlock(const struct sandbox *s)
+{
+	const struct sandbox_paths allow = {.may_bind_any = s->may_bind};
+
+	return sandbox_landlock(&allow);
+}
+
+static int enter_filter(const struct sandbox *s)
+{
+	return filter_load(&s->filter);
+}
+
+int sandbox_enter(const struct sandbox *s, const char **ret_step)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const struct sandbox *s);
+	} steps[] = {
+		{"limits", enter_limits},
+		{"empty root", enter_root},
+		{"bounding set", enter_bounding},
+		{"securebits", enter_securebits},
+		{"capabilities", enter_capabilities},
+		{"no new privileges", enter_gains},
+		{"Landlock", enter_landlock},
+		{"system call filter", enter_filter},
+	};
+
+	if (s->mode == SANDBOX_OFF)
+		return 0;
+	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		int r = steps[i].run(s);
+
+		if (r < 0) {
+			*ret_step = steps[i].name;
+			return r;
+		}
+	}
+	return 0;
+}
+
+/* The directory of path into out. */
+static const char *directory_of(const char *path, char *out, size_t size)
+{
+	const char *slash = strrchr(path, '/');
+	size_t n = !slash ? 0 : slash == path ? 1 : (size_t)(slash - path);
+
+	if (n == 0 || n >= size)
+		return ".";
+	memcpy(out, path, n);
+	out[n] = '\0';
+	return out;
+}
+
+int sandbox_supervisor(enum sandbox_mode mode, const char *const *resolv_dirs, const char *api,
+		       struct err *e)
+{
+	const struct filter_spec spec = filters_supervisor();
+	struct filter filter = {0};
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	const char *removable[] = {api ? directory_of(api, dir, sizeof(dir)) : NULL, NULL};
+	const struct sandbox_paths allow = {
+		.readable = resolv_dirs, .removable = removable, .only_files = true};
+	int r;
+
+	if (mode == SANDBOX_OFF)
+		return 0;
+	r = filter_compile(&spec, &filter, e);
+	if (r < 0)
+		return r;
+	r = sandbox_drop_bounding();
+	if (r == 0)
+		r = sandbox_drop_capabilities();
+	if (r == 0)
+		r = sandbox_forbid_gains();
+	if (r == 0)
+		r = sandbox_landlock(&allow);
+	if (r == 0)
+		r = filter_load(&filter);
+	filter_free(&filter);
+	return r < 0 ? err_sys(e, -r, "sandbox of the supervisor") : 0;
+}

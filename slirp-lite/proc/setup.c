@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * setup: makes the container's side. Once it has joined the container's user namespace, root of the
+ * container could trace it, were it dumpable: it gives that up first, and brings nothing along but
+ * the channel and two namespace descriptors. All changes go to the kernel in one list of netlink
+ * messages. Read setns(2), ptrace(2) on the access mode check, prctl(2) on PR_SET_DUMPABLE.
+ */
+#include "proc/setup.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "net/link.h"
+#include "net/route.h"
+#include "net/rtnl.h"
+#include "sys/fdpass.h"
+#include "sys/fork.h"
+#include "sys/tun.h"
+#include "sys/userns.h"
+
+#define LOOPBACK_INDEX 1 /* the first device of every network namespace */
+#define ADDRESS_MS 2000
+
+struct answer {
+	int r;
+	struct err e;
+};
+
+static bool is_set(const struct mac *m)
+{
+	static const struct mac none;
+
+	return memcmp(m, &none, sizeof(none)) != 0;
+}
+
+static int queue_family(struct rtnl_batch *b, uint32_t index, const struct plan *p, int f,
+			struct err *e)
+{
+	struct prefix addr = {.ip = p->guest[f], .len = p->net[f].len};
+	struct route_spec def = {.dst = {.ip = {.family = p->guest[f].family}},
+				 .gateway = p->gateway[f],
+				 .ifindex = index};
+	int r;
+
+	if (!p->guest[f].family)
+		return 0;
+	r = route_addr_add(b, index, &addr, e);
+	return r < 0 ? r : route_add(b, &def, e);
+}
+
+static int queue(struct rtnl_batch *b, uint32_t index, const struct plan *p, struct err *e)
+{
+	int r = link_set_up(b, LOOPBACK_INDEX, e);
+
+	if (r == 0)
+		r = link_set_mtu(b, index, p->mtu, e);
+	if (r == 0 && is_set(&p->guest_mac))
+		r = link_set_mac(b, index, &p->guest_mac, e);
+	if (r == 0)
+		r = link_set_up(b, index, e);
+	/* With its carrier known, or what is sent first is lost. */
+	if (r == 0)
+		r = link_settle(b, index, e);
+	for (int f = 0; r == 0 && f < N_FAM; f++)
+		r = queue_family(b, index, p, f, e);
+	return r;
+}
+
+static int configure(const struct setup_spec *s, struct err *e)
+{
+	const struct plan *p = s->plan;
+	CLEAN_ROUTE_WATCH struct route_watch *watch = NULL;
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	CLEAN_RTNL struct rtnl *rtnl = NULL;
+	struct link_info li;
+	int r = rtnl_open(&rtnl, e);
+
+	if (r == 0)
+		r = link_get(rtnl, s->tap, &li, e);
+	if (r == 1)
+		r = err_set(e, ERR_ABSENT, ENODEV, "%s", s->tap);
+	if (r == 0 && p->guest[FAM6].family)
+		r = route_watch_open(s->netns_fd, &watch, e);
+	if (r == 0)
+		r = rtnl_batch_new(rtnl, &b, e);
+	if (r == 0)
+		r = queue(b, li.index, p, e);
+	if (r == 0)
+		r = rtnl_batch_run(b, e);
+	if (r == 0 && watch)
+		r = route_watch_wait(watch, li.index, &p->guest[FAM6], ADDRESS_MS, e);
+	if (r == 1)
+		r = err_set(e, ERR_BUSY, ETIMEDOUT, "IPv6 address");
+	return err_ctx(e, r, "configure %s", s->tap);
+}
+
+static int make(const struct setup_spec *s, int *ret_tap, struct err *e)
+{
+	CLEAN_FD int tap = -1;
+	int r = userns_join(s->userns_fd, s->netns_fd, e);
+
+	if (r == 0)
+		r = tun_open(s->tap, &tap, e);
+	if (r >= 0)
+		r = s->is_configured ? configure(s, e) : 0;
+	if (r < 0)
+		return r;
+	*ret_tap = fd_take(&tap);
+	return 0;
+}
+
+/* Everything above the three standard ones but these. */
+static void keep_only(const struct setup_spec *s, int channel)
+{
+	int keep[3] = {channel, s->netns_fd, s->userns_fd}, next = 3;
+
+	for (;;) {
+		int low = -1;
+
+		for (size_t i = 0; i < 3; i++)
+			if (keep[i] >= next && (low < 0 || keep[i] < low))
+				low = keep[i];
+		if (low < 0)
+			break;
+		if (low > next)
+			(void)close_range((unsigned)next, (unsigned)low - 1, 0);
+		next = low + 1;
+	}
+	(void)close_range((unsigned)next, ~0U, 0);
+}
+
+static _Noreturn void helper(const struct setup_spec *s, int channel, pid_t parent)
+{
+	struct answer a = {.e = ERR_INIT};
+	int tap = -1;
+
+	/* Undumpable first; a death signal would be cleared by the change of credentials. */
+	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
+		a.r = err_sys(&a.e, errno, "PR_SET_DUMPABLE");
+	} else {
+		keep_only(s, channel);
+		a.r = make(s, &tap, &a.e);
+	}
+	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	if (getppid() == parent)
+		(void)fdpass_send(channel, &a, sizeof(a), &tap, tap >= 0 ? 1 : 0);
+	_exit(a.r < 0);
+}
+
+int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e)
+{
+	pid_t self = getpid(), pid;
+	CLEAN_FD int ours = -1;
+	CLEAN_FD int theirs = -1;
+	int pair[2], pidfd = -1;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "socketpair");
+	ours = pair[0];
+	theirs = pair[1];
+	pid = fork_into(0, &pidfd);
+	if (pid == 0)
+		helper(s, theirs, self);
+	if (pid < 0)
+		return err_sys(e, errno, "fork");
+	ret->pid = pid;
+	ret->pidfd = pidfd;
+	ret->channel = fd_take(&ours);
+	return 0;
+}
+
+int setup_finish(struct setup *s, int *ret_tap, struct err *e)
+{
+	struct pollfd p = {.fd = s->channel, .events = POLLIN};
+	uint64_t deadline = clock_ms() + SETUP_MS;
+	CLEAN_FD int tap = -1;
+	struct answer a;
+	ssize_t n;
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(deadline));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return err_sys(e, errno, "poll");
+	if (r == 0)
+		return err_set(e, ERR_BUSY, ETIMEDOUT, "the set-up of the namespace");
+	n = fdpass_recv(s->channel, &a, sizeof(a), &tap, 1);
+	if (n != (ssize_t)sizeof(a) || (a.r == 0 && tap < 0))
+		return err_set(e, ERR_KERNEL, 0, "the set-up of the namespace was cut short");
+	setup_end(s);
+	if (a.r < 0) {
+		if (e)
+			*e = a.e;
+		return a.r;
+	}
+	*ret_tap = fd_take(&tap);
+	return 0;
+}
+
+void setup_end(struct setup *s)
+{
+	fd_closep(&s->channel);
+	if (s->pid <= 0)
+		return;
+	/* It has answered and is about to end, or it must. */
+	(void)syscall(SYS_pidfd_send_signal, s->pidfd, SIGKILL, NULL, 0);
+	while (waitpid(s->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	s->pid = 0;
+	fd_closep(&s->pidfd);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * status: values to JSON (jansson quotes the texts). Keys are stable; zero counters are left out,
+ * so that what is there is worth reading. It reads nothing from anywhere.
+ */
+#include "proc/status.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+
+static void set_ip(json_t *to, const char *key, const struct ip *ip)
+{
+	char text[IP_STRLEN];
+
+	if (ip->family)
+		(void)json_object_set_new(to, key, json_string(ip_str(ip, text)));
+}
+
+static json_t *addresses(const struct plan *p, int f)
+{
+	json_t *o = json_object();
+	char text[PREFIX_STRLEN];
+
+	if (!p->net[f].ip.family)
+		return o;
+	(void)json_object_set_new(o, "net", json_string(prefix_str(&p->net[f], text)));
+	set_ip(o, "gateway", &p->gateway[f]);
+	set_ip(o, "dns", &p->dns[f]);
+	set_ip(o, "guest", &p->guest[f]);
+	return o;
+}
+
+static json_t *resolver_list(const struct resolvers *r)
+{
+	json_t *list = json_array();
+	char text[IP_STRLEN];
+
+	for (size_t i = 0; i < r->n; i++)
+		(void)json_array_append_new(list, json_string(ip_str(&r->ip[i], text)));
+	return list;
+}
+
+static json_t *counters(const struct stats *s)
+{
+	json_t *o = json_object();
+
+	for (int i = 0; i < N_STATS; i++)
+		if (s->n[i] > 0)
+			(void)json_object_set_new(o, stats_name((enum stat_id)i),
+						  json_integer((json_int_t)s->n[i]));
+	return o;
+}
+
+static void set_gauges(json_t *to, const struct ctlmsg_gauges *g)
+{
+	(void)json_object_set_new(to, "tcp_flows", json_integer(g->n_tcp));
+	(void)json_object_set_new(to, "udp_flows", json_integer(g->n_udp));
+	(void)json_object_set_new(to, "ping_flows", json_integer(g->n_ping));
+	(void)json_object_set_new(to, "memory", json_integer((json_int_t)g->memory));
+}
+
+void status_print(const struct status *s, struct buf *out)
+{
+	const struct plan *p = &s->config->policy.plan;
+	CLEAN_JSON json_t *top = json_object();
+	CLEAN_FREE char *text = NULL;
+	json_t *o = json_object();
+
+	(void)json_object_set_new(o, "pid", json_integer(getpid()));
+	(void)json_object_set_new(o, "worker", json_integer(s->worker));
+	(void)json_object_set_new(o, "ready", json_boolean(s->is_ready));
+	(void)json_object_set_new(o, "restarts", json_integer(s->n_restarts));
+	(void)json_object_set_new(o, "uptime_ms", json_integer((json_int_t)s->uptime_ms));
+	if (s->options->name)
+		(void)json_object_set_new(o, "name", json_string(s->options->name));
+	(void)json_object_set_new(o, "target", json_string(s->options->target));
+	(void)json_object_set_new(o, "interface", json_string(s->options->tap));
+	(void)json_object_set_new(o, "mtu", json_integer(p->mtu));
+	(void)json_object_set_new(o, "ipv4", addresses(p, FAM4));
+	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));
+	(void)json_object_set_new(o, "resolvers", resolver_list(s->resolvers));
+	if (s->gauges)
+		set_gauges(o, s->gauges);
+	if (s->stats)
+		(void)json_object_set_new(o, "counters", counters(s->stats));
+	(void)json_object_set_new(top, "return", o);
+	text = json_dumps(top, JSON_COMPACT);
+	if (!text)
+		out->failed = true;
+	else
+		buf_printf(out, "%s", text);
+}

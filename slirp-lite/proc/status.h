@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* status: what the control socket's "status" answers, as JSON. Pure. */
+#ifndef SLIRP_PROC_STATUS_H
+#define SLIRP_PROC_STATUS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+#include "proc/options.h"
+#include "stack/ctlmsg.h"
+
+struct status {
+	const struct options *options;
+	const struct worker_config *config;
+	const struct resolvers *resolvers;
+	pid_t worker;
+	bool is_ready;
+	unsigned n_restarts;
+	uint64_t uptime_ms;
+	const struct stats *stats; /* NULL: the worker did not tell */
+	const struct ctlmsg_gauges *gauges;
+};
+
+/* Appends one JSON object. Out of memory shows in out->failed. */
+void status_print(const struct status *s, struct buf *out);
+
+#endif

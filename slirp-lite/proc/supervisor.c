@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * supervisor: one poll loop over a dozen descriptors and the control clients. A worker that ends is
+ * replaced at once with the same tap; nothing that a worker says is trusted: its log lines are
+ * cleaned and counted, its messages checked. Everything here is within the filter of
+ * proc/filters.c. Read poll(2), signalfd(2).
+ */
+#include "proc/supervisor.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "proc/ctl.h"
+#include "proc/status.h"
+#include "stack/ctlmsg.h"
+
+#define START_MS 10000 /* for a worker to be ready */
+#define STATS_MS 1000  /* for its counters */
+#define FLUSH_MS 200
+#define LOG_LINES 20 /* of a worker, a second */
+#define N_ASKED CTL_CLIENTS
+
+enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_TARGET };
+#define AT_CTL (AT_TARGET + TARGET_N_POLL)
+#define N_POLL (AT_CTL + CTL_N_POLL)
+
+struct supervisor {
+	const struct supervisor_spec *s;
+	struct ctl *ctl;
+	int control;       /* of the worker; -1: none, or it is gone */
+	int log_r, log_w;  /* one pipe for all workers */
+	pid_t worker;      /* 0: none */
+	bool is_ready;     /* the worker said so */
+	bool was_ready;    /* one ever was */
+	uint64_t start_by; /* clock_ms by which it has to */
+	uint64_t begun, crashes[SUPERVISOR_CRASHES + 1];
+	unsigned n_restarts;
+	struct resolvers resolvers;
+	char line[512];
+	size_t line_len;
+	uint64_t line_second;
+	unsigned n_lines;
+	/* Control clients that wait for counters. */
+	uint64_t asked[N_ASKED];
+	size_t n_asked;
+	uint32_t stats_id;
+	uint64_t stats_by;
+	const char *why; /* set: it is over */
+};
+
+static int over(struct supervisor *v, const char *why)
+{
+	if (!v->why)
+		v->why = why;
+	return 0;
+}
+
+/* ---- worker ---- */
+
+static int start_worker(struct supervisor *v, struct err *e)
+{
+	struct worker_fds fds = {.link = v->s->tap, .log = v->log_w, .pcap = v->s->pcap};
+	CLEAN_FD int theirs = -1;
+	int pair[2], r;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(e, errno, "socketpair");
+	fd_closep(&v->control);
+	v->control = pair[0];
+	theirs = pair[1];
+	fds.control = theirs;
+	v->is_ready = false;
+	v->start_by = clock_ms() + START_MS;
+	r = zygote_request(v->s->zygote, &fds, &v->resolvers);
+	return r < 0 ? err_sys(e, -r, "ask for a worker") : 0;
+}
+
+/* Too many within a minute? at[0] is the oldest. */
+static bool is_too_often(struct supervisor *v, uint64_t now)
+{
+	memmove(v->crashes, v->crashes + 1, sizeof(v->crashes) - sizeof(v->crashes[0]));
+	v->crashes[SUPERVISOR_CRASHES] = now;
+	return v->crashes[0] != 0 && now - v->crashes[0] < SUPERVISOR_MINUTE_MS;
+}
+
+static void say_end(char *out, size_t size, int status)
+{
+	if (WIFSIGNALED(status))
+		(void)snprintf(out, size, "was ended by signal %d (%s)", WTERMSIG(status),
+			       strsignal(WTERMSIG(status)));
+	else
+		(void)snprintf(out, size, "ended with status %d", WEXITSTATUS(status));
+}
+
+static void read_log(struct supervisor *v, uint64_t now);
+
+static void forget_stats(struct supervisor *v);
+
+static int worker_ended(struct supervisor *v, int status, uint64_t now, struct err *e)
+{
+	char how[96];
+
+	v->worker = 0;
+	fd_closep(&v->control);
+	read_log(v, now);
+	forget_stats(v);
+	say_end(how, sizeof(how), status);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 71)
+		return over(v, "the interface is gone");
+	if (!v->was_ready)
+		return err_invalid(e, ERR_INTERNAL, "the worker %s before it was ready", how);
+	if (is_too_often(v, now))
+		return err_invalid(e, ERR_INTERNAL,
+				   "the worker ended %d times within a minute; the last one %s",
+				   SUPERVISOR_CRASHES + 1, how);
+	log_warn("the worker %s; the next one takes over", how);
+	v->n_restarts++;
+	return start_worker(v, e);
+}
+
+static int read_zygote(struct supervisor *v, uint64_t now, struct err *e)
+{
+	struct zygote_report z;
+	int r = zygote_read(v->s->zygote, &z);
+
+	if (r == -EAGAIN)
+		return 0;
+	if (r <= 0)
+		return err_invalid(e, ERR_INTERNAL, "the zygote is gone");
+	switch (z.what) {
+	case ZYGOTE_STARTED:
+		v->worker = z.pid;
+		return 0;
+	case ZYGOTE_ENDED:
+		return worker_ended(v, z.status, now, e);
+	default:
+		return err_sys(e, z.sys, "start a worker");
+	}
+}
+
+static int worker_ready(struct supervisor *v, struct err *e)
+{
+	int r = 0;
+
+	v->is_ready = true;
+	log_debug("worker %d is ready", (int)v->worker);
+	if (!v->was_ready)
+		r = v->s->on_ready(v->s->arg, e);
+	v->was_ready = true;
+	return r;
+}
+
+static void answer_status(struct supervisor *v, const struct ctlmsg *m);
+
+static int read_worker(struct supervisor *v, struct err *e)
+{
+	struct ctlmsg m;
+	int r = 0;
+
+	for (int i = 0; r == 0 && i < 16; i++) {
+		int n = ctlmsg_recv(v->control, &m);
+
+		if (n == -EAGAIN)
+			return 0;
+		if (n == -EPROTO)
+			continue;
+		if (n <= 0) {
+			/* It is about to end; the zygote tells how. */
+			fd_closep(&v->control);
+			return 0;
+		}
+		if (m.type == CTLMSG_READY && !v->is_ready)
+			r = worker_ready(v, e);
+		else if (m.type == CTLMSG_STATS && m.id == v->stats_id)
+			answer_status(v, &m);
+	}
+	return r;
+}
+
+/* ---- its log ---- */
+
+static void log_line(struct supervisor *v, uint64_t now)
+{
+	if (now / 1000 != v->line_second) {
+		v->line_second = now / 1000;
+		v->n_lines = 0;
+	}
+	if (v->line_len > 0 && v->n_lines++ < LOG_LINES)
+		log_msg(v->was_ready ? LOG_LEVEL_INFO : LOG_LEVEL_ERROR, "worker: %.*s",
+			(int)v->line_len, v->line);
+	v->line_len = 0;
+}
+
+static void read_log(struct supervisor *v, uint64_t now)
+{
+	char text[2048];
+	ssize_t n;
+
+	while ((n = read(v->log_r, text, sizeof(text))) > 0)
+		for (ssize_t i = 0; i < n; i++) {
+			if (text[i] == '\n' || v->line_len == sizeof(v->line))
+				log_line(v, now);
+			if (text[i] != '\n')
+				v->line[v->line_len++] = text[i];
+		}
+}
+
+/* ---- control clients ---- */
+
+static void ask(void *arg, enum ctl_verb verb, uint64_t id)
+{
+	struct supervisor *v = arg;
+	struct ctlmsg get = {.type = CTLMSG_STATS_GET};
+
+	if (verb == CTL_STOP) {
+		ctl_answer(v->ctl, id, "{\"return\":{}}");
+		(void)over(v, "a request to stop");
+		return;
+	}
+	if (v->n_asked == 0) {
+		get.id = ++v->stats_id;
+		v->stats_by = clock_ms() + STATS_MS;
+		if (v->control < 0 || !v->is_ready || ctlmsg_send(v->control, &get) < 0)
+			v->stats_by = 0; /* answered at once, without counters */
+	}
+	if (v->n_asked < N_ASKED)
+		v->asked[v->n_asked++] = id;
+	if (v->stats_by == 0)
+		forget_stats(v);
+}
+
+static void answer_status(struct supervisor *v, const struct ctlmsg *m)
+{
+	const struct status st = {
+		.options = v->s->options,
+		.config = v->s->config,
+		.resolvers = &v->resolvers,
+		.worker = v->worker,
+		.is_ready = v->is_ready,
+		.n_restarts = v->n_restarts,
+		.uptime_ms = clock_ms() - v->begun,
+		.stats = m ? &m->stats.stats : NULL,
+		.gauges = m ? &m->stats.gauges : NULL,
+	};
+	CLEAN_BUF struct buf out = BUF_INIT;
+
+	status_print(&st, &out);
+	for (size_t i = 0; i < v->n_asked; i++)
+		ctl_answer(v->ctl, v->asked[i], out.p ? out.p : "{}");
+	v->n_asked = 0;
+	v->stats_by = 0;
+}
+
+/* The counters will not come: status is told without. */
+static void forget_stats(struct supervisor *v)
+{
+	if (v->n_asked > 0)
+		answer_status(v, NULL);
+}
+
+/* ---- the rest ---- */
+
+static int read_signals(struct supervisor *v)
+{
+	struct signalfd_siginfo si;
+
+	while (read(v->s->signals, &si, sizeof(si)) == (ssize_t)sizeof(si))
+		(void)over(v, "a signal");
+	return 0;
+}
+
+static void read_names(struct supervisor *v)
+{
+	struct ctlmsg m = {.type = CTLMSG_RESOLVERS};
+	struct err e = ERR_INIT;
+	int r = nameservers_changed(v->s->nameservers, &v->resolvers, &e);
+
+	if (r < 0)
+		log_warn("%s", e.text);
+	if (r != 1)
+		return;
+	log_info("%s changed: %zu nameservers", v->s->nameservers->path, v->resolvers.n);
+	m.resolvers = v->resolvers;
+	/* A worker that is not there yet gets them at its start. */
+	if (v->control >= 0 && v->worker > 0 && ctlmsg_send(v->control, &m) < 0)
+		log_warn("the worker did not take the new nameservers");
+}
+
+static void fill_poll(struct supervisor *v, struct pollfd p[N_POLL], uint64_t *ret_until)
+{
+	const int fds[AT_TARGET] = {
+		[AT_SIGNALS] = v->s->signals,       [AT_ZYGOTE] = v->s->zygote->sock,
+		[AT_WORKER] = v->control,           [AT_LOG] = v->log_r,
+		[AT_EXIT] = v->s->options->exit_fd, [AT_NAMES] = v->s->nameservers->fd,
+	};
+	uint64_t until;
+
+	for (int i = 0; i < AT_TARGET; i++)
+		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
+	p[AT_EXIT].events = 0; /* its end alone: POLLHUP, POLLERR */
+	target_poll(v->s->target, p + AT_TARGET);
+	until = ctl_poll(v->ctl, p + AT_CTL);
+	if (!v->is_ready && v->start_by < until)
+		until = v->start_by;
+	if (v->n_asked > 0 && v->stats_by < until)
+		until = v->stats_by;
+	*ret_until = until;
+}
+
+static int one_round(struct supervisor *v, struct err *e)
+{
+	struct pollfd p[N_POLL];
+	uint64_t until, now;
+	const char *ended;
+	int r = 0, n;
+
+	fill_poll(v, p, &until);
+	n = poll(p, N_POLL, until == UINT64_MAX ? -1 : clock_left(until));
+	if (n < 0 && errno != EINTR)
+		return err_sys(e, errno, "poll");
+	if (n < 0)
+		return 0;
+	now = clock_ms();
+	if (p[AT_SIGNALS].revents)
+		r = read_signals(v);
+	if (p[AT_EXIT].revents)
+		(void)over(v, "the exit descriptor");
+	ended = target_ended(v->s->target, p + AT_TARGET);
+	if (ended)
+		(void)over(v, ended);
+	if (v->why)
+		return 0;
+	if (p[AT_LOG].revents)
+		read_log(v, now);
+	if (p[AT_WORKER].revents)
+		r = read_worker(v, e);
+	if (r == 0 && p[AT_ZYGOTE].revents)
+		r = read_zygote(v, now, e);
+	if (r == 0 && !v->is_ready && now >= v->start_by)
+		r = err_set(e, ERR_BUSY, ETIMEDOUT, "the worker is not ready");
+	if (r == 0 && p[AT_NAMES].revents)
+		read_names(v);
+	if (v->n_asked > 0 && now >= v->stats_by)
+		forget_stats(v);
+	ctl_serve(v->ctl, p + AT_CTL, now);
+	return r;
+}
+
+static int set_up(struct supervisor *v, struct err *e)
+{
+	const struct ctl_ops ops = {.ask = ask, .arg = v};
+	int pipes[2];
+	int r = ctl_new(v->s->listen_fd, &ops, &v->ctl, e);
+
+	if (r < 0)
+		return r;
+	if (pipe2(pipes, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_sys(e, errno, "pipe");
+	v->log_r = pipes[0];
+	v->log_w = pipes[1];
+	return 0;
+}
+
+int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct err *e)
+{
+	struct supervisor v = {
+		.s = s,
+		.control = -1,
+		.log_r = -1,
+		.log_w = -1,
+		.begun = clock_ms(),
+		.resolvers = s->resolvers,
+	};
+	int r = set_up(&v, e);
+
+	if (r == 0)
+		r = start_worker(&v, e);
+	while (r == 0 && !v.why)
+		r = one_round(&v, e);
+	if (v.ctl)
+		ctl_flush(v.ctl, FLUSH_MS);
+	fd_closep(&v.control);
+	zygote_end(s->zygote);
+	if (v.log_r >= 0)
+		read_log(&v, clock_ms());
+	fd_closep(&v.log_r);
+	fd_closep(&v.log_w);
+	ctl_free(v.ctl);
+	if (r == 0)
+		*ret_why = v.why;
+	return r;
+}

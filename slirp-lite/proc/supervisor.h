@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * supervisor: the process that was started stays and becomes this: it holds the tap, the control
+ * socket and the resolver list, starts workers through the zygote, and ends when the target does,
+ * on a signal, on the exit descriptor or by request. It never sees a packet.
+ */
+#ifndef SLIRP_PROC_SUPERVISOR_H
+#define SLIRP_PROC_SUPERVISOR_H
+
+#include "base/err.h"
+#include "proc/nameservers.h"
+#include "proc/options.h"
+#include "proc/target.h"
+#include "proc/zygote.h"
+
+/* More worker ends than so many within a minute are a reason to give up. */
+#define SUPERVISOR_CRASHES 5
+#define SUPERVISOR_MINUTE_MS 60000
+
+struct supervisor_spec {
+	const struct options *options;
+	const struct worker_config *config;
+	struct target *target;
+	struct zygote *zygote;
+	struct nameservers *nameservers;
+	struct resolvers resolvers;
+	int tap, pcap;
+	int signals;   /* signalfd of TERM, INT, HUP */
+	int listen_fd; /* control socket or -1; taken */
+	/* Called once when traffic works. */
+	int (*on_ready)(void *arg, struct err *e);
+	void *arg;
+};
+
+/* Runs until the end. 0: it ended as asked (*ret_why says how), or negative. */
+int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct err *e);
+
+#endif
