@@ -8,8 +8,9 @@
 #include "cli/cli.h"
 
 static const struct verb *const verbs[] = {
-	&verb_up,        &verb_down,  &verb_run, &verb_ls,     &verb_status, &verb_publish,
-	&verb_unpublish, &verb_check, &verb_gc,  &verb_create, &verb_delete, &verb_network,
+	&verb_up,      &verb_down,      &verb_run,         &verb_ls, &verb_status,
+	&verb_publish, &verb_unpublish, &verb_check,       &verb_gc, &verb_create,
+	&verb_delete,  &verb_network,   &verb_install_cni,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -20,7 +21,7 @@ static void help(void)
 	       "Gives network namespaces their network: links, addresses, NAT, published ports.\n\n"
 	       "Verbs:\n");
 	for (size_t i = 0; i < N_VERBS; i++)
-		printf("  %-10s %s\n", verbs[i]->v.name, verbs[i]->v.summary);
+		printf("  %-11s %s\n", verbs[i]->v.name, verbs[i]->v.summary);
 	printf("\n`" PROGRAM " VERB --help` tells more of each.\n\n"
 	       "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong usage,\n"
 	       "3 no such thing, 4 taken by another, 5 not permitted, 6 busy, 7 pool exhausted,\n"
