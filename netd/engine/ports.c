@@ -156,8 +156,13 @@ static int start_part(const struct attachment *a, struct attachment **ret, struc
 	if (!part)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
 	*part = *a;
+	/* What a owns stays its own. */
 	part->publish = NULL;
 	part->n_publish = 0;
+	part->route = NULL;
+	part->n_route = 0;
+	part->sysctl = NULL;
+	part->n_sysctl = 0;
 	*ret = part;
 	return 0;
 }
