@@ -57,7 +57,7 @@ def broken(t):
     return 'lease|claim|address|' + doc['ips'][0]['address'].split('/')[0]
   def gone(net, box, doc):
     box.sh('ip link del eth0')
-    return 'eth0'
+    return 'eth0|link|veth'
   for number, harm in enumerate((address, down, host_down, moved, route, rule, lease, gone)):
     net, box, doc = _up(t, f'box95{number}')
     named = harm(net, box, doc)

@@ -145,7 +145,7 @@ class Ns:
           s.sendto(f'{word} {peer[0]}'.encode(), peer)
     return self.spawn(work)
 
-  def ask(self, address, port, proto='tcp', timeout=1.0, source_port=0):
+  def ask(self, address, port, proto='tcp', timeout=1.0, source_port=0, source=None):
     """(word, address as the server saw it), or None when nobody answers."""
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     with self.inside():
@@ -154,8 +154,8 @@ class Ns:
         s.settimeout(timeout)
         try:
           s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-          if source_port:
-            s.bind(('::' if family == socket.AF_INET6 else '0.0.0.0', source_port))
+          if source_port or source:
+            s.bind((source or ('::' if family == socket.AF_INET6 else '0.0.0.0'), source_port))
           s.connect((address, port))
           if proto == 'udp':
             s.send(b'who?')
