@@ -57,7 +57,9 @@ struct tcb_result {
 	 */
 	uint32_t data_skip, data_len, data_at;
 	uint32_t advance;
-	uint32_t acked;    /* that many bytes leave the tx queue */
+	bool is_more;   /* the segment has more that is new, behind what was there already: feed it
+			   again after this was done */
+	uint32_t acked; /* that many bytes leave the tx queue */
 	bool is_connected; /* became ESTABLISHED */
 	bool is_eof;       /* the container's FIN is in order behind the rx queue's end */
 	bool is_reset;     /* the container reset it: abort the host's side */
@@ -68,6 +70,10 @@ struct tcb_result {
 			 */
 	bool is_drop;   /* unacceptable: count it */
 };
+
+/* A SYN that opens a connection: no other flag that matters. For anything else without a connection
+ * there is tcb_stray. */
+bool tcb_is_opening(const struct tcphdr_v *h);
 
 /* A SYN of the container. tcb_accept when the host's connect() succeeded, tcb_reset to refuse. */
 void tcb_open_passive(struct tcb *t, const struct tcb_conf *conf, const struct tcphdr_v *syn,
@@ -103,12 +109,14 @@ struct tcb_segment {
 };
 bool tcb_output(struct tcb *t, uint64_t now, struct tcb_segment *ret);
 
-/* When tcb_timeout must be called (ms, UINT64_MAX: never) and what it found. */
+/* When tcb_timeout must be called (ms, UINT64_MAX: never) and what it found. Being called early
+ * does no harm: a timer that is set earlier than this need not be moved. After TCB_GIVE_UP
+ * tcb_output may have a RST to send; then, as after TCB_EXPIRED, the connection is over. */
 uint64_t tcb_deadline(const struct tcb *t);
 enum tcb_timeout_result {
-	TCB_GO_ON,
-	TCB_GIVE_UP /* host side: abort */,
-	TCB_EXPIRED /* forget it */
+	TCB_GO_ON,   /* call tcb_output */
+	TCB_GIVE_UP, /* host side: abort */
+	TCB_EXPIRED  /* forget it */
 };
 enum tcb_timeout_result tcb_timeout(struct tcb *t, uint64_t now);
 
