@@ -77,8 +77,11 @@ int hostop_owner(struct engine *g, struct err *e)
 	int r = nftbatch_tables(g->nft, ruleset_version(), g->owner, e);
 
 	if (r == 3)
-		return err_set(e, ERR_CONFLICT, 0,
-			       "the network of this host is managed from another state directory");
+		return err_what(
+			e,
+			err_set(e, ERR_CONFLICT, 0,
+				"the network of this host is managed from another state directory"),
+			WHAT_TABLE);
 	return r;
 }
 

@@ -193,9 +193,10 @@ int prepare_claim_ports(struct work *w, const struct attachment *have, struct pu
 		r = reserve_open(store_dirfd(w->g->store), &w->res, e);
 	if (r >= 0)
 		r = claim_all_ports(w, have, p, n, key, e);
-	if (r < 0)
-		prepare_drop_ports(w->g, w->a, p, n, NULL);
-	return r < 0 ? r : 0;
+	if (r >= 0)
+		return 0;
+	prepare_drop_ports(w->g, w->a, p, n, NULL);
+	return e && e->kind == ERR_CONFLICT ? err_what(e, r, WHAT_PORT) : r;
 }
 
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
