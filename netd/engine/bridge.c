@@ -394,6 +394,45 @@ static int may_delete(struct engine *g, const struct network *n, const struct li
 	return r < 0 ? r : !t.any && r == 0;
 }
 
+struct heir {
+	const struct network *from;
+	const struct net_subnet *subnet;
+	bool found;
+	struct network n;
+};
+
+static int see_heir(const struct network *o, void *arg)
+{
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	struct heir *t = arg;
+	size_t k = network_subnets(o, list);
+
+	if (strcmp(o->name, t->from->name) == 0 || strcmp(o->bridge, t->from->bridge) != 0)
+		return 0;
+	for (size_t i = 0; i < k; i++)
+		if (wants_gateway(o, &list[i]) &&
+		    prefix_equal(&list[i].subnet, &t->subnet->subnet) &&
+		    ip_equal(&list[i].gateway, &t->subnet->gateway))
+			t->found = true;
+	if (t->found)
+		t->n = *o;
+	return t->found;
+}
+
+/* Another network has the same gateway: it is the one now that will take it back. 1: so. */
+static int bequeath(struct engine *g, const struct network *n, const struct net_subnet *s,
+		    struct err *e)
+{
+	struct heir t = {.from = n, .subnet = s};
+	int r = store_each_network(g->store, see_heir, &t, e);
+
+	if (r < 0 || !t.found)
+		return r < 0 ? r : 0;
+	network_set_own(&t.n, &s->subnet, true);
+	r = store_put_network(g->store, &t.n, e);
+	return r < 0 ? r : 1;
+}
+
 static int take_back(struct engine *g, const struct network *n, uint32_t index, struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
@@ -404,7 +443,10 @@ static int take_back(struct engine *g, const struct network *n, uint32_t index, 
 	for (size_t i = 0; r >= 0 && i < k; i++) {
 		struct prefix p = {.ip = list[i].gateway, .len = list[i].subnet.len};
 
-		if (list[i].is_own)
+		if (!list[i].is_own)
+			continue;
+		r = bequeath(g, n, &list[i], e);
+		if (r == 0)
 			r = route_addr_del(b, index, &p, e);
 	}
 	return r < 0 ? r : rtnl_batch_run(b, e);

@@ -279,8 +279,10 @@ static int explain_veth(struct rtnl *r, const struct veth_spec *s, int w, struct
 	if (w == -EEXIST && link_get(r, s->host_ifname, &li, NULL) == 0)
 		return err_set(e, ERR_CONFLICT, EEXIST, "interface %s on the host", s->host_ifname);
 	if (w == -EEXIST)
-		return err_set(e, ERR_CONFLICT, EEXIST, "interface %s in the container",
-			       s->ctr_ifname);
+		return err_what(e,
+				err_set(e, ERR_CONFLICT, EEXIST, "interface %s in the container",
+					s->ctr_ifname),
+				WHAT_INTERFACE);
 	if (s->master && link_get_index(r, s->master, &li, NULL) == 1)
 		return err_set(e, ERR_ABSENT, ENODEV, "no bridge with index %u", s->master);
 	if (w == -EXFULL)
