@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* internal: the worker as its parts see it: worker.c (life, loop), dispatch.c (frames), capture.c.
+ */
+#ifndef SLIRP_STACK_INTERNAL_H
+#define SLIRP_STACK_INTERNAL_H
+
+#include "dgram/ping.h"
+#include "dgram/udp.h"
+#include "emit/emit.h"
+#include "flow/pool.h"
+#include "flow/stats.h"
+#include "flow/wheel.h"
+#include "io/link.h"
+#include "io/loop.h"
+#include "local/local.h"
+#include "stack/worker.h"
+#include "tcp/flows.h"
+#include "wire/reass.h"
+
+struct worker {
+	struct worker_config conf;
+	struct worker_fds fds;
+	struct stats stats;
+	struct link link;
+	struct loop *loop;
+	struct wheel *wheel;
+	struct pool *pool;
+	struct reass *reass;
+	struct emit *emit;
+	struct tcp *tcp;
+	struct udp *udp;
+	struct ping *ping;
+	struct local *local;
+	struct source link_src, control_src;
+	struct timer trim, reass_timer;
+	bool is_busy; /* something waits for the next round, which must not wait */
+	bool is_over;
+	int status;
+	/* A virtio_net_hdr, then the frame: its IP header lies at a multiple of 8. */
+	_Alignas(64) uint8_t frame[LINK_FRAME_MAX + 64];
+};
+
+/* dispatch.c: one frame of the container. */
+void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const struct link_meta *m,
+		    uint64_t now);
+/* Datagrams whose fragments did not all come in time. */
+void dispatch_expire(struct worker *w, uint64_t now);
+
+/* capture.c: appends one frame to fds.pcap. arg is the worker. */
+void capture_frame(void *arg, const struct iovec *iov, int n);
+
+#endif

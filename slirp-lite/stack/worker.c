@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker: makes the rooms, joins them, and goes round: wait, read frames, serve sockets and timers,
+ * flush. All that a round has made possible for a flow is done once, at its end, so the ACKs of a
+ * batch are one, and bytes are read when it is known how many may go.
+ */
+#include "stack/worker.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "stack/ctlmsg.h"
+#include "stack/internal.h"
+
+#define FRAMES_A_ROUND 64
+#define BYTES_A_FLUSH (128u * 1024) /* the container's TCP should not wait longer for an ACK */
+#define TRIM_MS 1000
+#define STATUS_LINK_GONE 71
+
+static void flush(struct worker *w, uint64_t now)
+{
+	w->is_busy = tcp_flush(w->tcp, now);
+	udp_flush(w->udp, now);
+}
+
+static void on_link(struct source *s, uint32_t events, uint64_t now)
+{
+	struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, link_src));
+	size_t since = 0;
+
+	(void)events;
+	for (int i = 0; i < FRAMES_A_ROUND; i++) {
+		/* The IP header of a frame behind its virtio_net_hdr: 10 + 14 bytes. */
+		struct link_meta m;
+		const uint8_t *frame;
+		ssize_t n = link_read(&w->link, w->frame, LINK_FRAME_MAX, &frame, &m);
+
+		if (n == 0)
+			return;
+		if (n == -EBADMSG) {
+			w->stats.n[STAT_DROP_ETH]++;
+			continue;
+		}
+		if (n < 0) {
+			w->is_over = true;
+			w->status = STATUS_LINK_GONE;
+			return;
+		}
+		if (w->conf.is_pcap) {
+			struct iovec iov = {w->frame + (frame - w->frame), (size_t)n};
+
+			capture_frame(w, &iov, 1);
+		}
+		dispatch_frame(w, frame, (size_t)n, &m, now);
+		since += (size_t)n;
+		if (since >= BYTES_A_FLUSH) {
+			since = 0;
+			flush(w, now);
+		}
+	}
+}
+
+static void set_resolvers(struct worker *w, const struct resolvers *r)
+{
+	w->conf.resolvers = *r;
+	local_set_resolvers(w->local, r->ip, r->scope, r->n);
+}
+
+static void answer_stats(struct worker *w, uint32_t id)
+{
+	struct ctlmsg m = {.type = CTLMSG_STATS, .id = id};
+
+	m.stats.stats = w->stats;
+	m.stats.gauges = (struct ctlmsg_gauges){
+		.n_tcp = tcp_count(w->tcp),
+		.n_udp = udp_count(w->udp),
+		.n_ping = ping_count(w->ping),
+		.memory = pool_n_held(w->pool) * POOL_CHUNK,
+	};
+	ctlmsg_send(w->fds.control, &m); /* who does not read gets none */
+}
+
+static void on_control(struct source *s, uint32_t events, uint64_t now)
+{
+	struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, control_src));
+	struct ctlmsg m;
+	int r = ctlmsg_recv(w->fds.control, &m);
+
+	(void)events;
+	(void)now;
+	if (r == -EAGAIN || r == -EPROTO)
+		return;
+	if (r <= 0) {
+		w->is_over = true;
+		w->status = 0;
+	} else if (m.type == CTLMSG_RESOLVERS) {
+		set_resolvers(w, &m.resolvers);
+	} else if (m.type == CTLMSG_STATS_GET) {
+		answer_stats(w, m.id);
+	}
+}
+
+static void on_dns(void *arg, const struct ip_packet *k, const struct udphdr_v *u, uint64_t now)
+{
+	struct worker *w = arg;
+
+	local_dns_udp(w->local, k, u, now);
+}
+
+static bool pick_resolver(void *arg, unsigned attempt, uint64_t now, struct ip *ret_ip,
+			  uint32_t *ret_scope, uint16_t *ret_port)
+{
+	struct worker *w = arg;
+
+	return local_pick_resolver(w->local, attempt, now, ret_ip, ret_scope, ret_port);
+}
+
+static void on_resolver_failed(void *arg, const struct ip *ip, uint64_t now)
+{
+	struct worker *w = arg;
+
+	local_resolver_failed(w->local, ip, now);
+}
+
+static void on_trim(struct timer *t, uint64_t now)
+{
+	struct worker *w = (struct worker *)((char *)t - offsetof(struct worker, trim));
+
+	if (pool_trim(w->pool))
+		timer_set(w->wheel, t, now + TRIM_MS);
+}
+
+static void on_reass(struct timer *t, uint64_t now)
+{
+	dispatch_expire((struct worker *)((char *)t - offsetof(struct worker, reass_timer)), now);
+}
+
+static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
+{
+	const struct tcp_env tcp = {.emit = w->emit,
+				    .loop = w->loop,
+				    .wheel = w->wheel,
+				    .pool = w->pool,
+				    .policy = &w->conf.policy,
+				    .host = host,
+				    .stats = &w->stats,
+				    .max = w->conf.tcp_max,
+				    .resolver = pick_resolver,
+				    .resolver_failed = on_resolver_failed,
+				    .arg = w};
+	const struct udp_env udp = {.emit = w->emit,
+				    .loop = w->loop,
+				    .wheel = w->wheel,
+				    .policy = &w->conf.policy,
+				    .host = host,
+				    .stats = &w->stats,
+				    .max = w->conf.udp_max,
+				    .once_ms = w->conf.udp_once_s * 1000ull,
+				    .stream_ms = w->conf.udp_stream_s * 1000ull,
+				    .dns = on_dns,
+				    .arg = w};
+	const struct ping_env ping = {.emit = w->emit,
+				      .loop = w->loop,
+				      .wheel = w->wheel,
+				      .policy = &w->conf.policy,
+				      .host = host,
+				      .stats = &w->stats,
+				      .max = w->conf.ping_max};
+	int r = tcp_new(&tcp, &w->tcp, e);
+
+	if (r == 0)
+		r = udp_new(&udp, &w->udp, e);
+	if (r == 0)
+		r = ping_new(&ping, &w->ping, e);
+	return r;
+}
+
+static int make_rooms(struct worker *w, const struct host_ops *host, struct err *e)
+{
+	struct local_env local = {.plan = &w->conf.policy.plan, .stats = &w->stats, .host = host};
+	int r = link_init(&w->link, w->fds.link, w->conf.is_raw_link, e);
+
+	if (r == 0)
+		r = loop_new(&w->loop, e);
+	if (r == 0)
+		r = wheel_new(loop_now(w->loop), &w->wheel, e);
+	if (r == 0)
+		r = pool_new(w->conf.memory_max, &w->pool, e);
+	if (r == 0)
+		r = reass_new(&w->reass, e);
+	if (r == 0)
+		r = emit_new(&w->conf.policy.plan, &w->link, &w->stats, &w->emit, e);
+	if (r < 0)
+		return r;
+	if (w->conf.is_pcap)
+		emit_set_tap(w->emit, capture_frame, w);
+	local.emit = w->emit;
+	local.wheel = w->wheel;
+	local.loop = w->loop;
+	r = local_new(&local, &w->local, e);
+	if (r < 0)
+		return r;
+	set_resolvers(w, &w->conf.resolvers);
+	return make_transports(w, host, e);
+}
+
+static int add_sources(struct worker *w, struct err *e)
+{
+	int r;
+
+	w->link_src.fn = on_link;
+	w->control_src.fn = on_control;
+	r = loop_add(w->loop, &w->link_src, w->fds.link, EPOLLIN);
+	if (r == 0 && w->fds.control >= 0)
+		r = loop_add(w->loop, &w->control_src, w->fds.control, EPOLLIN);
+	return r < 0 ? err_sys(e, -r, "worker: link and control socket") : 0;
+}
+
+int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
+	       const struct host_ops *host, struct worker **ret, struct err *e)
+{
+	struct worker *w = aligned_alloc(64, (sizeof(*w) + 63) & ~(size_t)63);
+	int r;
+
+	if (!w)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "worker");
+	/* The frame buffer stays untouched memory until a large frame comes. */
+	memset(w, 0, offsetof(struct worker, frame));
+	w->conf = *conf;
+	w->fds = *fds;
+	w->link_src.fd = w->control_src.fd = -1;
+	w->trim.fn = on_trim;
+	w->reass_timer.fn = on_reass;
+	r = make_rooms(w, host, e);
+	if (r == 0)
+		r = add_sources(w, e);
+	if (r < 0) {
+		worker_free(w);
+		return r;
+	}
+	*ret = w;
+	return 0;
+}
+
+bool worker_round(struct worker *w, uint64_t until)
+{
+	uint64_t next = wheel_next(w->wheel), now;
+
+	if (next > until)
+		next = until;
+	now = loop_round(w->loop, w->is_busy ? 0 : next);
+	wheel_run(w->wheel, now);
+	flush(w, now);
+	if (pool_n_held(w->pool) > 0 && !timer_is_set(&w->trim))
+		timer_set(w->wheel, &w->trim, now + TRIM_MS);
+	return !w->is_over;
+}
+
+int worker_run(struct worker *w)
+{
+	while (worker_round(w, UINT64_MAX))
+		;
+	return w->status;
+}
+
+struct loop *worker_loop(struct worker *w)
+{
+	return w->loop;
+}
+
+const struct stats *worker_stats(const struct worker *w)
+{
+	return &w->stats;
+}
+
+size_t worker_memory(const struct worker *w)
+{
+	return pool_n_held(w->pool) * POOL_CHUNK;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	tcp_free(w->tcp);
+	udp_free(w->udp);
+	ping_free(w->ping);
+	local_free(w->local);
+	emit_free(w->emit);
+	reass_free(w->reass);
+	pool_free(w->pool);
+	wheel_free(w->wheel);
+	loop_free(w->loop);
+	free(w);
+}

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flow: one connection, and what the parts of the glue (flows.c, open.c, rx.c, tx.c) do with it for
+ * each other. Nothing outside this room sees it.
+ *
+ * A flow's life: open.c adds it with the container's SYN; it is `connecting` until the host has
+ * answered; then both directions run; it goes when its machine is CLOSED and the host has all its
+ * bytes (or either side was reset). Only flow_end frees it; functions that may have done so return
+ * false.
+ */
+#ifndef SLIRP_TCP_FLOW_H
+#define SLIRP_TCP_FLOW_H
+
+#include "flow/ring.h"
+#include "flow/table.h"
+#include "tcp/flows.h"
+#include "tcp/isn.h"
+#include "tcp/tcb.h"
+
+struct tcp_flow;
+
+/* A list of flows; a flow is in at most one of each kind. */
+struct flow_list {
+	struct tcp_flow *first, *last;
+};
+
+struct tcp {
+	struct tcp_env env;
+	struct table *table;
+	struct siphash_key secret;
+	struct flow_list dirty;    /* to be flushed, in the order in which they became so */
+	struct flow_list waiting;  /* TIME_WAIT, oldest first */
+	struct flow_list promised; /* those with a reservation in the pool */
+	uint32_t n_waiting;
+	struct timer reclaim;  /* set while promised is not empty */
+	uint64_t challenge_at; /* the second in which n_challenges were sent (RFC 5961 7) */
+	uint32_t n_challenges;
+	uint16_t mss[N_FAM]; /* ours */
+};
+
+struct flow_links {
+	struct tcp_flow *prev, *next;
+};
+
+struct tcp_flow {
+	struct table_node node;
+	struct tcb tcb;
+	struct source src; /* fd -1: the host's side is done */
+	struct timer timer;
+	struct tcp *owner;
+	struct ring rx, tx;
+	struct flow_links dirty, other; /* other: waiting or promised */
+	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
+	uint8_t attempt; /* DNS: which resolver */
+	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
+	bool is_connecting : 1;
+	bool is_dns : 1;
+	bool is_readable : 1; /* the host's socket may hold bytes, or its end */
+	bool is_hung_up : 1;  /* the host has ended its side: read on until that is seen */
+	bool is_blocked : 1;  /* the host's socket is full */
+	bool is_failed : 1;   /* the host's socket has an error to tell */
+	bool is_guest_eof : 1, is_shut : 1; /* FIN of the container; handed on */
+	bool is_host_eof : 1;
+	bool is_delay_off : 1; /* TCP_NODELAY is set */
+	bool has_sent : 1;     /* something to the host */
+	bool is_over : 1;      /* the machine is done; the host has bytes to take */
+};
+_Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");
+
+/* flows.c */
+void flow_mark(struct tcp_flow *f); /* to be flushed */
+/* Ends it: the socket is closed (is_abort: with RST), everything given back. */
+void flow_end(struct tcp_flow *f, bool is_abort);
+void flow_close_host(struct tcp_flow *f, bool is_abort);
+struct tcp_flow *flow_new(struct tcp *t, const struct flow_key *k); /* NULL: the table is full */
+void flow_stray(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len);
+void flow_emit(struct tcp *t, const struct flow_key *k, struct tcphdr_v *h,
+	       const struct iovec *data, int n, uint16_t gso_size);
+void flow_promise(struct tcp_flow *f,
+		  unsigned n_chunks); /* sets its reservation, if there is room */
+
+/* open.c: a SYN for a key that has no flow. */
+void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,
+		  uint64_t now);
+/* The host's connect() has ended. False: the flow is gone. */
+bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
+
+/* rx.c: from the container to the host. */
+uint32_t rx_room(const struct tcp_flow *f); /* the window that may be promised */
+/* How much of a segment can be taken: never less than what was promised while there is memory. */
+uint32_t rx_accept(struct tcp_flow *f);
+/* What the machine said of a segment with this payload. False: the host's side has failed. */
+bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload);
+/* The host's socket has room again, or has failed (false). */
+bool rx_drain(struct tcp_flow *f);
+
+/* tx.c: from the host to the container. */
+/* Reads from the host what may be sent now. True: there is more at once. */
+bool tx_pump(struct tcp_flow *f, uint64_t now);
+void tx_output(struct tcp_flow *f, uint64_t now);
+
+#endif

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flows: the table of connections, their timers, the list of those with something to do, and their
+ * end. Connections in TIME_WAIT hold nothing but their slot, and the oldest make way when the table
+ * is full.
+ */
+#include "tcp/flows.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <sys/random.h>
+
+#include "tcp/flow.h"
+
+#define WAITING_MAX 4096u
+#define RECLAIM_MS 1000
+#define OVER_MS 240000           /* for the host to take some of what the container left */
+#define CHALLENGES_A_SECOND 100u /* RFC 5961 7 */
+
+static struct flow_links *links_of(struct tcp_flow *f, bool is_dirty)
+{
+	return is_dirty ? &f->dirty : &f->other;
+}
+
+static void list_add(struct flow_list *l, struct tcp_flow *f, bool is_dirty)
+{
+	*links_of(f, is_dirty) = (struct flow_links){.prev = l->last};
+	if (l->last)
+		links_of(l->last, is_dirty)->next = f;
+	else
+		l->first = f;
+	l->last = f;
+}
+
+static void list_remove(struct flow_list *l, struct tcp_flow *f, bool is_dirty)
+{
+	struct flow_links at = *links_of(f, is_dirty);
+
+	if (at.prev)
+		links_of(at.prev, is_dirty)->next = at.next;
+	else
+		l->first = at.next;
+	if (at.next)
+		links_of(at.next, is_dirty)->prev = at.prev;
+	else
+		l->last = at.prev;
+}
+
+void flow_mark(struct tcp_flow *f)
+{
+	if (f->is_dirty)
+		return;
+	f->is_dirty = true;
+	list_add(&f->owner->dirty, f, true);
+}
+
+static void unmark(struct tcp_flow *f)
+{
+	if (!f->is_dirty)
+		return;
+	f->is_dirty = false;
+	list_remove(&f->owner->dirty, f, true);
+}
+
+static void set_waiting(struct tcp_flow *f, bool is_waiting)
+{
+	struct tcp *t = f->owner;
+
+	if (f->is_waiting == is_waiting)
+		return;
+	f->is_waiting = is_waiting;
+	if (is_waiting) {
+		list_add(&t->waiting, f, false);
+		t->n_waiting++;
+	} else {
+		list_remove(&t->waiting, f, false);
+		t->n_waiting--;
+	}
+}
+
+static void set_promised(struct tcp_flow *f, bool is_promised, uint64_t now)
+{
+	struct tcp *t = f->owner;
+
+	if (f->is_promised == is_promised)
+		return;
+	f->is_promised = is_promised;
+	if (is_promised) {
+		list_add(&t->promised, f, false);
+		if (!timer_is_set(&t->reclaim))
+			timer_set(t->env.wheel, &t->reclaim, now + RECLAIM_MS);
+	} else {
+		list_remove(&t->promised, f, false);
+	}
+}
+
+void flow_promise(struct tcp_flow *f, unsigned n_chunks)
+{
+	if (f->is_waiting || !ring_reserve(&f->rx, f->owner->env.pool, n_chunks))
+		return;
+	set_promised(f, n_chunks > 0, loop_now(f->owner->env.loop));
+}
+
+/* Who has been quiet for a while gives its reservation back. What was promised stays promised: a
+ * quiet host's socket is empty and takes it, and the reservation returns with the traffic. */
+static void on_reclaim(struct timer *timer, uint64_t now)
+{
+	struct tcp *t = (struct tcp *)((char *)timer - offsetof(struct tcp, reclaim));
+	struct tcp_flow *next;
+
+	for (struct tcp_flow *f = t->promised.first; f; f = next) {
+		next = f->other.next;
+		if (f->rx.end == 0 && !f->is_blocked && now - f->tcb.last_rx >= RECLAIM_MS)
+			flow_promise(f, 0);
+	}
+	if (t->promised.first)
+		timer_set(t->env.wheel, &t->reclaim, now + RECLAIM_MS);
+}
+
+void flow_close_host(struct tcp_flow *f, bool is_abort)
+{
+	static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	const struct tcp_env *env = &f->owner->env;
+	int fd = f->src.fd;
+
+	if (fd < 0)
+		return;
+	loop_forget(env->loop, &f->src);
+	if (is_abort)
+		env->host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	env->host->close(fd);
+	f->is_readable = false;
+}
+
+void flow_end(struct tcp_flow *f, bool is_abort)
+{
+	struct tcp *t = f->owner;
+
+	flow_close_host(f, is_abort);
+	timer_clear(t->env.wheel, &f->timer);
+	ring_reset(&f->rx, t->env.pool);
+	ring_reset(&f->tx, t->env.pool);
+	unmark(f);
+	set_waiting(f, false);
+	set_promised(f, false, 0);
+	table_remove(t->table, f);
+}
+
+/* The container's side is done. What the host has not taken yet, it gets. */
+static void close_flow(struct tcp_flow *f, uint64_t now)
+{
+	if (f->rx.len == 0 || f->src.fd < 0) {
+		flow_end(f, false);
+		return;
+	}
+	f->is_over = true;
+	timer_set(f->owner->env.wheel, &f->timer, now + OVER_MS);
+}
+
+static void on_timer(struct timer *timer, uint64_t now)
+{
+	struct tcp_flow *f = (struct tcp_flow *)((char *)timer - offsetof(struct tcp_flow, timer));
+
+	if (f->is_over) {
+		flow_end(f, true);
+		return;
+	}
+	if (tcb_deadline(&f->tcb) <= now) {
+		switch (tcb_timeout(&f->tcb, now)) {
+		case TCB_GO_ON:
+			break;
+		case TCB_GIVE_UP:
+			tx_output(f, now);
+			flow_end(f, true);
+			return;
+		case TCB_EXPIRED:
+			close_flow(f, now);
+			return;
+		}
+	}
+	flow_mark(f);
+}
+
+struct tcp_flow *flow_new(struct tcp *t, const struct flow_key *k)
+{
+	struct tcp_flow *f;
+
+	if (t->waiting.first &&
+	    (t->n_waiting >= WAITING_MAX || table_count(t->table) >= table_max(t->table)))
+		flow_end(t->waiting.first, false);
+	f = table_add(t->table, k);
+	if (!f)
+		return NULL;
+	f->owner = t;
+	f->src.fd = -1;
+	f->timer.fn = on_timer;
+	ring_init(&f->rx);
+	ring_init(&f->tx);
+	return f;
+}
+
+void flow_emit(struct tcp *t, const struct flow_key *k, struct tcphdr_v *h,
+	       const struct iovec *data, int n, uint16_t gso_size)
+{
+	const struct emit_ip ip = {.src = k->peer,
+				   .dst = k->guest,
+				   .proto = IPPROTO_TCP,
+				   .is_df = true,
+				   .csum_offset = 16,
+				   .gso_size = gso_size};
+	uint8_t l4[TCP_HDR_MAX];
+	size_t len;
+
+	h->sport = k->peer_port;
+	h->dport = k->guest_port;
+	len = tcphdr_build(l4, h);
+	emit_packet(t->env.emit, &ip, l4, len, data,
+		    n); /* a loss is counted there and mended here */
+}
+
+void flow_stray(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len)
+{
+	struct tcphdr_v rst;
+
+	if (tcb_stray(h, len, &rst))
+		flow_emit(t, k, &rst, NULL, 0, 0);
+}
+
+static bool may_challenge(struct tcp *t, uint64_t now)
+{
+	if (t->challenge_at != now / 1000) {
+		t->challenge_at = now / 1000;
+		t->n_challenges = 0;
+	}
+	return t->n_challenges++ < CHALLENGES_A_SECOND;
+}
+
+/* The host's side has failed: the container gets what came before, then RST. */
+static void fail(struct tcp_flow *f, uint64_t now)
+{
+	while (tx_pump(f, now))
+		;
+	tx_output(f, now);
+	tcb_reset(&f->tcb);
+	tx_output(f, now);
+	flow_end(f, false);
+}
+
+static void set_timer(struct tcp_flow *f)
+{
+	struct wheel *w = f->owner->env.wheel;
+	uint64_t due = tcb_deadline(&f->tcb);
+
+	if (due == UINT64_MAX)
+		timer_clear(w, &f->timer);
+	else if (!timer_is_set(&f->timer) || f->timer.due > due)
+		timer_set(w, &f->timer, due);
+	/* One that comes too early looks again: cheaper than moving it with every segment. */
+}
+
+/* True: there is more to do at once. */
+static bool flush_one(struct tcp_flow *f, uint64_t now)
+{
+	bool is_more;
+
+	if (f->is_over) {
+		if (!rx_drain(f) || f->rx.len == 0)
+			flow_end(f, false);
+		else
+			timer_set(f->owner->env.wheel, &f->timer, now + OVER_MS);
+		return false;
+	}
+	if (!f->is_connecting && !rx_drain(f)) {
+		fail(f, now);
+		return false;
+	}
+	is_more = tx_pump(f, now);
+	if (f->is_failed) {
+		fail(f, now);
+		return false;
+	}
+	tx_output(f, now);
+	if (f->tcb.state == TCP_CLOSED) {
+		close_flow(f, now);
+		return false;
+	}
+	if (f->tcb.state == TCP_TIME_WAIT && f->rx.len == 0) {
+		flow_close_host(f, false);
+		ring_reset(&f->rx, f->owner->env.pool);
+		set_promised(f, false, now);
+		set_waiting(f, true);
+	}
+	set_timer(f);
+	return is_more;
+}
+
+bool tcp_flush(struct tcp *t, uint64_t now)
+{
+	struct tcp_flow *last = t->dirty.last, *f;
+
+	/* Those that become dirty meanwhile come next time. */
+	while ((f = t->dirty.first)) {
+		bool is_last = f == last;
+
+		unmark(f);
+		if (flush_one(f, now))
+			flow_mark(f);
+		if (is_last)
+			break;
+	}
+	return t->dirty.first;
+}
+
+static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t *payload,
+		    uint32_t len, uint64_t now)
+{
+	struct tcp *t = f->owner;
+	struct tcb_result r = {0};
+
+	tcb_input(&f->tcb, h, len, rx_accept(f), now, &r);
+	if (r.is_drop)
+		t->env.stats->n[STAT_DROP_TCP]++;
+	if (r.is_reset) {
+		flow_end(f, true);
+		return;
+	}
+	if (r.is_challenge && may_challenge(t, now)) {
+		t->env.stats->n[STAT_TCP_CHALLENGE]++;
+		tcb_ack_now(&f->tcb);
+	}
+	if (r.acked > 0)
+		ring_consume(&f->tx, t->env.pool, r.acked < f->tx.len ? r.acked : f->tx.len);
+	if ((r.data_len > 0 || r.advance > 0 || r.is_eof) && !rx_take(f, &r, payload)) {
+		fail(f, now);
+		return;
+	}
+	if (r.is_closed) {
+		close_flow(f, now);
+		return;
+	}
+	flow_mark(f);
+	/* What filled several gaps is fed until it brings nothing new: each time one less. */
+	if (r.is_more)
+		segment(f, h, payload, len, now);
+}
+
+void tcp_input(struct tcp *t, const struct ip_packet *k, uint64_t now)
+{
+	struct flow_key key = {.guest = k->src, .peer = k->dst};
+	struct tcp_flow *f;
+	struct tcphdr_v h;
+	size_t head;
+	uint32_t len;
+
+	if (tcphdr_parse(k->payload, k->len, &h, &head) < 0 || h.sport == 0 || h.dport == 0) {
+		t->env.stats->n[STAT_DROP_TCP]++;
+		return;
+	}
+	len = (uint32_t)(k->len - head);
+	key.guest_port = h.sport;
+	key.peer_port = h.dport;
+	f = table_find(t->table, &key);
+	if (f && f->tcb.state == TCP_TIME_WAIT && (h.flags & TCP_SYN)) {
+		struct tcb_result r = {0};
+
+		tcb_input(&f->tcb, &h, len, 0, now, &r);
+		if (!r.is_reopen) {
+			flow_mark(f);
+			return;
+		}
+		flow_end(f, false);
+		f = NULL;
+	}
+	if (f && f->is_over) {
+		t->env.stats->n[STAT_DROP_TCP]++;
+		return;
+	}
+	if (f)
+		segment(f, &h, k->payload + head, len, now);
+	else if (tcb_is_opening(&h))
+		open_passive(t, &key, &h, now);
+	else
+		flow_stray(t, &key, &h, len);
+}
+
+uint32_t tcp_count(const struct tcp *t)
+{
+	return table_count(t->table);
+}
+
+/* Largest payload of one segment, options not counted. */
+static uint16_t mss_of(uint32_t mtu, size_t ip_len)
+{
+	size_t mss = mtu - ip_len - 20;
+
+	return (uint16_t)(mss > 65495 ? 65495 : mss);
+}
+
+int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
+{
+	struct tcp *t = calloc(1, sizeof(*t));
+	const uint32_t mtu = env->policy->plan.mtu;
+	int r;
+
+	if (!t)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "TCP");
+	t->env = *env;
+	t->mss[FAM4] = mss_of(mtu, IP4_HDR_LEN);
+	t->mss[FAM6] = mss_of(mtu, IP6_HDR_LEN);
+	t->reclaim.fn = on_reclaim;
+	r = getrandom(&t->secret, sizeof(t->secret), 0) == (ssize_t)sizeof(t->secret)
+		    ? table_new(env->max, sizeof(struct tcp_flow), &t->table, e)
+		    : err_sys(e, EIO, "random secret of TCP");
+	if (r < 0) {
+		tcp_free(t);
+		return r;
+	}
+	*ret = t;
+	return 0;
+}
+
+void tcp_free(struct tcp *t)
+{
+	struct tcp_flow *f;
+
+	if (!t)
+		return;
+	while (t->table && (f = table_next(t->table, NULL)))
+		flow_end(f, false);
+	timer_clear(t->env.wheel, &t->reclaim);
+	table_free(t->table);
+	free(t);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * flows: the container's TCP connections, each joined to one of the host's: its machine
+ * (tcp/tcb.h), its socket, and the bytes that one side has given and the other not taken yet.
+ *
+ * The container's SYN is held until the host's connect() ends: success is answered by SYN,ACK, an
+ * error by what the container's kernel turns into the same errno (RST, or ICMP unreachable). Bytes
+ * in order go from the frame straight into the host's socket; what it does not take waits in the
+ * ring that the promised window stands for. From the host, no more is read than the container may
+ * be sent now, so a reader that has stalled holds nothing here.
+ */
+#ifndef SLIRP_TCP_FLOWS_H
+#define SLIRP_TCP_FLOWS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "emit/emit.h"
+#include "flow/policy.h"
+#include "flow/pool.h"
+#include "flow/stats.h"
+#include "flow/wheel.h"
+#include "io/host.h"
+#include "io/loop.h"
+#include "wire/ip.h"
+
+struct tcp;
+
+/* All borrowed; they outlive it. */
+struct tcp_env {
+	struct emit *emit;
+	struct loop *loop;
+	struct wheel *wheel;
+	struct pool *pool;
+	const struct policy *policy;
+	const struct host_ops *host;
+	struct stats *stats;
+	uint32_t max; /* flows */
+	/* DNS over TCP: where attempt 0, 1, ... goes (false: no more), and that it failed. NULL: no
+	 * DNS. */
+	bool (*resolver)(void *arg, unsigned attempt, uint64_t now, struct ip *ret_ip,
+			 uint32_t *ret_scope, uint16_t *ret_port);
+	void (*resolver_failed)(void *arg, const struct ip *ip, uint64_t now);
+	void *arg;
+};
+
+int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e);
+void tcp_free(struct tcp *t); /* accepts NULL; closes every socket, says nothing to anybody */
+
+/* A whole packet with an acceptable source, its checksum right. */
+void tcp_input(struct tcp *t, const struct ip_packet *k, uint64_t now);
+/* Moves and sends what the last inputs and events have made possible: after each batch. True: there
+ * is more to do, call it again after the next look at the link. */
+bool tcp_flush(struct tcp *t, uint64_t now);
+uint32_t tcp_count(const struct tcp *t);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * rx: from the container to the host. What is in order goes from the frame into the host's socket
+ * at once; what the socket does not take, and what is out of order, goes into the ring. The window
+ * that is promised is what the ring can hold: one chunk of the pool at first, more while the host
+ * takes the bytes and the pool can set chunks aside. RFC 9293 3.8.6, MUST-39, SHLD-14.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <linux/tcp.h>
+
+#include "tcp/flow.h"
+
+#define WINDOW_CHUNKS_MAX 32u /* 512 KiB */
+
+static unsigned capacity(const struct tcp_flow *f)
+{
+	return f->rx.n_reserved > 0 ? f->rx.n_reserved : 1;
+}
+
+uint32_t rx_room(const struct tcp_flow *f)
+{
+	uint32_t all = capacity(f) * POOL_CHUNK, used = f->rx.skip + f->rx.len;
+
+	return used < all ? all - used : 0;
+}
+
+uint32_t rx_accept(struct tcp_flow *f)
+{
+	uint32_t promised = f->tcb.rcv_adv - f->tcb.rcv_nxt, room = rx_room(f);
+	struct pool *p = f->owner->env.pool;
+
+	if (promised > room) { /* its reservation went back while it was quiet */
+		flow_promise(f, (f->rx.skip + f->rx.len + promised + POOL_CHUNK - 1) / POOL_CHUNK);
+		room = promised;
+	}
+	/* Else the host's socket, which is empty or nearly so, takes it. */
+	if (f->is_blocked || f->is_connecting || f->rx.end > 0) {
+		size_t left = ring_room(&f->rx, p, f->rx.len);
+
+		if (left < room)
+			room = (uint32_t)left;
+	}
+	return room;
+}
+
+/* A window that the host's socket empties is worth doubling, while half of the pool is free. */
+static void grow(struct tcp_flow *f, size_t n)
+{
+	struct pool *p = f->owner->env.pool;
+	unsigned now = capacity(f), want = now * 2;
+
+	f->taken += (uint32_t)n;
+	if (now >= WINDOW_CHUNKS_MAX || f->taken < now * POOL_CHUNK)
+		return;
+	f->taken = 0;
+	if (pool_n_free(p) >= pool_n_chunks(p) / 2 + want)
+		flow_promise(f, want);
+}
+
+/* Small writes go out at once, as the container sent them: it has done Nagle's part. The first
+ * write of a connection is never delayed, so connections with one request are spared the call. */
+static void set_nodelay(struct tcp_flow *f)
+{
+	const int on = 1;
+
+	if (!f->has_sent) {
+		f->has_sent = true;
+		return;
+	}
+	if (f->is_delay_off)
+		return;
+	f->is_delay_off = true;
+	f->owner->env.host->setsockopt(f->src.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+}
+
+/* How many bytes the host took, or -errno when its side has failed. */
+static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len)
+{
+	struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n_iov};
+	ssize_t n;
+
+	set_nodelay(f);
+	n = f->owner->env.host->sendmsg(f->src.fd, &m, MSG_DONTWAIT);
+	if (n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM)
+		n = 0;
+	if (n < 0)
+		return n;
+	if ((size_t)n < len)
+		f->is_blocked = true; /* EPOLLOUT follows */
+	grow(f, (size_t)n);
+	return n;
+}
+
+static void shut(struct tcp_flow *f)
+{
+	if (!f->is_guest_eof || f->is_shut || f->rx.len > 0 || f->src.fd < 0)
+		return;
+	f->is_shut = true;
+	if (f->is_host_eof) /* both ends are known: the socket has no use any more */
+		flow_close_host(f, false);
+	else
+		f->owner->env.host->shutdown(f->src.fd, SHUT_WR);
+}
+
+bool rx_drain(struct tcp_flow *f)
+{
+	struct iovec iov[RING_CHUNKS + 1];
+
+	while (f->rx.len > 0 && !f->is_blocked && f->src.fd >= 0) {
+		size_t len = f->rx.len;
+		int n_iov = ring_bytes(&f->rx, f->owner->env.pool, 0, len, iov, RING_CHUNKS + 1);
+		ssize_t n = give(f, iov, n_iov, len);
+
+		if (n < 0)
+			return false;
+		ring_consume(&f->rx, f->owner->env.pool, (size_t)n);
+	}
+	shut(f);
+	tcb_set_room(&f->tcb, rx_room(f));
+	return true;
+}
+
+/* The host's socket is gone (it was reset, or nobody reads): bytes for it have no use. */
+static void discard(struct tcp_flow *f)
+{
+	ring_reset(&f->rx, f->owner->env.pool);
+}
+
+bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload)
+{
+	struct iovec iov = {(void *)(uintptr_t)(payload + r->data_skip), r->data_len};
+	struct pool *p = f->owner->env.pool;
+	size_t given = 0;
+
+	if (r->is_eof)
+		f->is_guest_eof = true;
+	if (f->src.fd < 0 && !f->is_connecting) {
+		discard(f);
+		return true;
+	}
+	if (r->data_len > 0 && r->data_at == 0 && r->advance == r->data_len && f->rx.end == 0 &&
+	    !f->is_blocked && !f->is_connecting) {
+		ssize_t n = give(f, &iov, 1, iov.iov_len);
+
+		if (n < 0)
+			return false;
+		given = (size_t)n;
+	}
+	if (given < r->data_len &&
+	    !ring_put(&f->rx, p, f->rx.len + r->data_at, &iov, 1, given, r->data_len - given)) {
+		/* The host's socket took less than it has at least, and no memory is left. */
+		f->owner->env.stats->n[STAT_DROP_MEMORY]++;
+		return false;
+	}
+	ring_extend(&f->rx, r->advance - given);
+	return f->is_connecting || rx_drain(f);
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * tx: from the host to the container. Reads no more than may be sent now: min(the container's
+ * window, congestion window), a super-segment at a time, into the ring, where it stays until
+ * acknowledged; so every read is followed by its frame while the bytes are warm. While the window
+ * is closed and the host has bytes, the machine is told of one byte more than the ring holds, so
+ * that it probes.
+ */
+#include <errno.h>
+
+#include "tcp/flow.h"
+
+#define READ_IOV 8              /* a super-segment, wherever it begins in its chunk */
+#define PUMP_READS 4            /* one flow's turn */
+#define HELD_MAX (1024u * 1024) /* sent and not acknowledged, or about to be */
+
+static uint32_t min32(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Under pressure every flow moves on, with less in flight. */
+static uint32_t held_max(const struct pool *p)
+{
+	size_t n = pool_n_chunks(p), left = pool_n_free(p);
+
+	if (left > n / 2)
+		return HELD_MAX;
+	return left > n / 8 ? 4 * POOL_CHUNK : POOL_CHUNK;
+}
+
+static uint32_t usable(const struct tcp_flow *f)
+{
+	uint32_t window = min32(f->tcb.snd_wnd, f->tcb.cwnd);
+
+	window = min32(window, held_max(f->owner->env.pool));
+	return window > f->tx.len ? window - f->tx.len : 0;
+}
+
+static bool may_send(const struct tcp_flow *f)
+{
+	return f->tcb.state == TCP_ESTABLISHED || f->tcb.state == TCP_CLOSE_WAIT;
+}
+
+/* A read gives n bytes; what it says about the next one. */
+static void after_read(struct tcp_flow *f, ssize_t n, size_t asked)
+{
+	if (n == 0) {
+		f->is_host_eof = true;
+		f->is_readable = false;
+		tcb_shutdown(&f->tcb);
+		if (f->is_shut)
+			flow_close_host(f, false);
+	} else if (n == -EAGAIN) {
+		f->is_readable = false;
+	} else if (n < 0) {
+		f->is_failed = true;
+		f->is_readable = false;
+	} else if ((size_t)n < asked && !f->is_hung_up) {
+		f->is_readable = false; /* an edge follows when more comes */
+	}
+}
+
+static bool pump_once(struct tcp_flow *f, uint64_t now)
+{
+	struct pool *p = f->owner->env.pool;
+	struct iovec iov[READ_IOV];
+	size_t room = usable(f), asked = 0;
+	ssize_t n;
+	int n_iov;
+
+	/* A silly window is left to grow while something is in flight. */
+	if (room == 0 || (room < f->tcb.mss && f->tx.len > 0))
+		return false;
+	room = room < f->tcb.segment_max ? room : f->tcb.segment_max;
+	if (room > f->tcb.mss)
+		room -= room % f->tcb.mss;
+	n_iov = ring_space(&f->tx, p, room, iov, sizeof(iov) / sizeof(*iov));
+	for (int i = 0; i < n_iov; i++)
+		asked += iov[i].iov_len;
+	if (asked == 0)
+		return false;
+	n = f->owner->env.host->readv(f->src.fd, iov, n_iov);
+	if (n > 0)
+		ring_extend(&f->tx, (size_t)n);
+	ring_tidy(&f->tx, p);
+	after_read(f, n, asked);
+	tcb_set_queued(&f->tcb, f->tx.len);
+	tx_output(f, now);
+	return n > 0;
+}
+
+bool tx_pump(struct tcp_flow *f, uint64_t now)
+{
+	int i = 0;
+
+	if (f->is_connecting || f->src.fd < 0 || !may_send(f))
+		return false;
+	while (f->is_readable && i < PUMP_READS && pump_once(f, now))
+		i++;
+	if (f->is_readable && f->src.fd >= 0 && f->tx.len == 0 && f->tcb.snd_wnd == 0)
+		tcb_set_queued(&f->tcb, 1);
+	else
+		tcb_set_queued(&f->tcb, f->tx.len);
+	return f->is_readable && i == PUMP_READS;
+}
+
+void tx_output(struct tcp_flow *f, uint64_t now)
+{
+	struct iovec iov[EMIT_IOV_MAX];
+	struct tcb_segment s;
+
+	while (tcb_output(&f->tcb, now, &s)) {
+		int n = 0;
+
+		if (s.data_at + s.data_len > f->tx.len)
+			continue; /* the byte that stands for those the host still has */
+		if (s.data_len > 0)
+			n = ring_bytes(&f->tx, f->owner->env.pool, s.data_at, s.data_len, iov,
+				       EMIT_IOV_MAX);
+		if (s.is_retransmit)
+			f->owner->env.stats->n[STAT_TCP_RETRANSMIT]++;
+		flow_emit(f->owner, &f->node.key, &s.h, iov, n, s.data_len > s.mss ? s.mss : 0);
+	}
+}
