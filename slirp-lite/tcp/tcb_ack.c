@@ -25,12 +25,15 @@ static void update_window(struct tcb *t, const struct tcphdr_v *h)
 }
 
 /* RFC 7323 4.1, else one segment at a time that was sent once. After a time-out an echo older than
- * the last retransmission tells nothing: maybe only the ACK was lost. So the back-off stays until a
- * sample is good (Karn; RFC 6298 section 5). */
+ * the last retransmission tells nothing: maybe only the ACK was lost (Karn). The back-off stays
+ * until a sample is good (RFC 6298 section 5), or the answer to the retransmission came as soon as
+ * the estimate has it: then that is no reason to doubt it. */
 static void sample(struct tcb *t, const struct tcphdr_v *h, uint64_t now)
 {
 	uint32_t rtt;
 
+	if (t->n_rto > 0 && tcb_ts(t, now) - t->rexmit_ts <= t->rto)
+		t->backoff = 0;
 	if (t->has_ts && h->has_ts) {
 		rtt = tcb_ts(t, now) - h->tsecr;
 		if (rtt > INT32_MAX || (t->n_rto > 0 && seq_lt(h->tsecr, t->rexmit_ts)))

@@ -202,33 +202,52 @@ static bool plan_rescue(struct tcb *t, uint32_t space, uint32_t mss, struct plan
 	return true;
 }
 
-/* How much of the queue that was never sent may go: the smaller of both windows, whole segments
- * unless it is the rest. RFC 9293 3.8.6.2.1 (MUST-38). */
-static uint32_t new_bytes(struct tcb *t, uint32_t pipe, uint32_t mss)
+/* How much may follow what was sent when `want` bytes wait: the smaller of both windows, whole
+ * segments unless it is all there is. RFC 9293 3.8.6.2.1 (MUST-38). */
+static uint32_t allowed(const struct tcb *t, uint32_t want, uint32_t wnd, uint32_t cwnd,
+			uint32_t mss)
 {
-	uint32_t unsent = data_end(t) - t->snd_nxt, used = tcb_flight(t), wnd, cwnd, n;
+	uint32_t n = u32_min(u32_min(want, t->segment_max), u32_min(wnd, cwnd));
+	bool is_moving = t->snd_nxt != t->snd_una;
 
-	if (t->is_fin_sent || unsent == 0 || t->snd_wnd <= used)
-		return 0;
-	wnd = t->snd_wnd - used;
-	cwnd = t->cwnd > pipe ? t->cwnd - pipe : 0;
-	n = u32_min(u32_min(unsent, t->segment_max), u32_min(wnd, cwnd));
-	if (n == unsent)
+	if (n == want && !t->is_waiting)
 		return n;
 	if (n >= mss) {
 		/* With much on the way, ACKs bring room for a larger piece soon. */
-		if (n < t->segment_max && n < u32_min(t->cwnd, t->snd_wnd) / 4 && used > 0)
+		if (is_moving && n < t->segment_max && n < u32_min(t->cwnd, t->snd_wnd) / 4)
 			return 0;
 		return n - n % mss;
 	}
-	if (cwnd < mss && used > 0)
+	if (cwnd < mss && is_moving)
 		return 0;
-	/* The window is small: half of the largest ever seen is no silly one. */
-	if (n >= t->snd_wnd_max / 2 && n > 0)
-		return n;
-	if (t->is_forced && used == 0)
+	/* The window is small: half of the largest ever seen is no silly one; and with nothing that
+	 * would bring an ACK, the time-out overrides. */
+	if (n >= t->snd_wnd_max / 2 || (t->is_forced && !is_moving))
 		return n;
 	return 0;
+}
+
+static uint32_t new_bytes(const struct tcb *t, uint32_t pipe, uint32_t mss)
+{
+	uint32_t unsent = data_end(t) - t->snd_nxt, used = tcb_flight(t);
+
+	if (t->is_fin_sent || unsent == 0 || t->snd_wnd <= used)
+		return 0;
+	return allowed(t, unsent, t->snd_wnd - used, t->cwnd > pipe ? t->cwnd - pipe : 0, mss);
+}
+
+uint32_t tcb_usable(const struct tcb *t)
+{
+	uint32_t used = tcb_flight(t), unsent, pipe;
+
+	if ((t->state != TCP_ESTABLISHED && t->state != TCP_CLOSE_WAIT) || t->is_fin_due)
+		return 0;
+	unsent = t->queued - u32_min(t->queued, used);
+	pipe = tcb_sack_pipe(t) + unsent;
+	if (t->snd_wnd <= used + unsent)
+		return 0;
+	return allowed(t, UINT32_MAX, t->snd_wnd - used - unsent,
+		       t->cwnd > pipe ? t->cwnd - pipe : 0, wire_mss(t));
 }
 
 static bool plan_new(struct tcb *t, uint32_t pipe, uint32_t mss, uint64_t now, struct plan *ret)
@@ -328,7 +347,7 @@ static void output_plan(struct tcb *t, const struct plan *p, uint64_t now, struc
 /* The queue waits for the peer's window with nothing under way that would bring an ACK. */
 static void arm_probe(struct tcb *t, uint64_t now)
 {
-	bool is_waiting = t->queued > 0 || (t->is_fin_due && !t->is_fin_sent);
+	bool is_waiting = t->queued > 0 || t->is_waiting || (t->is_fin_due && !t->is_fin_sent);
 
 	if (t->rtx_at == TCB_NEVER && is_waiting && tcb_flight(t) == 0)
 		t->rtx_at = now + tcb_cc_rto(t);

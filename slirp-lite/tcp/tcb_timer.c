@@ -104,6 +104,12 @@ static enum tcb_timeout_result life_timeout(struct tcb *t, uint64_t now)
 			t->life_at = t->last_rx + TCB_TRANSITORY;
 			return TCB_GO_ON;
 		}
+		if (t->queued > 0) {
+			/* Not the end of a connection yet: retransmission has a bound of its own.
+			 */
+			t->life_at = now + TCB_TRANSITORY;
+			return TCB_GO_ON;
+		}
 		return give_up(t);
 	}
 }

@@ -440,7 +440,7 @@ struct sim_result sim_run(const struct sim_conf *c)
 struct sim_conf sim_random(uint64_t seed)
 {
 	static const uint32_t mss[] = {88, 536, 1220, 1460, 1460, 1460, 8960, 65480};
-	static const uint32_t loss[] = {0, 0, 1, 10, 50, 100, 200};
+	static const uint32_t loss[] = {0, 0, 1, 10, 50, 100, 150};
 	struct sim s = {.rng = seed * 0x9E3779B97F4A7C15u + 1};
 	struct sim_conf c = {.seed = seed};
 
