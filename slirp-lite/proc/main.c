@@ -165,6 +165,7 @@ static int find_outbound(struct launch *l, struct err *e)
 static int open_all(struct launch *l, struct err *e)
 {
 	struct options *o = &l->options;
+	struct err why = ERR_INIT;
 	int r = open_log(l, e);
 
 	options_config(o, &l->config);
@@ -172,8 +173,8 @@ static int open_all(struct launch *l, struct err *e)
 		r = find_outbound(l, e);
 	if (r == 0)
 		r = target_open(o, &l->target, e);
-	if (r == 0)
-		r = nameservers_watch(NAMESERVERS_PATH, &l->nameservers, e);
+	if (r == 0 && nameservers_watch(NAMESERVERS_PATH, &l->nameservers, &why) < 0)
+		log_warn("%s; changes will not be noticed", why.text);
 	if (r == 0)
 		r = nameservers_load(NAMESERVERS_PATH, &l->config.resolvers, e);
 	if (r == 0 && o->pcap)
@@ -325,7 +326,7 @@ int main(int argc, char **argv)
 		.target = TARGET_INIT,
 		.setup = SETUP_INIT,
 		.zygote = ZYGOTE_INIT,
-		.nameservers = {.fd = -1},
+		.nameservers = NAMESERVERS_INIT,
 		.tap = -1,
 		.pcap = -1,
 		.signals = -1,

@@ -165,33 +165,41 @@ static bool directory_of(const char *path, char *out, size_t size)
 	return true;
 }
 
-int nameservers_watch(const char *path, struct nameservers *ret, struct err *e)
+/* Watches the directory of the path, that of what it links to, and the file itself. The last is for
+ * a file that is bound over the path, as containers have it: it is written in place. */
+static int add_watches(int fd, struct nameservers *n, struct err *e)
 {
-	CLEAN_FREE char *real = realpath(path, NULL);
-	struct nameservers n = {.fd = -1, .path = path};
-	CLEAN_FD int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	char dir[sizeof(n.link_dir)];
+	CLEAN_FREE char *real = realpath(n->path, NULL);
+	char dir[sizeof(n->link_dir)];
 
-	if (fd < 0)
-		return err_sys(e, errno, "inotify");
-	if (!directory_of(path, dir, sizeof(dir)))
-		return err_invalid(e, ERR_INTERNAL, "%s: no directory", path);
+	if (!directory_of(n->path, dir, sizeof(dir)))
+		return err_invalid(e, ERR_INTERNAL, "%s: no directory", n->path);
 	if (inotify_add_watch(fd, dir, WATCHED) < 0)
 		return err_sys(e, errno, "%s: watch", dir);
-	/* A file that is bound over the path (containers have that) is written in place: its
-	 * directory tells nothing, itself does. */
-	if (inotify_add_watch(fd, path, IN_CLOSE_WRITE) < 0 && errno != ENOENT)
-		return err_sys(e, errno, "%s: watch", path);
-	if (real && directory_of(real, n.link_dir, sizeof(n.link_dir)) &&
-	    strcmp(n.link_dir, dir) != 0) {
-		if (inotify_add_watch(fd, n.link_dir, WATCHED) < 0)
-			return err_sys(e, errno, "%s: watch", n.link_dir);
-	} else {
-		n.link_dir[0] = '\0';
+	if (inotify_add_watch(fd, n->path, IN_CLOSE_WRITE) < 0 && errno != ENOENT)
+		return err_sys(e, errno, "%s: watch", n->path);
+	if (!real || !directory_of(real, n->link_dir, sizeof(n->link_dir)) ||
+	    strcmp(n->link_dir, dir) == 0) {
+		n->link_dir[0] = '\0';
+		return 0;
 	}
-	n.fd = fd_take(&fd);
-	*ret = n;
+	if (inotify_add_watch(fd, n->link_dir, WATCHED) < 0)
+		return err_sys(e, errno, "%s: watch", n->link_dir);
 	return 0;
+}
+
+int nameservers_watch(const char *path, struct nameservers *ret, struct err *e)
+{
+	CLEAN_FD int fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+	int r;
+
+	ret->path = path;
+	if (fd < 0)
+		return err_sys(e, errno, "%s: watch", path);
+	r = add_watches(fd, ret, e);
+	if (r == 0)
+		ret->fd = fd_take(&fd);
+	return r;
 }
 
 int nameservers_changed(struct nameservers *n, struct resolvers *io, struct err *e)
@@ -202,6 +210,8 @@ int nameservers_changed(struct nameservers *n, struct resolvers *io, struct err 
 
 	while (read(n->fd, events, sizeof(events)) > 0)
 		;
+	/* The link may lead elsewhere now. What cannot be watched can be read all the same. */
+	(void)add_watches(n->fd, n, NULL);
 	r = nameservers_load(n->path, &now, e);
 	if (r < 0)
 		return r;

@@ -32,7 +32,13 @@ struct nameservers {
 	char link_dir[256]; /* directory that the file's link leads to, or "" */
 };
 
-/* Both directories that are to be readable later are told by nameservers_dirs. */
+#define NAMESERVERS_INIT                                                                           \
+	{                                                                                          \
+		.fd = -1                                                                           \
+	}
+
+/* ret must be NAMESERVERS_INIT. An error (a user may have so many inotify instances only) leaves it
+ * usable: nothing is ever noticed then. */
 int nameservers_watch(const char *path, struct nameservers *ret, struct err *e);
 /* 1 when the list differs from *io, which is replaced then; 0 when not; or negative. */
 int nameservers_changed(struct nameservers *n, struct resolvers *io, struct err *e);

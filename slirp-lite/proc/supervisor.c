@@ -26,10 +26,12 @@
 #include "proc/status.h"
 #include "stack/ctlmsg.h"
 
+#define STATUS_LINK 71 /* of a worker: its link is gone */
 #define START_MS 10000 /* for a worker to be ready */
 #define STATS_MS 1000  /* for its counters */
 #define FLUSH_MS 200
-#define LOG_LINES 20 /* of a worker, a second */
+#define LOG_LINES 20  /* of a worker, a second */
+#define LOG_CHUNKS 32 /* read in a round: what the pipe holds */
 #define N_ASKED CTL_CLIENTS
 
 enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_TARGET };
@@ -108,17 +110,24 @@ static void read_log(struct supervisor *v, uint64_t now);
 
 static void forget_stats(struct supervisor *v);
 
+static int read_worker(struct supervisor *v, struct err *e);
+
 static int worker_ended(struct supervisor *v, int status, uint64_t now, struct err *e)
 {
 	char how[96];
+	int r = v->control >= 0 ? read_worker(v, e) : 0; /* its last words */
 
 	v->worker = 0;
 	fd_closep(&v->control);
+	if (r < 0)
+		return r;
 	read_log(v, now);
 	forget_stats(v);
 	say_end(how, sizeof(how), status);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 71)
-		return over(v, "the interface is gone");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_LINK) {
+		log_warn("the interface is gone");
+		return over(v, "no interface");
+	}
 	if (!v->was_ready)
 		return err_invalid(e, ERR_INTERNAL, "the worker %s before it was ready", how);
 	if (is_too_often(v, now))
@@ -208,7 +217,8 @@ static void read_log(struct supervisor *v, uint64_t now)
 	char text[2048];
 	ssize_t n;
 
-	while ((n = read(v->log_r, text, sizeof(text))) > 0)
+	/* Not for ever: it may write faster than we read. */
+	for (int k = 0; k < LOG_CHUNKS && (n = read(v->log_r, text, sizeof(text))) > 0; k++)
 		for (ssize_t i = 0; i < n; i++) {
 			if (text[i] == '\n' || v->line_len == sizeof(v->line))
 				log_line(v, now);
@@ -293,8 +303,8 @@ static void read_names(struct supervisor *v)
 		return;
 	log_info("%s changed: %zu nameservers", v->s->nameservers->path, v->resolvers.n);
 	m.resolvers = v->resolvers;
-	/* A worker that is not there yet gets them at its start. */
-	if (v->control >= 0 && v->worker > 0 && ctlmsg_send(v->control, &m) < 0)
+	/* One that is only starting finds them in its queue. */
+	if (v->control >= 0 && ctlmsg_send(v->control, &m) < 0)
 		log_warn("the worker did not take the new nameservers");
 }
 
@@ -344,10 +354,11 @@ static int one_round(struct supervisor *v, struct err *e)
 		return 0;
 	if (p[AT_LOG].revents)
 		read_log(v, now);
-	if (p[AT_WORKER].revents)
-		r = read_worker(v, e);
-	if (r == 0 && p[AT_ZYGOTE].revents)
+	if (p[AT_ZYGOTE].revents)
 		r = read_zygote(v, now, e);
+	/* Not of a worker that was replaced just now: its end was read with its report. */
+	if (r == 0 && p[AT_WORKER].revents && p[AT_WORKER].fd == v->control)
+		r = read_worker(v, e);
 	if (r == 0 && !v->is_ready && now >= v->start_by)
 		r = err_set(e, ERR_BUSY, ETIMEDOUT, "the worker is not ready");
 	if (r == 0 && p[AT_NAMES].revents)

@@ -17,10 +17,13 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/log.h"
 #include "base/parse.h"
 #include "sys/netns.h"
 #include "sys/tun.h"
 #include "sys/userns.h"
+
+#define NAMES (IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF | IN_MOVE_SELF)
 
 static bool is_same(const struct stat *st, const struct target *t)
 {
@@ -56,28 +59,31 @@ static int watch_proc(struct target *t, const char *path)
 	return t->pidfd < 0 ? 1 : 0;
 }
 
-static int watch_path(struct target *t, const char *path, struct err *e)
+/* A symbolic link to a namespace can go without a change of mounts. */
+static void watch_link(struct target *t, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 	CLEAN_FREE char *dir =
 		slash ? strndup(path, slash == path ? 1 : (size_t)(slash - path)) : strdup(".");
+	struct stat st;
 
-	if (!dir)
-		return err_sys(e, ENOMEM, "%s", path);
+	if (lstat(path, &st) < 0 || !S_ISLNK(st.st_mode))
+		return;
 	t->names_fd = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	if (t->names_fd < 0)
-		return err_sys(e, errno, "inotify");
-	if (inotify_add_watch(t->names_fd, dir,
-			      IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO | IN_DELETE_SELF |
-				      IN_MOVE_SELF | IN_ONLYDIR) < 0)
-		return err_sys(e, errno, "%s: watch", dir);
+	if (!dir || t->names_fd < 0 || inotify_add_watch(t->names_fd, dir, NAMES | IN_ONLYDIR) < 0)
+		log_warn("%s: its removal will not be noticed: %s", path, strerror(errno));
+}
+
+/* Anything else that leads to a namespace is a mount, and nobody can take it away without changing
+ * our mount table: unmounting is that, and so is unlinking where the mount is not seen. */
+static int watch_path(struct target *t, const char *path, struct err *e)
+{
+	t->path = path;
+	watch_link(t, path);
 	do
 		t->mounts_fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	while (t->mounts_fd < 0 && errno == EINTR);
-	if (t->mounts_fd < 0)
-		return err_sys(e, errno, "/proc/self/mountinfo");
-	t->path = path;
-	return 0;
+	return t->mounts_fd < 0 ? err_sys(e, errno, "/proc/self/mountinfo") : 0;
 }
 
 static int open_path(const struct options *o, struct target *t, struct err *e)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * target: the network namespace that is served, and how its end is noticed: by the pidfd of the
- * process that was named, by inotify on the directory and by the mount table for a path. Nothing is
- * asked for again and again.
+ * process that was named, for a path by the mount table and, where the path is a symbolic link, by
+ * inotify on its directory. Nothing is asked for again and again.
  */
 #ifndef SLIRP_PROC_TARGET_H
 #define SLIRP_PROC_TARGET_H
@@ -20,7 +20,7 @@ struct target {
 	int userns_fd; /* the one to join first; -1: none */
 	int tap_fd;    /* TARGET_TAPFD */
 	int pidfd;     /* its end is the end; -1: none, as all below */
-	int names_fd;  /* inotify on the directory of the path */
+	int names_fd;  /* inotify on the directory of a symbolic link */
 	int mounts_fd; /* the mount table, readable (POLLPRI) when it changes */
 	const char *path;
 	dev_t dev;
