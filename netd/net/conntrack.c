@@ -6,7 +6,8 @@
  *
  * A dump locks each of the table's buckets in turn (9 ms for an empty table of 262,144), a filtered
  * delete does not lock the empty ones (0.15 ms), hence the preference for the latter. Both delete
- * the same entries; what a filter cannot express is left to the dump.
+ * the same entries; what a filter cannot express is left to the dump, if a look at the table's text
+ * form (0.2 ms) finds anything that it could concern.
  */
 #include "net/conntrack.h"
 
@@ -26,6 +27,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "net/ctmsg.h"
+#include "net/ctscout.h"
 #include "net/route.h"
 #include "net/rtnl.h"
 #include "sys/probe.h"
@@ -437,7 +439,8 @@ static int flush(struct flush *f, struct err *e)
 {
 	int r = find_local(f, e);
 
-	if (r == 0 && !flush_filtered(f))
+	/* What filters cannot do is the dump's, if there is anything to do. */
+	if (r == 0 && !flush_filtered(f) && ctscout_sees(f->p, f->n))
 		r = flush_dumped(f, e);
 	free(f->local);
 	return r;

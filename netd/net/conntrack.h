@@ -3,10 +3,11 @@
  * original destination port), UDP and SCTP always, TCP too when tcp_all, else TCP only when it was
  * never established (what was and is closing, the kernel itself replaces when its ports are used
  * again); never a sibling's. No pass over the table when the namespace tracks nothing (5 us); else
- * one dump for any number of ports (9 ms and more), or, for few ports where the kernel can compare
- * by itself, a much cheaper request each (0.15 ms): all of IPv4, and IPv6 flows of wildcards when
- * target is given. A caller whose container has no IPv6 address saves the dump by passing 0.0.0.0
- * for "every address". */
+ * one dump for any number of ports (9 ms and more; not when the table's text form shows that no
+ * flow has one of the ports), or, for few ports where the kernel can compare by itself, a much
+ * cheaper request each (0.15 ms): all of IPv4, and IPv6 flows of wildcards when target is given. A
+ * caller whose container has no IPv6 address saves the dump by passing 0.0.0.0 for "every address".
+ */
 #ifndef NETD_NET_CONNTRACK_H
 #define NETD_NET_CONNTRACK_H
 
