@@ -7,8 +7,10 @@
  */
 #include "cni-plugin/verb_add.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "cni-plugin/conf_iface.h"
 #include "cni-plugin/exec.h"
@@ -137,15 +139,41 @@ static int lease(struct add *w, struct fault *f)
 	return ipam_take_result(&r, &w->ipam, f);
 }
 
+/* A kernel without IPv6 (ipv6.disable=1) has no such sockets: told before anything is made. */
+static int check_ip6(const struct conf_iface *i, struct fault *f)
+{
+	bool is_wanted = i->net.subnet[FAM6].ip.family != 0;
+	CLEAN_FD int fd = -1;
+
+	for (size_t k = 0; k < i->req.n_given; k++)
+		is_wanted = is_wanted || ip_fam(&i->req.given[k].addr.ip) == FAM6;
+	if (!is_wanted)
+		return 0;
+	fd = socket(AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 && errno == EAFNOSUPPORT)
+		return fault_set(f, FAULT_CONFIG,
+				 "ipam: an IPv6 address is wanted, and this kernel has no IPv6");
+	return 0;
+}
+
+static int unsupported_vlan(uint16_t vlan, const struct err *e, struct fault *f)
+{
+	fault_set(f, FAULT_UNSUPPORTED, "unsupported field vlan: %u", vlan);
+	return fault_details(f, "%s", e->text);
+}
+
 static int attach(struct add *w, struct result *ret, struct fault *f)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct err e = ERR_INIT;
 
-	if (lease(w, f) < 0 || conf_iface_complete(w->c, &w->ipam, &w->iface, f) < 0)
+	if (lease(w, f) < 0 || conf_iface_complete(w->c, &w->ipam, &w->iface, f) < 0 ||
+	    check_ip6(&w->iface, f) < 0)
 		return -1;
 	w->iface.req.netns_fd = w->netns_fd;
 	int r = engine_up(w->g, &w->iface.req, &a, &e);
+	if (r < 0 && e.kind == ERR_UNSUPPORTED && w->iface.req.vlan)
+		return unsupported_vlan(w->iface.req.vlan, &e, f);
 	if (r < 0)
 		return call_fault(&e, f);
 	*ret = w->c->conf.prev;
