@@ -79,6 +79,10 @@ void status_print(const struct status *s, struct buf *out)
 		(void)json_object_set_new(o, "name", json_string(s->options->name));
 	(void)json_object_set_new(o, "target", json_string(s->options->target));
 	(void)json_object_set_new(o, "interface", json_string(s->options->tap));
+	if (s->netns_ino) {
+		(void)json_object_set_new(o, "netns_dev", json_integer((json_int_t)s->netns_dev));
+		(void)json_object_set_new(o, "netns_ino", json_integer((json_int_t)s->netns_ino));
+	}
 	(void)json_object_set_new(o, "mtu", json_integer(p->mtu));
 	(void)json_object_set_new(o, "ipv4", addresses(p, FAM4));
 	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));

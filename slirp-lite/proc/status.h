@@ -15,6 +15,7 @@ struct status {
 	const struct options *options;
 	const struct worker_config *config;
 	const struct resolvers *resolvers;
+	uint64_t netns_dev, netns_ino; /* of the namespace; 0: not known (a tap was handed over) */
 	pid_t worker;
 	bool is_ready;
 	unsigned n_restarts;

@@ -257,6 +257,8 @@ static void answer_status(struct supervisor *v, const struct ctlmsg *m)
 		.options = v->s->options,
 		.config = v->s->config,
 		.resolvers = &v->resolvers,
+		.netns_dev = v->s->target->dev,
+		.netns_ino = v->s->target->ino,
 		.worker = v->worker,
 		.is_ready = v->is_ready,
 		.n_restarts = v->n_restarts,

@@ -26,14 +26,15 @@ NS_FAILED=0
 NS_FINISHED=0
 NS_IGNORE='' # extended regular expression: lines of a snapshot that do not count
 
-# The program looks for its forwarder beside itself: the two of a build tree are put side by side.
+# The program looks for its forwarders beside itself: those of a build tree are put side by side.
 if [ -n "${NETNS_UP_FORWARDER:-}" ]; then
 	mkdir "$NS_TMP/bin"
-	for f in "$NETNS_UP" "$NETNS_UP_FORWARDER"; do
+	for f in "$NETNS_UP" "$NETNS_UP_FORWARDER" ${SLIRP_LITE:+"$SLIRP_LITE"}; do
 		ln "$f" "$NS_TMP/bin/" 2>/dev/null || cp "$f" "$NS_TMP/bin/" || exit 99
 	done
 	NETNS_UP=$NS_TMP/bin/netns-up
 	NETNS_UP_FORWARDER=$NS_TMP/bin/netns-up-forwarder
+	[ -z "${SLIRP_LITE:-}" ] || SLIRP_LITE=$NS_TMP/bin/slirp-lite
 fi
 
 # --- TAP -----------------------------------------------------------------------------------------
