@@ -190,12 +190,14 @@ static int try_start(struct local *l, struct dns_try *t, uint64_t now)
 	return 0;
 }
 
-/* Sends the query to the next resolver that takes it. False: there is none; the query is over. */
-static bool query_send(struct local *l, struct dns_query *q, uint64_t now)
+/* Sends the query to the next resolver that takes it; when there is none left, or no time, the
+ * query is over. Its time does not grow with resolvers that come while it is under way. */
+static void query_send(struct local *l, struct dns_query *q, uint64_t now)
 {
+	uint64_t end = q->began + DNS_PATIENCE_MS;
 	unsigned n = n_attempts(l);
 
-	while (q->n_tries < n) {
+	while (q->n_tries < n && now < end) {
 		struct dns_try *t = &q->tries[q->n_tries % DNS_TRIES];
 		uint8_t resolver;
 
@@ -207,13 +209,14 @@ static bool query_send(struct local *l, struct dns_query *q, uint64_t now)
 		t->resolver = resolver;
 		t->generation = l->dns.generation;
 		if (try_start(l, t, now) == 0) {
-			timer_set(l->env.wheel, &q->timer, now + DNS_PATIENCE_MS / n);
-			return true;
+			uint64_t due = now + DNS_PATIENCE_MS / n;
+
+			timer_set(l->env.wheel, &q->timer, due < end ? due : end);
+			return;
 		}
 	}
 	refuse(l, q, DNS_RCODE_FAILED);
 	query_free(l, q);
-	return false;
 }
 
 static void query_timeout(struct timer *t, uint64_t now)

@@ -97,8 +97,10 @@ static int fake_socket(int family, enum host_kind kind)
 {
 	if (fake.socket_error)
 		return -fake.socket_error;
-	if (kind != HOST_UDP || fake.n_sockets == FAKE_SOCKETS)
+	if (kind != HOST_UDP)
 		abort();
+	if (fake.n_sockets == FAKE_SOCKETS)
+		return -EMFILE;
 	fake.sockets[fake.n_sockets] = (struct fake_socket){.is_open = true, .family = family};
 	fake.n_open++;
 	return 1000 + (int)fake.n_sockets++;

@@ -34,7 +34,9 @@ struct fake_socket {
 	int inbox_error;
 };
 
+#ifndef FAKE_SOCKETS
 #define FAKE_SOCKETS 4096
+#endif
 
 struct fake {
 	struct plan plan;
