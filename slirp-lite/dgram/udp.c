@@ -92,7 +92,8 @@ void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const s
 	hosterr_emit(u->env.emit, u->env.policy, m, IPPROTO_UDP, e, &s, l4, sizeof(l4), now);
 }
 
-unsigned udp_drain_errors(struct udp *u, struct mapping *m, uint64_t now, bool *ret_is_local)
+unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *sending, uint64_t now,
+			  bool *ret_is_local)
 {
 	struct hosterr *e = &u->err;
 	unsigned n = 0;
@@ -101,14 +102,20 @@ unsigned udp_drain_errors(struct udp *u, struct mapping *m, uint64_t now, bool *
 	while (n < DRAIN_MAX && hosterr_next(u->env.host, m->source.fd, m->in.family, e)) {
 		struct ip dst = m->sent.dst;
 		uint16_t port = m->sent.port;
+		size_t len = e->len;
 
-		if (e->dst.family) {
+		/* Of a local one the kernel does not say the port (ip_local_error). */
+		if (e->is_local && sending) {
+			dst = sending->dst;
+			port = sending->port;
+			len = sending->seg;
+		} else if (e->dst.family && !e->is_local) {
 			dst = policy_unmap(u->env.policy, &e->dst);
 			port = e->port;
 		}
 		n++;
 		*ret_is_local |= e->is_local;
-		udp_tell(u, m, e, &dst, port, e->len, now);
+		udp_tell(u, m, e, &dst, port, len, now);
 	}
 	return n;
 }
@@ -120,7 +127,7 @@ static void on_socket(struct source *s, uint32_t events, uint64_t now)
 	bool is_local;
 
 	if (events & EPOLLERR)
-		udp_drain_errors(u, m, now, &is_local);
+		udp_drain_errors(u, m, NULL, now, &is_local);
 	if (events & EPOLLIN)
 		udp_receive(u, m, now);
 }

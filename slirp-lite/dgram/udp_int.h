@@ -83,9 +83,11 @@ struct udp {
  * knows them). */
 void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const struct ip *dst,
 	      uint16_t port, size_t len, uint64_t now);
-/* Fetches and tells what the socket's error queue holds; *ret_is_local: that a call of ours was
- * refused was among it. Returns the number of errors. */
-unsigned udp_drain_errors(struct udp *u, struct mapping *m, uint64_t now, bool *ret_is_local);
+/* Fetches and tells what the socket's error queue holds. sending: the run whose sending was refused,
+ * or NULL; *ret_is_local: that the host's own kernel refused it was among it. Returns the number of
+ * errors. */
+unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *sending, uint64_t now,
+			  bool *ret_is_local);
 
 /* udp_send.c: takes a datagram, or (seg not 0) a run of datagrams of seg bytes. */
 void udp_send(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,

@@ -167,7 +167,7 @@ void udp_receive(struct udp *u, struct mapping *m, uint64_t now)
 
 		if (n < 0) {
 			/* An error of something that was sent hides what was received. */
-			if (n == -EAGAIN || udp_drain_errors(u, m, now, &is_local) == 0)
+			if (n == -EAGAIN || udp_drain_errors(u, m, NULL, now, &is_local) == 0)
 				return;
 			continue;
 		}

@@ -216,7 +216,7 @@ static enum outcome refused(struct udp *u, struct mapping *m, const struct run *
 	if (sys == EAGAIN || sys == ENOBUFS || sys == ENOMEM)
 		return FULL;
 
-	const unsigned n = udp_drain_errors(u, m, now, &is_local);
+	const unsigned n = udp_drain_errors(u, m, r, now, &is_local);
 
 	if (is_run && (sys == EINVAL || sys == EMSGSIZE || sys == EIO || sys == EOPNOTSUPP) &&
 	    (n == 0 || is_local))

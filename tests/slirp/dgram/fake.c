@@ -306,11 +306,11 @@ static int verdict(int fd, const struct fake_sent *f)
 	if (f->seg && fake.mtu && f->seg + hdr > fake.mtu)
 		return EINVAL;
 	if (!f->seg && fake.mtu && f->len + hdr > fake.mtu && is_df(fd)) {
+		/* Without a port, as ip_local_error does of a socket that is not connected. */
 		fake_fail(fd, &(struct fake_error){.is_local = true,
 						   .sys = EMSGSIZE,
 						   .info = (uint32_t)fake.mtu,
-						   .dst = f->to,
-						   .port = f->port});
+						   .dst = f->to});
 		s->sys = 0;
 		return EMSGSIZE;
 	}
