@@ -18,7 +18,7 @@ import sys
 import time
 
 from connect import connection_times
-from systems import CniChain, Netavark, NetnsUp, find_cni, find_netavark, ports_of
+from systems import CniChain, Netavark, NetnsUp, NetnsUpCni, find_cni, find_netavark, ports_of
 from world import Host, JobError, mount, run_jobs, sh
 
 
@@ -195,6 +195,8 @@ def stage(args):
   mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
   for path in (args.program, args.forwarder):
     shutil.copy(path, '/mnt/')
+  if args.cni_plugin:
+    shutil.copy(args.cni_plugin, '/mnt/netd')
   return '/mnt/' + os.path.basename(args.program)
 
 
@@ -205,6 +207,9 @@ def build_sides(args):
   if program:
     for mode in ('bridge', 'routed'):
       makers.append((f'netns-up-{mode}', lambda h, m=mode: NetnsUp(h, program, m)))
+    if args.cni_plugin:
+      for mode in ('bridge', 'routed'):
+        makers.append((f'netns-up-cni-{mode}', lambda h, m=mode: NetnsUpCni(h, '/mnt/netd', m)))
   else:
     say('without --program and --forwarder: the peers alone')
   netavark, cni = find_netavark(), find_cni()
@@ -266,7 +271,9 @@ def run(args):
       result['parallel'][f'{plan["many"]}@1'] = figures
       show_parallel(existing, plan['many'], figures)
   say('connections')
-  result['connections'] = connection_times(makers, plan['forwards'], plan['connects'], say, summary)
+  # The rules that the plugin makes are those of netns-up.
+  others = [(key, make) for key, make in makers if not key.startswith('netns-up-cni-')]
+  result['connections'] = connection_times(others, plan['forwards'], plan['connects'], say, summary)
   show_connections(result['connections'])
   if args.json:
     # The file is of the caller's mount namespace, opened before the first host was entered.
@@ -279,13 +286,17 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--program', help='the netns-up to measure')
   parser.add_argument('--forwarder', help='its local forwarder')
+  parser.add_argument('--cni-plugin', help='its CNI plugin, measured too')
   parser.add_argument('--quick', action='store_true', help='a run of about a minute: fewer samples, smaller hosts')
   parser.add_argument('--json', type=argparse.FileType('w'), help='write all figures to this file')
   parser.add_argument('--only', action='append',
-                      choices=['netns-up-bridge', 'netns-up-routed', 'netavark', 'cni'],
+                      choices=['netns-up-bridge', 'netns-up-routed', 'netns-up-cni-bridge', 'netns-up-cni-routed',
+                               'netavark', 'cni'],
                       help='measure these systems alone (may be repeated)')
   parser.add_argument('--max-existing', type=int, default=980, help='leave out larger hosts')
   args = parser.parse_args()
+  if args.cni_plugin and not args.program:
+    sys.exit('bench: --cni-plugin goes with --program')
   if bool(args.program) != bool(args.forwarder):
     sys.exit('bench: --program and --forwarder go together')
   if os.geteuid() != 0:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The programs under comparison, each driven as its real caller drives it.
 
-netns-up: one process. netavark: one process with JSON on standard input, addresses chosen by its
+netns-up: one process. Its CNI plugin: one process of type netd, which does the work of the chain. netavark: one process with JSON on standard input, addresses chosen by its
 caller (as podman does). The reference CNI plugins: one process a plugin, chained by prevResult as
 libcni does. All get the same work: an interface eth0 with an IPv4 and an IPv6 address and default
 routes, two published TCP ports (8080-like and 8443-like, unique on the host), masquerading.
@@ -140,6 +140,48 @@ class CniChain(System):
   def version(self):
     return 'CNI plugins (Debian) ' + sh(
       "dpkg-query -W -f '${Version}' containernetworking-plugins 2>/dev/null || echo unknown").strip()
+
+
+class NetnsUpCni(System):
+  parallel_setup = 8
+
+  def __init__(self, host, program, mode):
+    super().__init__(host)
+    self.program, self.mode = program, mode
+    self.title = f'netns-up CNI, {mode}'
+    self.results = {}
+
+  def _conf(self, number, ports=None, prev=None):
+    conf = {
+      'cniVersion': '1.1.0', 'name': 'bench', 'type': 'netd', 'mode': self.mode, 'isGateway': True, 'ipMasq': True,
+      'hairpinMode': True,
+      'ipam': {'type': 'host-local', 'ranges': [[{'subnet': '10.93.0.0/16'}], [{'subnet': 'fd93:0:0:1::/64'}]],
+               'routes': [{'dst': '0.0.0.0/0'}, {'dst': '::/0'}]},
+      'runtimeConfig': {'portMappings': [{'hostPort': outer, 'containerPort': inner, 'protocol': 'tcp'}
+                                         for outer, inner in ports or ports_of(number)]}}
+    if self.mode == 'bridge':
+      conf['bridge'] = 'nu-bench'
+    if prev is not None:
+      conf['prevResult'] = prev
+    return json.dumps(conf)
+
+  def _step(self, command, number, path, conf):
+    return Step([self.program], conf, {
+      'CNI_COMMAND': command, 'CNI_CONTAINERID': self.ident(number), 'CNI_NETNS': path, 'CNI_IFNAME': 'eth0',
+      'CNI_PATH': os.path.dirname(self.program), 'CNI_ARGS': ''})
+
+  def add(self, number, path, ports=None):
+    output = yield self._step('ADD', number, path, self._conf(number, ports))
+    try:
+      self.results[number] = json.loads(output)
+    except ValueError as error:
+      raise JobError(f'ADD: {error}: {output}') from error
+
+  def delete(self, number, path):
+    yield self._step('DEL', number, path, self._conf(number, prev=self.results.pop(number, None)))
+
+  def version(self):
+    return 'CNI plugin of ' + sh(f'{os.path.dirname(self.program)}/netns-up --version').strip()
 
 
 def find_netavark():
