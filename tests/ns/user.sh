@@ -1,0 +1,162 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Without any privilege: `run` and `up PID` of an ordinary user, with subordinate ids and without; what
+# the owner split denies and allows; ls, status, check, down; errors; nothing left whoever is killed.
+. "$(dirname "$0")/lib.sh"
+
+UID_A=54001 # has subordinate ids and a runtime directory
+UID_B=54002 # has nothing
+ns_world
+printf 'nua:x:%s:%s::/:/bin/sh\nnub:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
+	cat /etc/passwd - >"$NS_TMP/passwd"
+printf 'nua:600000:65536\n' >"$NS_TMP/subids"
+on host sh -c '
+	set -e
+	mount -n --bind "$1/passwd" /etc/passwd
+	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
+	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+	mkdir /run/keep
+	mount -n --bind "$1" /run/keep
+	mount -n -t tmpfs -o mode=1777 tmpfs /tmp
+	mkdir -p "$1"
+	mount -n --bind /run/keep "$1"
+	umount -n /run/keep
+	mkdir -p -m 755 /run/user
+	mkdir -m 700 /run/user/$2
+	chown $2:$2 /run/user/$2' sh "$NS_TMP" $UID_A || bail 'cannot prepare the host'
+cat >"$NS_TMP/ask.py" <<'P'
+import ipaddress, socket, sys
+proto, host, port = sys.argv[1:]
+family = socket.AF_INET6 if ':' in host else socket.AF_INET
+with socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM) as s:
+    s.settimeout(5)
+    try:
+        s.connect((host, int(port)))
+        s.send(b'who am I\n')
+        seen = ipaddress.ip_address(s.recv(256).split()[0].decode().strip('[]'))
+        print(getattr(seen, 'ipv4_mapped', None) or seen)
+    except OSError as e:
+        print(e.strerror or e)
+P
+ask_py=$(cat "$NS_TMP/ask.py")
+
+as() { # UID CMD...: without privilege, with a clean environment
+	local uid
+	uid=$1
+	shift
+	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+		env -i PATH="$PATH" "$NS_MARK" ${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
+}
+nua() { as $UID_A "$NETNS_UP" "$@"; }
+nub() { as $UID_B "$NETNS_UP" "$@"; }
+n_slirp() { # processes of slirp-lite that this test started
+	local p n
+	n=0
+	for p in /proc/[0-9]*; do
+		case $(cat "$p/comm" 2>/dev/null) in slirp-lite*) ;; *) continue ;; esac
+		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || n=$((n + 1))
+	done
+	echo $n
+}
+no_slirp() { [ "$(n_slirp)" -eq 0 ]; }
+
+serve_peer out tcp 7000
+serve_peer out udp 7001
+serve_http out 80
+
+for u in nua nub; do
+	is "$u run: root inside" "$($u run -- id -u)" 0
+	$u run -- sh -c 'exit 7'
+	is "$u run: the exit status is the command's" $? 7
+	$u run -- /nonexistent 2>/dev/null
+	is "$u run: a command that is not there" $? 127
+	is "$u run: TCP over IPv4" "$($u run -- python3 -c "$ask_py" tcp $OUT4 7000)" "$HOST4"
+	is "$u run: TCP over IPv6" "$($u run -- python3 -c "$ask_py" tcp $OUT6 7000)" "$HOST6"
+	is "$u run: UDP over IPv4" "$($u run -- python3 -c "$ask_py" udp $OUT4 7001)" "$HOST4"
+	is "$u run: UDP over IPv6" "$($u run -- python3 -c "$ask_py" udp $OUT6 7001)" "$HOST6"
+	like "$u run: HTTP" "$($u run -- curl -sS -m 5 http://$OUT4/hello)" 'hello from out'
+	ok "$u run: ping" $u run -- ping -c 1 -W 5 $OUT4
+	ok "$u run: ping over IPv6" $u run -- ping -6 -c 1 -W 5 $OUT6
+	is "$u run: a closed port says so" "$($u run -- python3 -c "$ask_py" tcp $OUT4 9)" 'Connection refused'
+	is "$u run: the host's loopback is closed" "$($u run -- python3 -c "$ask_py" tcp 10.0.2.2 7000)" \
+		'Connection refused'
+	nok "$u run: the network cannot be changed" $u run -- ip link set eth0 down
+	ok "$u run: low ports can be bound" $u run -- python3 -c \
+		'import socket; socket.socket().bind(("0.0.0.0", 80)); socket.socket(socket.AF_INET6).bind(("::", 81))'
+	ok "$u run --own-net: it can" $u run --own-net -- ip link set eth0 down
+	ok "$u run --pid --ipc --uts: all at once" $u run --pid --ipc --uts --hostname box -- sh -c \
+		'[ $$ -lt 5 ] && [ "$(hostname)" = box ]'
+	like "$u run: resolvers" "$($u run -- cat /etc/resolv.conf)" '*10.0.2.3*'
+	ok "$u: no slirp-lite stays" ns_until 50 no_slirp
+done
+is 'nua run: subordinate ids are there' "$(nua run -- sh -c 'setpriv --reuid 1000 --clear-groups id -u')" 1000
+is 'nub run: without them there is one id' "$(nub run -- sh -c 'tr -s " " </proc/self/uid_map')" ' 0 0 1'
+
+serve host socat TCP-LISTEN:5432,bind=127.0.0.1,fork,reuseaddr 'SYSTEM:read question; echo $SOCAT_PEERADDR'
+wait_port host tcp 5432
+is "--host-loopback opens one port of the host's 127.0.0.1" \
+	"$(nua run --host-loopback tcp:5432 -- python3 -c "$ask_py" tcp 10.0.2.2 5432)" 127.0.0.1
+is 'and no other' "$(nua run --host-loopback tcp:5432 -- python3 -c "$ask_py" tcp 10.0.2.2 5433)" \
+	'Connection refused'
+is 'which no container reaches at 127.0.0.1' \
+	"$(nua run --host-loopback tcp:5432 -- python3 -c "$ask_py" tcp 127.0.0.1 5432)" 'Connection refused'
+
+# A container that somebody else made: its pid is all there is.
+(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups --pdeathsig KILL \
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+NS_SERVERS="$NS_SERVERS $!"
+pid=$!
+is_apart() { [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink "/proc/$(ns_pid host)/ns/net")" ]; }
+ns_until 50 is_apart
+inside() { nsenter -t "$pid" -U -n --preserve-credentials -- "$@"; }
+like 'up PID' "$(nua "$pid")" "pid-$pid eth0 10.0.2.100/24 fd00::*/64"
+is 'its TCP over IPv4' "$(inside python3 -c "$ask_py" tcp $OUT4 7000)" "$HOST4"
+is 'its TCP over IPv6' "$(inside python3 -c "$ask_py" tcp $OUT6 7000)" "$HOST6"
+like 'up once more changes nothing' "$(nua up "$pid")" "pid-$pid eth0 10.0.2.100/24*"
+is 'one process carries it' "$(nua ls --json | grep -c '"pid"')" 1
+like 'ls' "$(nua ls)" "*pid-$pid*eth0*user*10.0.2.100*"
+like 'status' "$(nua status "$pid")" "*state*up*user (slirp-lite*10.0.2.100/24 gateway 10.0.2.2*mtu*1500*"
+like 'status --json' "$(nua status "$pid" --json)" '*"interface": "eth0"*'
+ok 'check' nua check "$pid"
+is 'another user does not see it' "$(nub ls | wc -l)" 1
+nub up "$pid" 2>"$NS_TMP/err"
+is 'another user is refused' $? 5
+like 'down' "$(nua down "$pid")" "pid-$pid eth0 down"
+is 'down again is nothing' "$(nua down "$pid")" ''
+ok 'the interface is gone' sh -c "! nsenter -t $pid -U -n --preserve-credentials -- ip link show eth0 2>/dev/null"
+ok 'and slirp-lite' ns_until 50 no_slirp
+ok 'with a name, an MTU, a MAC address' nua up "$pid" --name web --mtu 9000 --mac 02:11:22:33:44:55 --ifname net0 -q
+like 'as asked for' "$(inside ip link show net0)" '*mtu 9000*02:11:22:33:44:55*'
+kill -KILL "$pid"
+ok 'slirp-lite ends with the container' ns_until 50 no_slirp
+is 'which is not listed any more' "$(nua ls | wc -l)" 1
+
+refused() { # EXIT-CODE PATTERN ARGUMENT...
+	local code pattern out rc
+	code=$1 pattern=$2
+	shift 2
+	out=$(nua "$@" 2>&1)
+	rc=$?
+	is "$*: exit code" "$rc" "$code"
+	like "$*: says why" "$out" "$pattern"
+}
+refused 5 '*may not be opened*' up "$(ns_pid host)" # root's
+refused 3 '*process*' up "$pid"
+refused 125 '*--publish*' run -p 8080:80 -- true
+refused 125 '*--network*' run --network web -- true
+refused 125 '*--host-loopback*tcp:PORT*' run --host-loopback 5432 -- true
+refused 3 '*no network from us*' status nothing
+
+# Killed in the middle: the command, and everything with it, ends.
+(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_B --regid $UID_B --clear-groups --pdeathsig KILL \
+	env -i PATH="$PATH" "$NS_MARK" "$NETNS_UP" run -q -- sleep 600) 2>/dev/null &
+killed=$!
+NS_SERVERS="$NS_SERVERS $killed"
+has_slirp() { [ "$(n_slirp)" -gt 0 ]; }
+ns_until 100 has_slirp
+kill -KILL $killed
+ok 'run was killed: slirp-lite ends' ns_until 50 no_slirp
+is 'nothing is listed' "$(nub ls | wc -l)" 1
+ok 'gc' nub gc -q
+is 'no socket stays' "$(on host find "/tmp/netns-up-$UID_B" "/run/user/$UID_A" -type s | wc -l)" 0
+ns_done
