@@ -106,8 +106,8 @@ is 'which no container reaches at 127.0.0.1' \
 	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
 NS_SERVERS="$NS_SERVERS $!"
 pid=$!
-is_apart() { [ "$(readlink "/proc/$pid/ns/net")" != "$(readlink "/proc/$(ns_pid host)/ns/net")" ]; }
-ns_until 50 is_apart
+is_ready() { [ "$(cat "/proc/$pid/comm")" = sleep ]; } # its ids are mapped by then
+ns_until 100 is_ready
 inside() { nsenter -t "$pid" -U -n --preserve-credentials -- "$@"; }
 like 'up PID' "$(nua "$pid")" "pid-$pid eth0 10.0.2.100/24 fd00::*/64"
 is 'its TCP over IPv4' "$(inside python3 -c "$ask_py" tcp $OUT4 7000)" "$HOST4"
