@@ -3,24 +3,10 @@
  * Read-only. */
 #include <errno.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/fd.h"
 #include "engine/internal.h"
 #include "sys/netns.h"
-
-/* A descriptor of the attachment's namespace if its recorded path still leads to it. The path is
- * only a hint: the cookie decides. -1 when it cannot be had. */
-static int find_netns(const struct attachment *a)
-{
-	CLEAN_FD int fd = -1;
-	uint64_t cookie;
-
-	if (a->netns_path[0] == 0 || netns_open_path(a->netns_path, &fd, NULL) < 0 ||
-	    netns_cookie(fd, &cookie, NULL) < 0 || cookie != a->netns_cookie)
-		return -1;
-	return fd_take(&fd);
-}
 
 static int check_observed(struct work *w, struct buf *out, struct err *e)
 {
@@ -28,8 +14,7 @@ static int check_observed(struct work *w, struct buf *out, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (store_get_network(w->g->store, w->a->network, &w->net, NULL) != 0)
-		hostop_network_of(w->a, &w->net);
+	hostop_network(w->g, w->a, &w->net);
 	w->g->deep = true;
 	r = observe_host(w, e);
 	if (r >= 0)
@@ -37,7 +22,7 @@ static int check_observed(struct work *w, struct buf *out, struct err *e)
 	store_unlock(w->g->store);
 	if (r < 0)
 		return r;
-	if (!w->obs.has_link) {
+	if (w->a->kind == ATTACH_VETH && !w->obs.has_link) {
 		buf_printf(out, "link %s is gone, with the container or by somebody's hand\n",
 			   w->a->host_ifname);
 		return 1;
@@ -70,7 +55,7 @@ int engine_check(struct engine *g, const char *id, const char *ifname, int netns
 		buf_printf(out, "attachment is half made: `gc` or `down` removes it\n");
 		r = 1;
 	} else if (r >= 0) {
-		found = netns_fd >= 0 ? -1 : find_netns(a);
+		found = netns_fd >= 0 ? -1 : attachment_netns(a);
 		CLEAN_WORK struct work w = {
 			.g = g, .a = a, .netns_fd = netns_fd >= 0 ? netns_fd : found};
 		r = check_observed(&w, out, e);

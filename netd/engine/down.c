@@ -37,6 +37,18 @@ static int down_broken(struct engine *g, const char *key, struct err *e)
 	return r < 0 ? r : ENGINE_DONE;
 }
 
+static int down_recorded(struct engine *g, const struct attachment *a, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *lease = NULL;
+	bool leaves_lease = a->is_leased && a->phase == ATTACH_INTENT;
+	int r = teardown_all(g, a, true, e);
+
+	if (r < 0 || !leaves_lease ||
+	    store_get_attachment(g->store, a->id, a->ifname, &lease, NULL) != 0)
+		return r;
+	return teardown_all(g, lease, true, e);
+}
+
 int engine_down(struct engine *g, const char *id, const char *ifname, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
@@ -49,7 +61,7 @@ int engine_down(struct engine *g, const char *id, const char *ifname, struct err
 		return r;
 	r = store_get_attachment(g->store, id, ifname, &a, &one);
 	if (r == 0)
-		r = teardown_all(g, a, true, e);
+		r = down_recorded(g, a, e);
 	else if (r == 1)
 		r = down_unrecorded(g, id, ifname, key, e);
 	else if (one.kind == ERR_PROTOCOL)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "base/fd.h"
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "net/nft.h"
@@ -56,6 +57,11 @@ static uint32_t owner_of(const char *dir)
 	return (uint32_t)hash64(dir, len, 0x6f776e);
 }
 
+uint32_t engine_owner(const char *state_dir)
+{
+	return owner_of(state_dir ? state_dir : STATE_DIR);
+}
+
 int engine_open(const char *state_dir, bool read_only, struct engine **ret, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = calloc(1, sizeof(*g));
@@ -64,7 +70,7 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	g->tidy = !read_only;
 	/* libnftables ends the process when memory runs short: it shall be another one. */
 	nft_use_child(true);
-	g->owner = owner_of(state_dir ? state_dir : STATE_DIR);
+	g->owner = engine_owner(state_dir);
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
 		r = bootid_get(g->boot_id, e);
@@ -156,6 +162,34 @@ void attachment_families(const struct attachment *a, bool has[N_FAM])
 {
 	for (int f = 0; f < N_FAM; f++)
 		has[f] = a->addr[f].ip.family != 0;
+}
+
+/* A descriptor of the attachment's namespace if its recorded path still leads to it. The path is
+ * only a hint: the cookie decides. -1 when it cannot be had. */
+int attachment_netns(const struct attachment *a)
+{
+	CLEAN_FD int fd = -1;
+	uint64_t cookie;
+
+	if (a->netns_path[0] == 0 || netns_open_path(a->netns_path, &fd, NULL) < 0 ||
+	    netns_cookie(fd, &cookie, NULL) < 0 || cookie != a->netns_cookie)
+		return -1;
+	return fd_take(&fd);
+}
+
+int attachment_is_alive(struct engine *g, const struct attachment *a, struct err *e)
+{
+	struct link_info l;
+	int r;
+
+	if (a->kind == ATTACH_VETH) {
+		r = link_get(g->host, a->host_ifname, &l, e);
+		return r < 0 ? r : r == 0 && l.index == a->host_ifindex;
+	}
+	if (a->netns_path[0] == 0 || a->netns_cookie == 0)
+		return ALIVE_UNKNOWN;
+	CLEAN_FD int fd = attachment_netns(a);
+	return fd >= 0;
 }
 
 int engine_get(struct engine *g, const char *id, const char *ifname, struct attachment **ret,

@@ -205,6 +205,9 @@ void engine_network_default(struct network *ret);
 int engine_network_get(struct engine *g, const char *name, struct network *ret, struct err *e);
 int engine_network_each(struct engine *g, int (*fn)(const struct network *n, void *arg), void *arg,
 			struct err *e);
+/* From now on only published ports of a described network are reached from elsewhere, whatever its
+ * descriptions say of is_open. ERR_ABSENT (WHAT_NETWORK) when there is none. */
+int engine_network_close(struct engine *g, const char *name, struct err *e);
 /* ERR_BUSY (and the members' names) while it has attachments; ENGINE_NOTHING when there is none. */
 int engine_network_remove(struct engine *g, const char *name, struct err *e);
 

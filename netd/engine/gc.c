@@ -73,14 +73,6 @@ static int census_take(struct engine *g, struct census *c, struct err *e)
 	return r;
 }
 
-static int is_alive(struct engine *g, const struct attachment *a, struct err *e)
-{
-	struct link_info l;
-	int r = link_get(g->host, a->host_ifname, &l, e);
-
-	return r < 0 ? r : r == 0 && l.index == a->host_ifindex;
-}
-
 static int repair(struct engine *g, struct attachment *a, struct gc_result *ret, struct err *e)
 {
 	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = -1};
@@ -103,7 +95,7 @@ static int gc_one(struct engine *g, const char *key, struct gc_result *ret, stru
 		return r;
 	r = store_get_attachment(g->store, id, ifname, &a, e);
 	if (r == 0) {
-		r = a->phase == ATTACH_COMMITTED ? is_alive(g, a, e) : 0;
+		r = a->phase == ATTACH_COMMITTED ? attachment_is_alive(g, a, e) : 0;
 		if (r == 0) {
 			r = teardown_all(g, a, false, e);
 			ret->n_attachments += r >= 0;

@@ -189,6 +189,12 @@ void hostop_network_of(const struct attachment *a, struct network *ret)
 	}
 }
 
+void hostop_network(struct engine *g, const struct attachment *a, struct network *ret)
+{
+	if (a->kind != ATTACH_VETH || store_get_network(g->store, a->network, ret, NULL) != 0)
+		hostop_network_of(a, ret);
+}
+
 struct restore {
 	struct engine *g;
 	struct err *all;

@@ -56,6 +56,7 @@ struct work {
 	bool is_force_address;
 	uint64_t generation; /* of the tables when the transaction began */
 };
+uint32_t engine_owner(const char *state_dir); /* number of a state directory; NULL: the usual */
 void work_clear(struct work *w);
 #define CLEAN_WORK __attribute__((cleanup(work_clear)))
 int work_inside(struct work *w, struct err *e); /* opens w->inside */
@@ -127,6 +128,8 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 			struct err *e);
 /* Host side of an attachment's network from its record, when the network's own record is gone. */
 void hostop_network_of(const struct attachment *a, struct network *ret);
+/* The network's record, else the above. */
+void hostop_network(struct engine *g, const struct attachment *a, struct network *ret);
 
 /* prepare.c: claims and the record. Global lock held. */
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e);
@@ -142,6 +145,9 @@ int prepare_claim_ports(struct work *w, const struct attachment *have, struct pu
 			struct err *e);
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
 		       size_t n, struct err *e);
+
+/* Makes the record that of a lease again, which it was before a foreign attachment took it over. */
+int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e);
 
 /* Lets the forwarder drop what belongs to no record. The number of such attachments. */
 int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e);
@@ -167,11 +173,23 @@ int ports_reserve(struct reserve *res, const struct attachment *a, struct err *e
  * held. What fails is left for check and gc to tell. */
 void ports_revive(struct engine *g);
 
+/* Takes the ports of part, which are some of a's, off a: from the kernel, then from the record. */
+int ports_withdraw(struct engine *g, struct attachment *a, const struct attachment *part,
+		   struct err *e);
+/* A copy of a without what it owns: a transaction's own share. */
+int ports_start_part(const struct attachment *a, struct attachment **ret, struct err *e);
+
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
 int up_repair(struct work *w, struct err *e);
 
 /* "net/ipv4/conf/IFNAME/LEAF" (FAM4) or "net/ipv6/..." */
 void conf_key(char out[SYSCTL_KEYLEN], int fam, const char *ifname, const char *leaf);
+
+/* A descriptor of the attachment's namespace if its recorded path still leads to it; -1. */
+int attachment_netns(const struct attachment *a);
+/* 1: its link is there; of a foreign one or a lease, its namespace. 0: gone. */
+#define ALIVE_UNKNOWN 2 /* nobody can tell */
+int attachment_is_alive(struct engine *g, const struct attachment *a, struct err *e);
 
 /* A container's families: has[f] when it has an address of f. */
 void attachment_families(const struct attachment *a, bool has[N_FAM]);

@@ -149,7 +149,7 @@ static int missing_only(const struct attachment *a, const struct publish *p, siz
 }
 
 /* A copy of a without its ports, to which some are added: the transaction's own share. */
-static int start_part(const struct attachment *a, struct attachment **ret, struct err *e)
+int ports_start_part(const struct attachment *a, struct attachment **ret, struct err *e)
 {
 	struct attachment *part = calloc(1, sizeof(*part));
 
@@ -260,8 +260,8 @@ static int take_off(struct engine *g, const struct attachment *part, struct err 
 
 /* What could not be taken away stays on record, so that `publish`, `unpublish` or `down` finds it.
  */
-static int withdraw(struct engine *g, struct attachment *a, const struct attachment *part,
-		    struct err *e)
+int ports_withdraw(struct engine *g, struct attachment *a, const struct attachment *part,
+		   struct err *e)
 {
 	uint64_t before;
 	int r = member_generation(g->store, &before, e);
@@ -287,7 +287,7 @@ static int publish_apply(struct work *w, struct attachment *a, struct err *e)
 	}
 	if (r < 0) {
 		struct err one = ERR_INIT;
-		if (withdraw(w->g, a, w->a, &one) < 0)
+		if (ports_withdraw(w->g, a, w->a, &one) < 0)
 			err_gather(e, &one);
 	}
 	return r;
@@ -326,7 +326,7 @@ int engine_publish(struct engine *g, const char *id, const char *ifname, const s
 		return r;
 	r = get_committed(g, id, ifname, &a, e);
 	if (r >= 0)
-		r = start_part(a, &part, e);
+		r = ports_start_part(a, &part, e);
 	if (r >= 0)
 		r = missing_only(a, p, n, part, e);
 	if (r >= 0 && part->n_publish < n)
@@ -374,11 +374,11 @@ int engine_unpublish(struct engine *g, const char *id, const char *ifname, const
 		return r;
 	r = get_committed(g, id, ifname, &a, e);
 	if (r >= 0)
-		r = start_part(a, &part, e);
+		r = ports_start_part(a, &part, e);
 	if (r >= 0)
 		r = find_published(a, p, n, part, e);
 	if (r >= 0 && part->n_publish)
-		r = withdraw(g, a, part, e);
+		r = ports_withdraw(g, a, part, e);
 	if (r >= 0) {
 		*ret = a;
 		a = NULL;

@@ -312,7 +312,7 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 	if (a->kind == ATTACH_FOREIGN) {
 		if (req->host_ifname)
 			snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", req->host_ifname);
-		return addrs_routes(a, req, e);
+		return 0;
 	}
 	memcpy(a->host_mac.b, &h, sizeof(a->host_mac.b));
 	a->host_mac.b[0] = 0xfe; /* locally administered, and above every other port's */
@@ -463,13 +463,35 @@ int prepare_preview(struct work *w, const struct up_request *req, struct err *e)
 	return r < 0 ? r : back;
 }
 
+int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e)
+{
+	struct attachment lease = *a;
+
+	lease.kind = ATTACH_LEASE;
+	lease.phase = ATTACH_COMMITTED;
+	lease.request = 0;
+	lease.host_ifname[0] = '\0';
+	lease.has_routes = false;
+	lease.n_publish = lease.n_route = lease.n_sysctl = 0;
+	memset(&lease.tune, 0, sizeof(lease.tune));
+	memset(&lease.rate, 0, sizeof(lease.rate));
+	return store_put_attachment(g->store, &lease, e);
+}
+
 int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 {
 	struct err all = ERR_INIT, one = ERR_INIT;
 	struct network net;
+	struct attachment before = *a;
 	char key[KEY_STRLEN];
 
 	name_key(a->id, a->ifname, key);
+	if (a->kind == ATTACH_FOREIGN && a->is_leased && a->phase == ATTACH_INTENT) {
+		/* It did not come to be: the lease that was there before is again. */
+		if (prepare_drop_ports(g, a, a->publish, a->n_publish, e) < 0)
+			return -EIO;
+		return prepare_downgrade(g, &before, e);
+	}
 	if (prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
 		err_gather(&all, &one);
 	addrs_drop(g, a, &all);

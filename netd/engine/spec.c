@@ -114,7 +114,7 @@ static bool differs(const struct network *want, const struct network *have, char
 		{"masquerading", want->masquerade != have->masquerade || !same_nomasq(want, have)},
 		{"internal", want->internal != have->internal},
 		{"isolation", want->isolate != have->isolate},
-		{"openness", want->is_open != have->is_open},
+		{"openness", want->is_open != have->is_open && !have->has_policy},
 		{"kind", !have->is_spec},
 	};
 	size_t used = 0;
@@ -183,6 +183,8 @@ static int replace_subnets(struct work *w, const struct network *want, struct er
 						n.name),
 					WHAT_NETWORK);
 	}
+	n.is_open = w->net.has_policy ? w->net.is_open : n.is_open;
+	n.has_policy = w->net.has_policy;
 	n.is_adopted = w->net.is_adopted;
 	n.implicit = w->net.implicit;
 	w->net = n;

@@ -95,9 +95,13 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 	struct err all = ERR_INIT, one = ERR_INIT;
 	CLEAN_ELEMS struct elem_list l = {0};
 
+	if (a->kind == ATTACH_LEASE)
+		return 0;
 	del_ports(g, a, &all);
-	del_link(g, a, fast, &all);
-	del_neighbours(g, a, &all);
+	if (a->kind == ATTACH_VETH) {
+		del_link(g, a, fast, &all);
+		del_neighbours(g, a, &all);
+	}
 	gather(&all, &one, elem_of_endpoint(a, &l, &one));
 	del_elements(g, &l, &all);
 	err_gather(e, &all);

@@ -21,8 +21,7 @@ static int repair_host(struct work *w, struct err *e)
 
 	if (r < 0)
 		return r;
-	if (store_get_network(w->g->store, w->a->network, &w->net, NULL) != 0)
-		hostop_network_of(w->a, &w->net);
+	hostop_network(w->g, w->a, &w->net);
 	r = observe_host(w, e);
 	if (r >= 0)
 		r = observe_attachment(w, e);
@@ -96,27 +95,60 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
-/* A record of that name exists. Returns ENGINE_NOTHING when it is the answer, 0 when it is gone
- * now. */
-static int up_found(struct engine *g, const struct up_request *req, uint64_t cookie,
-		    struct attachment *have, struct err *e)
+static int taken(const struct attachment *have, const char *by, struct err *e)
 {
-	struct link_info l;
+	return err_what(e, err_set(e, ERR_CONFLICT, 0, "%s/%s %s", have->id, have->ifname, by),
+			WHAT_INTERFACE);
+}
 
-	if (have->phase == ATTACH_COMMITTED && have->netns_cookie == cookie)
+/* A lease of the same addresses becomes part of a foreign attachment, or of one of ours that was
+ * given them: the claims stay, they have the same owner. */
+static bool takes_lease(const struct up_request *req, const struct attachment *lease)
+{
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(lease, list);
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < req->n_given && !ip_equal(&req->given[k].addr.ip, &list[i].addr.ip))
+			k++;
+		if (k == req->n_given)
+			return false;
+	}
+	return request_is_described(req) && strcmp(req->network, lease->network) == 0;
+}
+
+/* A record of that name exists. Returns ENGINE_NOTHING when it is the answer, 0 when it is gone
+ * now, or makes way. */
+static int up_found(struct engine *g, const struct up_request *req, uint64_t cookie,
+		    struct attachment *have, bool *ret_is_lease, struct err *e)
+{
+	int r;
+
+	if (have->kind == ATTACH_LEASE && have->phase == ATTACH_COMMITTED &&
+	    takes_lease(req, have)) {
+		*ret_is_lease = true;
+		return 0;
+	}
+	if (have->kind == ATTACH_LEASE && req->kind == ATTACH_FOREIGN)
+		return taken(have, "has a lease of other addresses", e);
+	if (have->phase == ATTACH_COMMITTED && have->netns_cookie == cookie &&
+	    have->kind != ATTACH_LEASE)
 		return up_again(g, req, have, e);
 	if (have->phase == ATTACH_COMMITTED) {
-		int r = link_get(g->host, have->host_ifname, &l, e);
+		r = attachment_is_alive(g, have, e);
 		if (r < 0)
 			return r;
-		if (r == 0 && l.index == have->host_ifindex)
-			return err_what(e,
-					err_set(e, ERR_CONFLICT, 0,
-						"%s/%s belongs to another namespace that is alive",
-						have->id, have->ifname),
-					WHAT_INTERFACE);
+		if (r == 1 && have->netns_cookie != cookie)
+			return taken(have, "belongs to another namespace that is alive", e);
 	}
-	return teardown_all(g, have, false, e);
+	r = teardown_all(g, have, false, e);
+	/* What was half made over a lease leaves the lease. */
+	if (r >= 0 && have->is_leased && have->kind == ATTACH_FOREIGN &&
+	    have->phase == ATTACH_INTENT)
+		*ret_is_lease = true;
+	return r;
 }
 
 static int find_network(struct work *w, const struct up_request *req, struct err *e)
@@ -174,7 +206,7 @@ static int up_commit(struct work *w, struct err *e)
 }
 
 /* inside is taken over. */
-static int up_new(struct engine *g, const struct up_request *req, uint64_t cookie,
+static int up_new(struct engine *g, const struct up_request *req, uint64_t cookie, bool is_leased,
 		  struct rtnl **inside, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
@@ -185,6 +217,7 @@ static int up_new(struct engine *g, const struct up_request *req, uint64_t cooki
 	if (!a)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachment");
 	a->netns_cookie = cookie;
+	a->is_leased = is_leased;
 	int r = up_prepare(&w, req, e);
 	note_start(&w);
 	if (r < 0)
@@ -228,6 +261,7 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
 	CLEAN_RTNL struct rtnl *inside = NULL;
 	char key[KEY_STRLEN];
+	bool is_lease = false;
 	uint64_t cookie;
 
 	int r = up_check_target(g, req, &inside, &cookie, e);
@@ -240,14 +274,15 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 		return r;
 	r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
 	if (r == 0)
-		r = up_found(g, req, cookie, have, e);
+		r = up_found(g, req, cookie, have, &is_lease, e);
 	else if (r == 1)
 		r = 0;
 	if (r == ENGINE_NOTHING) {
 		*ret = have;
 		have = NULL;
 	} else if (r == 0) {
-		r = up_new(g, req, cookie, &inside, ret, e);
+		r = up_new(g, req, cookie, is_lease && req->kind == ATTACH_FOREIGN, &inside, ret,
+			   e);
 	}
 	g->tidy = g->tidy && r < 0;
 	store_unlock_key(g->store, key);

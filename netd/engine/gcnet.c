@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gcnet: one network made to have the attachments of a list and no others, and the question whether
+ * there is room for one more. The members' directory is the index: nothing is asked of the kernel
+ * to know whose they are.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "engine/internal.h"
+#include "net/ruleset.h"
+#include "store/claim.h"
+#include "sys/bootid.h"
+
+struct members {
+	const char *network;
+	const struct attach_name *keep;
+	size_t n_keep;
+	size_t n, cap;
+	char (*key)[KEY_STRLEN];
+};
+
+static int see_member(const char *network, const char *key, void *arg)
+{
+	struct members *m = arg;
+	char wanted[KEY_STRLEN];
+
+	if (strcmp(network, m->network) != 0)
+		return 0;
+	for (size_t i = 0; i < m->n_keep; i++) {
+		name_key(m->keep[i].id, m->keep[i].ifname, wanted);
+		if (strcmp(wanted, key) == 0)
+			return 0;
+	}
+	if (m->n == m->cap) {
+		size_t cap = m->cap ? 2 * m->cap : 64;
+		void *more = reallocarray(m->key, cap, sizeof(*m->key));
+		if (!more)
+			return -ENOMEM;
+		m->key = more;
+		m->cap = cap;
+	}
+	strncpy(m->key[m->n], key, KEY_STRLEN - 1);
+	m->key[m->n++][KEY_STRLEN - 1] = '\0';
+	return 0;
+}
+
+static bool is_newer(const struct attachment *a, uint64_t started_at)
+{
+	return (uint64_t)a->created * 1000000000u + a->created_nsec >= started_at;
+}
+
+/* No record: its process was killed before it wrote one, or after it removed it. */
+static int forget(struct engine *g, const char *key, struct gc_result *ret, struct err *e)
+{
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = prepare_leave(g, key, e);
+	store_unlock(g->store);
+	ret->n_claims += r > 0;
+	return r < 0 ? r : 0;
+}
+
+static int broken(struct engine *g, const char *key, struct gc_result *ret, struct err *e)
+{
+	struct work w = {.g = g};
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = hostop_tables(&w, e);
+	if (r >= 0)
+		r = gc_broken(g, key, ret, e);
+	store_unlock(g->store);
+	return r;
+}
+
+static int gone(struct engine *g, const struct attachment *a, struct gc_result *ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *lease = NULL;
+	bool leaves_lease = a->is_leased && a->phase == ATTACH_INTENT;
+	int r = teardown_all(g, a, false, e);
+
+	if (r >= 0 && leaves_lease &&
+	    store_get_attachment(g->store, a->id, a->ifname, &lease, NULL) == 0)
+		r = teardown_all(g, lease, false, e);
+	ret->n_attachments += r >= 0;
+	return r;
+}
+
+static int one_member(struct engine *g, const struct members *m, const char *key,
+		      uint64_t started_at, struct gc_result *ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+	struct err why = ERR_INIT;
+	int r;
+
+	if (name_parse_key(key, id, ifname) < 0)
+		return 0;
+	r = store_lock_key(g->store, key, e);
+	if (r < 0)
+		return r;
+	r = store_get_attachment(g->store, id, ifname, &a, &why);
+	if (r == 0)
+		r = strcmp(a->network, m->network) != 0 || is_newer(a, started_at)
+			    ? 0
+			    : gone(g, a, ret, e);
+	else if (r > 0)
+		r = forget(g, key, ret, e);
+	else if (why.kind == ERR_PROTOCOL)
+		r = broken(g, key, ret, e);
+	else
+		err_gather(e, &why);
+	store_unlock_key(g->store, key);
+	return r;
+}
+
+static uint64_t now_ns(void)
+{
+	struct timespec now = {0};
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+int engine_gc_network(struct engine *g, const char *network, const struct attach_name *keep,
+		      size_t n_keep, uint64_t started_at, struct gc_result *ret, struct err *e)
+{
+	struct members m = {.network = network, .keep = keep, .n_keep = n_keep};
+	struct err all = ERR_INIT, one = ERR_INIT;
+	int r = name_check_network(network, "network name", e);
+
+	if (r < 0)
+		return r;
+	memset(ret, 0, sizeof(*ret));
+	if (!started_at)
+		started_at = now_ns();
+	r = member_each(g->store, see_member, &m, &one);
+	if (r < 0)
+		err_ctx(&one, r, "members of network %s", network);
+	err_gather(&all, &one);
+	for (size_t i = 0; i < m.n; i++) {
+		err_reset(&one);
+		if (one_member(g, &m, m.key[i], started_at, ret, &one) < 0)
+			err_gather(&all, &one);
+	}
+	free(m.key);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+static int check_tables(uint32_t owner, struct err *e)
+{
+	CLEAN_NFTBATCH struct nftbatch *nft = NULL;
+	int r = nftbatch_open(&nft, e);
+
+	if (r >= 0)
+		r = nftbatch_tables(nft, ruleset_version(), owner, e);
+	if (r != 3)
+		return r < 0 ? r : 0;
+	return err_what(e,
+			err_set(e, ERR_CONFLICT, 0,
+				"the tables of this host belong to another state directory"),
+			WHAT_TABLE);
+}
+
+static int check_pools(struct store *s, const struct addr_set *set, size_t n_set, struct err *e)
+{
+	char text[PREFIX_STRLEN];
+
+	for (size_t i = 0; i < n_set; i++) {
+		int r = claim_is_full(s, &set[i], e);
+
+		if (r < 0)
+			return r;
+		if (r == 1)
+			return err_what(e,
+					err_set(e, ERR_QUOTA, 0,
+						"no address left in %s%s: %llu in use",
+						prefix_str(&set[i].r[0].subnet, text),
+						set[i].n > 1 ? " and further ranges" : "",
+						(unsigned long long)pool_size(&set[i])),
+					WHAT_POOL);
+	}
+	return 0;
+}
+
+int engine_status(const char *state_dir, const struct addr_set *set, size_t n_set, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = engine_open(state_dir, true, &g, e);
+
+	if (r == 0)
+		r = check_pools(g->store, set, n_set, e);
+	return r < 0 ? r : check_tables(engine_owner(state_dir), e);
+}
