@@ -270,6 +270,7 @@ json_t *codec_network(const struct network *n)
 	put_flag(&o, "spec", n->is_spec);
 	put_flag(&o, "isGateway", n->is_gateway);
 	put_flag(&o, "open", n->is_open);
+	put_flag(&o, "policy", n->has_policy);
 	put_flag(&o, "adopted", n->is_adopted);
 	put_subnets(&o, n);
 	put(&o, "internal", json_boolean(n->internal));

@@ -42,6 +42,8 @@ static int in_spec(const struct in *in, struct network *n)
 	if (r >= 0)
 		r = in_opt_bool(in, "open", &n->is_open);
 	if (r >= 0)
+		r = in_opt_bool(in, "policy", &n->has_policy);
+	if (r >= 0)
 		r = in_opt_bool(in, "adopted", &n->is_adopted);
 	return r < 0 ? r : 0;
 }

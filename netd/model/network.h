@@ -52,6 +52,7 @@ struct network {
 	bool is_gateway; /* the bridge has the gateway addresses */
 	bool is_open;    /* new connections from everywhere reach the addresses, not only
 			  * published ports */
+	bool has_policy; /* somebody else decided on is_open: a description does not change it */
 	bool is_adopted; /* the bridge was there before: it is not deleted. Set by the engine */
 	/* As in struct net_subnet, for subnet[f]. */
 	bool is_member[N_FAM], is_own[N_FAM];
