@@ -7,6 +7,7 @@
 
 NETNS_UP=$1/netd/cli/netns-up
 NETNS_UP_FORWARDER=$1/slirp-lite/fwd/netns-up-forwarder
+SLIRP_LITE=$1/slirp-lite/proc/slirp-lite
 # shellcheck source=tests/ns/lib.sh
 . "$(dirname "$0")/ns/lib.sh"
 PATH=$NS_TMP/bin:$PATH
@@ -97,7 +98,37 @@ at host netns-up up "$(ns_pid other)" --name other -p 8080:80
 if [ $? -eq 4 ]; then right 'exit status 4: taken'; else wrong 'exit status 4 was expected'; fi
 case $OUTPUT in *web*) right 'the error names web' ;; *) wrong 'the error does not name web' ;; esac
 
-step '8. Down again: nothing is left.'
+step '8. An ordinary user, without any privilege: a command in a network of its own.'
+# user CMD...: uid 54321, which has no name, no home and no subordinate ids here.
+user() {
+	local rc
+	printf '    host$ %s\n' "$*"
+	OUTPUT=$(on host setpriv --reuid 54321 --regid 54321 --clear-groups --inh-caps=-all \
+		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/54321 "$NS_MARK" "$@" 2>&1)
+	rc=$?
+	[ -z "$OUTPUT" ] || printf '%s\n' "$OUTPUT" | sed 's/^/        /'
+	return $rc
+}
+on host sh -c 'mkdir -p -m 755 /run/user && mkdir -m 700 /run/user/54321 && chown 54321:54321 /run/user/54321'
+user netns-up run -- ip -br addr show dev eth0
+done_well $? 'it has an interface with addresses'
+user netns-up run -- curl -sS -m 3 http://$OUT4:9000/cgi-bin/peer
+says "$HOST4" 'the outside sees the host (IPv4)'
+user netns-up run -- curl -sS -m 3 "http://[$OUT6]:9000/cgi-bin/peer"
+says "$HOST6" 'the outside sees the host (IPv6)'
+user netns-up run -- curl -sS -m 3 http://$OUT4:9
+if [ $? -eq 7 ]; then right 'a closed port is refused at once, as on the host'; else wrong 'a closed port is not refused'; fi
+user netns-up run -- ip link set eth0 down
+if [ $? -eq 0 ]; then
+	wrong 'root inside can change the network'
+else
+	right 'root inside has no power over its network'
+fi
+user netns-up ls
+if [ "$(printf '%s\n' "$OUTPUT" | wc -l)" -eq 1 ]; then right 'all is gone with the command'; else wrong 'something is left'; fi
+on host rm -rf /run/user
+
+step '9. Down again: nothing is left.'
 at host netns-up down web
 done_well $? 'the network is down'
 at out curl -sS -m 1 http://$HOST4:8080/hello
