@@ -297,7 +297,7 @@ static int in_ports(const struct in *in, struct attachment *a)
 	if (r < 0)
 		return r;
 	if (json_array_size(arr) > PUBLISH_MAX)
-		return in_bad(in, "ports", "more than 4096 runs of ports");
+		return in_bad(in, "ports", "more than 8192 runs of ports");
 	if (json_array_size(arr) == 0)
 		return 0;
 	a->publish = calloc(json_array_size(arr), sizeof(*a->publish));

@@ -9,11 +9,13 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/parse.h"
 
 #define SPEC_MAX 128 /* longer than any valid text */
+#define FEW 32       /* runs that are compared each with each */
 
 static int bad(const char *spec, struct err *e, const char *what)
 {
@@ -242,15 +244,53 @@ bool publish_is_interval(const struct publish *p)
 	return p->count > PUBLISH_EXPLODE_MAX && p->host_port == p->ctr_port;
 }
 
-int publish_check_list(const struct publish *list, size_t n, struct err *e)
+static int say_overlap(const struct publish *x, const struct publish *y, struct err *e)
 {
 	char a[PUBLISH_STRLEN], b[PUBLISH_STRLEN];
 
+	return err_invalid(e, ERR_USAGE, "published ports %s and %s overlap", publish_str(x, a),
+			   publish_str(y, b));
+}
+
+static int check_pairs(const struct publish *list, size_t n, struct err *e)
+{
 	for (size_t i = 1; i < n; i++)
 		for (size_t j = 0; j < i; j++)
 			if (publish_overlaps(&list[j], &list[i]))
-				return err_invalid(
-					e, ERR_USAGE, "published ports %s and %s overlap",
-					publish_str(&list[j], a), publish_str(&list[i], b));
+				return say_overlap(&list[j], &list[i], e);
 	return 0;
+}
+
+static int by_host_port(const void *left, const void *right)
+{
+	const struct publish *const *a = left, *const *b = right;
+
+	return (*a)->host_port - (*b)->host_port;
+}
+
+/* By host port each has to be compared with those only that begin before it ends. */
+static int check_sorted(const struct publish **sorted, size_t n, struct err *e)
+{
+	qsort(sorted, n, sizeof(*sorted), by_host_port);
+	for (size_t i = 0; i < n; i++)
+		for (size_t j = i + 1;
+		     j < n && sorted[j]->host_port < sorted[i]->host_port + sorted[i]->count; j++)
+			if (publish_overlaps(sorted[i], sorted[j]))
+				return sorted[i] < sorted[j] ? say_overlap(sorted[i], sorted[j], e)
+							     : say_overlap(sorted[j], sorted[i], e);
+	return 0;
+}
+
+int publish_check_list(const struct publish *list, size_t n, struct err *e)
+{
+	const struct publish **sorted = n > FEW ? calloc(n, sizeof(*sorted)) : NULL;
+	int r;
+
+	if (!sorted)
+		return check_pairs(list, n, e);
+	for (size_t i = 0; i < n; i++)
+		sorted[i] = &list[i];
+	r = check_sorted(sorted, n, e);
+	free(sorted);
+	return r;
 }

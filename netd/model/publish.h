@@ -28,7 +28,7 @@ struct publish {
  * and is bind-probed only (no local forwarder). */
 #define PUBLISH_EXPLODE_MAX 64
 #define PUBLISH_STRLEN (IP_STRLEN + 32)
-#define PUBLISH_MAX 4096 /* runs for one attachment */
+#define PUBLISH_MAX 8192 /* runs for one attachment */
 
 int publish_parse(const char *spec, struct publish *ret, struct err *e);
 const char *publish_str(const struct publish *p, char out[PUBLISH_STRLEN]);

@@ -32,7 +32,7 @@ static void test_add(void **state)
 
 	assert_true(attachment_add_publish(&a, many, 1, &e) < 0);
 	assert_int_equal(e.kind, ERR_QUOTA);
-	assert_string_equal(e.text, "more than 4096 published port runs for web");
+	assert_string_equal(e.text, "more than 8192 published port runs for web");
 	assert_int_equal(a.n_publish, PUBLISH_MAX);
 	attachment_clear(&a);
 	assert_null(a.publish);

@@ -393,7 +393,7 @@ static void test_many_ports(void **state)
 	attachment_freep(&b);
 	json_array_append_new(json_object_get(full, "ports"), json_object());
 	assert_int_equal(codec_parse_attachment(full, &b, &e), -EINVAL);
-	assert_string_equal(e.text, "ports: more than 4096 runs of ports");
+	assert_string_equal(e.text, "ports: more than 8192 runs of ports");
 }
 
 int main(void)

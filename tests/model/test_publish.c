@@ -321,6 +321,37 @@ static void test_proto(void **state)
 	assert_int_equal(p, IPPROTO_SCTP);
 }
 
+/* Long lists are checked in another way than short ones: both say the same. */
+static void test_long_list(void **state)
+{
+	enum { N = 400 };
+	struct publish list[N];
+	uint32_t seed = 7, n_bad = 0;
+
+	(void)state;
+	for (int turn = 0; turn < 60; turn++) {
+		/* In places of their own, until one is moved onto another's. */
+		for (int i = 0; i < N; i++) {
+			seed = seed * 1664525u + 1013904223u;
+			list[(i * 7) % N] = (struct publish){
+				.proto = IPPROTO_TCP,
+				.host_port = (uint16_t)(1000 + 10 * i),
+				.ctr_port = 1,
+				.count = (uint16_t)(1 + seed % 10),
+			};
+		}
+		if (turn % 3)
+			list[seed % N].host_port = (uint16_t)(1000 + seed % (10 * N));
+		bool overlaps = false;
+		for (int i = 0; i < N; i++)
+			for (int j = 0; j < i; j++)
+				overlaps = overlaps || publish_overlaps(&list[i], &list[j]);
+		assert_int_equal(publish_check_list(list, N, NULL) < 0, overlaps);
+		n_bad += overlaps;
+	}
+	assert_in_range(n_bad, 5, 55);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -328,6 +359,7 @@ int main(void)
 		cmocka_unit_test(test_overlaps_model), cmocka_unit_test(test_edges),
 		cmocka_unit_test(test_families),       cmocka_unit_test(test_interval),
 		cmocka_unit_test(test_list),           cmocka_unit_test(test_proto),
+		cmocka_unit_test(test_long_list),
 	};
 
 	return cmocka_run_group_tests_name("publish", tests, NULL, NULL);
