@@ -54,7 +54,7 @@ int call_engine(const struct call *c, bool read_only, struct engine **ret, struc
 	int r = engine_open(c->state_dir, read_only, ret, &e);
 
 	/* What is wrong with the state directory has many errnos and one meaning. */
-	if (r < 0 && e.kind == ERR_KERNEL)
+	if (r < 0 && (e.kind == ERR_KERNEL || e.kind == ERR_PROTOCOL))
 		return fault_err_as(f, FAULT_IO, &e);
 	return r < 0 ? call_fault(&e, f) : r;
 }
