@@ -429,6 +429,19 @@ struct tables {
 	int error;
 };
 
+/* A comment that we did not write at all, or for another state directory. None is no owner: the
+ * table was made anew by hand. */
+static bool is_foreign(const char *its, const char *ours)
+{
+	const char *owner = strrchr(ours, ' '), *its_owner = strrchr(its, ' ');
+	size_t name = strcspn(ours, " ") + 1;
+
+	if (!*its)
+		return false;
+	return strncmp(its, ours, name) != 0 ||
+	       (strlen(its) == strlen(ours) && strcmp(its_owner, owner) != 0);
+}
+
 static void note_table(const struct answer *a, void *ctx)
 {
 	struct tables *t = ctx;
@@ -438,10 +451,9 @@ static void note_table(const struct answer *a, void *ctx)
 		return;
 	if (a->msg) {
 		nftmsg_table_comment(a->msg, comment, sizeof(comment));
-		const char *owner = strrchr(t->comment, ' '), *its = strrchr(comment, ' ');
 		if (strcmp(comment, t->comment) == 0)
 			t->n_match++;
-		else if (its && strlen(comment) == strlen(t->comment) && strcmp(its, owner) != 0)
+		else if (is_foreign(comment, t->comment))
 			t->n_foreign++;
 		else
 			t->n_other++;

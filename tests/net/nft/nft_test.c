@@ -131,8 +131,15 @@ static void tables_and_versions(void **state)
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 2);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 1);
-	must(nft_run("table inet netd { }\ntable bridge netd { comment \"netd\"; }\n", &e), &e);
+	must(nft_run("table inet netd { }\ntable bridge netd { comment \"netns-up 0\"; }\n", &e),
+	     &e);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 2);
+	/* Somebody else's, and ours of another state directory. */
+	must(nft_run("delete table bridge netd\ntable bridge netd { comment \"netd\"; }\n", &e),
+	     &e);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 3);
+	load_text(NULL);
+	assert_int_equal(nftbatch_tables(n, ruleset_version(), 8, &e), 3);
 	load_text(NULL);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
