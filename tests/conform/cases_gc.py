@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Cases 99 to 109: GC and STATUS."""
+import os
 import resource
 import time
 
@@ -97,21 +98,39 @@ def forwarded(t):
   t.ok(t.box('a').has_link(), 'a is gone')
 
 
-@case(105, 'GC with one unreadable lease: the others go, an error is told at the end')
-def unreadable(t):
-  net = _net(t)
-  results = _up(t, net, 'good1', 'bad7', 'good2')
+def _spoil(t, word, spoil):
+  """Does something to each lease and record that knows the word."""
   spoilt = 0
   for path, what in t.lab.files().items():
-    if 'bad7' in what + path and what.startswith('file'):
-      with open(path, 'w', encoding='ascii') as file:
-        file.write('{{{')
+    if word in what + path and what.startswith('file'):
+      spoil(path)
       spoilt += 1
-  t.need(spoilt, 'no file of bad7 was found')
-  result = t.cni.gc(net, [])
-  t.ok(result.rc not in (0, None) and result.n_docs == 1 and result.code, f'no error is told: {result.say()}')
-  t.eq([n for n in _there(t, results) if n.startswith('good')], [], 'the others')
-  t.clean('the others', *[r.ip() for n, r in results.items() if n.startswith('good')])
+  t.need(spoilt, f'no file of {word} was found')
+
+
+@case(105, 'GC with one unreadable lease: the others go, an error is told at the end')
+def unreadable(t):
+  def folder(path):
+    os.unlink(path)
+    os.mkdir(path)
+    t.lab.write(path + '/x', '')
+
+  def damaged(path):
+    t.lab.write(path, '{{{')
+  net = _net(t)
+  for number, spoil in enumerate((damaged, folder)):
+    good = [f'good{number}1', f'good{number}2']
+    results = _up(t, net, good[0], f'bad{number}', good[1])
+    _spoil(t, f'bad{number}', spoil)
+    result = t.cni.gc(net, [])
+    # What is damaged may be cleaned all the same; what cannot be read at all has to be told.
+    if spoil is folder or result.rc != 0 or t.box(f'bad{number}').has_link():
+      t.ok(result.rc not in (0, None) and result.n_docs == 1 and result.code,
+           f'{spoil.__name__}: no error is told: {result.say()}')
+    else:
+      t.clean(f'{spoil.__name__}, no error', f'bad{number}', results[f'bad{number}'].ip())
+    t.eq([n for n in _there(t, results) if n in good], [], f'{spoil.__name__}: the others')
+    t.clean(f'{spoil.__name__}: the others', *[results[n].ip() for n in good])
 
 
 @case(106, 'GC while an ADD goes on: the new attachment stays')
