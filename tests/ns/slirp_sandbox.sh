@@ -1,0 +1,167 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# What the processes of slirp-lite can do, seen from outside: the worker's and the supervisor's status,
+# mounts and descriptors, that the container's root cannot get at them though it is the same user of the
+# host, and that all kinds of traffic make no system call that the sandbox refuses.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/slirp_lib.sh"
+
+ns_world
+on host sh -c 'echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range'
+serve_http out 80
+serve_peer out udp 7001
+serve out "$PYTHON" -c '
+import socket
+s = socket.socket(socket.AF_INET6, socket.SOCK_DGRAM)
+s.bind(("::", 53))
+while True:
+    q, peer = s.recvfrom(512)
+    s.sendto(q[:2] + b"\x81\x80" + q[4:6] + b"\0\0\0\0\0\0" + q[12:], peer)'
+wait_port out udp 53
+printf 'nameserver %s\n' $OUT4 >"$NS_TMP/host.resolv"
+snapshot host >"$NS_TMP/before"
+box_new a host -6 --sandbox=strict
+
+status() { # PID FIELD...
+	local p f
+	p=$1
+	shift
+	for f in "$@"; do
+		sed -nE "s/^$f:[[:space:]]*//p" "/proc/$p/status" | tr '\t' ' '
+	done | tr '\n' ' '
+}
+ns_of() { readlink "/proc/$1/ns/$2"; }
+w=$(worker a)
+zygote=$(awk '/^PPid:/ { print $2 }' "/proc/$w/status")
+# shellcheck disable=SC2154 # set by box_new
+supervisor=$slirp_a
+
+# --- the worker ---
+
+is 'worker: no capability anywhere' "$(status "$w" CapInh CapPrm CapEff CapBnd CapAmb)" \
+	'0000000000000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 '
+is 'worker: no new privileges, filtered' "$(status "$w" NoNewPrivs Seccomp)" '1 2 '
+is 'worker: an ordinary user, no groups' "$(status "$w" Uid Groups)" "$BOX_UID $BOX_UID $BOX_UID $BOX_UID  "
+is 'worker: no id is mapped' "$(cat "/proc/$w/uid_map" "/proc/$w/gid_map")" ''
+is 'worker: process 1 of its own namespace' "$(status "$w" NSpid | awk '{ print $2 }')" 1
+is 'worker: one mount, read-only' \
+	"$(awk '{ for (i = 7; $i != "-"; i++); print $5, $6, $(i + 1) }' "/proc/$w/mountinfo")" \
+	'/ ro,nosuid,nodev,noexec,relatime tmpfs'
+is 'worker: nothing in it' "$(find "/proc/$w/root/" -mindepth 1 | wc -l)" 0
+for n in user mnt pid ipc uts cgroup; do
+	isnt "worker: $n namespace of its own" "$(ns_of "$w" $n)" "$(ns_of "$supervisor" $n)"
+done
+is 'worker: network namespace of the host' "$(ns_of "$w" net)" "$(ns_of "$(ns_pid host)" net)"
+# shellcheck disable=SC2154 # set by box_new
+isnt 'worker: not the user namespace of the container' "$(ns_of "$w" user)" "$(ns_of "$box_a" user)"
+fds() {
+	for f in "/proc/$1/fd/"*; do
+		printf '%s %s\n' "${f##*/}" "$(readlink "$f" | sed -E 's/:?\[[0-9]+\]$//; s,^.*/null$,null,')"
+	done
+}
+is 'worker: its descriptors' "$(fds "$w" | tr '\n' ',')" \
+	'0 null,1 null,2 pipe,3 /dev/net/tun,4 socket,5 anon_inode:[eventpoll],'
+limits() { awk '/core file|processes|file size|locked memory|msgqueue/ { print $(NF - 2), $(NF - 1) }' "/proc/$1/limits"; }
+is 'worker: limits' "$(limits "$w" | sort | uniq -c | tr -s ' ')" ' 5 0 0'
+is 'worker: not to be traced' "$(stat -c %u "/proc/$w/mem")" 0
+
+# --- the others ---
+
+is 'supervisor: no capability, no new privileges, filtered' \
+	"$(status "$supervisor" CapInh CapPrm CapEff NoNewPrivs Seccomp)" \
+	'0000000000000000 0000000000000000 0000000000000000 1 2 '
+is 'zygote: no capability, no new privileges' "$(status "$zygote" CapInh CapPrm CapEff NoNewPrivs)" \
+	'0000000000000000 0000000000000000 0000000000000000 1 '
+is 'zygote: its descriptors' "$(fds "$zygote" | cut -d' ' -f2 | tr '\n' ',')" \
+	'null,null,null,socket,anon_inode:[pidfd],'
+for p in "$supervisor" "$zygote"; do
+	isnt 'not in the user namespace of the container' "$(ns_of "$p" user)" "$(ns_of "$box_a" user)"
+	isnt 'not in its network namespace' "$(ns_of "$p" net)" "$(ns_of "$box_a" net)"
+done
+is 'nobody of ours is in the container' \
+	"$(for p in /proc/[0-9]*; do [ "$(readlink "$p/ns/net" 2>/dev/null)" != "$(ns_of "$box_a" net)" ] || echo x; done | wc -l)" 1
+
+# --- the container's root, which is the same user of the host ---
+
+cat >"$NS_TMP/reach.py" <<'P'
+import ctypes, errno, os, sys
+libc = ctypes.CDLL(None, use_errno=True)
+libc.ptrace.restype = libc.syscall.restype = ctypes.c_long
+
+def said(r):
+    return 'done' if r >= 0 else errno.errorcode[ctypes.get_errno()]
+
+def opened(path, flags=os.O_RDONLY):
+    try:
+        os.close(os.open(path, flags))
+        return 'done'
+    except OSError as e:
+        return errno.errorcode[e.errno]
+
+for pid in map(int, sys.argv[1:]):
+    vec = (ctypes.c_ulong * 2)(ctypes.addressof(ctypes.create_string_buffer(8)), 8)
+    print('attach', said(libc.ptrace(16, pid, 0, 0)))
+    print('seize', said(libc.ptrace(0x4206, pid, 0, 0)))
+    print('read', said(libc.syscall(*map(ctypes.c_ulong, (310, pid, ctypes.addressof(vec), 1, ctypes.addressof(vec), 1, 0)))))
+    fd = libc.syscall(434, pid, 0)
+    print('getfd', said(libc.syscall(438, fd, 3, 0)))
+    print('mem', opened(f'/proc/{pid}/mem', os.O_RDWR))
+    print('fd', opened(f'/proc/{pid}/fd/3'))
+    print('root', opened(f'/proc/{pid}/root/.'))
+    print('netns', opened(f'/proc/{pid}/ns/net'))
+P
+reach() { # as whom
+	"$@" "$PYTHON" "$NS_TMP/reach.py" "$w" "$zygote" | sed 's/EACCES/EPERM/' | sort | uniq -c | tr -s ' ' | tr '\n' ','
+}
+none=' 2 attach EPERM, 2 fd EPERM, 2 getfd EPERM, 2 mem EPERM, 2 netns EPERM, 2 read EPERM, 2 root EPERM, 2 seize EPERM,'
+# Root of the container is the user of the host: entered as that user, it is root there.
+like 'root of the container is that user' "$(as_user host nsenter -t "$box_a" -U -n --preserve-credentials \
+	sh -c 'id -u; sed -nE "s/^CapEff:\s*0*//p" /proc/self/status' | tr '\n' ' ')" '0 [1-9a-f]*'
+is 'root of the container reaches neither worker nor zygote' \
+	"$(reach as_user host nsenter -t "$box_a" -U -n --preserve-credentials)" "$none"
+is 'nor does another process of the user' "$(reach as_user host)" "$none"
+
+# --- what it does is what it may do ---
+
+traffic() {
+	inside a curl -sS -m 5 http://$OUT4/hello &&
+		inside a curl -sS -g -m 5 "http://[$OUT6]/hello" &&
+		{ inside a curl -s -m 5 http://$OUT4:81/ || [ $? -eq 7 ]; } &&
+		inside a ping -q -c 2 -i 0.2 -W 2 $OUT4 && inside a ping -q -c 2 -i 0.2 -W 2 $OUT6 &&
+		inside a "$PYTHON" -c '
+import socket
+for family, host, port in ((socket.AF_INET, "'$OUT4'", 7001), (socket.AF_INET6, "'$OUT6'", 7001),
+                           (socket.AF_INET, "10.0.2.3", 53), (socket.AF_INET6, "fd00::3", 53)):
+    with socket.socket(family, socket.SOCK_DGRAM) as s:
+        s.settimeout(5)
+        s.connect((host, port))
+        s.send(b"\1\2\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1\n")
+        assert s.recv(512)
+with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(5)
+    s.connect(("'$OUT4'", 9))
+    s.send(b"x")
+    try:
+        s.recv(1)
+    except ConnectionRefusedError:
+        pass
+'
+}
+strace -f -qq -e signal=none -e status=failed -o "$NS_TMP/trace" -p "$w" &
+tracer=$!
+traced() { [ "$(status "$w" TracerPid)" != '0 ' ]; }
+ns_until 5 traced
+is 'traced' $? 0
+ok 'all kinds of traffic' traffic
+kill -INT $tracer
+wait $tracer 2>/dev/null
+is 'traffic: no call was refused' "$(grep -c 'EPERM\|EACCES\|SIGSYS' "$NS_TMP/trace")" 0
+[ -s "$NS_TMP/trace" ] # EAGAIN, EINPROGRESS and ECONNREFUSED at least
+is 'traffic: failing calls were seen at all' $? 0
+is 'traffic: it is still the same worker' "$(worker a)" "$w"
+is 'traffic: and the limit of its descriptors is its own' \
+	"$(awk '/open files/ { print ($4 <= $5 && $4 < 200000) }' "/proc/$w/limits")" 1
+
+box_end a
+residue host "$NS_TMP/before" 'nothing is left on the host'
+ns_done
