@@ -30,6 +30,21 @@ static int lacks(enum sandbox_mode mode, const char *what, struct err *e)
 	return 0;
 }
 
+/* What a zygote needs no longer. A worker's own user namespace gives it all capabilities there, to
+ * be dropped once more; where there is none, this is what holds. */
+static int give_up(void)
+{
+	int r = sandbox_drop_bounding();
+
+	if (r == 0)
+		r = sandbox_lock_securebits();
+	if (r == 0)
+		r = sandbox_drop_root();
+	if (r == 0)
+		r = sandbox_drop_capabilities();
+	return r < 0 ? r : sandbox_forbid_gains();
+}
+
 int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struct sandbox *ret,
 		    struct err *e)
 {
@@ -55,12 +70,8 @@ int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struc
 			  e);
 	if (r == 0)
 		r = filter_compile(&spec, &s.filter, e);
-	if (r == 0 && (r = sandbox_drop_root()) < 0)
-		r = err_sys(e, -r, "sandbox: user");
-	if (r == 0 && (r = sandbox_drop_capabilities()) < 0)
-		r = err_sys(e, -r, "sandbox: capabilities");
-	if (r == 0 && (r = sandbox_forbid_gains()) < 0)
-		r = err_sys(e, -r, "sandbox: no new privileges");
+	if (r == 0 && (r = give_up()) < 0)
+		r = err_sys(e, -r, "sandbox of the zygote");
 	if (r == 0)
 		*ret = s;
 	else

@@ -164,10 +164,10 @@ static int worker_ready(struct supervisor *v, struct err *e)
 	int r = 0;
 
 	v->is_ready = true;
-	log_debug("worker %d is ready", (int)v->worker);
 	if (!v->was_ready)
 		r = v->s->on_ready(v->s->arg, e);
 	v->was_ready = true;
+	log_debug("worker %d is ready", (int)v->worker);
 	return r;
 }
 
