@@ -23,12 +23,17 @@
 #define NO_CHUNK UINT16_MAX
 #define LEN_UNKNOWN UINT32_MAX
 
-struct datagram {
-	struct ip src, dst; /* family 0: this slot is free */
+/* What a search looks at, apart from the rest: all of them are sixteen cache lines. */
+struct head {
+	uint64_t due;
 	uint32_t id;
+	uint8_t family; /* 0: this slot is free */
+};
+
+struct datagram {
+	struct ip src, dst;
 	uint8_t proto; /* IPv6: of the first fragment */
 	uint8_t ttl, tos;
-	uint64_t due;
 	uint32_t n_held;    /* bytes */
 	uint32_t end;       /* highest byte seen */
 	uint32_t total;     /* of the payload, once the last fragment came */
@@ -39,6 +44,7 @@ struct datagram {
 };
 
 struct reass {
+	struct head head[REASS_DATAGRAMS];
 	struct datagram slot[REASS_DATAGRAMS];
 	uint16_t free[CHUNKS]; /* a stack: the same few chunks are used again */
 	size_t n_free;
@@ -66,25 +72,28 @@ void reass_free(struct reass *r)
 	free(r);
 }
 
+static struct head *head_of(struct reass *r, const struct datagram *d)
+{
+	return &r->head[d - r->slot];
+}
+
 static void slot_clear(struct reass *r, struct datagram *d)
 {
 	for (size_t i = 0; i < DATAGRAM_CHUNKS; i++)
 		if (d->chunk[i] != NO_CHUNK)
 			r->free[r->n_free++] = d->chunk[i];
-	d->src.family = 0;
+	head_of(r, d)->family = 0;
 }
 
 static struct datagram *oldest(struct reass *r, const struct datagram *but)
 {
-	struct datagram *found = NULL;
+	size_t found = REASS_DATAGRAMS;
 
-	for (size_t i = 0; i < REASS_DATAGRAMS; i++) {
-		struct datagram *d = &r->slot[i];
-
-		if (d->src.family && d != but && (!found || d->due < found->due))
-			found = d;
-	}
-	return found;
+	for (size_t i = 0; i < REASS_DATAGRAMS; i++)
+		if (r->head[i].family && &r->slot[i] != but &&
+		    (found == REASS_DATAGRAMS || r->head[i].due < r->head[found].due))
+			found = i;
+	return found < REASS_DATAGRAMS ? &r->slot[found] : NULL;
 }
 
 /* RFC 791 3.2: source, destination, protocol, identification; RFC 8200 4.5: without the protocol.
@@ -94,7 +103,7 @@ static struct datagram *slot_find(struct reass *r, const struct ip_packet *k)
 	for (size_t i = 0; i < REASS_DATAGRAMS; i++) {
 		struct datagram *d = &r->slot[i];
 
-		if (d->src.family == k->src.family && d->id == k->frag_id &&
+		if (r->head[i].family == k->src.family && r->head[i].id == k->frag_id &&
 		    (d->proto == k->proto || k->src.family == AF_INET6) &&
 		    ip_equal(&d->src, &k->src) && ip_equal(&d->dst, &k->dst))
 			return d;
@@ -107,7 +116,7 @@ static struct datagram *slot_new(struct reass *r, const struct ip_packet *k, uin
 	struct datagram *d = NULL;
 
 	for (size_t i = 0; i < REASS_DATAGRAMS && !d; i++)
-		if (r->slot[i].src.family == 0)
+		if (r->head[i].family == 0)
 			d = &r->slot[i];
 	if (!d) {
 		d = oldest(r, NULL);
@@ -116,13 +125,13 @@ static struct datagram *slot_new(struct reass *r, const struct ip_packet *k, uin
 	}
 	*d = (struct datagram){.src = k->src,
 			       .dst = k->dst,
-			       .id = k->frag_id,
 			       .proto = k->proto,
 			       .ttl = k->ttl,
 			       .tos = k->tos,
-			       .due = now + REASS_TIMEOUT_MS,
 			       .total = LEN_UNKNOWN};
 	memset(d->chunk, 0xff, sizeof(d->chunk));
+	*head_of(r, d) = (struct head){
+		.due = now + REASS_TIMEOUT_MS, .id = k->frag_id, .family = k->src.family};
 	return d;
 }
 
@@ -241,13 +250,14 @@ static void gather(struct reass *r, const struct datagram *d, uint8_t *to, uint3
 /* An IP packet in r->out: the whole datagram, or its first fragment. */
 static size_t rebuild(struct reass *r, const struct datagram *d, bool is_whole)
 {
+	uint32_t id = head_of(r, d)->id;
 	struct ip_build b = {.src = d->src,
 			     .dst = d->dst,
 			     .proto = d->proto,
 			     .ttl = d->ttl,
 			     .tos = d->tos,
 			     .is_more = !is_whole,
-			     .id = (uint16_t)d->id};
+			     .id = (uint16_t)id};
 	uint32_t n = is_whole ? d->total : d->first_len;
 	size_t header = IP6_HDR_LEN;
 
@@ -259,7 +269,7 @@ static size_t rebuild(struct reass *r, const struct datagram *d, bool is_whole)
 	} else {
 		b.proto = IPPROTO_FRAGMENT;
 		ip_build6(r->out, &b, IP6_FRAG_LEN + (size_t)n);
-		ip_build6_frag(r->out + header, d->proto, 0, true, d->id);
+		ip_build6_frag(r->out + header, d->proto, 0, true, id);
 		header += IP6_FRAG_LEN;
 	}
 	gather(r, d, r->out + header, n);
@@ -272,7 +282,8 @@ enum reass_verdict reass_input(struct reass *r, const struct ip_packet *k, uint6
 	uint32_t from = k->frag_offset / 8, end = k->frag_offset + (uint32_t)k->len;
 	struct datagram *d = slot_find(r, k);
 
-	if (d && d->due <= now) { /* not yet fetched by reass_expire: too late all the same */
+	if (d && head_of(r, d)->due <=
+			 now) { /* not yet fetched by reass_expire: too late all the same */
 		slot_clear(r, d);
 		d = NULL;
 	}
@@ -298,7 +309,7 @@ bool reass_expire(struct reass *r, uint64_t now, const uint8_t **ret_cause, size
 {
 	struct datagram *d = oldest(r, NULL);
 
-	if (!d || d->due > now)
+	if (!d || head_of(r, d)->due > now)
 		return false;
 	*ret_cause = NULL;
 	*ret_len = 0;
@@ -315,8 +326,8 @@ uint64_t reass_deadline(const struct reass *r)
 	uint64_t due = UINT64_MAX;
 
 	for (size_t i = 0; i < REASS_DATAGRAMS; i++)
-		if (r->slot[i].src.family && r->slot[i].due < due)
-			due = r->slot[i].due;
+		if (r->head[i].family && r->head[i].due < due)
+			due = r->head[i].due;
 	return due;
 }
 
@@ -325,7 +336,7 @@ size_t reass_n_held(const struct reass *r)
 	size_t n = 0;
 
 	for (size_t i = 0; i < REASS_DATAGRAMS; i++)
-		n += r->slot[i].src.family != 0;
+		n += r->head[i].family != 0;
 	return n;
 }
 

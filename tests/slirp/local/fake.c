@@ -8,38 +8,42 @@
 
 struct fake fake;
 
-static void keep(const struct fake_frame *f)
+static struct fake_frame *new_frame(void)
 {
-	fake.frames[fake.n_frames++ % 64] = *f;
+	return &fake.frames[fake.n_frames++ % 64];
 }
 
 int emit_packet(struct emit *x, const struct emit_ip *h, const void *l4, size_t l4_len,
 		const struct iovec *data, int n_data)
 {
-	static struct fake_frame f;
+	struct fake_frame *f = new_frame();
 
 	(void)x;
-	f = (struct fake_frame){.h = *h, .len = l4_len};
-	memcpy(f.data, l4, l4_len);
+	f->ethertype = 0;
+	f->h = *h;
+	f->len = l4_len;
+	memcpy(f->data, l4, l4_len);
 	for (int i = 0; i < n_data; i++) {
-		if (f.len + data[i].iov_len > sizeof(f.data))
+		if (f->len + data[i].iov_len > sizeof(f->data))
 			abort();
-		memcpy(f.data + f.len, data[i].iov_base, data[i].iov_len);
-		f.len += data[i].iov_len;
+		memcpy(f->data + f->len, data[i].iov_base, data[i].iov_len);
+		f->len += data[i].iov_len;
 	}
-	keep(&f);
 	return 0;
 }
 
 int emit_frame(struct emit *x, const struct mac *dst, uint16_t ethertype, const void *data,
 	       size_t len)
 {
-	static struct fake_frame f;
+	struct fake_frame *f = new_frame();
 
 	(void)x;
-	f = (struct fake_frame){.ethertype = ethertype, .dst = *dst, .len = len};
-	memcpy(f.data, data, len);
-	keep(&f);
+	if (len > sizeof(f->data))
+		abort();
+	f->ethertype = ethertype;
+	f->dst = *dst;
+	f->len = len;
+	memcpy(f->data, data, len);
 	return 0;
 }
 
@@ -178,7 +182,7 @@ int fake_setup(void **state)
 	struct local_env env = {.plan = &fake.plan, .stats = &fake.stats, .host = &fake_ops};
 
 	(void)state;
-	memset(&fake, 0, sizeof(fake));
+	memset(&fake, 0, offsetof(struct fake, frames));
 	fake.now = 1000;
 	fake.plan = (struct plan){
 		.net = {{hex_ip("10.0.2.0"), 24}, {hex_ip("fd00::"), 64}},

@@ -44,14 +44,15 @@ struct fake {
 	struct wheel *wheel;
 	struct local *local;
 	uint64_t now;
-	struct fake_frame frames[64]; /* the last ones */
 	size_t n_frames;
 	struct fake_learned learned[16];
 	size_t n_learned;
-	struct fake_socket sockets[FAKE_SOCKETS]; /* fd 1000 + index */
 	size_t n_sockets, n_open;
 	int socket_error;
 	struct ip unreachable; /* connect() to it fails */
+	/* What follows is not cleared by fake_setup. */
+	struct fake_frame frames[64];             /* the last ones */
+	struct fake_socket sockets[FAKE_SOCKETS]; /* fd 1000 + index */
 };
 
 extern struct fake fake;
