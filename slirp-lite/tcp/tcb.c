@@ -180,10 +180,8 @@ void tcb_set_room(struct tcb *t, uint32_t room)
 
 void tcb_ack_now(struct tcb *t)
 {
-	if (t->state >= TCP_ESTABLISHED)
+	if (t->state >= TCP_SYN_RCVD)
 		t->is_ack_due = true;
-	else if (t->state == TCP_SYN_RCVD)
-		t->is_syn_due = true;
 }
 
 /* RFC 9293 3.10.4. In SYN-SENT and SYN-RECEIVED the FIN waits for the connection, since the host's

@@ -171,6 +171,8 @@ void tcb_ack_take(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint64_
 		tcb_ack_advance(t, h, n, now, ret);
 	if (h->n_sack > 0)
 		fresh = tcb_sack_update(t, h);
+	if (fresh > 0 && t->is_tlp_timer)
+		tcb_cc_arm(t, now); /* no tail: something behind has arrived */
 	if (t->snd_una != t->snd_nxt)
 		detect_loss(t, n == 0 && is_duplicate(t, h, len, fresh, old_wnd), now);
 	if (was_shut && t->snd_wnd > 0) {

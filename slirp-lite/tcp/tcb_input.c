@@ -211,17 +211,22 @@ static bool is_reopening(const struct tcb *t, const struct tcphdr_v *h)
 	return seq_lt(t->rcv_nxt - 1, h->seq);
 }
 
-/* SYN-RECEIVED and the peer's SYN again: our SYN,ACK was lost, or crossed its own. True: done. */
+/* SYN-RECEIVED and the peer's SYN again: our SYN,ACK was lost. True: done. */
 static bool input_syn_again(struct tcb *t, const struct tcphdr_v *h, uint64_t now)
 {
-	if (t->state != TCP_SYN_RCVD || h->seq + 1 != t->rcv_nxt ||
-	    (h->flags & (TCP_SYN | TCP_RST | TCP_FIN)) != TCP_SYN)
+	if (t->state != TCP_SYN_RCVD || h->seq + 1 != t->rcv_nxt || !tcb_is_opening(h))
 		return false;
 	t->last_rx = now;
-	if ((h->flags & TCP_ACK) && t->is_active && h->ack == t->snd_nxt)
-		return false;
 	t->is_syn_due = true;
 	return true;
+}
+
+/* Both opened, and the peer's SYN,ACK acknowledges our SYN; its own is known. */
+static bool is_crossed_syn(const struct tcb *t, const struct tcphdr_v *h)
+{
+	return t->state == TCP_SYN_RCVD && t->is_active && h->seq + 1 == t->rcv_nxt &&
+	       (h->flags & (TCP_SYN | TCP_ACK | TCP_RST | TCP_FIN)) == (TCP_SYN | TCP_ACK) &&
+	       h->ack == t->snd_nxt;
 }
 
 /* The ACK field of a connection that is open or opening. false: the segment ends here. */
@@ -404,9 +409,7 @@ void tcb_input(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint32_t r
 		tcb_move(t, TCP_CLOSED);
 		ret->is_reopen = true;
 	} else if (!input_syn_again(t, h, now)) {
-		if (t->state == TCP_SYN_RCVD && t->is_active && (h->flags & TCP_SYN) &&
-		    (h->flags & TCP_ACK) && h->seq + 1 == t->rcv_nxt) {
-			/* Both opened: its SYN,ACK acknowledges ours; the SYN is known. */
+		if (is_crossed_syn(t, h)) {
 			stripped = *h;
 			stripped.seq++;
 			stripped.wnd >>= t->snd_shift; /* a SYN's window is not scaled */

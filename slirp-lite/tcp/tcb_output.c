@@ -61,8 +61,10 @@ static void fill(struct tcb *t, uint64_t now, uint8_t flags, uint32_t seq, struc
 	if (!(flags & TCP_ACK))
 		return;
 	ret->h.ack = t->rcv_nxt;
-	if (flags & TCP_SYN)
+	if (flags & TCP_SYN) {
+		t->is_ack_due = false;
 		return;
+	}
 	ret->h.wnd = take_window(t);
 	blocks = tcb_ooo_blocks(t);
 	if (blocks > 0) {
@@ -178,8 +180,9 @@ static bool plan_lost(const struct tcb *t, uint32_t space, uint32_t mss, struct 
 		return false;
 	if (!tcb_sack_hole(t, t->high_rxt, &hole) || !tcb_sack_is_lost(t, hole.left))
 		return false;
-	if (seq_lt(hole.left, t->lost_to))
-		hole.right = seq_min(hole.right, t->lost_to);
+	if (seq_lt(t->lost_to, hole.right) && seq_lt(hole.left, t->lost_to) &&
+	    !tcb_sack_is_lost(t, t->lost_to))
+		hole.right = t->lost_to;
 	return plan_again(t, hole.left, hole.right, whole(space, mss), ret);
 }
 
@@ -210,7 +213,8 @@ static uint32_t allowed(const struct tcb *t, uint32_t want, uint32_t wnd, uint32
 	uint32_t n = u32_min(u32_min(want, t->segment_max), u32_min(wnd, cwnd));
 	bool is_moving = t->snd_nxt != t->snd_una;
 
-	if (n == want && !t->is_waiting)
+	/* All there is, unless more waits and the window cuts it short. */
+	if (n == want && (!t->is_waiting || wnd - n >= mss))
 		return n;
 	if (n >= mss) {
 		/* With much on the way, ACKs bring room for a larger piece soon. */
@@ -398,9 +402,12 @@ bool tcb_output(struct tcb *t, uint64_t now, struct tcb_segment *ret)
 		return false;
 	case TCP_SYN_SENT:
 	case TCP_SYN_RCVD:
-		if (!t->is_syn_due)
+		if (t->is_syn_due)
+			output_syn(t, now, ret);
+		else if (t->is_ack_due)
+			fill(t, now, TCP_ACK, t->snd_nxt, ret);
+		else
 			return false;
-		output_syn(t, now, ret);
 		return true;
 	default:
 		return output_open(t, now, ret);
