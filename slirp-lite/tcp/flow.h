@@ -32,6 +32,7 @@ struct tcp {
 	struct flow_list waiting;  /* TIME_WAIT, oldest first */
 	struct flow_list promised; /* those with a reservation in the pool */
 	uint32_t n_waiting;
+	bool is_starved;       /* some flow is */
 	struct timer reclaim;  /* set while promised is not empty */
 	uint64_t challenge_at; /* the second in which n_challenges were sent (RFC 5961 7) */
 	uint32_t n_challenges;
@@ -63,6 +64,7 @@ struct tcp_flow {
 	bool is_host_eof : 1;
 	bool is_delay_off : 1; /* TCP_NODELAY is set */
 	bool has_sent : 1;     /* something to the host */
+	bool is_starved : 1;   /* the pool had no chunk to read into */
 	bool is_over : 1;      /* the machine is done; the host has bytes to take */
 };
 _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");

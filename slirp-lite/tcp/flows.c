@@ -16,6 +16,7 @@
 
 #define WAITING_MAX 4096u
 #define RECLAIM_MS 1000
+#define FEED_CHUNKS 8u
 #define OVER_MS 240000           /* for the host to take some of what the container left */
 #define CHALLENGES_A_SECOND 100u /* RFC 5961 7 */
 
@@ -296,6 +297,20 @@ static bool flush_one(struct tcp_flow *f, uint64_t now)
 	return is_more;
 }
 
+/* Memory has come back for those that found none: a rare day, so they are looked for. */
+static void feed(struct tcp *t)
+{
+	if (!t->is_starved || pool_n_free(t->env.pool) < FEED_CHUNKS)
+		return;
+	t->is_starved = false;
+	for (struct tcp_flow *f = table_next(t->table, NULL); f; f = table_next(t->table, f)) {
+		if (!f->is_starved)
+			continue;
+		f->is_starved = false;
+		flow_mark(f);
+	}
+}
+
 bool tcp_flush(struct tcp *t, uint64_t now)
 {
 	struct tcp_flow *last = t->dirty.last, *f;
@@ -310,6 +325,7 @@ bool tcp_flush(struct tcp *t, uint64_t now)
 		if (is_last)
 			break;
 	}
+	feed(t);
 	return t->dirty.first;
 }
 

@@ -10,9 +10,12 @@
 
 #include "tcp/flow.h"
 
-#define READ_IOV 8              /* a super-segment, wherever it begins in its chunk */
-#define PUMP_READS 4            /* one flow's turn */
-#define HELD_MAX (1024u * 1024) /* sent and not acknowledged, or about to be */
+/* One read takes several super-segments: fewer window updates to the host's peer, each of which
+ * costs its TCP, and ours, a turn. Still little enough to be warm when it is sent. */
+#define READ_SEGMENTS 4u
+#define READ_IOV (READ_SEGMENTS * 65536 / POOL_CHUNK + 1)
+#define PUMP_READS 2           /* one flow's turn */
+#define HELD_MAX (512u * 1024) /* sent and not acknowledged, or about to be */
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -48,7 +51,6 @@ static void after_read(struct tcp_flow *f, ssize_t n, size_t asked)
 	if (n == 0) {
 		f->is_host_eof = true;
 		f->is_readable = false;
-		tcb_shutdown(&f->tcb);
 		if (f->is_shut)
 			flow_close_host(f, false);
 	} else if (n == -EAGAIN) {
@@ -61,31 +63,57 @@ static void after_read(struct tcp_flow *f, ssize_t n, size_t asked)
 	}
 }
 
-static bool pump_once(struct tcp_flow *f, uint64_t now)
+/* Of room, what goes out in full segments, at best full super-segments. */
+static size_t whole_segments(const struct tcp_flow *f, size_t room)
+{
+	const size_t mss = f->tcb.mss, super = f->tcb.segment_max - f->tcb.segment_max % mss;
+
+	if (room > READ_SEGMENTS * super)
+		return READ_SEGMENTS * super;
+	if (room > super)
+		return room - room % super;
+	return room > mss ? room - room % mss : room;
+}
+
+/* Reads at most max bytes; how many came, 0 or -errno as readv has it, -EAGAIN without memory. */
+static ssize_t read_some(struct tcp_flow *f, size_t max)
 {
 	struct pool *p = f->owner->env.pool;
 	struct iovec iov[READ_IOV];
-	size_t room = usable(f), asked = 0;
+	size_t asked = 0;
 	ssize_t n;
-	int n_iov;
+	int n_iov = ring_space(&f->tx, p, max, iov, READ_IOV);
 
-	/* A silly window is left to grow while something is in flight. */
-	if (room == 0 || (room < f->tcb.mss && f->tx.len > 0))
-		return false;
-	room = room < f->tcb.segment_max ? room : f->tcb.segment_max;
-	if (room > f->tcb.mss)
-		room -= room % f->tcb.mss;
-	n_iov = ring_space(&f->tx, p, room, iov, sizeof(iov) / sizeof(*iov));
 	for (int i = 0; i < n_iov; i++)
 		asked += iov[i].iov_len;
-	if (asked == 0)
-		return false;
+	if (asked == 0) {
+		f->is_starved = f->owner->is_starved = true;
+		return -EAGAIN;
+	}
 	n = f->owner->env.host->readv(f->src.fd, iov, n_iov);
 	if (n > 0)
 		ring_extend(&f->tx, (size_t)n);
 	ring_tidy(&f->tx, p);
 	after_read(f, n, asked);
+	return n;
+}
+
+static bool pump_once(struct tcp_flow *f, uint64_t now)
+{
+	size_t room = usable(f);
+	ssize_t n;
+
+	/* A silly window is left to grow while something is in flight. */
+	if (room == 0 || (room < f->tcb.mss && f->tx.len > 0))
+		return false;
+	room = whole_segments(f, room);
+	n = read_some(f, room);
+	/* The end is near: the FIN goes with the last bytes. */
+	if (n > 0 && (size_t)n < room && f->is_hung_up)
+		read_some(f, room - (size_t)n);
 	tcb_set_queued(&f->tcb, f->tx.len);
+	if (f->is_host_eof)
+		tcb_shutdown(&f->tcb);
 	tx_output(f, now);
 	return n > 0;
 }
