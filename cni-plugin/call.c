@@ -30,7 +30,7 @@ static bool is_own(int fd)
 	       it.st_dev == own.st_dev && it.st_ino == own.st_ino;
 }
 
-int call_netns(const struct call *c, int *ret_fd, struct fault *f)
+int call_netns(struct call *c, int *ret_fd, struct fault *f)
 {
 	CLEAN_FD int fd = -1;
 	struct err e = ERR_INIT;
@@ -42,7 +42,8 @@ int call_netns(const struct call *c, int *ret_fd, struct fault *f)
 		err_ctx(&e, -1, "CNI_NETNS");
 		return fault_err_as(f, code, &e);
 	}
-	if (is_own(fd) && !c->env.may_be_own)
+	c->is_own_netns = is_own(fd);
+	if (c->is_own_netns && !c->env.may_be_own)
 		return fault_set(f, FAULT_NETNS, "CNI_NETNS is the plugin's own network namespace");
 	*ret_fd = fd_take(&fd);
 	return 0;

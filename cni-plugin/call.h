@@ -38,6 +38,7 @@ struct call {
 	uint64_t started_at;   /* CLOCK_REALTIME, ns */
 	struct env env;
 	struct conf conf;
+	bool is_own_netns; /* call_netns opened the namespace that the plugin runs in */
 };
 
 extern const struct plugin plugin_netd, plugin_bridge, plugin_ptp, plugin_portmap, plugin_firewall,
@@ -48,7 +49,7 @@ const struct plugin *plugin_find(const char *name);
 
 /* CNI_NETNS as a descriptor. FAULT_CONTAINER: it is gone; FAULT_NETNS: it is something else, or the
  * plugin's own without CNI_NETNS_OVERRIDE. */
-int call_netns(const struct call *c, int *ret_fd, struct fault *f);
+int call_netns(struct call *c, int *ret_fd, struct fault *f);
 /* As engine_open; 1 only when read_only. */
 int call_engine(const struct call *c, bool read_only, struct engine **ret, struct fault *f);
 /* An error of the engine on the way to make or change an attachment. */

@@ -171,6 +171,12 @@ static int attach(struct add *w, struct result *ret, struct fault *f)
 	    check_ip6(&w->iface, f) < 0)
 		return -1;
 	w->iface.req.netns_fd = w->netns_fd;
+	if (w->c->is_own_netns) {
+		/* The gateway is this namespace's own address: there is nothing to route by. */
+		w->iface.req.is_own_netns = true;
+		w->iface.req.n_route = 0;
+		memset(w->iface.req.is_default_route, 0, sizeof(w->iface.req.is_default_route));
+	}
 	int r = engine_up(w->g, &w->iface.req, &a, &e);
 	if (r < 0 && e.kind == ERR_UNSUPPORTED && w->iface.req.vlan)
 		return unsupported_vlan(w->iface.req.vlan, &e, f);

@@ -72,7 +72,8 @@ struct up_request {
 	const struct attach_route *route;
 	bool is_default_route[N_FAM];
 	bool is_hairpin, is_promisc, is_unguarded, is_port_isolated, is_dad;
-	bool is_down; /* the interface inside is made but not set up; no addresses */
+	bool is_own_netns; /* netns_fd may be the host's own namespace: both ends are there */
+	bool is_down;      /* the interface inside is made but not set up; no addresses */
 	/* Where the kernel has no CONFIG_BRIDGE_VLAN_FILTERING: ERR_UNSUPPORTED. */
 	uint16_t vlan;
 	size_t n_sysctl;

@@ -4,6 +4,8 @@
  * there is room for one more. The members' directory is the index: nothing is asked of the kernel
  * to know whose they are.
  */
+#include "engine/gcnet.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,6 +154,36 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 	free(m.key);
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+/* 1: it was dead, and is gone. A half made one belongs to a transaction that may be under way. */
+static int heal_one(struct engine *g, const char *network, const char *key)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+	int r;
+
+	if (name_parse_key(key, id, ifname) < 0 || store_lock_key(g->store, key, NULL) < 0)
+		return 0;
+	r = store_get_attachment(g->store, id, ifname, &a, NULL);
+	if (r == 0 && a->phase == ATTACH_COMMITTED && strcmp(a->network, network) == 0 &&
+	    attachment_is_alive(g, a, NULL) == 0)
+		r = teardown_all(g, a, false, NULL) >= 0;
+	store_unlock_key(g->store, key);
+	return r == 1 && a;
+}
+
+size_t gcnet_heal(struct engine *g, const char *network)
+{
+	struct members m = {.network = network};
+	size_t n = 0;
+
+	if (member_each(g->store, see_member, &m, NULL) < 0)
+		m.n = 0;
+	for (size_t i = 0; i < m.n; i++)
+		n += heal_one(g, network, m.key[i]) == 1;
+	free(m.key);
+	return n;
 }
 
 static int check_tables(uint32_t owner, struct err *e)

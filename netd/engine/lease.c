@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
-#include "engine/internal.h"
+#include "engine/gcnet.h"
 #include "store/claim.h"
 #include "sys/netns.h"
 
@@ -119,8 +119,8 @@ static int lease_found(struct engine *g, const struct lease_request *req, struct
 		WHAT_INTERFACE);
 }
 
-int engine_lease(struct engine *g, const struct lease_request *req, struct attachment **ret,
-		 struct err *e)
+static int lease_once(struct engine *g, const struct lease_request *req, struct attachment **ret,
+		      struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
 	char key[KEY_STRLEN];
@@ -147,6 +147,21 @@ int engine_lease(struct engine *g, const struct lease_request *req, struct attac
 	}
 	g->tidy = g->tidy && r < 0;
 	store_unlock_key(g->store, key);
+	return r;
+}
+
+int engine_lease(struct engine *g, const struct lease_request *req, struct attachment **ret,
+		 struct err *e)
+{
+	struct err first = ERR_INIT;
+	int r = lease_once(g, req, ret, &first);
+
+	if (r < 0 && first.what == WHAT_POOL && gcnet_heal(g, req->network) > 0) {
+		err_reset(&first);
+		r = lease_once(g, req, ret, &first);
+	}
+	if (r < 0)
+		err_gather(e, &first);
 	return r;
 }
 

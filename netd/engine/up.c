@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "engine/internal.h"
+#include "engine/gcnet.h"
 #include "net/link.h"
 
 static void note_start(struct work *w)
@@ -245,7 +245,7 @@ static int up_check_target(struct engine *g, const struct up_request *req, struc
 	if (r >= 0)
 		r = rtnl_cookie(*ret_inside, ret_cookie, e);
 
-	if (r >= 0 && *ret_cookie == g->cookie)
+	if (r >= 0 && *ret_cookie == g->cookie && !req->is_own_netns)
 		return err_what(
 			e,
 			err_set(e, ERR_USAGE, 0,
@@ -255,8 +255,8 @@ static int up_check_target(struct engine *g, const struct up_request *req, struc
 	return r;
 }
 
-int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret,
-	      struct err *e)
+static int up_once(struct engine *g, const struct up_request *req, struct attachment **ret,
+		   struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
 	CLEAN_RTNL struct rtnl *inside = NULL;
@@ -286,6 +286,22 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	}
 	g->tidy = g->tidy && r < 0;
 	store_unlock_key(g->store, key);
+	return r;
+}
+
+int engine_up(struct engine *g, const struct up_request *req, struct attachment **ret,
+	      struct err *e)
+{
+	struct err first = ERR_INIT;
+	int r = up_once(g, req, ret, &first);
+
+	/* The dead may hold what the living need. */
+	if (r < 0 && first.what == WHAT_POOL && gcnet_heal(g, req->network) > 0) {
+		err_reset(&first);
+		r = up_once(g, req, ret, &first);
+	}
+	if (r < 0)
+		err_gather(e, &first);
 	ports_revive(g);
 	return r;
 }
