@@ -64,17 +64,16 @@ void dns_close(struct local *l)
 			query_free(l, &l->dns.query[i]);
 }
 
-static struct dns_query *oldest(struct local *l)
+/* All slots are in use: the oldest query gives way. */
+static void drop_oldest(struct local *l)
 {
-	struct dns_query *found = NULL;
+	struct dns_query *found = &l->dns.query[0];
 
-	for (size_t i = 0; i < l->dns.high; i++) {
-		struct dns_query *q = &l->dns.query[i];
-
-		if (q->is_used && (!found || q->began < found->began))
-			found = q;
-	}
-	return found;
+	for (size_t i = 1; i < DNS_PENDING; i++)
+		if (l->dns.query[i].began < found->began)
+			found = &l->dns.query[i];
+	query_free(l, found);
+	local_count(l, STAT_DROP_DNS);
 }
 
 /* A free slot, one used before if there is: memory is touched as far as it is needed. */
@@ -83,10 +82,8 @@ static struct dns_query *query_new(struct local *l)
 	struct local_dns *d = &l->dns;
 	struct dns_query *q;
 
-	if (d->first_free == DNS_PENDING && d->high == DNS_PENDING) {
-		query_free(l, oldest(l));
-		local_count(l, STAT_DROP_DNS);
-	}
+	if (d->first_free == DNS_PENDING && d->high == DNS_PENDING)
+		drop_oldest(l);
 	if (d->first_free < DNS_PENDING) {
 		q = &d->query[d->first_free];
 		d->first_free = q->next_free;

@@ -92,7 +92,8 @@ bool dns_name_is(const struct dns *d, const char *name)
 		if (n == 0)
 			return *name == '\0';
 		for (; n > 0; n--)
-			if (*name == '\0' || *name == '.' || lower(bytes_u8(&b)) != *name++)
+			if (*name == '\0' || *name == '.' ||
+			    lower(bytes_u8(&b)) != (uint8_t)*name++)
 				return false;
 		if (*name == '.')
 			name++;

@@ -24,7 +24,7 @@ bool eth_equal(const struct mac *a, const struct mac *b)
 int eth_parse(const uint8_t *p, size_t len, struct eth_frame *ret)
 {
 	struct bytes b = bytes_of(p, len);
-	struct eth_frame f;
+	struct eth_frame f = {0};
 
 	bytes_copy(&b, f.dst.b, sizeof(f.dst.b));
 	bytes_copy(&b, f.src.b, sizeof(f.src.b));

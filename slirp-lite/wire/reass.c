@@ -111,15 +111,17 @@ static struct datagram *slot_find(struct reass *r, const struct ip_packet *k)
 	return NULL;
 }
 
+/* A free slot, else the one of the oldest datagram. */
 static struct datagram *slot_new(struct reass *r, const struct ip_packet *k, uint64_t now)
 {
-	struct datagram *d = NULL;
+	struct datagram *d;
+	size_t found = 0;
 
-	for (size_t i = 0; i < REASS_DATAGRAMS && !d; i++)
-		if (r->head[i].family == 0)
-			d = &r->slot[i];
-	if (!d) {
-		d = oldest(r, NULL);
+	for (size_t i = 0; i < REASS_DATAGRAMS && r->head[found].family; i++)
+		if (r->head[i].family == 0 || r->head[i].due < r->head[found].due)
+			found = i;
+	d = &r->slot[found];
+	if (r->head[found].family) {
 		slot_clear(r, d);
 		r->n_lost++;
 	}

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/* fake: see fake.h. A call that no honest code makes (a socket of another kind, a closed one)
+ * aborts. */
 #include "fake.h"
 
 #include <errno.h>

@@ -137,7 +137,8 @@ static void test_build(void **state)
 		assert_int_equal(out[i], 0);
 	assert_hex(out + 236, 300 - 236,
 		   "63825363 35 01 02 36 04 0a000202 33 04 00015180 01 04 ffffff00 03 04 0a000202 "
-		   "1c 04 0a0002ff 06 04 0a000203 1a 02 05dc 3d 03 ff0102 ff 00000000 00000000 000000");
+		   "1c 04 0a0002ff 06 04 0a000203 1a 02 05dc 3d 03 ff0102 ff 00000000 00000000 "
+		   "000000");
 	a.type = DHCP_NAK;
 	a.yours.family = 0;
 	memset(a.yours.b, 0, 4);
