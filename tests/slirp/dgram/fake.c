@@ -1,4 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * fake: sockets with the queues, options and errors of a kernel, an emit that keeps what it is
+ * given, a loop that is polled by the test, and packets built by the codecs of wire/. Tests
+ * nothing.
+ */
 #include "dgram/fake.h"
 
 #include <arpa/inet.h>

@@ -1,0 +1,57 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A container whose root writes whatever it likes into the tap: the worker lives, gives everything back,
+# serves on, and nothing reaches the host's loopback. SLIRP_TEST_SECONDS: how long for each seed (3).
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/slirp_lib.sh"
+
+cp "$(dirname "$0")/slirp_blast.py" "$NS_TMP/blast.py" || exit 99
+slirp_world
+serve_probe out tcp 7000 serve_tcp
+serve_probe out udp 7000 serve_udp
+# Whatever comes over the host's loopback to one of its addresses there is counted.
+on host nft -f - <<'N'
+table inet watch {
+	counter loopback { }
+	chain c {
+		type filter hook output priority 0
+		ip daddr 127.0.0.0/8 counter name loopback
+		ip6 daddr ::1 counter name loopback
+	}
+}
+N
+box_new a host -6
+w=$(worker a)
+fds=$(n_fds "$w")
+rss() { awk '/^VmRSS/ { print $2 }' "/proc/$1/status"; }
+ticks() { awk '{ print $14 + $15 }' "/proc/$1/stat"; }
+our=$(inside a ip -o link show tap0 | sed 's/.*link.ether \([0-9a-f:]*\) .*/\1/')
+gateway=$(inside a sh -c 'ping -q -c1 -W2 10.0.2.2 >/dev/null; ip -4 neigh show 10.0.2.2' | awk '{ print $5 }')
+like 'both ends have an address' "$our $gateway" '??:??:??:??:??:?? ??:??:??:??:??:??'
+
+like 'a conversation before' "$(probe_in a udp_who $OUT4 7000)" "$HOST4 *"
+for seed in 1 2; do
+	n=$(inside a "$PYTHON" "$NS_TMP/blast.py" "${SLIRP_TEST_SECONDS:-3}" $seed "$our" "$gateway")
+	note "seed $seed: $n; RSS $(rss "$w") KiB, $(n_fds "$w") descriptors"
+	ok "seed $seed: frames were sent" [ "${n%% *}" -gt 5000 ]
+	is "seed $seed: the worker is the same" "$(worker a)" "$w"
+	is "seed $seed: UDP at once" "$(probe_in a udp_who $OUT4 7000 | cut -d' ' -f1)" "$HOST4"
+	is "seed $seed: TCP at once" "$(probe_in a tcp_up $OUT6 7000 1000000)" equal
+	ok "seed $seed: ping at once" inside a ping -q -c 1 -W 2 $OUT4
+done
+is "nothing went to the host's loopback" \
+	"$(on host nft list counters table inet watch | awk '$1 == "packets" { print $2 }')" 0
+t=$(ticks "$w")
+sleep 1
+ok 'then it is idle' [ $(($(ticks "$w") - t)) -le 10 ]
+ok 'its memory is bounded' [ "$(rss "$w")" -lt 80000 ]
+# What is open belongs to flows that are known, apart from queries for names under way.
+flows=$(($(told a tcp_flows) + $(told a udp_flows) + $(told a ping_flows)))
+ok "no descriptor is lost: $(n_fds "$w") of which $fds at the start, $flows of flows" \
+	[ "$(n_fds "$w")" -le $((fds + flows + 16)) ]
+is 'no restart' "$(told a restarts)" 0
+ok 'frames were dropped for a reason' [ "$(told a drop_ip)" -gt 100 ]
+ok 'and destinations' [ "$(told a drop_policy)" -gt 100 ]
+is 'no message of a worker that died' "$(grep -c 'died\|restart\|signal' "$NS_TMP/a.log")" 0
+box_end a
+ns_done
