@@ -286,6 +286,16 @@ static int do_conntrack(struct work *w, struct err *e)
 	return conntrack_flush_on(nftbatch_fd(w->g->nft), runs, n, NULL, false, e);
 }
 
+static int do_rate(struct work *w, struct err *e)
+{
+	return rate_make(w->g, w->a, e);
+}
+
+static int undo_rate(struct work *w, struct err *e)
+{
+	return rate_remove(w->g, w->a, false, e);
+}
+
 static const struct {
 	int (*run)(struct work *w, struct err *e);
 	int (*undo)(struct work *w, struct err *e);
@@ -300,6 +310,8 @@ static const struct {
 	[OP_INSIDE] = {inside_make, NULL, "interface", false},
 	[OP_READY] = {do_ready, NULL, "wait", false},
 	[OP_ANNOUNCE] = {do_announce, NULL, "announcement", false},
+	[OP_TUNE] = {tune_make, NULL, "settings", false},
+	[OP_RATE] = {do_rate, undo_rate, "rate", true},
 	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},
 	[OP_DNAT] = {do_dnat, undo_dnat, "publish", false},
 	[OP_CONNTRACK] = {do_conntrack, NULL, "conntrack", false},

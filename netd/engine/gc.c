@@ -53,6 +53,12 @@ static int census_valid(const struct attachment *a, void *arg)
 	name_key(a->id, a->ifname, key);
 	keys_add(&c->all, key);
 	keys_add(&c->hosts, a->host_ifname);
+	if (a->rate.out_rate) {
+		char ifb[IFNAME_STRLEN];
+
+		name_ifb(a->id, a->ifname, ifb);
+		keys_add(&c->hosts, ifb);
+	}
 	return 0;
 }
 
@@ -123,6 +129,9 @@ int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct 
 	name_host_ifname(id, ifname, host);
 	if (link_get(g->host, host, &l, NULL) == 0)
 		r = link_del(g->host, l.index, e);
+	name_ifb(id, ifname, host);
+	if (r >= 0 && link_get(g->host, host, &l, NULL) == 0)
+		r = link_del(g->host, l.index, e);
 	if (r >= 0)
 		r = prepare_leave(g, name, e);
 	if (r >= 0) {
@@ -162,7 +171,8 @@ static int see_link(const struct link_info *l, void *arg)
 {
 	struct strays *s = arg;
 
-	if (l->group != LINK_GROUP_VETH || s->n == sizeof(s->index) / sizeof(s->index[0]))
+	if ((l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_IFB) ||
+	    s->n == sizeof(s->index) / sizeof(s->index[0]))
 		return 0;
 	for (size_t i = 0; i < s->c->hosts.n; i++)
 		if (strcmp(s->c->hosts.v[i], l->name) == 0)
@@ -192,7 +202,8 @@ static int count_ours(const struct link_info *l, void *arg)
 {
 	size_t *n = arg;
 
-	*n += l->group == LINK_GROUP_VETH || l->group == LINK_GROUP_BRIDGE;
+	*n += l->group == LINK_GROUP_VETH || l->group == LINK_GROUP_BRIDGE ||
+	      l->group == LINK_GROUP_IFB;
 	return 0;
 }
 

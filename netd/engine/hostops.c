@@ -91,6 +91,8 @@ int hostop_purge(struct engine *g, struct err *e)
 
 	if (r >= 0)
 		r = link_del_group(g->host, LINK_GROUP_VETH, e);
+	if (r >= 0)
+		r = link_del_group(g->host, LINK_GROUP_IFB, e);
 	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
 }
 

@@ -62,6 +62,16 @@ static int gateway_neighbours(struct work *w, struct rtnl_batch *b, uint32_t ind
 	return r;
 }
 
+int inside_neighbours(struct work *w, uint32_t index, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	int r = rtnl_batch_new(w->inside, &b, e);
+
+	if (r >= 0)
+		r = gateway_neighbours(w, b, index, e);
+	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
 static int described_routes(struct work *w, struct rtnl_batch *b, uint32_t index, struct err *e)
 {
 	const struct attachment *a = w->a;

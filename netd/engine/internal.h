@@ -79,6 +79,21 @@ void bridge_gone(struct engine *g, const struct network *n, struct err *all);
 
 /* inside.c: the interface inside, from link to routes. */
 int inside_make(struct work *w, struct err *e);
+/* The gateways' entries once more, where nobody would answer for them: the kernel forgets them when
+ * the interface's MAC address changes. */
+int inside_neighbours(struct work *w, uint32_t index, struct err *e);
+
+/* rate.c. Limits as a->rate says; a direction without a rate is freed. */
+int rate_make(struct engine *g, const struct attachment *a, struct err *e);
+/* Takes away everything that may exist of them. Gathers. fast: as for teardown. */
+int rate_remove(struct engine *g, const struct attachment *a, bool fast, struct err *e);
+/* What does not go with the link of the attachment. */
+int rate_remove_ifb(struct engine *g, const struct attachment *a, bool fast, struct err *e);
+int rate_observe(struct work *w, struct err *e);
+
+/* tune.c: sysctls and settings inside. */
+int tune_make(struct work *w, struct err *e);
+int tune_observe(struct work *w, struct err *e);
 
 /* request.c: PURE. */
 bool request_is_described(const struct up_request *req);

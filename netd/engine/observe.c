@@ -59,8 +59,8 @@ static int each_uplink(const struct link_info *l, void *arg)
 	struct work *w = arg;
 
 	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 &&
-	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE && l->master == 0 &&
-	    strcmp(l->name, w->net.bridge) != 0 &&
+	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE &&
+	    l->group != LINK_GROUP_IFB && l->master == 0 && strcmp(l->name, w->net.bridge) != 0 &&
 	    (strcmp(l->kind, "bridge") != 0 || !spec_is_bridge(w->g, l->name)))
 		observe_uplink(w, l->name);
 	return 0;
@@ -324,6 +324,10 @@ int observe_attachment(struct work *w, struct err *e)
 		r = observe_link(w, e);
 	if (r >= 0 && w->a->kind == ATTACH_VETH && w->obs.has_link)
 		r = observe_inside(w, e);
+	if (r >= 0 && (w->a->n_sysctl || attach_tune_is_set(&w->a->tune)))
+		r = tune_observe(w, e);
+	if (r >= 0)
+		r = rate_observe(w, e);
 	if (r >= 0)
 		r = observe_publish(w, e);
 	return r < 0 ? r : 0;

@@ -33,6 +33,19 @@ static int off_ports(struct engine *g, struct attachment *a, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+static int off_rates(struct engine *g, struct attachment *a, struct err *e)
+{
+	int r;
+
+	if (!attach_rate_is_set(&a->rate))
+		return 0;
+	r = rate_remove(g, a, true, e);
+	if (r < 0)
+		return r;
+	memset(&a->rate, 0, sizeof(a->rate));
+	return put(g, a, e);
+}
+
 /* What was set inside stays as it is. */
 static int off_tune(struct engine *g, struct attachment *a, struct err *e)
 {
@@ -88,6 +101,8 @@ static int take_off(struct engine *g, struct attachment *a, unsigned int parts, 
 		return parts & PART_LEASE ? teardown_all(g, a, true, e) : 0;
 	if (parts & PART_PORTS)
 		r = off_ports(g, a, e);
+	if (r >= 0 && parts & PART_RATES)
+		r = off_rates(g, a, e);
 	if (r >= 0 && parts & PART_TUNE)
 		r = off_tune(g, a, e);
 	if (r >= 0 && parts & PART_LEASE && a->kind == ATTACH_FOREIGN)
@@ -112,13 +127,4 @@ int engine_take_off(struct engine *g, const char *id, const char *ifname, unsign
 		r = take_off(g, a, parts, e);
 	store_unlock_key(g->store, key);
 	return r;
-}
-
-int engine_adjust(struct engine *g, const struct adjust_request *req, struct attachment **ret,
-		  struct err *e)
-{
-	(void)g;
-	(void)req;
-	(void)ret;
-	return err_set(e, ERR_UNSUPPORTED, 0, "adjust");
 }

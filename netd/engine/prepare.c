@@ -276,8 +276,9 @@ static int derive_mac(struct work *w, const struct up_request *req, const char *
 	int fam = a->addr[FAM4].ip.family ? FAM4 : FAM6;
 	uint64_t h = hash64(key, strlen(key), 0x6c32);
 
-	a->mac = req->mac;
-	if (memcmp(&req->mac, &none, sizeof(none)) != 0)
+	a->mac = memcmp(&req->mac, &none, sizeof(none)) != 0 ? req->mac : req->tune.mac;
+	a->tune.mac = none; /* it has it from the start */
+	if (memcmp(&a->mac, &none, sizeof(none)) != 0)
 		return check_mac(w, fam, e);
 	if (a->addr[fam].ip.family) {
 		a->mac = mac_from_ip(&a->addr[fam].ip);
@@ -341,8 +342,6 @@ static int copy_described(struct attachment *a, const struct up_request *req, st
 	if (req->vlan)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "VLANs on a bridge (CONFIG_BRIDGE_VLAN_FILTERING)");
-	if (req->n_sysctl || attach_tune_is_set(&req->tune) || attach_rate_is_set(&req->rate))
-		return err_set(e, ERR_UNSUPPORTED, 0, "sysctls, settings and rates");
 	a->request = request_hash(req);
 	a->kind = req->kind;
 	a->is_l2 = req->is_l2;

@@ -101,6 +101,9 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 	if (a->kind == ATTACH_VETH) {
 		del_link(g, a, fast, &all);
 		del_neighbours(g, a, &all);
+		gather(&all, &one, rate_remove_ifb(g, a, fast, &one));
+	} else {
+		gather(&all, &one, rate_remove(g, a, fast, &one));
 	}
 	gather(&all, &one, elem_of_endpoint(a, &l, &one));
 	del_elements(g, &l, &all);

@@ -114,6 +114,14 @@ void name_host_ifname(const char *id, const char *ifname, char out[IFNAME_STRLEN
 	snprintf(out, IFNAME_STRLEN, "nu%013" PRIx64, hash64(key, strlen(key), 0) >> 12);
 }
 
+void name_ifb(const char *id, const char *ifname, char out[IFNAME_STRLEN])
+{
+	char key[KEY_STRLEN];
+
+	name_key(id, ifname, key);
+	snprintf(out, IFNAME_STRLEN, "ni%013" PRIx64, hash64(key, strlen(key), 0) >> 12);
+}
+
 void name_bridge(const char *network, char out[IFNAME_STRLEN])
 {
 	size_t len = strlen(network);

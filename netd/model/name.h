@@ -39,6 +39,8 @@ int name_parse_key(const char *key, char ret_id[ID_STRLEN], char ret_ifname[IFNA
 
 /* Host end of the veth: "nu" + 13 hex digits of a hash of the key: found again by the same call. */
 void name_host_ifname(const char *id, const char *ifname, char out[IFNAME_STRLEN]);
+/* The ifb of an attachment's rate limit: "ni" + 13 hex digits. */
+void name_ifb(const char *id, const char *ifname, char out[IFNAME_STRLEN]);
 /* Bridge of a network: "nb-NAME" when it fits in 15 bytes, else "nb-" + 12 hex digits of a hash. */
 void name_bridge(const char *network, char out[IFNAME_STRLEN]);
 

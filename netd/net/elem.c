@@ -342,9 +342,17 @@ static int guard_macs(const struct endpoint *ep, const struct attach_ip *list, s
 	return r == 0 && has_v6 ? add_port(ep, SET_EPT6, &ll) : r;
 }
 
-static int guard_bridge(const struct endpoint *ep)
+/* A change of MAC address is under way, or was when the process was killed. */
+static bool changes_mac(const struct attachment *a)
 {
 	static const struct mac none;
+
+	return memcmp(&a->tune.mac, &none, sizeof(none)) != 0 &&
+	       memcmp(&a->tune.mac, &a->mac, sizeof(none)) != 0;
+}
+
+static int guard_bridge(const struct endpoint *ep)
+{
 	const struct attachment *a = ep->a;
 	struct attach_ip list[ATTACH_IP_MAX];
 	size_t n = attachment_ips(a, list);
@@ -361,10 +369,8 @@ static int guard_bridge(const struct endpoint *ep)
 		r = add_port(ep, SET_MACONLY, NULL);
 	if (r == 0)
 		r = guard_macs(ep, list, n, true);
-	if (r < 0 || memcmp(&a->tune.mac, &none, sizeof(none)) == 0 ||
-	    memcmp(&a->tune.mac, &a->mac, sizeof(none)) == 0)
+	if (r < 0 || !changes_mac(a))
 		return r;
-	/* A change of MAC address is under way, or was when the process was killed. */
 	other = *a;
 	other.mac = a->tune.mac;
 	again.a = &other;
@@ -374,6 +380,7 @@ static int guard_bridge(const struct endpoint *ep)
 static int guard_routed(const struct endpoint *ep)
 {
 	struct ip ll = ip_link_local_from_mac(&ep->a->mac);
+	struct ip next = ip_link_local_from_mac(&ep->a->tune.mac);
 	struct attach_ip list[ATTACH_IP_MAX];
 	size_t n = attachment_ips(ep->a, list);
 	bool has_v6 = false;
@@ -390,6 +397,8 @@ static int guard_routed(const struct endpoint *ep)
 			r = add_port(ep, v6 ? SET_REP6 : SET_REP4, ip);
 		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded)
 			r = add_port(ep, SET_REP6, &ll);
+		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded && changes_mac(ep->a))
+			r = add_port(ep, SET_REP6, &next);
 		if (r == 0)
 			r = add_self(ep, v6 ? SET_SELF6 : SET_SELF4, ip);
 		has_v6 = has_v6 || v6;

@@ -19,6 +19,9 @@
 /* Bridges of ours; with the MAC that follows from the gateway this tells them from others'. */
 #define LINK_GROUP_BRIDGE 0x6e62
 
+/* ifbs that hold a container's rate limit. */
+#define LINK_GROUP_IFB 0x6e69
+
 struct veth_spec {
 	const char *host_ifname, *ctr_ifname;
 	int ctr_netns_fd;

@@ -97,6 +97,48 @@ int sysctl_get_int(const char *key, int *ret, struct err *e)
 	return 0;
 }
 
+int sysctl_get_text(const char *key, char *ret, size_t size, struct err *e)
+{
+	CLEAN_FD int fd = -1;
+	ssize_t n;
+	int r;
+
+	r = open_key(key, O_RDONLY, &fd, e);
+	if (r < 0)
+		return r;
+	do
+		n = read(fd, ret, size);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, errno, "sysctl %s: read", key);
+	if ((size_t)n == size)
+		return err_sys(e, ERANGE, "sysctl %s", key);
+	ret[n] = '\0';
+	if (n > 0 && ret[n - 1] == '\n')
+		ret[n - 1] = '\0';
+	return 0;
+}
+
+int sysctl_set_text(const char *key, const char *value, struct err *e)
+{
+	CLEAN_FD int fd = -1;
+	size_t len = strlen(value);
+	ssize_t n;
+	int r;
+
+	r = open_key(key, O_WRONLY, &fd, e);
+	if (r < 0)
+		return r;
+	do
+		n = write(fd, value, len);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, errno, "sysctl %s: write \"%s\"", key, value);
+	if ((size_t)n != len)
+		return err_set(e, ERR_KERNEL, EIO, "sysctl %s: write \"%s\"", key, value);
+	return 0;
+}
+
 int sysctl_set_int(const char *key, int value, struct err *e)
 {
 	CLEAN_FD int fd = -1;

@@ -4,11 +4,16 @@
 #ifndef NETD_SYS_SYSCTL_H
 #define NETD_SYS_SYSCTL_H
 
+#include <stddef.h>
+
 #include "base/err.h"
 
 /* key like "net/ipv4/conf/eth0/forwarding" (slashes, because names contain dots). -ENOENT:
  * ERR_ABSENT. */
 int sysctl_get_int(const char *key, int *ret, struct err *e);
 int sysctl_set_int(const char *key, int value, struct err *e);
+/* Text of any kind, as it is; the answer without its last newline. -ERANGE when it is longer. */
+int sysctl_get_text(const char *key, char *ret, size_t size, struct err *e);
+int sysctl_set_text(const char *key, const char *value, struct err *e);
 
 #endif

@@ -38,6 +38,7 @@ int host_is_clean(void **state)
 	sh("ls -R /run/netd; ip -o link; nft list tables");
 	for (unsigned int i = 0; i < N_CTR; i++) /* the next test begins on a clean host */
 		down(i);
+	sh("for l in $(ip -o link | cut -d: -f2 | cut -d@ -f1); do ip link del $l; done");
 	return -1;
 }
 
