@@ -16,6 +16,7 @@ LONG = {
 # Files that start another program, each with its reason. No other C file of the product may.
 STARTS_PROGRAM = {
   'netd/net/fwdstart.c': 'starts the local forwarder, by its own path',
+  'netd/rootless/start.c': 'starts slirp-lite, by its own path',
   'cni-plugin/delegate.c': 'runs the IPAM plugin that a configuration names, found in CNI_PATH',
   'netd/sys/unshare_child.c': 'becomes the command of `netns-up run`',
   'netd/sys/userns_map.c': 'starts newuidmap and newgidmap, by their own paths',
@@ -88,7 +89,7 @@ def check_c(path, text):
   if starts:
     for line, what in each(rf'"(/[\w/]*/)?({TOOLS})"', text):
       wrong.append(f'{path}:{line}: {what} is a tool; what it does is done by system calls here')
-  if re.match(r'netd/(base|model|sys|net|store|engine)/', path):
+  if re.match(r'netd/(base|model|sys|net|store|engine|rootless)/', path):
     for line, what in each(r'\b(exit|abort|err|errx|perror|vprintf|printf|puts)\s*\(', code):
       wrong.append(f'{path}:{line}: {what}...) is for a main')
   return wrong
