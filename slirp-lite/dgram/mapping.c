@@ -10,6 +10,9 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 
+/* Cut by the kernel to net.core.rmem_max and wmem_max. */
+#define BUFFER (4 << 20)
+
 enum { ONCE, STREAM, N_LISTS };
 
 struct list {
@@ -204,6 +207,15 @@ void mapping_set_options(struct mapping *m, uint8_t ttl, uint8_t tos, bool is_df
 		else
 			set_int(m, IPPROTO_IPV6, IPV6_TCLASS, tos);
 	}
+}
+
+void mapping_grow(struct mapping *m)
+{
+	if (m->is_grown)
+		return;
+	m->is_grown = true;
+	set_int(m, SOL_SOCKET, SO_RCVBUF, BUFFER);
+	set_int(m, SOL_SOCKET, SO_SNDBUF, BUFFER);
 }
 
 static void set_first_options(struct mapping *m)

@@ -52,6 +52,7 @@ struct mapping {
 	bool is_stream;   /* in the list with the longer time-out */
 	bool is_answered; /* something came back */
 	bool is_denied;   /* the host gave no socket, which has been told */
+	bool is_grown;    /* its buffers are as large as the host allows */
 	/* udp_send.c: what waits to be sent; runs are numbers or MAPPING_NONE. */
 	uint16_t run_first, run_last;
 	uint16_t gso_max; /* segments larger than that are sent one by one */
@@ -97,6 +98,9 @@ static inline bool mapping_has_options(const struct mapping *m, uint8_t ttl, uin
 {
 	return m->ttl == ttl && m->tos == tos && m->is_df == is_df;
 }
+
+/* Buffers for who comes in bursts: those of the default hold a few super-frames. */
+void mapping_grow(struct mapping *m);
 
 static inline struct mapping *mapping_of(struct source *s)
 {

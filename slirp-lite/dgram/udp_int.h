@@ -83,9 +83,9 @@ struct udp {
  * knows them). */
 void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const struct ip *dst,
 	      uint16_t port, size_t len, uint64_t now);
-/* Fetches and tells what the socket's error queue holds. sending: the run whose sending was refused,
- * or NULL; *ret_is_local: that the host's own kernel refused it was among it. Returns the number of
- * errors. */
+/* Fetches and tells what the socket's error queue holds. sending: the run whose sending was
+ * refused, or NULL; *ret_is_local: that the host's own kernel refused it was among it. Returns the
+ * number of errors. */
 unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *sending, uint64_t now,
 			  bool *ret_is_local);
 

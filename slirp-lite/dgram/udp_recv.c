@@ -178,5 +178,6 @@ void udp_receive(struct udp *u, struct mapping *m, uint64_t now)
 		mapping_touch(m, m->is_stream, now);
 		if ((unsigned)n < UDP_RX)
 			return;
+		mapping_grow(m);
 	}
 }

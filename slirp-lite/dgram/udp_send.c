@@ -259,6 +259,7 @@ static void send_messages(struct udp *u, struct mapping *m, struct udp_messages 
 			send_split(u, m, r, now);
 			break;
 		case FULL:
+			mapping_grow(m);
 			count_lost(u, r);
 			break;
 		case GONE:

@@ -123,6 +123,15 @@ w=$(worker a)
 is 'the worker is the same' "$w" "$first_worker"
 ok 'with no more sockets than its limit' [ "$(n_fds "$w")" -lt "$(awk '/Max open files/ { print $4 }' "/proc/$w/limits")" ]
 
+# The source address that was asked for, with a sandbox that lets the worker bind.
+on host ip -4 addr add 198.51.100.77/24 dev eth0
+on host ip -6 addr add 2001:db8:1::77/64 dev eth0 nodad preferred_lft 0
+box_new o host -6 --outbound-addr=198.51.100.77 --outbound-addr6=2001:db8:1::77
+like 'an address to leave by' "$(probe_in o udp_who $OUT4 7000)" '198.51.100.77 *'
+like 'and of IPv6' "$(probe_in o udp_who $OUT6 7000)" '2001:db8:1::77 *'
+ok 'which ping leaves by' inside o ping -q -c 1 -W 5 $FAR6
+box_end o
+
 serve out iperf3 -s
 wait_port out tcp 5201
 for r in '' -R; do

@@ -321,7 +321,9 @@ static void answers_in_runs(void **state)
 	bench_arrive(0, "203.0.113.5", 53, 0, 0);
 	bench_arrive(0, "203.0.113.5", 53, 30000, 1000); /* put together by the host */
 	bench_arrive(0, "203.0.113.5", 53, 1500, 1000);
+	assert_int_equal(fake_option(0, SOL_SOCKET, SO_RCVBUF), -1);
 	fake_poll(0);
+	assert_true(fake_option(0, SOL_SOCKET, SO_RCVBUF) > 0); /* for who comes in bursts */
 	/* 16 a batch, 8 a packet. */
 	bench_assert_answer(0, OUT, 53, 5000, 8000, 1000);
 	bench_assert_answer(1, OUT, 53, 5000, 8000, 1000);
