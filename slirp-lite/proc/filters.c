@@ -189,7 +189,7 @@ static const struct filter_rule supervisor[] = {
 	GET(SOL_SOCKET, SO_PEERCRED),
 	/* The index of an interface that a resolver's scope names. */
 	{SCMP_SYS(socket), {{0, FILTER_EQ, AF_INET}, {1, FILTER_EQ, SOCK_DGRAM | SOCK_CLOEXEC}}},
-	{SCMP_SYS(ioctl), {{1, FILTER_EQ, 0x8933 /* SIOCGIFINDEX */}}},
+	{SCMP_SYS(ioctl), {{1, FILTER_EQ, SIOCGIFINDEX}}},
 	/* resolv.conf and the target's path. */
 	{SCMP_SYS(open), {{1, FILTER_WITHIN, O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE}}},
 	{SCMP_SYS(openat), {{2, FILTER_WITHIN, O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE}}},

@@ -21,12 +21,13 @@
 	((unsigned long)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |               \
 			 CLONE_NEWPID | CLONE_NEWCGROUP))
 
-/* What of the sandbox is not there: an error when it was asked for strictly, else a word. */
+/* What this kernel does not have: an error when it was asked for strictly; else it is as it is, and
+ * no news to anybody. */
 static int lacks(enum sandbox_mode mode, const char *what, struct err *e)
 {
 	if (mode == SANDBOX_STRICT)
 		return err_invalid(e, ERR_UNSUPPORTED, "--sandbox=strict: %s", what);
-	log_warn("sandbox: %s", what);
+	log_debug("sandbox: %s", what);
 	return 0;
 }
 

@@ -29,7 +29,7 @@ struct sandbox {
 };
 
 /* In the zygote, once: compiles the filter, finds out what there is, and becomes nobody when it is
- * root. Says on standard error what is missing; an error in strict mode. */
+ * root. What is missing is an error in strict mode. */
 int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struct sandbox *ret,
 		    struct err *e);
 /* The namespaces that a worker is to be born in. */

@@ -163,5 +163,37 @@ is 'traffic: and the limit of its descriptors is its own' \
 	"$(awk '/open files/ { print ($4 <= $5 && $4 < 200000) }' "/proc/$w/limits")" 1
 
 box_end a
+
+# --- an outgoing address: bind() goes, for that alone ---
+
+on host ip addr add 198.51.100.77/24 dev eth0
+on host ip -6 addr add 2001:db8:1::77/64 dev eth0 nodad
+peer() { # HOST
+	inside a curl -sS -g -m 5 "http://$1/cgi-bin/peer"
+}
+box_new a host -6 --sandbox=strict --outbound-addr 198.51.100.77 --outbound-addr6 2001:db8:1::77
+is 'outgoing address: TCP' "$(peer $OUT4)" 198.51.100.77
+is 'outgoing address: TCP over IPv6' "$(peer "[$OUT6]")" 2001:db8:1::77
+ask_udp() {
+	inside a "$PYTHON" -c '
+import ipaddress, socket, sys
+host = sys.argv[1]
+with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as s:
+    s.settimeout(5)
+    s.connect((host, 7001))
+    s.send(b"who am I\n")
+    seen = ipaddress.ip_address(s.recv(512).split()[0].decode().strip("[]"))
+    print(getattr(seen, "ipv4_mapped", None) or seen)' "$1"
+}
+is 'outgoing address: UDP' "$(ask_udp $OUT4)" 198.51.100.77
+is 'outgoing address: UDP over IPv6' "$(ask_udp $OUT6)" 2001:db8:1::77
+box_end a
+box_new a host -6 --sandbox=strict --outbound-addr=eth0 --outbound-addr6=eth0
+is 'outgoing interface: TCP' "$(peer $OUT4)" $HOST4
+like 'outgoing interface: TCP over IPv6' "$(peer "[$OUT6]")" '2001:db8:1::*'
+box_end a
+on host ip addr del 198.51.100.77/24 dev eth0
+on host ip -6 addr del 2001:db8:1::77/64 dev eth0
+
 residue host "$NS_TMP/before" 'nothing is left on the host'
 ns_done
