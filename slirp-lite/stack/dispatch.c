@@ -69,7 +69,8 @@ static void input_packet(struct worker *w, const struct ip_packet *k, const stru
 {
 	const uint8_t icmp = k->src.family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6;
 
-	if (k->proto == IPPROTO_ICMPV6 && icmp == IPPROTO_ICMPV6 &&
+	/* RFC 6980 5: neighbour discovery never comes in fragments. */
+	if (k->proto == IPPROTO_ICMPV6 && icmp == IPPROTO_ICMPV6 && a->m &&
 	    local_ndp(w->local, k, a->is_sum_ok, now))
 		return;
 	if (input_dhcp(w, k, a, now))

@@ -110,12 +110,12 @@ static void on_dns(void *arg, const struct ip_packet *k, const struct udphdr_v *
 	local_dns_udp(w->local, k, u, now);
 }
 
-static bool pick_resolver(void *arg, unsigned attempt, uint64_t now, struct ip *ret_ip,
+static bool pick_resolver(void *arg, unsigned attempt, uint64_t began, struct ip *ret_ip,
 			  uint32_t *ret_scope, uint16_t *ret_port)
 {
 	struct worker *w = arg;
 
-	return local_pick_resolver(w->local, attempt, now, ret_ip, ret_scope, ret_port);
+	return local_pick_resolver(w->local, attempt, began, ret_ip, ret_scope, ret_port);
 }
 
 static void on_resolver_failed(void *arg, const struct ip *ip, uint64_t now)

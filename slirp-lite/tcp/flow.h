@@ -52,7 +52,8 @@ struct tcp_flow {
 	struct ring rx, tx;
 	struct flow_links dirty, other; /* other: waiting or promised */
 	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
-	uint8_t attempt; /* DNS: which resolver */
+	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
+	uint8_t attempt; /* which one */
 	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
 	bool is_connecting : 1;
 	bool is_dns : 1;

@@ -38,7 +38,7 @@ struct tcp_env {
 	uint32_t max; /* flows */
 	/* DNS over TCP: where attempt 0, 1, ... goes (false: no more), and that it failed. NULL: no
 	 * DNS. */
-	bool (*resolver)(void *arg, unsigned attempt, uint64_t now, struct ip *ret_ip,
+	bool (*resolver)(void *arg, unsigned attempt, uint64_t began, struct ip *ret_ip,
 			 uint32_t *ret_scope, uint16_t *ret_port);
 	void (*resolver_failed)(void *arg, const struct ip *ip, uint64_t now);
 	void *arg;

@@ -152,7 +152,7 @@ static bool start_dns(struct tcp_flow *f, uint64_t now, int *sys)
 	uint16_t port;
 
 	while (env->resolver && f->attempt < UINT8_MAX &&
-	       env->resolver(env->arg, f->attempt, now, &to, &scope, &port)) {
+	       env->resolver(env->arg, f->attempt, f->began, &to, &scope, &port)) {
 		int r = start(f, &to, scope, port);
 
 		if (r == 0)
@@ -173,7 +173,7 @@ static bool retry_dns(struct tcp_flow *f, uint64_t now, int *sys)
 	uint16_t port;
 
 	flow_close_host(f, false);
-	if (env->resolver(env->arg, f->attempt, now, &to, &scope, &port))
+	if (env->resolver(env->arg, f->attempt, f->began, &to, &scope, &port))
 		env->resolver_failed(env->arg, &to, now);
 	f->attempt++;
 	return start_dns(f, now, sys);
@@ -213,6 +213,7 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 	f->is_connecting = true;
 	f->is_dns = v == POLICY_DNS;
 	if (f->is_dns) {
+		f->began = now;
 		if (start_dns(f, now, &sys))
 			return;
 	} else {
