@@ -319,7 +319,8 @@ static void input_data(struct tcb *t, const struct tcphdr_v *h, uint32_t len, ui
 	}
 	if (t->has_rcv_fin && seq_lt(t->rcv_fin, right))
 		right = t->rcv_fin;
-	if (has_fin && !t->has_rcv_fin && !seq_lt(right, t->rcv_nxt)) {
+	if (has_fin && !t->has_rcv_fin && !seq_lt(right, t->rcv_nxt) &&
+	    !tcb_ooo_is_beyond(t, right)) {
 		t->has_rcv_fin = true;
 		t->rcv_fin = right;
 	}

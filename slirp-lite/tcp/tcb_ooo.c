@@ -93,6 +93,14 @@ bool tcb_ooo_take(struct tcb *t, uint32_t left, uint32_t right, struct tcb_range
 	return true;
 }
 
+bool tcb_ooo_is_beyond(const struct tcb *t, uint32_t seq)
+{
+	for (unsigned i = 0; i < t->n_ooo; i++)
+		if (seq_lt(seq, t->ooo[i].right))
+			return true;
+	return false;
+}
+
 uint8_t tcb_ooo_blocks(const struct tcb *t)
 {
 	unsigned max = t->has_ts ? TCP_SACK_MAX - 1 : TCP_SACK_MAX;

@@ -66,6 +66,8 @@ uint64_t tcb_bound(const struct tcb *t);
  * nothing is new, or there is no place to note it. */
 bool tcb_ooo_take(struct tcb *t, uint32_t left, uint32_t right, struct tcb_range *ret,
 		  uint32_t *ret_advance);
+/* Data lies beyond seq: there can be no FIN (the first that was said counts). */
+bool tcb_ooo_is_beyond(const struct tcb *t, uint32_t seq);
 /* Number of SACK blocks of the next segment. */
 uint8_t tcb_ooo_blocks(const struct tcb *t);
 
