@@ -72,6 +72,10 @@ static int collect(struct call *c, const struct attach_name *keep, size_t n, str
 		return -1;
 	if (engine_gc_network(g, c->conf.name, keep, n, c->started_at, &counts, &e) < 0)
 		return call_fault(&e, f);
+	/* Removed all the same; but somebody damaged them, and should be told. */
+	if (counts.n_broken)
+		return fault_set(f, FAULT_IO, "%zu records could not be read and were removed",
+				 counts.n_broken);
 	return 0;
 }
 

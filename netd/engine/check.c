@@ -6,7 +6,31 @@
 
 #include "base/fd.h"
 #include "engine/internal.h"
+#include "store/claim.h"
 #include "sys/netns.h"
+
+/* The addresses are still this attachment's on record: somebody may have edited the state. */
+static int check_claims(struct work *w, struct buf *out, struct err *e)
+{
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = w->a->kind == ATTACH_VETH || w->a->is_leased ? attachment_ips(w->a, list) : 0;
+	char key[KEY_STRLEN], owner[KEY_STRLEN], s[IP_STRLEN];
+	int lost = 0;
+
+	name_key(w->a->id, w->a->ifname, key);
+	for (size_t i = 0; i < n; i++) {
+		int r = claim_addr_owner(w->g->store, &list[i].addr.ip, owner, e);
+
+		if (r < 0)
+			return r;
+		if (r == 0 && strcmp(owner, key) == 0)
+			continue;
+		buf_printf(out, "address %s is leased to %s\n", ip_str(&list[i].addr.ip, s),
+			   r == 0 ? owner : "nobody");
+		lost = 1;
+	}
+	return lost;
+}
 
 static int check_observed(struct work *w, struct buf *out, struct err *e)
 {
@@ -29,7 +53,8 @@ static int check_observed(struct work *w, struct buf *out, struct err *e)
 	}
 	plan_up(w->a, &w->obs, &w->plan);
 	plan_text(&w->plan, &w->net, w->a, &w->obs, out);
-	return w->plan.n ? 1 : 0;
+	r = check_claims(w, out, e);
+	return r < 0 ? r : w->plan.n || r ? 1 : 0;
 }
 
 int engine_check(struct engine *g, const char *id, const char *ifname, int netns_fd,
