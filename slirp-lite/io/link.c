@@ -67,11 +67,11 @@ int link_init(struct link *l, int fd, bool is_raw, struct err *e)
 	if (!is_raw) {
 		if (ioctl(fd, TUNGETIFF, &ifr) < 0)
 			return err_sys(e, errno, "link: descriptor %d is not a tap", fd);
-		if ((ifr.ifr_flags & IFF_TAP) == 0 || (ifr.ifr_flags & IFF_NO_PI) == 0)
-			return err_invalid(e, ERR_USAGE,
-					   "link: %.*s is not a tap without packet "
-					   "information",
-					   IFNAMSIZ, ifr.ifr_name);
+		/* Whether it has packet information in front cannot be seen: in the answer, the bit
+		 * of IFF_NO_PI means IFF_NOFILTER. */
+		if ((ifr.ifr_flags & IFF_TAP) == 0)
+			return err_invalid(e, ERR_USAGE, "link: %.*s is not a tap", IFNAMSIZ,
+					   ifr.ifr_name);
 		link.caps.has_vnet_hdr = ifr.ifr_flags & IFF_VNET_HDR;
 	}
 	if (link.caps.has_vnet_hdr) {

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* The event loop: sources that leave during a round, their own events and others', held time. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "io/loop.h"
+
+#define N 10
+
+static struct loop *loop;
+static struct source sources[N];
+static int peers[N];
+static int n_called, victim = -1;
+static bool is_forget;
+
+static void on_event(struct source *s, uint32_t events, uint64_t now)
+{
+	assert_int_equal(now, loop_now(loop));
+	assert_true(events & EPOLLIN);
+	n_called++;
+	for (int i = 0; i < N && victim >= 0; i++)
+		if (&sources[i] != s && sources[i].fd >= 0) {
+			/* Whoever is called first takes all others out. */
+			int fd = sources[i].fd;
+
+			if (is_forget)
+				loop_forget(loop, &sources[i]);
+			else
+				loop_remove(loop, &sources[i]);
+			assert_int_equal(sources[i].fd, -1);
+			close(fd);
+		}
+}
+
+static void make(void)
+{
+	n_called = 0;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	for (int i = 0; i < N; i++) {
+		int pair[2];
+
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+			0);
+		sources[i].fn = on_event;
+		assert_int_equal(loop_add(loop, &sources[i], pair[0], EPOLLIN), 0);
+		peers[i] = pair[1];
+		assert_int_equal(write(pair[1], "x", 1), 1);
+	}
+}
+
+static void unmake(void)
+{
+	for (int i = 0; i < N; i++) {
+		int fd = sources[i].fd;
+
+		loop_remove(loop, &sources[i]);
+		loop_remove(loop, &sources[i]);
+		if (fd >= 0)
+			close(fd);
+		close(peers[i]);
+	}
+	loop_free(loop);
+}
+
+static void removed_in_round(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		is_forget = i;
+		victim = 0;
+		make();
+		loop_round(loop, 0);
+		assert_int_equal(n_called, 1);
+		loop_round(loop, 0);
+		assert_int_equal(n_called, 2);
+		victim = -1;
+		unmake();
+	}
+}
+
+static void changed(void **state)
+{
+	(void)state;
+	make();
+	loop_round(loop, 0);
+	assert_int_equal(n_called, N);
+	for (int i = 0; i < N; i += 2)
+		assert_int_equal(loop_change(loop, &sources[i], 0), 0);
+	loop_round(loop, 0);
+	assert_int_equal(n_called, N + N / 2);
+	unmake();
+}
+
+static void time_held(void **state)
+{
+	uint64_t before, after;
+
+	(void)state;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	before = loop_now(loop);
+	after = loop_round(loop, before + 20);
+	assert_true(after >= before + 20); /* it does not come early */
+	loop_hold(loop, 77);
+	assert_int_equal(loop_round(loop, UINT64_MAX), 77); /* and does not wait */
+	loop_free(loop);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(removed_in_round),
+		cmocka_unit_test(changed),
+		cmocka_unit_test(time_held),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
