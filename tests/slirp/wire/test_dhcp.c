@@ -146,7 +146,16 @@ static void test_build(void **state)
 	n = dhcp_build(out, &q, &a);
 	assert_int_equal(n, 300);
 	assert_hex(out + 236, 16, "63825363 35 01 06 36 04 0a000202 ff 00 00");
+	/* Nothing is told that is not known. */
+	a = (struct dhcp_reply){.type = DHCP_ACK, .server = a.server, .broadcast = a.broadcast};
+	n = dhcp_build(out, &q, &a);
+	assert_hex(out + 236, 36,
+		   "63825363 35 01 05 36 04 0a000202 01 04 00000000 03 04 0a000202 1c 04 0a0002ff "
+		   "ff 0000 00 00");
 	/* The longest there is fits. */
+	a.dns = hex_ip("10.0.2.3");
+	a.lease_s = 1;
+	a.mtu = 1500;
 	a.type = DHCP_ACK;
 	q.n_id = DHCP_CLIENT_ID_MAX;
 	n = dhcp_build(out, &q, &a);

@@ -197,6 +197,8 @@ static const struct chain_case fragments[] = {
 	 IP_BAD_HEADER, 0, 0, 3, 0},
 	{"first with a bad option", 44, DST, "3c 00 0001 00000007 11 00 be 04 00000000" UDP,
 	 IP_BAD_HEADER, 0, 0, 2, 50},
+	{"first of an unknown transport", 44, DST, "c8 00 0001 00000007 1122334455667788", IP_OK,
+	 200, 40},
 	{"not a multiple of 8", 44, DST, "11 00 0001 00000007" UDP "00", IP_BAD_HEADER, 0, 0, 0, 4},
 	{"ends beyond 65,535", 44, DST, "11 00 fff8 00000007" UDP, IP_BAD_HEADER, 0, 0, 0, 42},
 	{"ends at 65,535", 44, DST, "11 00 fff8 00000007 11223344556677", IP_OK, 17, 40},
