@@ -2,7 +2,7 @@
 /* stats: the names of the counters. */
 #include "flow/stats.h"
 
-#define STATS_NAME(id, name) [STAT_##id] = name,
+#define STATS_NAME(id, name) [STAT_##id] = (name),
 static const char *const names[N_STATS] = {STATS(STATS_NAME)};
 
 const char *stats_name(enum stat_id s)
