@@ -5,6 +5,8 @@
 #   sweep.sh kill      SIGKILL the whole tree at call K of up, then down / gc / up again; the same of
 #                      down; on an empty host and beside another container; residue must be nothing.
 #   sweep.sh kill-main the same, but only the main process dies
+#   sweep.sh kill-described  as kill, for an attachment to a described network with routes, sysctls,
+#                      settings and rates, on an empty host
 #   sweep.sh malloc    an allocation of up fails (each of the first, then one in 61): the same
 #   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
@@ -12,6 +14,7 @@ what=$1
 # Made anew for each round; the place where the search for a free address goes on.
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/default$'
 ONE="-q -p 8080:80 -p 5353:53/udp -p 9000-9002"
+UP="$NETNS_UP up c $ONE"
 
 nu() { on host "$NETNS_UP" "$@"; }
 killat() { on host "$KILLAT" -w 60 "$@" 2>"$NS_TMP/killat.out"; }
@@ -53,7 +56,7 @@ sweep_kill() {
 			k=$((k + 1))
 			fresh
 			# shellcheck disable=SC2086
-			killat $3 $k -- "$NETNS_UP" up c $ONE
+			killat $3 $k -- $UP
 			rc=$?
 			[ $rc -eq 0 ] || [ $rc -eq 3 ] || broken "up, $how, call $k: $(cat "$NS_TMP/killat.out")"
 			case $how in
@@ -64,7 +67,7 @@ sweep_kill() {
 				;;
 			again)
 				# shellcheck disable=SC2086
-				nu up c $ONE 2>"$NS_TMP/err" || broken "up again after call $k: $(cat "$NS_TMP/err")"
+				on host $UP 2>"$NS_TMP/err" || broken "up again after call $k: $(cat "$NS_TMP/err")"
 				nu check c -q || broken "check after call $k: $(nu check c)"
 				nu down c -q || broken "down after up again, call $k"
 				;;
@@ -85,7 +88,7 @@ sweep_kill() {
 			k=$((k + 1))
 			fresh
 			# shellcheck disable=SC2086
-			nu up c $ONE || broken "up before down, call $k"
+			on host $UP || broken "up before down, call $k"
 			# shellcheck disable=SC2086
 			killat $3 $k -- "$NETNS_UP" down c -q
 			rc=$?
@@ -109,7 +112,7 @@ sweep_kill() {
 		k=$((k + 1))
 		fresh
 		# shellcheck disable=SC2086
-		nu up c $ONE || broken "up before gc, call $k"
+		on host $UP || broken "up before gc, call $k"
 		dead
 		killat $k -- "$NETNS_UP" gc -q
 		rc=$?
@@ -193,6 +196,12 @@ kill | kill-main)
 	nu down other -q
 	on host ip netns del other
 	clean 'at the end' "$NS_TMP/before.empty"
+	;;
+kill-described)
+	# The forwarder is looked for beside the program.
+	cp "$ATTACH" "$(dirname "$NETNS_UP")/attach"
+	UP="$(dirname "$NETNS_UP")/attach c"
+	sweep_kill 'described' empty ''
 	;;
 malloc) sweep_malloc "$NS_TMP/before.empty" ;;
 errno) sweep_errno "$NS_TMP/before.empty" ;;
