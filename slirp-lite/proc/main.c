@@ -113,17 +113,22 @@ static int on_ready(void *arg, struct err *e)
 	return 0;
 }
 
+/* SIGTERM always ends us; the others do unless whoever started us wants them ignored (nohup, `&` in
+ * a script): a signal that is blocked comes to a signalfd all the same. */
 static int take_signals(struct launch *l, struct err *e)
 {
+	static const int ends[] = {SIGTERM, SIGINT, SIGHUP};
+	struct sigaction old;
 	sigset_t set;
 
 	(void)signal(SIGPIPE, SIG_IGN);
+	(void)signal(SIGTERM, SIG_DFL);
 	/* A caller that ignores it would have our children reaped by the kernel. */
 	(void)signal(SIGCHLD, SIG_DFL);
 	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++)
+		if (sigaction(ends[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+			sigaddset(&set, ends[i]);
 	if (sigprocmask(SIG_SETMASK, &set, NULL) < 0)
 		return err_sys(e, errno, "block signals");
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);

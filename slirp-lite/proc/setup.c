@@ -138,30 +138,28 @@ static void keep_only(const struct setup_spec *s, int channel)
 	(void)close_range((unsigned)next, ~0U, 0);
 }
 
-static _Noreturn void helper(const struct setup_spec *s, int channel, pid_t parent)
+static _Noreturn void helper(const struct setup_spec *s, int channel)
 {
 	struct answer a = {.e = ERR_INIT};
 	int tap = -1;
 
-	/* Undumpable first; a death signal would be cleared by the change of credentials. */
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		a.r = err_sys(&a.e, errno, "PR_SET_DUMPABLE");
 	} else {
 		keep_only(s, channel);
 		a.r = make(s, &tap, &a.e);
 	}
-	(void)prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
-	if (getppid() == parent)
-		(void)fdpass_send(channel, &a, sizeof(a), &tap, tap >= 0 ? 1 : 0);
+	/* Nobody there any more: the tap goes with us. */
+	(void)fdpass_send(channel, &a, sizeof(a), &tap, tap >= 0 ? 1 : 0);
 	_exit(a.r < 0);
 }
 
 int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e)
 {
-	pid_t self = getpid(), pid;
 	CLEAN_FD int ours = -1;
 	CLEAN_FD int theirs = -1;
 	int pair[2], pidfd = -1;
+	pid_t pid;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "socketpair");
@@ -169,7 +167,7 @@ int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e)
 	theirs = pair[1];
 	pid = fork_into(0, &pidfd);
 	if (pid == 0)
-		helper(s, theirs, self);
+		helper(s, theirs);
 	if (pid < 0)
 		return err_sys(e, errno, "fork");
 	ret->pid = pid;

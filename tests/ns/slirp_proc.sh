@@ -141,13 +141,19 @@ wait "$idle" 2>/dev/null
 # --- ends ---
 
 for sig in TERM INT HUP; do
-	slirp -c -a $D/api "$CTR" tap0
+	# A shell starts what is in the background with SIGINT ignored.
+	slirp_from _box_exec host env --default-signal "$SLIRP_LITE" -r 9 -c -a $D/api "$CTR" tap0
 	kill -$sig "$SL"
 	ended
 	is "SIG$sig: status" "$STATUS" 0
 	ns_until 5 no_tap
 	is "SIG$sig: no tap, no socket" "$? $(on host ls $D)" '0 '
 done
+slirp_from _box_exec host env --ignore-signal=HUP --ignore-signal=TERM "$SLIRP_LITE" -r 9 -c "$CTR" tap0
+kill -HUP "$SL"
+ok 'SIGHUP, ignored by who started it' works
+stop
+is 'SIGTERM, ignored by who started it: status' "$STATUS" 0
 slirp -c -a $D/api "$CTR" tap0
 all=$(_descendants "$SL")
 is 'two children' "$(echo "$all" | wc -l)" 2
