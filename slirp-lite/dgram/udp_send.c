@@ -221,11 +221,9 @@ static enum outcome refused(struct udp *u, struct mapping *m, const struct run *
 	if (is_run && (sys == EINVAL || sys == EMSGSIZE || sys == EIO || sys == EOPNOTSUPP) &&
 	    (n == 0 || is_local))
 		return SPLIT;
-	if (is_local)
-		return GONE; /* told */
-	if (hosterr_may_be_old(sys) && (n > 0 || n_try == 0) && n_try < TRIES)
+	if (!is_local && hosterr_may_be_old(sys) && (n > 0 || n_try == 0) && n_try < TRIES)
 		return AGAIN;
-	if (n == 0) {
+	if (n == 0) { /* else it is told */
 		u->err.len = 0;
 		u->err.from = (struct ip){0};
 		hosterr_of_errno(m->in.family, sys, &u->err);

@@ -63,6 +63,7 @@ struct fake_socket {
 /* One message to the host. */
 struct fake_sent {
 	int fd;
+	enum host_kind kind;
 	struct ip to;
 	uint16_t port, seg;
 	size_t len;
