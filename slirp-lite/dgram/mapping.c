@@ -138,7 +138,7 @@ static bool evict(struct mappings *t, const struct mapping *but, uint64_t now)
 	const bool is_once = t->list[ONCE].n > table_max(t->table) / 8 || !t->list[STREAM].oldest;
 	struct mapping *m = t->list[is_once ? ONCE : STREAM].oldest;
 
-	if (m == but)
+	if (m && m == but)
 		m = m->newer;
 	if (!m)
 		m = t->list[is_once ? STREAM : ONCE].oldest;
