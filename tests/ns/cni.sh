@@ -1,0 +1,254 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# cni: the plugin on a host: ADD, CHECK, DEL, GC and STATUS of a dual-stack network with a published port
+# reached from another host; chained plugins after ours and after an interface of somebody else's; a
+# delegated IPAM plugin that fails; nothing left in the end.
+. "$(dirname "$0")/lib.sh"
+# shellcheck source-path=SCRIPTDIR
+
+cp "$NETNS_UP_CNI" "$NS_TMP/bin/netns-up-cni" || bail 'no plugin'
+mkdir "$NS_TMP/cni"
+"$NETNS_UP" install-cni -q "$NS_TMP/cni" || bail 'install-cni'
+
+ns_world
+snapshot host >"$NS_TMP/before"
+
+# conf REST: a configuration of network web with bridge nuweb.
+conf() {
+	printf '{"cniVersion":"%s","name":"%s","type":"bridge","bridge":"nuweb"%s}' \
+		"${VERSION:-1.1.0}" "${NET:-web}" "${1:+,$1}"
+}
+IPAM='"isDefaultGateway":true,"ipMasq":true,"ipam":{"type":"host-local","ranges":[[{"subnet":"203.0.113.0/26"}],
+[{"subnet":"2001:db8:83::/64"}]]}'
+
+# cni COMMAND TYPE CONTAINER|- CONF [ENV...]: one call; its answer is in $NS_TMP/answer and its own result the
+# exit status. The container's id is its name, its interface $IFNAME.
+cni() {
+	local command type path id
+	command=$1 type=$2 id=$3 path=''
+	[ "$id" = - ] && id='' || path=/proc/$(ns_pid "$id")/ns/net
+	printf '%s' "$4" >"$NS_TMP/stdin"
+	shift 4
+	# shellcheck disable=SC2086 # words
+	on host env CNI_COMMAND="$command" CNI_CONTAINERID="$id" CNI_NETNS="${NETNS-$path}" \
+		CNI_IFNAME="${IFNAME:-eth0}" CNI_PATH="$NS_TMP/cni" "$@" \
+		"$NS_TMP/cni/$type" <"$NS_TMP/stdin" >"$NS_TMP/answer" 2>"$NS_TMP/cni.err"
+}
+answer() { python3 -c 'import json,sys; d=json.load(open(sys.argv[1])); print(eval(sys.argv[2]))' "$NS_TMP/answer" "$1" 2>&1; }
+# fails CODE DESCRIPTION ARGS OF cni: it fails with that code, in one document.
+fails() {
+	local code what
+	code=$1 what=$2
+	shift 2
+	if cni "$@"; then
+		fail "$what" "it succeeded: $(cat "$NS_TMP/answer")"
+	else
+		is "$what" "$(answer 'd["code"]')" "$code" || note "$(cat "$NS_TMP/answer" "$NS_TMP/cni.err")"
+	fi
+}
+# prev CONF: the same with the last answer as prevResult.
+prev() { python3 -c 'import json,sys; c=json.loads(sys.argv[2]); c["prevResult"]=json.load(open(sys.argv[1])); print(json.dumps(c))' "$NS_TMP/${2:-answer}" "$1"; }
+# refused HOST URL: what the URL answers, nothing being expected.
+refused() { on "$1" curl -sS -g -m 1 --noproxy '*' "$2" 2>/dev/null; }
+silent() { is "$1" "$(wc -c <"$NS_TMP/answer")" 0; }
+
+# --- one container ---
+container_new box host
+serve_http box 80
+PORTS='"runtimeConfig":{"portMappings":[{"HostPort":8080,"ContainerPort":80,"Protocol":"tcp","HostIP":""}]}'
+WEB=$(conf "$IPAM,$PORTS")
+ok 'DEL before any ADD' cni DEL bridge box "$WEB"
+residue host "$NS_TMP/before" 'DEL before any ADD makes nothing'
+ok 'STATUS before any ADD' cni STATUS bridge - "$WEB"
+silent 'STATUS says nothing'
+residue host "$NS_TMP/before" 'STATUS makes nothing'
+ok 'ADD' cni ADD bridge box "$WEB"
+cp "$NS_TMP/answer" "$NS_TMP/first"
+is 'the addresses of both families, in order' \
+	"$(answer '[i["address"] for i in d["ips"]]')" "['203.0.113.2/26', '2001:db8:83::2/64']"
+is 'interfaces: bridge, host end, container end' \
+	"$(answer '[("sandbox" in i, i["mtu"]) for i in d["interfaces"]]')" '[(False, 1500), (False, 1500), (True, 1500)]'
+is 'the addresses are at the last' "$(answer '[i["interface"] for i in d["ips"]]')" '[2, 2]'
+is 'default routes through the gateways' \
+	"$(answer '[r["dst"] + " " + r["gw"] for r in d["routes"]]')" "['0.0.0.0/0 203.0.113.1', '::/0 2001:db8:83::1']"
+is 'the interface has the MAC address of the result' "$(on box ip -br link show eth0 | awk '{ print $3 }')" \
+	"$(answer 'd["interfaces"][2]["mac"]')"
+is 'no address is tentative' "$(on box ip -6 -o addr show dev eth0 scope global tentative)" ''
+is 'another host reaches the published port, IPv4' "$(http out http://$HOST4:8080/hello)" 'hello from box'
+is 'another host reaches the published port, IPv6' "$(http out "http://[$HOST6]:8080/hello")" 'hello from box'
+is 'the host reaches it on 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from box'
+is 'the container reaches the other host' "$(on box ping -c1 -W2 -q $OUT4 >/dev/null && echo yes)" yes
+ok 'the same ADD again' cni ADD bridge box "$WEB"
+ok 'answers the same' cmp "$NS_TMP/answer" "$NS_TMP/first"
+fails 102 'another ADD of the same name' ADD bridge box "$(conf "$IPAM")"
+WEBPREV=$(prev "$WEB" first)
+ok 'CHECK' cni CHECK bridge box "$WEBPREV"
+silent 'CHECK says nothing'
+fails 7 'CHECK without prevResult' CHECK bridge box "$WEB"
+on box ip addr del 203.0.113.2/26 dev eth0
+fails 103 'CHECK after an address was removed' CHECK bridge box "$WEBPREV"
+like 'which is named' "$(answer 'd["details"]')" '*203.0.113.2/26*'
+ok 'the same ADD puts it back' cni ADD bridge box "$WEB"
+ok 'CHECK' cni CHECK bridge box "$WEBPREV"
+fails 102 'a second ADD from another namespace' ADD bridge box "$WEB" CNI_NETNS="/proc/$(ns_pid out)/ns/net"
+
+# --- errors leave nothing ---
+container_new other host
+on host sh -c "$NS_LOOK" >"$NS_TMP/kernel"
+fails 100 'a taken host port' ADD bridge other "$WEB"
+like 'whose it is' "$(answer 'd["details"]')" '*box*'
+IFNAME=lo fails 7 'the interface lo' ADD bridge other "$WEB"
+NETNS=/run/absent fails 3 'a namespace that is gone' ADD bridge other "$WEB"
+NETNS=/etc/hostname fails 8 'a file in place of a namespace' ADD bridge other "$WEB"
+NETNS=/proc/self/ns/net fails 8 "the plugin's own namespace" ADD bridge other "$WEB"
+fails 7 'a bridge that is none' ADD bridge other "$(conf "$IPAM" | sed 's/nuweb/eth0/;s/"web"/"web2"/')"
+fails 7 'an address out of the ranges' ADD bridge other "$(conf "$IPAM")" CNI_ARGS='IP=203.0.113.99'
+fails 101 'an address that is taken' ADD bridge other "$(conf "$IPAM")" CNI_ARGS='IP=203.0.113.2'
+on other ip link add eth0 type veth peer name peer
+fails 102 'an interface that exists' ADD bridge other "$(conf "$IPAM")"
+on other ip link del eth0
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'none of them left anything' "$(cat "$NS_TMP/diff")" ''
+
+# --- a delegated IPAM plugin ---
+mkdir "$NS_TMP/ipam"
+plugin() { printf '#!/bin/sh\necho "$CNI_COMMAND" >>%s/ipam/calls\n%s\n' "$NS_TMP" "$2" >"$NS_TMP/cni/$1"; chmod 755 "$NS_TMP/cni/$1"; }
+plugin ipam-good '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"203.0.113.77/26\",\"gateway\":\"203.0.113.65\"}}"'
+plugin ipam-none '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"1.0.0\"}"'
+plugin ipam-junk '[ "$CNI_COMMAND" != ADD ] || { echo oops; exit 1; }'
+plugin ipam-says '[ "$CNI_COMMAND" != ADD ] || { echo "{\"code\":123,\"msg\":\"no luck\"}"; exit 1; }'
+plugin ipam-hangs '[ "$CNI_COMMAND" != ADD ] || sleep 60'
+foreign() { NET=deleg conf "\"isGateway\":true,\"delegateTimeout\":1,\"ipam\":{\"type\":\"$1\"}" | sed s/nuweb/nudeleg/; }
+fails 7 'an IPAM plugin that is not there' ADD bridge other "$(foreign absent)"
+fails 7 'a path in place of an IPAM plugin' ADD bridge other "$(foreign ../cni/netd)"
+fails 7 'an IPAM plugin without an address' ADD bridge other "$(foreign ipam-none)"
+is 'it was told to take it back' "$(tr '\n' ' ' <"$NS_TMP/ipam/calls")" 'ADD DEL '
+fails 123 "an IPAM plugin's own code" ADD bridge other "$(foreign ipam-says)"
+fails 999 'an IPAM plugin that writes junk' ADD bridge other "$(foreign ipam-junk)"
+like 'which is quoted' "$(answer 'd["details"]')" '*oops*'
+: >"$NS_TMP/ipam/calls"
+fails 11 'an IPAM plugin that hangs' ADD bridge other "$(foreign ipam-hangs)"
+is 'it was told to take it back, too' "$(tr '\n' ' ' <"$NS_TMP/ipam/calls")" 'ADD DEL '
+: >"$NS_TMP/ipam/calls"
+ok 'ADD with an IPAM plugin' cni ADD bridge other "$(foreign ipam-good)"
+is 'its address' "$(answer 'd["ips"][0]["address"]')" 203.0.113.77/26
+ok 'the same ADD again' cni ADD bridge other "$(foreign ipam-good)"
+is 'asks no second time' "$(cat "$NS_TMP/ipam/calls")" ADD
+fails 50 'STATUS without the IPAM plugin' STATUS bridge - "$(foreign absent)"
+ok 'STATUS with it' cni STATUS bridge - "$(foreign ipam-good)"
+ok 'DEL' cni DEL bridge other "$(foreign ipam-good)"
+is 'DEL goes on to the IPAM plugin' "$(tail -n 1 "$NS_TMP/ipam/calls")" DEL
+ok 'DEL again' cni DEL bridge other "$(foreign ipam-good)"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
+
+# --- the reference chain, name by name ---
+container_new chain host
+serve_http chain 80
+ok 'chain: bridge' cni ADD bridge chain "$(conf "$IPAM")"
+C=$(prev "$(conf '"runtimeConfig":{"portMappings":[{"hostPort":8081,"containerPort":80,"protocol":"tcp"}]}')")
+ok 'chain: portmap' cni ADD portmap chain "$C"
+is 'passes the result on' "$(answer 'len(d["interfaces"]), len(d["ips"])')" '(3, 2)'
+is 'its port is reached' "$(http out http://$HOST4:8081/hello)" 'hello from chain'
+ok 'chain: firewall' cni ADD firewall chain "$(prev "$(conf)")"
+ok 'chain: tuning' cni ADD tuning chain "$(prev "$(conf '"sysctl":{"net.ipv4.conf.IFNAME.arp_filter":"1"},"mtu":1400')")"
+is 'its sysctl' "$(on chain cat /proc/sys/net/ipv4/conf/eth0/arp_filter)" 1
+is 'the result has the new MTU' "$(answer 'd["interfaces"][2]["mtu"]')" 1400
+ok 'chain: bandwidth' cni ADD bandwidth chain "$(prev "$(conf '"runtimeConfig":{"bandwidth":{"ingressRate":8000000,"egressRate":8000000}}')")"
+like 'its limit' "$(on host tc qdisc show | grep -c tbf)" 2
+FINAL=$(prev "$(conf "$IPAM")")
+ok 'chain: CHECK of bridge' cni CHECK bridge chain "$FINAL"
+ok 'chain: CHECK of portmap' cni CHECK portmap chain "$C"
+is 'still reached' "$(http out http://$HOST4:8081/hello)" 'hello from chain'
+ok 'chain: DEL of bandwidth' cni DEL bandwidth chain "$FINAL"
+is 'no limit is left' "$(on host tc qdisc show | grep -c tbf)" 0
+ok 'chain: DEL of tuning' cni DEL tuning chain "$FINAL"
+ok 'chain: DEL of firewall' cni DEL firewall chain "$FINAL"
+ok 'chain: DEL of portmap' cni DEL portmap chain "$C"
+is 'its port is closed' "$(refused out http://$HOST4:8081/hello)" ''
+ok 'chain: DEL of bridge' cni DEL bridge chain "$FINAL"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of the chain is left' "$(cat "$NS_TMP/diff")" ''
+
+# --- ingressPolicy of a chained firewall ---
+closed() { NET=closed conf "$IPAM" | sed 's/nuweb/nuclosed/; s,203.0.113.0/26,203.0.113.192/26,; s,db8:83:,db8:84:,'; }
+policy() { NET=closed conf "\"ingressPolicy\":\"$1\""; }
+container_new shy host
+serve_http shy 80
+ok 'policy: bridge' cni ADD bridge shy "$(closed)"
+is 'open: reached from elsewhere' "$(http out http://203.0.113.194/hello)" 'hello from shy'
+fails 2 'policy: isolated comes too late' ADD firewall shy "$(prev "$(policy isolated)")"
+ok 'policy: bridge again' cni ADD bridge shy "$(closed)"
+ok 'policy: same-bridge' cni ADD firewall shy "$(prev "$(policy same-bridge)")"
+is 'not reached from elsewhere any more' "$(refused out http://203.0.113.194/hello)" ''
+is 'reached from the host' "$(http host http://203.0.113.194/hello)" 'hello from shy'
+ok 'policy: the bridge plugin of the next container' cni ADD bridge other "$(closed)"
+is 'reached from there' "$(http other http://203.0.113.194/hello)" 'hello from shy'
+is 'and not from elsewhere' "$(refused out http://203.0.113.194/hello)" ''
+ok 'CHECK' cni CHECK bridge other "$(prev "$(closed)")"
+ok 'policy: DEL' cni DEL bridge other "$(closed)"
+ok 'policy: DEL of the other' cni DEL bridge shy "$(closed)"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
+
+# --- behind an interface of somebody else's ---
+container_new alien host
+on host ip link add caliX type veth peer name eth0 netns "$(ns_pid alien)"
+on host sysctl -qw net.ipv4.conf.caliX.forwarding=1 net.ipv6.conf.caliX.disable_ipv6=1
+on host ip link set caliX up
+on host ip addr add 203.0.113.129/26 dev caliX
+on alien ip link set eth0 up
+on alien ip addr add 203.0.113.137/26 dev eth0
+on alien ip route add default via 203.0.113.129
+serve_http alien 80
+printf '{"cniVersion":"1.1.0","interfaces":[{"name":"caliX"},{"name":"eth0","sandbox":"/x"}],
+	"ips":[{"address":"203.0.113.137/26","gateway":"203.0.113.129","interface":1}]}' >"$NS_TMP/answer"
+on host sh -c "$NS_LOOK" >"$NS_TMP/alien"
+C=$(prev "$(NET=cali conf '"runtimeConfig":{"portMappings":[{"hostPort":8082,"containerPort":80,"protocol":"tcp"}]}')")
+ok 'portmap behind a foreign plugin' cni ADD portmap alien "$C"
+is 'its port is reached' "$(http out http://$HOST4:8082/hello)" 'hello from alien'
+is 'on 127.0.0.1, too' "$(http host http://127.0.0.1:8082/hello)" 'hello from alien'
+ok 'bandwidth behind it' cni ADD bandwidth alien "$(prev "$(NET=cali conf '"ingressRate":8000000')")"
+is 'its limit' "$(on host tc qdisc show dev caliX | grep -c tbf)" 1
+ok 'CHECK of portmap' cni CHECK portmap alien "$C"
+ok 'DEL of bandwidth' cni DEL bandwidth alien "$C"
+ok 'DEL of portmap' cni DEL portmap alien "$C"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/alien" - >"$NS_TMP/diff"
+is 'the foreign interface is as it was' "$(cat "$NS_TMP/diff")" ''
+
+# --- host-local for a foreign plugin ---
+L='{"cniVersion":"1.0.0","name":"mac","type":"macvlan","ipam":{"type":"host-local","subnet":"198.51.100.0/29","rangeStart":"198.51.100.3","rangeEnd":"198.51.100.4"}}'
+ok 'host-local: ADD' cni ADD host-local alien "$L"
+is 'its address' "$(answer 'd["ips"][0]["address"]')" 198.51.100.3/29
+ok 'host-local: the same again' cni ADD host-local alien "$L"
+is 'is the same address' "$(answer 'd["ips"][0]["address"]')" 198.51.100.3/29
+IFNAME=eth1 cni ADD host-local alien "$L"
+is 'has the next' "$(answer 'd["ips"][0]["address"]')" 198.51.100.4/29
+IFNAME=eth2 fails 101 'host-local: no address is left' ADD host-local alien "$L"
+fails 50 'host-local: STATUS' STATUS host-local - "$(echo "$L" | sed 's/1.0.0/1.1.0/')"
+ok 'host-local: CHECK' cni CHECK host-local alien "$(prev "$L")"
+ok 'host-local: DEL' cni DEL host-local alien "$L"
+ok 'host-local: GC takes the other' cni GC host-local - \
+	"$(echo "$L" | sed 's/1.0.0/1.1.0/;s/"name"/"cni.dev\/valid-attachments":[],"name"/')"
+ok 'host-local: STATUS again' cni STATUS host-local - "$(echo "$L" | sed 's/1.0.0/1.1.0/')"
+
+# --- loopback ---
+IFNAME=lo cni ADD loopback other '{"cniVersion":"1.0.0","name":"lo","type":"loopback"}'
+is 'lo is up' "$(on other ip -br link show lo | awk '{ print $2 }')" UNKNOWN
+is 'and in the result' "$(answer '[i["address"] for i in d["ips"]]')" "['127.0.0.1/8', '::1/128']"
+
+# --- GC, and the end ---
+keep() { conf "$IPAM,\"cni.dev/valid-attachments\":$1"; }
+fails 7 'GC without a list' GC bridge - "$(conf "$IPAM")"
+fails 1 'GC of an old version' GC bridge - "$(VERSION=1.0.0 keep '[]')"
+ok 'GC of a network with a common prefix' cni GC bridge - "$(NET=we keep null)"
+ok 'GC that names the container' cni GC bridge - "$(keep '[{"containerID":"box","ifname":"eth0"}]')"
+is 'it is still reached' "$(http out http://$HOST4:8080/hello)" 'hello from box'
+ok 'GC with an empty list' cni GC bridge - "$(keep null)"
+silent 'GC says nothing'
+is 'it is not reached any more' "$(refused out http://$HOST4:8080/hello)" ''
+on host ip link del caliX
+residue host "$NS_TMP/before" 'nothing is left'
+ns_kill box
+NETNS='' ok 'DEL when the namespace is gone' cni DEL bridge other "$WEB"
+ns_done
