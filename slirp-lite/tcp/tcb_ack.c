@@ -110,7 +110,7 @@ void tcb_ack_advance(struct tcb *t, const struct tcphdr_v *h, uint32_t n, uint64
 	t->n_rto = 0;
 	if (t->n_sacked > 0)
 		tcb_sack_acked(t);
-	if (t->is_tlp_sent && seq_le(t->tlp_end, t->snd_una))
+	if (t->is_tlp_sent && seq_le(t->mark, t->snd_una))
 		probe_acked(t, h);
 	if (t->phase == TCB_OPEN) {
 		t->n_dup = 0;
@@ -122,7 +122,7 @@ void tcb_ack_advance(struct tcb *t, const struct tcphdr_v *h, uint32_t n, uint64
 		t->may_undo = false;
 		recovery_step(t, n, flight);
 	}
-	t->is_tlp_due = false;
+	t->is_tlp_due = t->is_reprobed = false;
 	if (t->snd_una == t->snd_nxt)
 		t->rtx_at = TCB_NEVER;
 	else
@@ -140,14 +140,30 @@ static bool is_duplicate(const struct tcb *t, const struct tcphdr_v *h, uint32_t
 	return len == 0 && !(h->flags & (TCP_SYN | TCP_FIN)) && old_wnd == t->snd_wnd;
 }
 
+/* What was sent behind the last retransmission has arrived, three segments of it: so the
+ * retransmissions that are still missing were lost, too (as RFC 8985 would find by time). */
+static void detect_lost_again(struct tcb *t)
+{
+	uint32_t top = t->sacked[t->n_sacked - 1].right;
+
+	if (seq_le(t->high_rxt, t->snd_una) || seq_lt(top, t->mark + DUP_THRESH * t->mss))
+		return;
+	t->high_rxt = t->snd_una;
+	t->mark = t->snd_nxt;
+	t->is_forced = true;
+}
+
 static void detect_loss(struct tcb *t, bool is_dup, uint64_t now)
 {
 	if (is_dup && t->n_dup < UINT8_MAX)
 		t->n_dup++;
-	if (t->phase != TCB_OPEN)
+	if (t->phase != TCB_OPEN) {
+		if (t->n_sacked > 0)
+			detect_lost_again(t);
 		return;
+	}
 	/* The tail probe arrived and what was sent two round trips before it did not. */
-	if (t->is_tlp_sent && t->n_sacked > 0 && t->sacked[t->n_sacked - 1].right == t->tlp_end) {
+	if (t->is_tlp_sent && t->n_sacked > 0 && t->sacked[t->n_sacked - 1].right == t->mark) {
 		t->lost_to = t->sacked[t->n_sacked - 1].left;
 		tcb_cc_enter_fast(t, now);
 		return;
@@ -171,8 +187,8 @@ void tcb_ack_take(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint64_
 		tcb_ack_advance(t, h, n, now, ret);
 	if (h->n_sack > 0)
 		fresh = tcb_sack_update(t, h);
-	if (fresh > 0 && t->is_tlp_timer)
-		tcb_cc_arm(t, now); /* no tail: something behind has arrived */
+	if (fresh > 0 && (t->is_tlp_timer || t->phase == TCB_OPEN))
+		tcb_cc_arm(t, now); /* something arrives: the hole gets its time */
 	if (t->snd_una != t->snd_nxt)
 		detect_loss(t, n == 0 && is_duplicate(t, h, len, fresh, old_wnd), now);
 	if (was_shut && t->snd_wnd > 0) {

@@ -51,22 +51,30 @@ uint32_t tcb_cc_rto(const struct tcb *t)
 	return rto < TCB_RTO_MAX ? (uint32_t)rto : TCB_RTO_MAX;
 }
 
+/* RFC 8985 7.2: before the time-out proper a probe, where an answer cannot be a delayed ACK: more
+ * than one segment is under way, or there are holes. A hole that is still there then is no disorder
+ * (RFC 8985 6.2 step 5, RFC 5827).
+ * Deviation: RFC 8985 has no probe in recovery; here, where no time of each segment is kept, it
+ * finds retransmissions that were lost. One, until SND.UNA moves. */
+static uint32_t probe_timeout(const struct tcb *t)
+{
+	if (!t->has_sack || !t->has_rtt || t->backoff > 0 || t->snd_wnd == 0 ||
+	    t->state < TCP_ESTABLISHED)
+		return UINT32_MAX;
+	if (t->phase != TCB_OPEN)
+		return t->is_reprobed ? UINT32_MAX
+				      : (t->srtt >> 2) + u32_max(t->rttvar, 2 * TLP_SLACK);
+	if (t->is_tlp_sent || (t->n_sacked == 0 && tcb_flight(t) <= t->mss))
+		return UINT32_MAX;
+	return (t->srtt >> 2) + TLP_SLACK;
+}
+
 void tcb_cc_arm(struct tcb *t, uint64_t now)
 {
-	uint32_t rto = tcb_cc_rto(t), pto;
+	uint32_t rto = tcb_cc_rto(t), pto = probe_timeout(t);
 
-	t->is_tlp_timer = false;
-	/* A tail of one segment may meet a delayed ACK: the time-out comes as early (7.2). */
-	if (t->phase == TCB_OPEN && t->has_sack && t->has_rtt && t->n_sacked == 0 &&
-	    t->backoff == 0 && !t->is_tlp_sent && tcb_flight(t) > t->mss && t->snd_wnd > 0 &&
-	    t->state >= TCP_ESTABLISHED) {
-		pto = (t->srtt >> 2) + TLP_SLACK;
-		if (pto < rto) {
-			rto = pto;
-			t->is_tlp_timer = true;
-		}
-	}
-	t->rtx_at = now + rto;
+	t->is_tlp_timer = pto < rto;
+	t->rtx_at = now + u32_min(rto, pto);
 }
 
 /* Only a window that is used grows: flight is what was under way before this ACK. */
@@ -118,7 +126,7 @@ void tcb_cc_enter_fast(struct tcb *t, uint64_t now)
 	t->cwnd_acked = 0;
 	t->is_forced = true;
 	t->is_rescued = t->is_timing = false;
-	t->is_tlp_due = t->is_tlp_sent = false;
+	t->is_tlp_due = t->is_tlp_sent = t->is_reprobed = false;
 }
 
 /* RFC 5681 3.1 and 5, RFC 6675 5.1: what was SACKed may be gone (RFC 2018 section 8), and all that
@@ -141,7 +149,7 @@ void tcb_cc_enter_loss(struct tcb *t, uint64_t now)
 	t->cwnd_acked = 0;
 	t->is_forced = true;
 	t->is_rescued = t->is_timing = false;
-	t->is_tlp_due = t->is_tlp_sent = false;
+	t->is_tlp_due = t->is_tlp_sent = t->is_reprobed = false;
 }
 
 void tcb_cc_leave(struct tcb *t)

@@ -49,6 +49,7 @@ struct tcb {
 	bool is_rescued : 1;   /* RFC 6675 rule 4 was used in this recovery */
 	bool is_tlp_timer : 1; /* rtx_at is a probe's time-out, RFC 8985 7.2 */
 	bool is_tlp_due : 1, is_tlp_sent : 1;
+	bool is_reprobed : 1;   /* the same in recovery, since snd_una moved */
 	bool is_life_stale : 1; /* the state changed where no clock was: tcb_output sets life_at */
 	bool is_syn_lost : 1;   /* a SYN was sent again */
 
@@ -83,7 +84,7 @@ struct tcb {
 	uint32_t recover;  /* recovery ends when this is acknowledged */
 	uint32_t high_rxt; /* end of what was retransmitted in this recovery */
 	uint32_t lost_to;  /* what is not SACKed below is lost */
-	uint32_t tlp_end;
+	uint32_t mark; /* end of the tail probe; in recovery, snd_nxt at the last retransmission */
 	uint32_t prior_cwnd, prior_ssthresh, rexmit_ts;
 
 	struct tcb_range sacked[TCB_N_SACKED]; /* ascending, disjoint, > snd_una */

@@ -13,6 +13,7 @@
 struct plan {
 	uint32_t seq, len;
 	bool has_fin, is_retransmit;
+	bool is_rescue; /* RFC 6675 rule 4: HighRxt stays */
 };
 
 /* The window field: never less than what was promised but for what its steps of 2^shift cannot say
@@ -201,7 +202,7 @@ static bool plan_rescue(struct tcb *t, uint32_t space, uint32_t mss, struct plan
 	hole.left = seq_max(t->sacked[t->n_sacked - 1].right, t->snd_nxt - mss);
 	if (!plan_again(t, hole.left, t->snd_nxt, mss, ret))
 		return false;
-	t->is_rescued = true;
+	t->is_rescued = ret->is_rescue = true;
 	return true;
 }
 
@@ -281,7 +282,7 @@ static bool plan_probe(struct tcb *t, uint32_t mss, struct plan *ret)
 	else if (!plan_again(t, t->snd_nxt - u32_min(used, mss), t->snd_nxt, mss, ret))
 		return false;
 	t->is_tlp_sent = true;
-	t->tlp_end = seq_max(t->snd_nxt, ret->seq + ret->len + ret->has_fin);
+	t->mark = seq_max(t->snd_nxt, ret->seq + ret->len + ret->has_fin);
 	return true;
 }
 
@@ -314,10 +315,11 @@ static void sent(struct tcb *t, const struct plan *p, uint64_t now)
 		t->is_fin_sent = true;
 	if (p->is_retransmit) {
 		t->is_timing = false;
-		if (t->is_tlp_sent && right == t->tlp_end) {
+		if (t->is_tlp_sent && right == t->mark) {
 			t->rexmit_ts = tcb_ts(t, now);
-		} else if (!t->is_rescued || right != t->snd_nxt) {
+		} else if (!p->is_rescue) {
 			t->high_rxt = seq_max(t->high_rxt, right);
+			t->mark = t->snd_nxt;
 		}
 	} else if (!t->is_timing && !t->has_ts) {
 		t->is_timing = true;
@@ -326,9 +328,9 @@ static void sent(struct tcb *t, const struct plan *p, uint64_t now)
 	}
 	if (seq_lt(t->snd_nxt, right))
 		t->snd_nxt = right;
-	/* RFC 6298 5.1; the probe's own time-out, and the first of a recovery, begin anew. */
+	/* RFC 6298 5.1; the first of what is sent again begins anew. */
 	if (t->rtx_at == TCB_NEVER || (p->is_retransmit && p->seq == t->snd_una))
-		t->rtx_at = now + tcb_cc_rto(t), t->is_tlp_timer = false;
+		tcb_cc_arm(t, now);
 	if (t->phase == TCB_OPEN && !p->is_retransmit && !t->is_tlp_sent)
 		tcb_cc_arm(t, now);
 }

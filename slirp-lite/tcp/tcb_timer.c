@@ -47,6 +47,22 @@ static enum tcb_timeout_result probe_timeout(struct tcb *t, uint64_t now)
 	return TCB_GO_ON;
 }
 
+/* Two round trips without an ACK that moves anything. */
+static void probe_tail(struct tcb *t, uint64_t now)
+{
+	t->is_tlp_timer = false;
+	t->rtx_at = now + tcb_cc_rto(t);
+	if (t->phase != TCB_OPEN) {
+		t->is_reprobed = t->is_forced = true;
+		t->high_rxt = t->snd_una;
+	} else if (t->n_sacked > 0) {
+		t->lost_to = t->sacked[t->n_sacked - 1].left;
+		tcb_cc_enter_fast(t, now);
+	} else {
+		t->is_tlp_due = true;
+	}
+}
+
 static enum tcb_timeout_result rtx_timeout(struct tcb *t, uint64_t now)
 {
 	if (t->state == TCP_SYN_SENT || t->state == TCP_SYN_RCVD)
@@ -54,9 +70,7 @@ static enum tcb_timeout_result rtx_timeout(struct tcb *t, uint64_t now)
 	if (tcb_flight(t) == 0 || t->snd_wnd == 0)
 		return probe_timeout(t, now);
 	if (t->is_tlp_timer) {
-		t->is_tlp_timer = false;
-		t->is_tlp_due = true;
-		t->rtx_at = now + tcb_cc_rto(t);
+		probe_tail(t, now);
 		return TCB_GO_ON;
 	}
 	if (t->n_rto == 0)

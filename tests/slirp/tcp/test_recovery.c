@@ -197,24 +197,23 @@ static void test_rescue(void **state)
 static void test_timeout(void **state)
 {
 	struct lab l = flying(10, true, true);
-	static const uint32_t gaps[] = {440, 880, 1760, 3520};
-	uint64_t at;
+	uint32_t rto;
 
 	(void)state;
 	lab_equal(l.t.rto, 200);
-	ack(&l, 1 + M, 1, 1 + 3 * M, 1 + 4 * M);
-	lab_quiet(&l);
-	at = l.t.rtx_at - l.now;
-	lab_true(at >= 200 && at <= 300);
-	lab_due(&l, at);
+	ack(&l, 1 + M, 0);
+	rto = l.t.rto;
+	lab_true(rto >= 200 && rto <= 220);
+	lab_due(&l, l.t.rtx_at - l.now); /* the tail probe, and no answer */
+	lab_out(&l, A | P, 1 + 9 * M, 1, M);
+	lab_due(&l, rto);
 	lab_equal(l.t.phase, TCB_LOSS);
-	lab_equal(l.t.n_sacked, 0);
 	lab_equal(l.t.cwnd, M);
 	lab_out(&l, A, 1 + M, 1, M);
 	lab_true(l.out.is_retransmit);
 	lab_quiet(&l);
-	for (size_t i = 0; i < 4; i++) {
-		lab_due(&l, gaps[i] * at / 220);
+	for (unsigned i = 1; i < 5; i++) {
+		lab_due(&l, (uint64_t)rto << i);
 		lab_out(&l, A, 1 + M, 1, M);
 		lab_quiet(&l);
 	}
@@ -232,6 +231,63 @@ static void test_timeout(void **state)
 	ack(&l, 1 + 10 * M, 0);
 	lab_equal(l.t.phase, TCB_OPEN);
 	lab_equal(l.t.rtx_at, UINT64_MAX);
+}
+
+/* A hole that is still there after two round trips is a loss (RFC 5827, RFC 8985 6.2); so is its
+ * retransmission, once; then the time-out, and what was SACKed is forgotten. */
+static void test_small_window(void **state)
+{
+	struct lab l = flying(3, true, true);
+	uint64_t at;
+
+	(void)state;
+	ack(&l, 1, 1, 1 + M, 1 + 2 * M);
+	lab_quiet(&l);
+	at = l.t.rtx_at - l.now;
+	lab_true(at >= 10 && at < 100);
+	lab_due(&l, at);
+	lab_equal(l.t.phase, TCB_FAST);
+	lab_out(&l, A, 1, 1, M);
+	lab_true(l.out.is_retransmit);
+	at = l.t.rtx_at - l.now;
+	lab_true(at >= 10 && at < 200);
+	while (tcb_output(&l.t, l.now, &l.out)) /* the tail, once */
+		lab_equal(l.out.h.seq - l.iss, 1 + 2 * M);
+	lab_due(&l, l.t.rtx_at - l.now);
+	lab_equal(l.t.phase, TCB_FAST);
+	lab_out(&l, A, 1, 1, M);
+	lab_true(l.t.rtx_at - l.now >= 200);
+	while (tcb_output(&l.t, l.now, &l.out))
+		;
+	lab_due(&l, l.t.rtx_at - l.now);
+	lab_equal(l.t.phase, TCB_LOSS);
+	lab_equal(l.t.n_sacked, 0);
+	lab_out(&l, A, 1, 1, M);
+	lab_quiet(&l);
+}
+
+/* New data behind a retransmission arrives and the retransmission does not: it was lost. */
+static void test_lost_again(void **state)
+{
+	struct lab l = flying(10, true, true);
+
+	(void)state;
+	lab_queue(&l, 40 * M);
+	l.t.cwnd = 10 * M;
+	ack(&l, 1, 1, 1 + M, 1 + 4 * M);
+	lab_out(&l, A, 1, 1, M);
+	lab_quiet(&l);
+	ack(&l, 1, 1, 1 + M, 1 + 10 * M);
+	lab_out(&l, A, 1 + 10 * M, 1, 4 * M);
+	lab_quiet(&l);
+	l.now += 20;
+	ack(&l, 1, 1, 1 + M, 1 + 12 * M);
+	while (tcb_output(&l.t, l.now, &l.out))
+		lab_false(l.out.is_retransmit);
+	ack(&l, 1, 1, 1 + M, 1 + 13 * M);
+	lab_out(&l, A, 1, 1, M);
+	lab_true(l.out.is_retransmit);
+	lab_equal(l.t.n_rto, 0);
 }
 
 /* SHLD-11, MUST-20: it ends, after 100 s at least, with a RST. */
@@ -424,6 +480,8 @@ int main(void)
 		cmocka_unit_test(test_new_reno),
 		cmocka_unit_test(test_rescue),
 		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_small_window),
+		cmocka_unit_test(test_lost_again),
 		cmocka_unit_test(test_give_up),
 		cmocka_unit_test(test_spurious),
 		cmocka_unit_test(test_tail_probe),
