@@ -131,15 +131,47 @@ static size_t drop_covered(struct publish *p, size_t n)
 	return out;
 }
 
+/* portPolicy: "reserve" (the host's ports are held, so nobody else can have them), or "steal": for
+ * runtimes that bind them themselves, as podman does. */
+static int parse_policy(const struct conf *c, bool *ret, struct fault *f)
+{
+	const char *s = "reserve";
+
+	if (gojson_str(c->doc, "", "portPolicy", &s, f) < 0)
+		return -1;
+	*ret = strcmp(s, "steal") == 0;
+	if (*ret || strcmp(s, "reserve") == 0)
+		return 0;
+	return fault_set(f, FAULT_CONFIG,
+			 "portPolicy: expected \"reserve\" or \"steal\", found \"%.32s\"", s);
+}
+
+static int set_policy(bool is_unheld, struct publish *p, size_t n, struct fault *f)
+{
+	char s[PUBLISH_STRLEN];
+
+	for (size_t i = 0; i < n; i++) {
+		p[i].is_unheld = is_unheld;
+		if (is_unheld && ip_is_loopback(&p[i].host_ip))
+			return fault_set(f, FAULT_UNSUPPORTED,
+					 "unsupported field portPolicy: \"steal\" for %s: "
+					 "loopback is served by who holds the port",
+					 publish_str(&p[i], s));
+	}
+	return 0;
+}
+
 int conf_publish(const struct conf *c, struct publish **ret, size_t *ret_n, struct fault *f)
 {
 	json_t *list = NULL, *v;
+	bool is_unheld = false;
 	char at[GOJSON_PATHLEN];
 	struct err e = ERR_INIT;
 	struct publish *p;
 	size_t i, n;
 
-	if (gojson_arr(c->runtime, "runtimeConfig", "portMappings", &list, f) < 0)
+	if (parse_policy(c, &is_unheld, f) < 0 ||
+	    gojson_arr(c->runtime, "runtimeConfig", "portMappings", &list, f) < 0)
 		return -1;
 	n = json_array_size(list);
 	if (n > CONF_MAPPINGS_MAX)
@@ -155,7 +187,7 @@ int conf_publish(const struct conf *c, struct publish **ret, size_t *ret_n, stru
 			goto fail;
 	}
 	qsort(p, n, sizeof(*p), by_place);
-	if (check_twice(p, n, f) < 0)
+	if (check_twice(p, n, f) < 0 || set_policy(is_unheld, p, n, f) < 0)
 		goto fail;
 	n = join(p, drop_covered(p, n));
 	if (n > PUBLISH_MAX) {

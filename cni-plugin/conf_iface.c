@@ -36,6 +36,7 @@ const char *const conf_iface_keys[] = {
 	"internal",
 	"noMasq",
 	"ingressPolicy",
+	"portPolicy",
 	"sysctl",
 	"promisc",
 	"allmulti",

@@ -13,7 +13,8 @@
 
 static const char *const keys[] = {
 	"snat",         "masqAll",      "markMasqBit", "externalSetMarkChain",
-	"conditionsV4", "conditionsV6", "backend",     NULL,
+	"conditionsV4", "conditionsV6", "backend",     "portPolicy",
+	NULL,
 };
 
 static int refuse_conditions(const struct call *c, struct fault *f)

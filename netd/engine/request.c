@@ -80,6 +80,17 @@ static void mix_network(uint64_t *h, const struct network *n)
 	mix(h, n->nomasq, n->n_nomasq * sizeof(n->nomasq[0]));
 }
 
+static void mix_ports(uint64_t *h, const struct up_request *req)
+{
+	for (size_t i = 0; i < req->n_publish; i++) {
+		const struct publish *p = &req->publish[i];
+		const uint16_t v[] = {p->proto, p->host_port, p->ctr_port, p->count, p->is_unheld};
+
+		mix(h, &p->host_ip, sizeof(p->host_ip));
+		mix(h, v, sizeof(v));
+	}
+}
+
 static void mix_addresses(uint64_t *h, const struct up_request *req)
 {
 	for (size_t i = 0; i < req->n_set; i++)
@@ -123,7 +134,7 @@ uint64_t request_hash(const struct up_request *req)
 	mix_text(&h, req->network);
 	mix(&h, &req->mac, sizeof(req->mac));
 	mix_number(&h, req->mtu);
-	mix(&h, req->publish, req->n_publish * sizeof(req->publish[0]));
+	mix_ports(&h, req);
 	if (req->net_spec)
 		mix_network(&h, req->net_spec);
 	mix_addresses(&h, req);

@@ -110,6 +110,7 @@ static void put_ports(struct out *o, const struct attachment *a)
 		put_int(&item, "hostPort", p->host_port);
 		put_int(&item, "containerPort", p->ctr_port);
 		put_int(&item, "count", p->count);
+		put_flag(&item, "unheld", p->is_unheld);
 		append(arr, &item, &o->failed);
 	}
 }

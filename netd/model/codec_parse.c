@@ -278,6 +278,8 @@ static int in_port(const struct in *in, struct publish *ret)
 		r = in_u32(in, "containerPort", 1, 65535, &ctr);
 	if (r == 0)
 		r = in_u32(in, "count", 1, 65535, &count);
+	if (r == 0)
+		r = in_opt_bool(in, "unheld", &p.is_unheld);
 	if (r < 0)
 		return r;
 	if (host + count > 65536 || ctr + count > 65536)

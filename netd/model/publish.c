@@ -213,7 +213,8 @@ const char *proto_str(uint8_t proto)
 bool publish_equal(const struct publish *a, const struct publish *b)
 {
 	return a->proto == b->proto && ip_equal(&a->host_ip, &b->host_ip) &&
-	       a->host_port == b->host_port && a->ctr_port == b->ctr_port && a->count == b->count;
+	       a->host_port == b->host_port && a->ctr_port == b->ctr_port && a->count == b->count &&
+	       a->is_unheld == b->is_unheld;
 }
 
 bool publish_covers(const struct publish *p, int f)

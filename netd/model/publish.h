@@ -22,6 +22,9 @@ struct publish {
 	uint16_t host_port; /* first; 0: pick one */
 	uint16_t ctr_port;  /* first, never 0 */
 	uint16_t count;     /* >= 1 */
+	/* The port of the host is the caller's affair: it is neither held nor probed, a listener
+	 * of the host that has it gets nothing more from outside, and loopback is not served. */
+	bool is_unheld;
 };
 
 /* A run of more ports than this with equal host and container ports becomes one interval element

@@ -106,10 +106,10 @@ void reserve_closep(struct reserve **r)
 	*r = NULL;
 }
 
-/* Whether the run gets sockets that stay, or is only tried. */
+/* Whether the run gets sockets that stay, or is only tried (or not even that: is_unheld). */
 static bool is_kept(const struct publish *p)
 {
-	return p->count <= PUBLISH_EXPLODE_MAX &&
+	return !p->is_unheld && p->count <= PUBLISH_EXPLODE_MAX &&
 	       (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP);
 }
 
@@ -292,6 +292,8 @@ int reserve_bind(struct reserve *r, struct publish *p, const bool has[N_FAM], st
 
 	if (k < 0)
 		return k;
+	if (p->is_unheld)
+		return 0;
 	if (!is_kept(p))
 		return probe_run(p, e);
 	k = bind_run(r, p, e);

@@ -9,6 +9,10 @@ TYPES=${1:-bridge portmap firewall tuning}
 ns_world
 client_host host
 mkdir "$NS_TMP/conf"
+# podman binds the host's ports itself, after ADD, and leaves them bound until the container ends: the
+# plugin must not hold them. (So 127.0.0.1 and ::1 are podman's, and not forwarded.)
+CONFLIST_PORTS='"portPolicy":"steal",'
+CONFLIST_MORE=$CONFLIST_PORTS
 # shellcheck disable=SC2086 # a list
 conflist "$NS_TMP/conf/web.conflist" $TYPES
 rootfs "$NS_TMP/root"
@@ -45,7 +49,7 @@ like 'it has an IPv4 address' "$ip4" '203.0.113.*'
 like 'it has an IPv6 address' "$ip6" '2001:db8:83::*'
 is 'the port answers another host' "$(ns_until 5 http out http://$HOST4:8080/hello)" hello
 is 'over IPv6 too' "$(http out "http://[$HOST6]:8080/hello")" hello
-is 'and the host itself' "$(http host http://127.0.0.1:8080/hello)" hello
+is 'and the host itself by its address' "$(http host http://$HOST4:8080/hello)" hello
 is 'the container answers the host' "$(http host "http://$ip4/hello")" hello
 serve_http out 80
 is 'it reaches the outside' "$(podman exec c1 wget -qO- "http://$OUT4/hello")" 'hello from out'
@@ -56,7 +60,7 @@ is 'it has that address' "$(field c2 IPAddress)" 203.0.113.77
 is 'and that MAC address' "$(field c2 MacAddress)" 02:00:5e:00:53:07
 is 'its port answers' "$(http out http://$HOST4:9090/hello)" hello
 is 'containers reach each other' "$(podman exec c2 wget -qO- "http://$ip4/hello")" hello
-nok 'a port is published once' run c3 -p 8080:80
+is 'a port is published once' "$(run c3 -p 8080:80 2>&1 | grep -c 'taken\|in use')" 1
 podman rm -f -t 0 c3 >/dev/null 2>&1
 is 'its owner keeps it' "$(http out http://$HOST4:8080/hello)" hello
 

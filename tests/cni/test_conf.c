@@ -126,6 +126,46 @@ static void test_ports(void **state)
 	}
 }
 
+static void test_port_policy(void **state)
+{
+	static const struct {
+		const char *rest;
+		int code; /* 0: fine */
+		bool is_unheld;
+	} table[] = {
+		{"'portPolicy':'reserve',", 0, false},
+		{"'portPolicy':'steal',", 0, true},
+		{"'PORTPOLICY':'steal',", 0, true},
+		{"'portPolicy':'borrow',", FAULT_CONFIG, false},
+		{"'portPolicy':1,", FAULT_DECODE, false},
+	};
+	static const char *const ips[] = {"", "127.0.0.1"};
+
+	(void)state;
+	for (size_t i = 0; i < 2 * sizeof(table) / sizeof(table[0]); i++) {
+		CLEAN_CONF struct conf c;
+		struct fault f = FAULT_INIT;
+		struct publish *p = NULL;
+		char rest[512];
+		size_t n = 0;
+		int code = table[i / 2].code;
+
+		/* What only the holder of the port can serve is refused. */
+		if (i % 2 && table[i / 2].is_unheld)
+			code = FAULT_UNSUPPORTED;
+		snprintf(rest, sizeof(rest),
+			 "%s'runtimeConfig':{'portMappings':[{'hostPort':80,'containerPort':80,"
+			 "'protocol':'tcp','hostIP':'%s'}]}",
+			 table[i / 2].rest, ips[i % 2]);
+		assert_int_equal(parse_conf("1.1.0", rest, &c, &f), 0);
+		assert_int_equal(conf_publish(&c, &p, &n, &f), code ? -1 : 0);
+		assert_int_equal(f.code, code);
+		if (!code)
+			assert_int_equal(p[0].is_unheld, table[i / 2].is_unheld);
+		free(p);
+	}
+}
+
 static void test_bad_ports(void **state)
 {
 	static const struct {
@@ -354,10 +394,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_common),     cmocka_unit_test(test_strict),
-		cmocka_unit_test(test_ports),      cmocka_unit_test(test_bad_ports),
-		cmocka_unit_test(test_many_ports), cmocka_unit_test(test_fitting),
-		cmocka_unit_test(test_rate),       cmocka_unit_test(test_precedence),
-		cmocka_unit_test(test_bad_values), cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_ports),      cmocka_unit_test(test_port_policy),
+		cmocka_unit_test(test_bad_ports),  cmocka_unit_test(test_many_ports),
+		cmocka_unit_test(test_fitting),    cmocka_unit_test(test_rate),
+		cmocka_unit_test(test_precedence), cmocka_unit_test(test_bad_values),
+		cmocka_unit_test(test_dns),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -129,6 +129,15 @@ def taken(t):
   t.fails(t.cni.add(net, t.box('c')), 100, "held by a program of the host")
   t.cni.delete(net, t.box('c'))
   t.reaches(t.lab.out, t.lab.V4, 8090, 'host', "the host's program")
+  # A runtime that binds the ports itself asks for them all the same.
+  net.plugins[-1]['portPolicy'] = 'steal'
+  result = _up(t, net, t.box('c'), 'policy steal')
+  t.reaches(t.lab.out, t.lab.V4, 8090, 'c', 'policy steal')
+  t.quiet(t.cni.check(net, t.box('c'), result.doc), 'policy steal: CHECK')
+  t.fails(t.cni.add(net, t.box('d')), 100, 'policy steal: held by another container', 'c')
+  t.cni.delete(net, t.box('d'))
+  t.quiet(t.cni.delete(net, t.box('c'), result.doc), 'policy steal: DEL')
+  t.reaches(t.lab.out, t.lab.V4, 8090, 'host', "the host's program again")
   t.lab.end(server)
 
 

@@ -26,7 +26,8 @@ static const char bridge_doc[] =
 	"\"netnsPath\":\"/run/netns/web\",\"created\":1700000000,\"ports\":[{\"proto\":\"tcp\","
 	"\"hostPort\":8080,\"containerPort\":80,\"count\":1},{\"proto\":\"udp\",\"hostIp\":\"203.0."
 	"113.7\","
-	"\"hostPort\":5000,\"containerPort\":6000,\"count\":10},{\"proto\":\"sctp\",\"hostIp\":\"::"
+	"\"hostPort\":5000,\"containerPort\":6000,\"count\":10,\"unheld\":true},{\"proto\":"
+	"\"sctp\",\"hostIp\":\"::"
 	"\","
 	"\"hostPort\":1,\"containerPort\":1,\"count\":65535}]}";
 
@@ -92,6 +93,8 @@ static void test_attachment_values(void **state)
 	assert_int_equal(a->publish[1].host_port, 5000);
 	assert_int_equal(a->publish[1].ctr_port, 6000);
 	assert_int_equal(a->publish[1].count, 10);
+	assert_true(a->publish[1].is_unheld);
+	assert_false(a->publish[2].is_unheld);
 	assert_int_equal(a->publish[2].host_ip.family, AF_INET6);
 	assert_int_equal(a->publish[2].count, 65535);
 }
