@@ -29,8 +29,8 @@
 
 extern char **environ;
 
-/* DIR/TYPE of the first directory of the path that has it. */
-static int find(const char *path, const char *type, char **ret, struct fault *f)
+/* DIR/TYPE of the first directory of the path that has it, malloc'd; NULL and the fault. */
+static char *find(const char *path, const char *type, struct fault *f)
 {
 	for (const char *p = path; *p; p += strcspn(p, ":"), p += *p == ':') {
 		int len = (int)strcspn(p, ":");
@@ -39,16 +39,16 @@ static int find(const char *path, const char *type, char **ret, struct fault *f)
 
 		if (len == 0)
 			continue;
-		if (asprintf(&file, "%.*s/%s", len, p, type) < 0)
-			return fault_set(f, FAULT_INTERNAL, "no memory for a path");
-		if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0) {
-			*ret = file;
-			return 0;
+		if (asprintf(&file, "%.*s/%s", len, p, type) < 0) {
+			fault_set(f, FAULT_INTERNAL, "no memory for a path");
+			return NULL;
 		}
+		if (stat(file, &st) == 0 && S_ISREG(st.st_mode) && access(file, X_OK) == 0)
+			return file;
 		free(file);
 	}
-	return fault_set(f, FAULT_CONFIG, "failed to find plugin \"%s\" in path [%.400s]", type,
-			 path);
+	fault_set(f, FAULT_CONFIG, "failed to find plugin \"%s\" in path [%.400s]", type, path);
+	return NULL;
 }
 
 /* The environment with another CNI_COMMAND; the strings are borrowed. */
@@ -229,12 +229,12 @@ static int converse(const struct delegate_call *c, pid_t pid, int *in, int *out,
 int delegate_run(const struct delegate_call *c, char **ret_out, size_t *ret_len, struct fault *f)
 {
 	CLEAN_FD int child_in = -1, in = -1, out = -1, child_out = -1;
-	CLEAN_FREE char *file = NULL;
+	CLEAN_FREE char *file = find(c->path, c->type, f);
 	CLEAN_BUF struct buf got = BUF_INIT;
 	int to[2], from[2], r;
 	pid_t pid;
 
-	if (find(c->path, c->type, &file, f) < 0)
+	if (!file)
 		return -1;
 	if (pipe2(to, O_CLOEXEC) < 0)
 		return fault_set(f, FAULT_IO, "pipe: %s", strerror(errno));
