@@ -13,6 +13,12 @@
 /* Cut by the kernel to net.core.rmem_max and wmem_max. */
 #define BUFFER (4 << 20)
 
+/* New mappings: so many a second, and a table full and a thousand at once. A socket costs ten
+ * calls; a flood from ever new ports must not take the time of the conversations there are, and an
+ * answer gets the seconds it needs before its mapping makes room for others. */
+#define NEW_PER_MS 2
+#define NEW_BURST 1000
+
 enum { ONCE, STREAM, N_LISTS };
 
 struct list {
@@ -25,6 +31,7 @@ struct mappings {
 	struct timer timer;
 	struct list list[N_LISTS];
 	struct table *table;
+	uint64_t tokens, tokens_at; /* new mappings that may be made now, and when that was so */
 };
 
 static void list_remove(struct mappings *t, struct mapping *m)
@@ -94,6 +101,7 @@ int mappings_new(const struct mappings_env *env, struct mappings **ret, struct e
 		free(t);
 		return r;
 	}
+	t->tokens = table_max(t->table) + NEW_BURST;
 	*ret = t;
 	return 0;
 }
@@ -149,11 +157,29 @@ static bool evict(struct mappings *t, const struct mapping *but, uint64_t now)
 	return true;
 }
 
+static bool may_make(struct mappings *t, uint64_t now)
+{
+	const uint64_t most = table_max(t->table) + NEW_BURST, passed = now - t->tokens_at;
+
+	t->tokens += passed < most ? passed * NEW_PER_MS : most;
+	if (t->tokens > most)
+		t->tokens = most;
+	t->tokens_at = now;
+	if (t->tokens == 0) {
+		t->env.stats->n[STAT_DROP_TABLE_FULL]++;
+		return false;
+	}
+	t->tokens--;
+	return true;
+}
+
 struct mapping *mappings_take(struct mappings *t, const struct ip *in, uint16_t port, uint64_t now)
 {
 	const struct flow_key k = key_of(in, port);
 	struct mapping *m;
 
+	if (!may_make(t, now))
+		return NULL;
 	while (!(m = table_add(t->table, &k)))
 		evict(t, NULL, now);
 	m->source = (struct source){.fd = -1, .fn = t->env.fn};

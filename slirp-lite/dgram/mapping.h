@@ -80,7 +80,8 @@ uint32_t mappings_count(const struct mappings *t);
 /* NULL: none. */
 struct mapping *mappings_find(const struct mappings *t, const struct ip *in, uint16_t port);
 /* A new one without a socket; when all are taken, the one that was idle longest goes: of those
- * never answered when they hold more than an eighth of the table, else of all. Never NULL. */
+ * never answered when they hold more than an eighth of the table, else of all. NULL (counted): new
+ * ones come faster than sockets can be made without harm to those who have one. */
 struct mapping *mappings_take(struct mappings *t, const struct ip *in, uint16_t port, uint64_t now);
 /* Its socket: bound where the policy says, in the loop, with errors reported and no v4-mapped
  * traffic. When descriptors have run out, the longest idle other mapping goes first. 0 or -errno.

@@ -234,6 +234,8 @@ static struct mapping *mapping_for(struct ping *g, const struct ip_packet *p, ui
 		return m->is_denied ? NULL : m;
 	}
 	m = mappings_take(g->mappings, &p->src, id, now);
+	if (!m)
+		return NULL;
 	r = mapping_open(m, now);
 	if (r < 0) {
 		m->is_denied = true;

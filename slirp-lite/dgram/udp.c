@@ -185,6 +185,8 @@ static struct mapping *mapping_for(struct udp *u, const struct ip_packet *p, uin
 	if (m)
 		return m;
 	m = mappings_take(u->mappings, &p->src, port, now);
+	if (!m)
+		return NULL;
 
 	int r = mapping_open(m, now);
 

@@ -45,7 +45,7 @@ static uint64_t refusals(void)
 	const uint64_t *n = fake.stats.n;
 
 	return n[STAT_DROP_UDP] + n[STAT_DROP_CHECKSUM] + n[STAT_DROP_POLICY] + n[STAT_DROP_TTL] +
-	       n[STAT_DROP_SOURCE] + n[STAT_DROP_SOCKET] + fake.n_dns;
+	       n[STAT_DROP_SOURCE] + n[STAT_DROP_SOCKET] + n[STAT_DROP_TABLE_FULL] + fake.n_dns;
 }
 
 static void give(const struct ip_packet *k, const struct link_meta *m, uint64_t n)

@@ -277,6 +277,31 @@ static void cap_of_streams(void **state)
 	assert_int_equal(bench_stat_of(STAT_UDP_OPENED), 73); /* the newcomers kept their places */
 }
 
+/* A flood from ever new ports does not take the time of those who have a socket. */
+static void flood(void **state)
+{
+	(void)state;
+	bench_give_simple(1, OUT, 53, 1);
+	bench_flush();
+	bench_arrive(0, OUT, 53, 1, 0);
+	fake_poll(0);
+	bench_give_simple(1, OUT, 53, 1);
+	for (uint16_t i = 0; i < 3000; i++) {
+		bench_give_simple((uint16_t)(1000 + i), OUT, 53, 1);
+		bench_flush();
+		fake_forget();
+	}
+	assert_int_equal(bench_stat_of(STAT_UDP_OPENED), 64 + 1000);
+	assert_int_equal(bench_stat_of(STAT_DROP_TABLE_FULL), 1 + 3000 - 64 - 1000);
+	bench_give_simple(1, OUT, 53, 1);
+	bench_flush();
+	assert_int_equal(fake.n_sent, 1);
+	fake_time(10);
+	for (uint16_t i = 0; i < 100; i++)
+		bench_give_simple((uint16_t)(5000 + i), OUT, 53, 1);
+	assert_int_equal(bench_stat_of(STAT_UDP_OPENED), 64 + 1000 + 20);
+}
+
 static void no_sockets(void **state)
 {
 	(void)state;
@@ -421,6 +446,7 @@ int main(void)
 		T(cap),
 		T(cap_of_streams),
 		T(no_sockets),
+		T(flood),
 		T(answers_in_runs),
 		T(answers_without_super_frames),
 		T(answers_above_the_mtu),
