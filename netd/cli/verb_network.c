@@ -93,6 +93,7 @@ static const struct opt create_opts[] = {
 };
 static const struct opt read_opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
 static const struct opt rm_opts[] = {CLI_OPT_STATE_DIR, {0}};
+static const struct opt import_opts[] = {CLI_OPT_QUIET, CLI_OPT_STATE_DIR, {0}};
 
 static void print_line(const struct network *n)
 {
@@ -217,6 +218,24 @@ static int net_rm(struct net_opts *o, const char *name, struct err *e)
 	return r;
 }
 
+/* A directory of leases is called as its network. */
+static int net_import(struct net_opts *o, const char *dir, struct err *e)
+{
+	const char *slash = strrchr(dir, '/'), *name = slash ? slash + 1 : dir;
+	CLEAN_ENGINE struct engine *g = NULL;
+	size_t n = 0;
+	int r = name_check_network(name, "the directory's name, which is the network's,", e);
+
+	if (r >= 0)
+		r = cli_open(&o->common, false, &g, e);
+	if (r < 0)
+		return r;
+	r = engine_import_host_local(g, dir, name, &n, e);
+	if (!o->common.quiet)
+		printf("leases taken over: %zu\n", n);
+	return r;
+}
+
 static const struct sub {
 	struct verb verb;
 	int (*run)(struct net_opts *o, const char *operand, struct err *e);
@@ -250,6 +269,19 @@ static const struct sub {
 		.min_operands = 1,
 		.max_operands = 1}},
 	 net_rm},
+	{{.v = {.name = "network import",
+		.operands = "DIR",
+		.summary = "take over the leases of a host-local data directory",
+		.notes = "DIR is the folder of one network, /var/lib/cni/networks/NAME. The "
+			 "addresses "
+			 "in it\n"
+			 "are not given to others until their containers are gone: DEL or GC of "
+			 "the\n"
+			 "network frees them, `down ID` frees one. The files are left as they are.",
+		.opts = import_opts,
+		.min_operands = 1,
+		.max_operands = 1}},
+	 net_import},
 };
 #define N_SUBS (sizeof(subs) / sizeof(subs[0]))
 
@@ -280,14 +312,14 @@ static int main_network(const struct verb *v, int argc, char **argv)
 			return r;
 		return subs[i].run(&o, argv[2], &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	}
-	log_error("network%s%s: expected create, ls, inspect or rm", argc >= 2 ? " " : "",
+	log_error("network%s%s: expected create, ls, inspect, rm or import", argc >= 2 ? " " : "",
 		  argc >= 2 ? argv[1] : "");
 	return EXIT_USAGE;
 }
 
 const struct verb verb_network = {
 	.v = {.name = "network",
-	      .operands = "create|ls|inspect|rm",
-	      .summary = "create, list, show and remove networks"},
+	      .operands = "create|ls|inspect|rm|import",
+	      .summary = "create, list, show and remove networks; import leases"},
 	.main = main_network,
 };

@@ -36,7 +36,7 @@ for verb in up down run ls status publish unpublish check gc create delete insta
 	says "*Usage: netns-up $verb*" $verb --help
 	says "*  $verb *" --help
 done
-for sub in create ls inspect rm; do
+for sub in create ls inspect rm import; do
 	says "*Usage: netns-up network $sub*" network $sub --help
 done
 for o in publish network ip ip6 mac mtu ifname name dry-run json quiet; do

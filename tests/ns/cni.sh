@@ -232,6 +232,23 @@ ok 'host-local: GC takes the other' cni GC host-local - \
 	"$(echo "$L" | sed 's/1.0.0/1.1.0/;s/"name"/"cni.dev\/valid-attachments":[],"name"/')"
 ok 'host-local: STATUS again' cni STATUS host-local - "$(echo "$L" | sed 's/1.0.0/1.1.0/')"
 
+# --- leases of the reference plugin ---
+mkdir -p "$NS_TMP/networks/old"
+printf 'gone\r\neth0' >"$NS_TMP/networks/old/203.0.113.66"
+printf 'gone2' >"$NS_TMP/networks/old/203.0.113.67"
+printf '203.0.113.67' >"$NS_TMP/networks/old/last_reserved_ip.0"
+: >"$NS_TMP/networks/old/lock"
+is 'leases are taken over' "$(on host "$NETNS_UP" network import "$NS_TMP/networks/old")" 'leases taken over: 2'
+O=$(echo "$L" | sed 's/"mac"/"old"/; s,198.51.100.0/29,203.0.113.64/26,; s/198.51.100.3/203.0.113.66/; s/198.51.100.4/203.0.113.70/')
+ok 'host-local: ADD beside them' cni ADD host-local alien "$O"
+is 'gets an address that is free' "$(answer 'd["ips"][0]["address"]')" 203.0.113.68/26
+ok 'DEL of one that was taken over' cni DEL host-local - "$O" CNI_CONTAINERID=gone
+IFNAME=eth1 cni ADD host-local alien "$O" CNI_ARGS=IP=203.0.113.66
+is 'its address is free' "$(answer 'd["ips"][0]["address"]')" 203.0.113.66/26
+ok 'GC takes the rest' cni GC host-local - \
+	"$(echo "$O" | sed 's/1.0.0/1.1.0/;s/"name"/"cni.dev\/valid-attachments":[],"name"/')"
+nok 'no such directory' on host "$NETNS_UP" network import "$NS_TMP/networks/absent"
+
 # --- loopback ---
 IFNAME=lo cni ADD loopback other '{"cniVersion":"1.0.0","name":"lo","type":"loopback"}'
 is 'lo is up' "$(on other ip -br link show lo | awk '{ print $2 }')" UNKNOWN
