@@ -19,6 +19,7 @@
 #include "sys/sysctl.h"
 
 #define READY_MS 2000
+#define READY_DAD_MS 5000 /* duplicate address detection takes one to two seconds of it */
 
 int apply_host(struct work *w, struct err *e)
 {
@@ -169,11 +170,11 @@ static int veth_forwarding(const struct attachment *a, struct err *e)
 
 	if (a->addr[FAM4].ip.family) {
 		conf_key(key, FAM4, a->host_ifname, "forwarding");
-		r = sysctl_set_int(key, 1, e);
+		r = sysctl_set_or_has(key, 1, e);
 	}
 	if (r >= 0 && a->addr[FAM6].ip.family && probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
 		conf_key(key, FAM6, a->host_ifname, "force_forwarding");
-		r = sysctl_set_int(key, 1, e);
+		r = sysctl_set_or_has(key, 1, e);
 	}
 	return r;
 }
@@ -204,14 +205,16 @@ static int do_host_route(struct work *w, struct err *e)
  * which comes again after a second. */
 static int do_ready(struct work *w, struct err *e)
 {
-	uint64_t deadline = clock_ms() + READY_MS;
-	int r = link_wait_carrier(w->g->host, w->a->host_ifindex, READY_MS, e);
+	int time = w->a->is_dad ? READY_DAD_MS : READY_MS;
+	uint64_t deadline = clock_ms() + (uint64_t)time;
+	int r = link_wait_carrier(w->g->host, w->a->host_ifindex, time, e);
 
 	if (r == 0 && w->watch)
 		r = route_watch_wait(w->watch, w->a->ctr_ifindex, &w->a->addr[FAM6].ip,
 				     clock_left(deadline), e);
 	if (r == 1)
-		r = err_set(e, ERR_KERNEL, ETIMEDOUT, "%s is not ready", w->a->host_ifname);
+		r = err_set(e, ERR_KERNEL, ETIMEDOUT, "%s is not ready%s", w->a->host_ifname,
+			    w->a->is_dad ? ", or somebody has its address" : "");
 	return r;
 }
 

@@ -118,8 +118,10 @@ static int set_own(int fam, const char *ifname, const char *leaf, int value, str
 	char key[SYSCTL_KEYLEN];
 
 	conf_key(key, fam, ifname, leaf);
-	int r = sysctl_set_int(key, value, e);
-	if (r == -ENOENT) { /* IPv6 may be off on this host */
+	int r = sysctl_set_or_has(key, value, e);
+	/* IPv6 may be off on this host. Where /proc is read-only, as for the root of a user
+	 * namespace, the host can do without all but the forwarding. */
+	if (r == -ENOENT || (r == -EROFS && !strstr(leaf, "forwarding"))) {
 		err_reset(e);
 		return 0;
 	}

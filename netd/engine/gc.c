@@ -258,6 +258,34 @@ static int gc_members(struct engine *g, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+struct deserted {
+	struct engine *g;
+	struct err *all;
+};
+
+/* A described network whose last member's process was killed before it removed the record. */
+static int see_deserted(const struct network *n, void *arg)
+{
+	struct deserted *t = arg;
+	struct err one = ERR_INIT;
+
+	if (n->is_spec && n->implicit && member_peek(t->g->store, n->name, NULL) > MEMBER_OTHERS &&
+	    hostop_network_gone(t->g, n, MEMBER_FIRST_OF_NETWORK, &one) < 0)
+		err_gather(t->all, &one);
+	return 0;
+}
+
+static int gc_networks(struct engine *g, struct err *e)
+{
+	struct err all = ERR_INIT;
+	struct deserted t = {.g = g, .all = &all};
+
+	/* Whose record cannot be read is told when the network is used. */
+	(void)store_each_network(g->store, see_deserted, &t, NULL);
+	err_gather(e, &all);
+	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
 /* Global lock held: a record is written under it before its link is made, so a link without a
  * record is nobody's. */
 static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
@@ -278,6 +306,8 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 		r = gc_ports(g, e);
 	if (r >= 0)
 		r = gc_members(g, e);
+	if (r >= 0)
+		r = gc_networks(g, e);
 	ret->n_claims += n_claims;
 	if (r >= 0 && c.all.n == 0) {
 		const struct network none = {.mode = NET_ROUTED};

@@ -214,9 +214,21 @@ static int agree(struct work *w, const struct network *want, bool force, struct 
 	return replace_subnets(w, want, e);
 }
 
+/* A record without members, left by a process that was killed: it binds nobody. 1: it is gone. */
+static int drop_deserted(struct work *w)
+{
+	int left = member_peek(w->g->store, w->net.name, NULL);
+
+	if (left <= MEMBER_OTHERS)
+		return left;
+	left = hostop_network_gone(w->g, &w->net, MEMBER_FIRST_OF_NETWORK, NULL);
+	return left < 0 ? left : 1;
+}
+
 int spec_find(struct work *w, const struct up_request *req, struct err *e)
 {
 	struct overlap t = {.n = &w->net, .e = e};
+	struct err why = ERR_INIT;
 	struct network want;
 	int r;
 
@@ -233,11 +245,17 @@ int spec_find(struct work *w, const struct up_request *req, struct err *e)
 		r = store_get_network(w->g->store, req->network, &w->net, e);
 	if (r < 0)
 		return r;
+	if (r == 0)
+		r = agree(w, &want, req->is_force_address, &why);
+	if (r < 0 && w->net.is_spec && w->net.implicit && drop_deserted(w) == 1)
+		r = 1;
+	if (r < 0)
+		err_gather(e, &why);
 	if (r == 1) {
 		w->net = want;
+		w->has_old_net = false;
 		w->is_new_network = true;
-	} else {
-		r = agree(w, &want, req->is_force_address, e);
+		r = 0;
 	}
 	if (r >= 0) {
 		r = add_given_subnets(&w->net, req, e);

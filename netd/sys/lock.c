@@ -126,9 +126,12 @@ int lock_take(int fd, int64_t at, int timeout_ms, struct err *e)
 	if (sys == 0)
 		return 0;
 	if (sys == EAGAIN || sys == EACCES || sys == EINTR)
-		return err_set(e, ERR_BUSY, ETIMEDOUT,
-			       "another process held the lock for more than %d ms; try again",
-			       timeout_ms);
+		return err_what(e,
+				err_set(e, ERR_BUSY, ETIMEDOUT,
+					"another process held the lock for more than %d ms; try "
+					"again",
+					timeout_ms),
+				WHAT_LOCK);
 	return err_sys(e, sys, "cannot lock");
 }
 

@@ -160,3 +160,16 @@ int sysctl_set_int(const char *key, int value, struct err *e)
 		return err_set(e, ERR_KERNEL, EIO, "sysctl %s: write %d", key, value);
 	return 0;
 }
+
+int sysctl_set_or_has(const char *key, int value, struct err *e)
+{
+	struct err mine = ERR_INIT;
+	int now, r = sysctl_set_int(key, value, &mine);
+
+	if ((r == -EROFS || r == -EACCES || r == -EPERM) && sysctl_get_int(key, &now, NULL) == 0 &&
+	    now == value)
+		return 0;
+	if (r < 0 && e)
+		*e = mine;
+	return r;
+}

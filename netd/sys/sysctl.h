@@ -12,6 +12,8 @@
  * ERR_ABSENT. */
 int sysctl_get_int(const char *key, int *ret, struct err *e);
 int sysctl_set_int(const char *key, int value, struct err *e);
+/* The same, but a value that is there already is success where it could not be written. */
+int sysctl_set_or_has(const char *key, int value, struct err *e);
 /* Text of any kind, as it is; the answer without its last newline. -ERANGE when it is longer. */
 int sysctl_get_text(const char *key, char *ret, size_t size, struct err *e);
 int sysctl_set_text(const char *key, const char *value, struct err *e);

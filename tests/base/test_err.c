@@ -114,6 +114,27 @@ static void test_ctx(void **state)
 	assert_string_equal(e.text, "");
 }
 
+static void test_what(void **state)
+{
+	struct err e = ERR_INIT, other = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(err_what(&e, 0, WHAT_PORT), 0);
+	assert_int_equal(e.what, WHAT_NONE); /* there is no error */
+	assert_int_equal(err_what(NULL, -5, WHAT_PORT), -5);
+	assert_int_equal(err_what(&e, err_set(&e, ERR_CONFLICT, EEXIST, "x"), WHAT_PORT), -EEXIST);
+	assert_int_equal(e.what, WHAT_PORT);
+	err_what(&e, -1, WHAT_LOCK); /* who is nearer knows better */
+	assert_int_equal(e.what, WHAT_PORT);
+	err_ctx(&e, -1, "more");
+	err_gather(&other, &e);
+	assert_int_equal(other.what, WHAT_PORT);
+	err_set(&e, ERR_IO, 0, "y");
+	assert_int_equal(e.what, WHAT_NONE);
+	err_reset(&other);
+	assert_int_equal(other.what, WHAT_NONE);
+}
+
 static void test_gather(void **state)
 {
 	struct err into = ERR_INIT, from = ERR_INIT;
@@ -211,10 +232,10 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_set),   cmocka_unit_test(test_kind_of_errno),
-		cmocka_unit_test(test_ctx),   cmocka_unit_test(test_gather),
-		cmocka_unit_test(test_cut),   cmocka_unit_test(test_foreign_bytes),
-		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_set),           cmocka_unit_test(test_kind_of_errno),
+		cmocka_unit_test(test_ctx),           cmocka_unit_test(test_gather),
+		cmocka_unit_test(test_what),          cmocka_unit_test(test_cut),
+		cmocka_unit_test(test_foreign_bytes), cmocka_unit_test(test_names),
 	};
 
 	return cmocka_run_group_tests_name("err", tests, NULL, NULL);

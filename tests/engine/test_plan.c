@@ -201,6 +201,47 @@ static void test_text(void **state)
 	assert_string_equal(out.p, wanted);
 }
 
+/* What an attachment has no link for is not planned, whatever is missing; parts that it has are
+ * planned once each, after the addresses and before it is published. */
+static void test_kinds_and_parts(void **state)
+{
+	static const enum op_kind link_ops[] = {OP_VETH,   OP_PORT,  OP_HOST_ROUTE,
+						OP_INSIDE, OP_READY, OP_ANNOUNCE};
+	struct plan p;
+
+	(void)state;
+	for (unsigned bits = 0; bits < 1u << N_FACTS; bits++) {
+		struct attachment a = sample(NET_ROUTED, 1);
+		struct observed o = facts(bits, 0);
+
+		a.kind = ATTACH_LEASE;
+		plan_up(&a, &o, &p);
+		assert_int_equal(p.n, 0);
+		a.kind = ATTACH_FOREIGN;
+		a.rate.in_rate = 8000;
+		a.tune.mtu = 1400;
+		for (unsigned part = 0; part < 4; part++) {
+			o.has_tune = part & 1;
+			o.has_rate = part & 2;
+			plan_up(&a, &o, &p);
+			for (size_t i = 0; i < sizeof(link_ops) / sizeof(link_ops[0]); i++)
+				assert_int_equal(find(&p, link_ops[i]), -1);
+			assert_int_equal(find(&p, OP_TUNE) >= 0, !o.has_tune);
+			assert_int_equal(find(&p, OP_RATE) >= 0, !o.has_rate);
+			assert_before(&p, OP_GUARD, OP_RATE);
+			assert_before(&p, OP_RATE, OP_DNAT);
+		}
+		a.kind = ATTACH_VETH;
+		plan_up(&a, &o, &p);
+		assert_before(&p, OP_INSIDE, OP_TUNE);
+		assert_before(&p, OP_VETH, OP_RATE);
+		a.is_down = true;
+		plan_up(&a, &o, &p);
+		assert_int_equal(find(&p, OP_INSIDE), -1);
+		assert_int_equal(find(&p, OP_READY), -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -209,6 +250,7 @@ int main(void)
 		cmocka_unit_test(test_healthy_is_empty),
 		cmocka_unit_test(test_most_sysctls_fit),
 		cmocka_unit_test(test_text),
+		cmocka_unit_test(test_kinds_and_parts),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);
