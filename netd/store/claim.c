@@ -406,10 +406,39 @@ static int count_name(const char *name, void *arg)
 	return 0;
 }
 
+static int by_name(const void *key, const void *item)
+{
+	return strcmp(key, *(char *const *)item);
+}
+
+/* Those of dead owners count as free. The records are listed once: a question to the file system
+ * for each of a thousand owners would take longer than all the rest. */
+static int all_alive(struct pool *p, struct err *e)
+{
+	CLEAN_NAMES struct file_names l = {0};
+	struct ip ip;
+	int fd, r = dir_sub(p->s, SUB_ATTACHMENTS, false, &fd, e);
+
+	if (r == 0)
+		r = file_list(fd, &l, e);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < p->set->n; i++)
+		p->hi += range_size(&p->set->r[i]);
+	for (uint64_t i = p->lo; i <= p->hi; i++) {
+		char name[IP_STRLEN], owner[KEY_STRLEN];
+
+		if (pool_addr(p, i, &ip) &&
+		    (owner_read(p->dirfd, ip_str(&ip, name), owner, NULL) != 0 ||
+		     !bsearch(owner, l.name, l.n, sizeof(*l.name), by_name)))
+			return 0;
+	}
+	return 1;
+}
+
 int claim_is_full(struct store *s, const struct addr_set *set, struct err *e)
 {
 	struct count c = {.pool = {.s = s, .set = set, .lo = 1}};
-	struct ip ip;
 	int r = dir_sub(s, SUB_ADDRS, false, &c.pool.dirfd, e);
 
 	if (r == 0)
@@ -418,18 +447,7 @@ int claim_is_full(struct store *s, const struct addr_set *set, struct err *e)
 		return r < 0 ? r : 0;
 	if (c.n_taken < pool_size(set))
 		return 0;
-	/* Those of dead owners count as free. */
-	for (size_t i = 0; i < set->n; i++)
-		c.pool.hi += range_size(&set->r[i]);
-	for (uint64_t i = c.pool.lo; i <= c.pool.hi; i++) {
-		char name[IP_STRLEN], owner[KEY_STRLEN];
-
-		if (pool_addr(&c.pool, i, &ip) &&
-		    (owner_read(c.pool.dirfd, ip_str(&ip, name), owner, NULL) != 0 ||
-		     !store_has_attachment(s, owner)))
-			return 0;
-	}
-	return 1;
+	return all_alive(&c.pool, e);
 }
 
 /* 1: there is none. */
