@@ -190,6 +190,13 @@ static const struct plugin *choose(const struct plugin *by_name, const struct co
 	return by_name ? by_name : &plugin_netd;
 }
 
+/* What takes away must not fail over a key that was added since. */
+static bool is_strict(const struct call *c)
+{
+	return c->conf.is_strict && c->plugin->keys && c->env.command != CMD_DEL &&
+	       c->env.command != CMD_GC;
+}
+
 static int prepare(struct call *c, const struct plugin *by_name, bool is_stdin_open,
 		   struct fault *f)
 {
@@ -203,8 +210,7 @@ static int prepare(struct call *c, const struct plugin *by_name, bool is_stdin_o
 	c->plugin = choose(by_name, &c->conf);
 	if (gate(c, f) < 0)
 		return -1;
-	if (c->conf.is_strict && c->plugin->keys &&
-	    conf_refuse_unknown(c->conf.doc, "", c->plugin->keys, f) < 0)
+	if (is_strict(c) && conf_refuse_unknown(c->conf.doc, "", c->plugin->keys, f) < 0)
 		return -1;
 	if (c->env.command == CMD_ADD || c->env.command == CMD_CHECK)
 		return conf_parse_prev(&c->conf, f);

@@ -267,5 +267,27 @@ is 'it is not reached any more' "$(refused out http://$HOST4:8080/hello)" ''
 on host ip link del caliX
 residue host "$NS_TMP/before" 'nothing is left'
 ns_kill box
+
+# --- root of a user namespace: its state is with the user's things ---
+rootless() {
+	NETNS_TMP=$NS_TMP unshare --user --map-root-user --net --mount sh -ec '
+		call() { CNI_COMMAND=$1 CNI_CONTAINERID=c CNI_NETNS=/run/netns/c CNI_IFNAME=eth0 CNI_PATH=/x \
+			XDG_RUNTIME_DIR=/run/user "$NETNS_TMP/cni/bridge" <"$NETNS_TMP/stdin"; }
+		mount -t tmpfs tmpfs /run
+		mkdir /run/netns /run/user
+		ip link set lo up
+		ip netns add c
+		call ADD >"$NETNS_TMP/answer"
+		[ -d /run/user/netd ] && [ ! -e /run/netd ]
+		ip netns exec c ping -q -c1 -W2 203.0.113.1 >/dev/null
+		call STATUS
+		call DEL
+		[ -z "$(ls /run/user)" ]
+		ip -br link | grep -v "^lo " && exit 1
+		nft list ruleset | grep . && exit 1
+		ip netns del c'
+}
+printf '%s' "$WEB" >"$NS_TMP/stdin"
+ok 'ADD, STATUS and DEL as root of a user namespace' rootless
 NETNS='' ok 'DEL when the namespace is gone' cni DEL bridge other "$WEB"
 ns_done
