@@ -25,8 +25,6 @@ void tcb_cc_init(struct tcb *t)
 
 void tcb_cc_sample(struct tcb *t, uint32_t rtt)
 {
-	uint32_t var, floor;
-
 	rtt = u32_min(rtt, TCB_RTO_MAX);
 	if (!t->has_rtt) {
 		t->has_rtt = true;
@@ -39,9 +37,7 @@ void tcb_cc_sample(struct tcb *t, uint32_t rtt)
 		t->srtt += rtt - (t->srtt >> 3);
 	}
 	/* The floor is on the variance, so that a delayed ACK never meets the timer. */
-	var = t->rttvar;
-	floor = TCB_RTO_MIN;
-	t->rto = u32_min((t->srtt >> 3) + u32_max(var, floor), TCB_RTO_MAX);
+	t->rto = u32_min((t->srtt >> 3) + u32_max(t->rttvar, TCB_RTO_MIN), TCB_RTO_MAX);
 }
 
 uint32_t tcb_cc_rto(const struct tcb *t)
@@ -80,14 +76,13 @@ void tcb_cc_arm(struct tcb *t, uint64_t now)
 /* Only a window that is used grows: flight is what was under way before this ACK. */
 void tcb_cc_grow(struct tcb *t, uint32_t acked, uint32_t flight)
 {
-	uint32_t n;
-
 	if (t->cwnd < t->ssthresh) {
 		if (flight < t->cwnd / 2)
 			return;
 		/* RFC 3465 2.3: after a time-out one ACK may stand for what came long ago. */
-		n = t->phase == TCB_LOSS ? u32_min(acked, 2u * t->mss) : acked;
-		t->cwnd += u32_min(n, t->ssthresh - t->cwnd);
+		if (t->phase == TCB_LOSS)
+			acked = u32_min(acked, 2u * t->mss);
+		t->cwnd += u32_min(acked, t->ssthresh - t->cwnd);
 	} else {
 		if (flight < t->cwnd - t->cwnd / 4)
 			return;

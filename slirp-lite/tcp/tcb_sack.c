@@ -137,18 +137,25 @@ bool tcb_sack_is_lost(const struct tcb *t, uint32_t seq)
 	return is_hole_lost(t, i, seq);
 }
 
-/* The pipe's share of the hole [left, right) in front of range i. */
+/* The pipe's share of [left, right), a hole in front of range i that is lost or not as a whole. */
+static uint32_t part_pipe(const struct tcb *t, unsigned i, uint32_t left, uint32_t right)
+{
+	uint32_t n = is_hole_lost(t, i, left) ? 0 : right - left;
+
+	if (t->phase != TCB_OPEN && seq_lt(left, t->high_rxt))
+		n += seq_min(t->high_rxt, right) - left;
+	return n;
+}
+
 static uint32_t hole_pipe(const struct tcb *t, unsigned i, uint32_t left, uint32_t right)
 {
-	uint32_t n = 0, mid;
+	uint32_t n = 0;
 
-	/* lost_to may lie inside: the parts are judged apart. */
-	if (seq_lt(left, t->lost_to) && seq_lt(t->lost_to, right))
-		n += hole_pipe(t, i, t->lost_to, right), right = t->lost_to;
-	if (!is_hole_lost(t, i, left))
-		n += right - left;
-	mid = seq_min(seq_max(t->high_rxt, left), right);
-	return t->phase == TCB_OPEN ? n : n + (mid - left);
+	if (seq_lt(left, t->lost_to) && seq_lt(t->lost_to, right)) {
+		n = part_pipe(t, i, left, t->lost_to);
+		left = t->lost_to;
+	}
+	return n + part_pipe(t, i, left, right);
 }
 
 uint32_t tcb_sack_pipe(const struct tcb *t)
