@@ -225,6 +225,7 @@ static void test_silent(void **state)
 	reply(fake_socket_at(3), ANSWER);
 	check_answer(4000, "0002" ANSWER);
 	assert_int_equal(fake.n_open, 0);
+	fake_advance(1);
 	ask(4000, "0003" QUERY); /* which makes it the first one again */
 	check_to(fake_socket_at(5), "198.51.100.53");
 }
@@ -266,12 +267,22 @@ static void test_all_get_a_turn(void **state)
 	assert_int_equal(fake.n_open, 3); /* no more sockets than that for one query */
 	fake_advance(100);
 	check_answer(4000, "beef 8182 0001 0000 0000 0000" QUESTION);
+	/* Resolvers that come while a query is under way do not make it longer. */
+	local_set_resolvers(fake.local, ip, scope, 1);
+	ask(4000, "0001" QUERY);
+	fake_advance(1500);
+	local_set_resolvers(fake.local, ip, scope, LOCAL_RESOLVERS_MAX);
+	fake_advance(2999);
+	assert_int_equal(fake.n_frames, 0);
+	fake_advance(1);
+	check_answer(4000, "0001 8182 0001 0000 0000 0000" QUESTION);
 }
 
 /* Refused (ICMP), unreachable at connect, SERVFAIL, REFUSED, NOTIMP: the next one at once. */
 static void test_errors(void **state)
 {
 	static const char *const codes[] = {"8182", "8184", "8185"};
+	size_t at_first;
 
 	(void)state;
 	resolvers(3, "127.0.0.53", "198.51.100.53", "2001:db8::53");
@@ -302,6 +313,15 @@ static void test_errors(void **state)
 		check_answer(4000, error);
 		assert_int_equal(fake.n_open, 0);
 	}
+	/* An early try that fails late does not cut short the one under way. */
+	at_first = fake.n_sockets;
+	ask(4000, "0001" QUERY);
+	fake_advance(1500);
+	fake_fail(fake_socket_at(at_first), EHOSTUNREACH);
+	assert_int_equal(fake.n_sockets, at_first + 2);
+	assert_int_equal(fake.n_open, 1);
+	reply(fake_socket_at(at_first + 1), ANSWER);
+	check_answer(4000, "0001" ANSWER);
 	/* A server that could not read the question. */
 	ask(4000, "0001" QUERY);
 	reply(fake_socket_at(fake.n_sockets - 1), "8181 0000 0000 0000 0000");
