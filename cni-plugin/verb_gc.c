@@ -65,17 +65,22 @@ static int parse_keep(const struct call *c, struct attach_name **ret, size_t *re
 static int collect(struct call *c, const struct attach_name *keep, size_t n, struct fault *f)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
-	struct gc_result counts = {0};
-	struct err e = ERR_INIT;
+	struct gc_result counts = {0}, rest = {0};
+	struct err all = ERR_INIT, e = ERR_INIT;
 
 	if (call_engine(c, false, &g, f) < 0)
 		return -1;
-	if (engine_gc_network(g, c->conf.name, keep, n, c->started_at, &counts, &e) < 0)
-		return call_fault(&e, f);
+	if (engine_gc_network(g, c->conf.name, keep, n, c->started_at, &counts, &all) >= 0)
+		err_reset(&all);
+	/* What killed calls have left of the host's part goes, what somebody flushed comes back. */
+	if (engine_gc(g, &rest, &e) < 0)
+		err_gather(&all, &e);
+	if (all.kind != ERR_NONE)
+		return call_fault(&all, f);
 	/* Removed all the same; but somebody damaged them, and should be told. */
-	if (counts.n_broken)
+	if (counts.n_broken + rest.n_broken)
 		return fault_set(f, FAULT_IO, "%zu records could not be read and were removed",
-				 counts.n_broken);
+				 counts.n_broken + rest.n_broken);
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 #include "engine/internal.h"
 #include "net/ruleset.h"
 #include "store/claim.h"
+#include "store/keys.h"
 #include "sys/bootid.h"
 
 struct members {
@@ -24,13 +25,10 @@ struct members {
 	char (*key)[KEY_STRLEN];
 };
 
-static int see_member(const char *network, const char *key, void *arg)
+static int note(struct members *m, const char *key)
 {
-	struct members *m = arg;
 	char wanted[KEY_STRLEN];
 
-	if (strcmp(network, m->network) != 0)
-		return 0;
 	for (size_t i = 0; i < m->n_keep; i++) {
 		name_key(m->keep[i].id, m->keep[i].ifname, wanted);
 		if (strcmp(wanted, key) == 0)
@@ -47,6 +45,26 @@ static int see_member(const char *network, const char *key, void *arg)
 	strncpy(m->key[m->n], key, KEY_STRLEN - 1);
 	m->key[m->n++][KEY_STRLEN - 1] = '\0';
 	return 0;
+}
+
+static int see_member(const char *network, const char *key, void *arg)
+{
+	struct members *m = arg;
+
+	return strcmp(network, m->network) == 0 ? note(m, key) : 0;
+}
+
+/* Who was killed on its way out may have left its network and still have its record. */
+static int see_record(const char *id, const char *ifname, void *arg)
+{
+	struct members *m = arg;
+	char key[KEY_STRLEN];
+
+	name_key(id, ifname, key);
+	for (size_t i = 0; i < m->n; i++)
+		if (strcmp(m->key[i], key) == 0)
+			return 0;
+	return note(m, key);
 }
 
 static bool is_newer(const struct attachment *a, uint64_t started_at)
@@ -143,6 +161,8 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 	if (!started_at)
 		started_at = now_ns();
 	r = member_each(g->store, see_member, &m, &one);
+	if (r >= 0)
+		r = store_each_key(g->store, see_record, &m, &one);
 	if (r < 0)
 		err_ctx(&one, r, "members of network %s", network);
 	err_gather(&all, &one);
