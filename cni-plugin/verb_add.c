@@ -112,7 +112,8 @@ static int given_before(struct engine *g, int netns_fd, const struct call *c, st
 	ipam->route = calloc(a->n_route ? a->n_route : 1, sizeof(*ipam->route));
 	if (!ipam->route)
 		return 1;
-	memcpy(ipam->route, a->route, a->n_route * sizeof(*a->route));
+	for (size_t i = 0; i < a->n_route; i++)
+		ipam->route[i] = a->route[i];
 	ipam->n_route = a->n_route;
 	ipam->n_given = attachment_ips(a, ipam->given);
 	return 0;
