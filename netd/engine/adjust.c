@@ -101,11 +101,6 @@ static int add_guard(struct engine *g, const struct attachment *a, struct err *e
 	return r < 0 ? r : nftbatch_add(g->nft, &l, NULL, e);
 }
 
-static bool is_same(const struct elem *a, const struct elem *b)
-{
-	return a->set == b->set && memcmp(a->key, b->key, sizeof(a->key)) == 0;
-}
-
 /* Elements of a that now does not have. */
 static int drop_guard(struct engine *g, const struct attachment *a, const struct attachment *now,
 		      struct err *e)
@@ -119,7 +114,7 @@ static int drop_guard(struct engine *g, const struct attachment *a, const struct
 	for (size_t i = 0; r >= 0 && i < l.n; i++) {
 		size_t k = 0;
 
-		while (k < keep.n && !is_same(&l.v[i], &keep.v[k]))
+		while (k < keep.n && !elem_same_key(&l.v[i], &keep.v[k]))
 			k++;
 		if (k == keep.n)
 			l.v[n++] = l.v[i];

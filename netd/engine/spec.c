@@ -292,12 +292,6 @@ struct keep {
 	struct err *e;
 };
 
-static bool same_key(const struct elem *a, const struct elem *b)
-{
-	return a->set == b->set && memcmp(a->key, b->key, sizeof(a->key)) == 0 &&
-	       memcmp(a->key_end, b->key_end, sizeof(a->key_end)) == 0;
-}
-
 static int keep_others(const struct network *o, void *arg)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
@@ -308,7 +302,7 @@ static int keep_others(const struct network *o, void *arg)
 	for (size_t i = 0; r >= 0 && l.n && i < t->l->n; i++) {
 		size_t k = 0;
 
-		while (k < l.n && !same_key(&t->l->v[i], &l.v[k]))
+		while (k < l.n && !elem_same_key(&t->l->v[i], &l.v[k]))
 			k++;
 		if (k == l.n)
 			t->l->v[kept++] = t->l->v[i];

@@ -262,35 +262,45 @@ static int check_pairs(const struct publish *list, size_t n, struct err *e)
 	return 0;
 }
 
+struct in_order {
+	const struct publish *p;
+};
+
 static int by_host_port(const void *left, const void *right)
 {
-	const struct publish *const *a = left, *const *b = right;
+	const struct in_order *a = left, *b = right;
 
-	return (*a)->host_port - (*b)->host_port;
+	return a->p->host_port - b->p->host_port;
 }
 
 /* By host port each has to be compared with those only that begin before it ends. */
-static int check_sorted(const struct publish **sorted, size_t n, struct err *e)
+static int check_sorted(struct in_order *sorted, size_t n, struct err *e)
 {
 	qsort(sorted, n, sizeof(*sorted), by_host_port);
-	for (size_t i = 0; i < n; i++)
-		for (size_t j = i + 1;
-		     j < n && sorted[j]->host_port < sorted[i]->host_port + sorted[i]->count; j++)
-			if (publish_overlaps(sorted[i], sorted[j]))
-				return sorted[i] < sorted[j] ? say_overlap(sorted[i], sorted[j], e)
-							     : say_overlap(sorted[j], sorted[i], e);
+	for (size_t i = 0; i < n; i++) {
+		const struct publish *a = sorted[i].p;
+
+		for (size_t j = i + 1; j < n; j++) {
+			const struct publish *b = sorted[j].p;
+
+			if (b->host_port >= a->host_port + a->count)
+				break;
+			if (publish_overlaps(a, b))
+				return a < b ? say_overlap(a, b, e) : say_overlap(b, a, e);
+		}
+	}
 	return 0;
 }
 
 int publish_check_list(const struct publish *list, size_t n, struct err *e)
 {
-	const struct publish **sorted = n > FEW ? calloc(n, sizeof(*sorted)) : NULL;
+	struct in_order *sorted = n > FEW ? calloc(n, sizeof(*sorted)) : NULL;
 	int r;
 
 	if (!sorted)
 		return check_pairs(list, n, e);
 	for (size_t i = 0; i < n; i++)
-		sorted[i] = &list[i];
+		sorted[i].p = &list[i];
 	r = check_sorted(sorted, n, e);
 	free(sorted);
 	return r;

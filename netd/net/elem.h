@@ -113,4 +113,7 @@ int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct er
 int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
 		    struct elem_list *out, struct err *e);
 
+/* Whether both are the same element of the same set, whatever they map to. */
+bool elem_same_key(const struct elem *a, const struct elem *b);
+
 #endif
