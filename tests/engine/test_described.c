@@ -220,6 +220,59 @@ static void test_agreement(void **state)
 	OK(down(2));
 }
 
+/* A process that is killed while the last member leaves can leave the network's record: it binds
+ * nobody, and gc takes it away. */
+static void test_deserted(void **state)
+{
+	struct gc_result res;
+	struct want w;
+
+	(void)state;
+	want_init(&w, 0);
+	want_set(&w, "198.51.100.0/24");
+	OK(up(&w, NULL));
+	want_init(&w, 1);
+	strcpy(w.net.name, "other");
+	strcpy(w.net.bridge, "br-other");
+	want_set(&w, "203.0.113.0/25");
+	OK(up(&w, NULL));
+	MUST("cp /run/netd/networks/other /run/kept");
+	OK(down(1));
+	MUST("cp /run/kept /run/netd/networks/other");
+	want_init(&w, 1);
+	strcpy(w.net.name, "other");
+	strcpy(w.net.bridge, "br-other");
+	want_set(&w, "203.0.113.128/25"); /* unlike the record */
+	OK(up(&w, NULL));
+	MUST("ip addr show br-other | grep -q 203.0.113.129/25");
+	OK(down(1));
+	MUST("mv /run/kept /run/netd/networks/other");
+	{
+		CLEAN_ENGINE struct engine *g = open_engine();
+
+		OK(engine_gc(g, &res, &err));
+	}
+	MUST("test ! -e /run/netd/networks/other");
+	OK(check(0));
+	OK(down(0));
+}
+
+/* Duplicate address detection is over when the call returns. */
+static void test_dad(void **state)
+{
+	struct want w;
+
+	(void)state;
+	want_init(&w, 0);
+	want_set(&w, "2001:db8:1::/64");
+	w.req.is_dad = true;
+	OK(up(&w, NULL));
+	MUST("ip -n c0 -6 addr show dev eth0 scope global | grep -q 2001:db8:1::2");
+	MUST_NOT("ip -n c0 -6 addr show dev eth0 scope global | grep -q tentative");
+	OK(check(0));
+	OK(down(0));
+}
+
 static void test_routed(void **state)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
@@ -348,6 +401,8 @@ int main(void)
 		cmocka_unit_test_teardown(test_given, host_is_clean),
 		cmocka_unit_test_teardown(test_adopted, host_is_clean),
 		cmocka_unit_test_teardown(test_agreement, host_is_clean),
+		cmocka_unit_test_teardown(test_deserted, host_is_clean),
+		cmocka_unit_test_teardown(test_dad, host_is_clean),
 		cmocka_unit_test_teardown(test_routed, host_is_clean),
 		cmocka_unit_test_teardown(test_layer2, host_is_clean),
 		cmocka_unit_test_teardown(test_port_flags, host_is_clean),

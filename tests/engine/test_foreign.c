@@ -93,6 +93,7 @@ static void test_ports(void **state)
 		OK(engine_gc(g, &res, &err));
 		assert_int_equal(res.n_attachments, 0);
 		OK(engine_take_off(g, "c0", "eth0", PART_RATES | PART_TUNE, &err));
+		attachment_freep(&a);
 		OK(engine_get(g, "c0", "eth0", &a, &err));
 		OK(engine_take_off(g, "c0", "eth0", PART_PORTS, &err));
 		NOTHING(engine_take_off(g, "c0", "eth0", PART_PORTS, &err));
