@@ -89,6 +89,26 @@ static int repair(struct engine *g, struct attachment *a, struct gc_result *ret,
 	return r;
 }
 
+/* A living one is mended, a dead one goes; it may die while it is being mended. */
+static int gc_attachment(struct engine *g, struct attachment *a, struct gc_result *ret,
+			 struct err *e)
+{
+	int r = a->phase == ATTACH_COMMITTED ? attachment_is_alive(g, a, e) : 0;
+
+	if (r > 0) {
+		r = repair(g, a, ret, e);
+		if (r >= 0 || e->kind != ERR_ABSENT || attachment_is_alive(g, a, NULL) != 0)
+			return r;
+		err_reset(e);
+		r = 0;
+	}
+	if (r == 0) {
+		r = teardown_all(g, a, false, e);
+		ret->n_attachments += r >= 0;
+	}
+	return r;
+}
+
 static int gc_one(struct engine *g, const char *key, struct gc_result *ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
@@ -100,15 +120,8 @@ static int gc_one(struct engine *g, const char *key, struct gc_result *ret, stru
 	if (r < 0)
 		return r;
 	r = store_get_attachment(g->store, id, ifname, &a, e);
-	if (r == 0) {
-		r = a->phase == ATTACH_COMMITTED ? attachment_is_alive(g, a, e) : 0;
-		if (r == 0) {
-			r = teardown_all(g, a, false, e);
-			ret->n_attachments += r >= 0;
-		} else if (r > 0) {
-			r = repair(g, a, ret, e);
-		}
-	}
+	if (r == 0)
+		r = gc_attachment(g, a, ret, e);
 	store_unlock_key(g->store, key);
 	return r < 0 ? r : 0;
 }
