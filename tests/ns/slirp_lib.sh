@@ -62,7 +62,7 @@ _box_exec() { # HOST CMD...: the same in place of the shell
 
 # box_new NAME HOST [OPTION...]: a container and its slirp-lite with these options. Its pids are in
 # box_NAME (the container) and slirp_NAME; slirp-lite's messages in $NS_TMP/NAME.log, its control socket
-# is $NS_TMP/api/NAME.
+# is $NS_TMP/api/NAME. SLIRP_OPTIONS: more options for all (--sandbox=off, for a build with sanitizers).
 box_new() {
 	local name host pid
 	name=$1 host=$2
@@ -73,7 +73,7 @@ box_new() {
 	eval "box_$name=$pid"
 	ns_until 20 _box_is_apart "$pid" "$host" || bail "no namespace for box $name"
 	mkfifo "$NS_TMP/$name.ready"
-	(_box_exec "$host" "$SLIRP_LITE" -c --ready-fd=9 --api-socket="$NS_TMP/api/$name" "$@" "$pid" tap0 9>"$NS_TMP/$name.ready") \
+	(_box_exec "$host" "$SLIRP_LITE" -c --ready-fd=9 --api-socket="$NS_TMP/api/$name" ${SLIRP_OPTIONS:-} "$@" "$pid" tap0 9>"$NS_TMP/$name.ready") \
 		>"$NS_TMP/$name.log" 2>&1 </dev/null &
 	eval "slirp_$name=$!"
 	NS_SERVERS="$NS_SERVERS $!"
