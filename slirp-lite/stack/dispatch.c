@@ -82,7 +82,7 @@ static void input_packet(struct worker *w, const struct ip_packet *k, const stru
 	emit_learn(w->emit, &k->src, a->from);
 	if (k->proto == IPPROTO_TCP) {
 		if (a->is_sum_ok || ip_sum_ok(k))
-			tcp_input(w->tcp, k, now);
+			w->is_held = tcp_input(w->tcp, k, a->m != NULL, now);
 		else
 			drop(w, STAT_DROP_CHECKSUM);
 	} else if (k->proto == IPPROTO_UDP) {
@@ -199,6 +199,7 @@ void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const st
 {
 	struct eth_frame f;
 
+	w->is_held = false;
 	w->stats.n[STAT_FRAMES_IN]++;
 	w->stats.n[STAT_BYTES_IN] += len;
 	if (eth_parse(frame, len, &f) < 0 ||

@@ -36,11 +36,13 @@ struct worker {
 	bool is_busy; /* something waits for the next round, which must not wait */
 	bool is_over;
 	int status;
-	/* A virtio_net_hdr, then the frame: its IP header lies at a multiple of 8. */
-	_Alignas(64) uint8_t frame[LINK_FRAME_MAX + 64];
+	bool is_held; /* the last frame's bytes are needed until the next flush */
+	unsigned at;  /* the next of frames to read into */
+	/* Each a virtio_net_hdr, then a frame: its IP header lies at a multiple of 8. */
+	_Alignas(64) uint8_t frames[TCP_HELD_MAX][LINK_FRAME_MAX + 64];
 };
 
-/* dispatch.c: one frame of the container. */
+/* dispatch.c: one frame of the container, in memory of w->frames. */
 void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const struct link_meta *m,
 		    uint64_t now);
 /* Datagrams whose fragments did not all come in time. */

@@ -16,7 +16,7 @@
 #include "stack/internal.h"
 
 #define FRAMES_A_ROUND 64
-#define BYTES_A_FLUSH (128u * 1024) /* the container's TCP should not wait longer for an ACK */
+#define BYTES_A_FLUSH (256u * 1024) /* the container's TCP should not wait longer for an ACK */
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
 
@@ -24,6 +24,7 @@ static void flush(struct worker *w, uint64_t now)
 {
 	w->is_busy = tcp_flush(w->tcp, now);
 	udp_flush(w->udp, now);
+	w->at = 0;
 }
 
 static void on_link(struct source *s, uint32_t events, uint64_t now)
@@ -33,10 +34,10 @@ static void on_link(struct source *s, uint32_t events, uint64_t now)
 
 	(void)events;
 	for (int i = 0; i < FRAMES_A_ROUND; i++) {
-		/* The IP header of a frame behind its virtio_net_hdr: 10 + 14 bytes. */
 		struct link_meta m;
 		const uint8_t *frame;
-		ssize_t n = link_read(&w->link, w->frame, LINK_FRAME_MAX, &frame, &m);
+		uint8_t *buf = w->frames[w->at];
+		ssize_t n = link_read(&w->link, buf, LINK_FRAME_MAX, &frame, &m);
 
 		if (n == 0)
 			return;
@@ -50,11 +51,13 @@ static void on_link(struct source *s, uint32_t events, uint64_t now)
 			return;
 		}
 		if (w->conf.is_pcap) {
-			struct iovec iov = {w->frame + (frame - w->frame), (size_t)n};
+			struct iovec iov = {buf + (frame - buf), (size_t)n};
 
 			capture_frame(w, &iov, 1);
 		}
 		dispatch_frame(w, frame, (size_t)n, &m, now);
+		if (w->is_held)
+			w->at = (w->at + 1) % TCP_HELD_MAX;
 		since += (size_t)n;
 		if (since >= BYTES_A_FLUSH) {
 			since = 0;
@@ -227,8 +230,8 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 
 	if (!w)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "worker");
-	/* The frame buffer stays untouched memory until a large frame comes. */
-	memset(w, 0, offsetof(struct worker, frame));
+	/* The buffers stay untouched memory until large frames come. */
+	memset(w, 0, offsetof(struct worker, frames));
 	w->conf = *conf;
 	w->fds = *fds;
 	w->link_src.fd = w->control_src.fd = -1;

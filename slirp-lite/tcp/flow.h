@@ -24,7 +24,16 @@ struct flow_list {
 	struct tcp_flow *first, *last;
 };
 
+/* Payloads in order of one flow, in frames that the caller keeps, for one sendmsg. */
+struct gather {
+	struct tcp_flow *f; /* NULL: empty */
+	struct iovec iov[TCP_HELD_MAX];
+	int n;
+	size_t len;
+};
+
 struct tcp {
+	struct gather gather;
 	struct tcp_env env;
 	struct table *table;
 	struct siphash_key secret;
@@ -92,8 +101,10 @@ bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
 uint32_t rx_room(const struct tcp_flow *f); /* the window that may be promised */
 /* How much of a segment can be taken: never less than what was promised while there is memory. */
 uint32_t rx_accept(struct tcp_flow *f);
-/* What the machine said of a segment with this payload. False: the host's side has failed. */
-bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload);
+/* What the machine said of a segment with this payload, which may be held until rx_settle when
+ * may_hold. False: the host's side has failed. */
+bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload, bool may_hold);
+void rx_settle(struct tcp *t); /* gives the host what is held */
 /* The host's socket has room again, or has failed (false). */
 bool rx_drain(struct tcp_flow *f);
 

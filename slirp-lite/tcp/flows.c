@@ -139,6 +139,8 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 {
 	struct tcp *t = f->owner;
 
+	if (t->gather.f == f)
+		rx_settle(t);
 	flow_close_host(f, is_abort);
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);
@@ -152,6 +154,8 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 /* The container's side is done. What the host has not taken yet, it gets. */
 static void close_flow(struct tcp_flow *f, uint64_t now)
 {
+	if (f->owner->gather.f == f)
+		rx_settle(f->owner);
 	if (f->rx.len == 0 || f->src.fd < 0) {
 		flow_end(f, false);
 		return;
@@ -313,7 +317,10 @@ static void feed(struct tcp *t)
 
 bool tcp_flush(struct tcp *t, uint64_t now)
 {
-	struct tcp_flow *last = t->dirty.last, *f;
+	struct tcp_flow *last, *f;
+
+	rx_settle(t);
+	last = t->dirty.last;
 
 	/* Those that become dirty meanwhile come next time. */
 	while ((f = t->dirty.first)) {
@@ -330,7 +337,7 @@ bool tcp_flush(struct tcp *t, uint64_t now)
 }
 
 static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t *payload,
-		    uint32_t len, uint64_t now)
+		    uint32_t len, bool may_hold, uint64_t now)
 {
 	struct tcp *t = f->owner;
 	struct tcb_result r = {0};
@@ -348,7 +355,7 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 	}
 	if (r.acked > 0)
 		ring_consume(&f->tx, t->env.pool, r.acked < f->tx.len ? r.acked : f->tx.len);
-	if ((r.data_len > 0 || r.advance > 0 || r.is_eof) && !rx_take(f, &r, payload)) {
+	if ((r.data_len > 0 || r.advance > 0 || r.is_eof) && !rx_take(f, &r, payload, may_hold)) {
 		fail(f, now);
 		return;
 	}
@@ -359,10 +366,10 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 	flow_mark(f);
 	/* What filled several gaps is fed until it brings nothing new: each time one less. */
 	if (r.is_more)
-		segment(f, h, payload, len, now);
+		segment(f, h, payload, len, may_hold, now);
 }
 
-void tcp_input(struct tcp *t, const struct ip_packet *k, uint64_t now)
+static void input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now)
 {
 	struct flow_key key = {.guest = k->src, .peer = k->dst};
 	struct tcp_flow *f;
@@ -394,11 +401,22 @@ void tcp_input(struct tcp *t, const struct ip_packet *k, uint64_t now)
 		return;
 	}
 	if (f)
-		segment(f, &h, k->payload + head, len, now);
+		segment(f, &h, k->payload + head, len, may_hold, now);
 	else if (tcb_is_opening(&h))
 		open_passive(t, &key, &h, now);
 	else
 		flow_stray(t, &key, &h, len);
+}
+
+bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now)
+{
+	const uint8_t *last;
+
+	input(t, k, may_hold, now);
+	if (!t->gather.f)
+		return false;
+	last = t->gather.iov[t->gather.n - 1].iov_base;
+	return last >= k->payload && last < k->payload + k->len;
 }
 
 uint32_t tcp_count(const struct tcp *t)

@@ -47,8 +47,11 @@ struct tcp_env {
 int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e);
 void tcp_free(struct tcp *t); /* accepts NULL; closes every socket, says nothing to anybody */
 
-/* A whole packet with an acceptable source, its checksum right. */
-void tcp_input(struct tcp *t, const struct ip_packet *k, uint64_t now);
+#define TCP_HELD_MAX 4
+
+/* A whole packet with an acceptable source, its checksum right. True (only when may_hold): its
+ * bytes are needed until the next tcp_flush, or until TCP_HELD_MAX - 1 more are held. */
+bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now);
 /* Moves and sends what the last inputs and events have made possible: after each batch. True: there
  * is more to do, call it again after the next look at the link. */
 bool tcp_flush(struct tcp *t, uint64_t now);

@@ -18,9 +18,17 @@ static unsigned capacity(const struct tcp_flow *f)
 	return f->rx.n_reserved > 0 ? f->rx.n_reserved : 1;
 }
 
+/* Bytes on their way to the host that the ring must be able to keep. */
+static uint32_t held(const struct tcp_flow *f)
+{
+	const struct gather *g = &f->owner->gather;
+
+	return g->f == f ? (uint32_t)g->len : 0;
+}
+
 uint32_t rx_room(const struct tcp_flow *f)
 {
-	uint32_t all = capacity(f) * POOL_CHUNK, used = f->rx.skip + f->rx.len;
+	uint32_t all = capacity(f) * POOL_CHUNK, used = f->rx.skip + f->rx.len + held(f);
 
 	return used < all ? all - used : 0;
 }
@@ -31,7 +39,8 @@ uint32_t rx_accept(struct tcp_flow *f)
 	struct pool *p = f->owner->env.pool;
 
 	if (promised > room) { /* its reservation went back while it was quiet */
-		flow_promise(f, (f->rx.skip + f->rx.len + promised + POOL_CHUNK - 1) / POOL_CHUNK);
+		flow_promise(f, (f->rx.skip + f->rx.len + held(f) + promised + POOL_CHUNK - 1) /
+					POOL_CHUNK);
 		room = promised;
 	}
 	/* Else the host's socket, which is empty or nearly so, takes it. */
@@ -103,10 +112,61 @@ static void shut(struct tcp_flow *f)
 		f->owner->env.host->shutdown(f->src.fd, SHUT_WR);
 }
 
+/* The host's socket is gone (it was reset, or nobody reads): bytes for it have no use. */
+static void discard(struct tcp_flow *f)
+{
+	ring_reset(&f->rx, f->owner->env.pool);
+}
+
+/* Keeps [skip, skip + n) of iov in the ring, `at` behind its in-order end. */
+static bool keep(struct tcp_flow *f, size_t at, const struct iovec *iov, int n_iov, size_t skip,
+		 size_t n)
+{
+	if (ring_put(&f->rx, f->owner->env.pool, f->rx.len + at, iov, n_iov, skip, n))
+		return true;
+	/* The host's socket took less than it has at least, and no memory is left. */
+	f->owner->env.stats->n[STAT_DROP_MEMORY]++;
+	return false;
+}
+
+void rx_settle(struct tcp *t)
+{
+	struct gather g = t->gather;
+	size_t left;
+	ssize_t n;
+
+	if (!g.f)
+		return;
+	t->gather = (struct gather){0};
+	n = give(g.f, g.iov, g.n, g.len);
+	left = n < 0 ? g.len : g.len - (size_t)n;
+	if (n < 0 || (left > 0 && !keep(g.f, 0, g.iov, g.n, (size_t)n, left))) {
+		g.f->is_failed = true;
+		flow_mark(g.f);
+		return;
+	}
+	ring_extend(&g.f->rx, left);
+}
+
+static void hold(struct tcp_flow *f, const uint8_t *p, size_t len)
+{
+	struct gather *g = &f->owner->gather;
+
+	if (g->f && g->f != f)
+		rx_settle(f->owner);
+	g->f = f;
+	g->iov[g->n++] = (struct iovec){(void *)(uintptr_t)p, len};
+	g->len += len;
+	if (g->n == TCP_HELD_MAX)
+		rx_settle(f->owner);
+}
+
 bool rx_drain(struct tcp_flow *f)
 {
 	struct iovec iov[RING_CHUNKS + 1];
 
+	if (f->owner->gather.f == f)
+		rx_settle(f->owner);
 	while (f->rx.len > 0 && !f->is_blocked && f->src.fd >= 0) {
 		size_t len = f->rx.len;
 		int n_iov = ring_bytes(&f->rx, f->owner->env.pool, 0, len, iov, RING_CHUNKS + 1);
@@ -121,17 +181,9 @@ bool rx_drain(struct tcp_flow *f)
 	return true;
 }
 
-/* The host's socket is gone (it was reset, or nobody reads): bytes for it have no use. */
-static void discard(struct tcp_flow *f)
-{
-	ring_reset(&f->rx, f->owner->env.pool);
-}
-
-bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload)
+bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payload, bool may_hold)
 {
 	struct iovec iov = {(void *)(uintptr_t)(payload + r->data_skip), r->data_len};
-	struct pool *p = f->owner->env.pool;
-	size_t given = 0;
 
 	if (r->is_eof)
 		f->is_guest_eof = true;
@@ -141,18 +193,16 @@ bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payl
 	}
 	if (r->data_len > 0 && r->data_at == 0 && r->advance == r->data_len && f->rx.end == 0 &&
 	    !f->is_blocked && !f->is_connecting) {
-		ssize_t n = give(f, &iov, 1, iov.iov_len);
-
-		if (n < 0)
+		hold(f, iov.iov_base, iov.iov_len);
+		if (!may_hold)
+			rx_settle(f->owner);
+	} else {
+		if (f->owner->gather.f == f)
+			rx_settle(f->owner);
+		if (r->data_len > 0 && !keep(f, r->data_at, &iov, 1, 0, r->data_len))
 			return false;
-		given = (size_t)n;
+		ring_extend(&f->rx, r->advance);
 	}
-	if (given < r->data_len &&
-	    !ring_put(&f->rx, p, f->rx.len + r->data_at, &iov, 1, given, r->data_len - given)) {
-		/* The host's socket took less than it has at least, and no memory is left. */
-		f->owner->env.stats->n[STAT_DROP_MEMORY]++;
-		return false;
-	}
-	ring_extend(&f->rx, r->advance - given);
-	return f->is_connecting || rx_drain(f);
+	/* The rest is tcp_flush's, when more may have come. */
+	return true;
 }
