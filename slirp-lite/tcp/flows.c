@@ -343,6 +343,8 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 	struct tcb_result r = {0};
 
 	tcb_input(&f->tcb, h, len, rx_accept(f), now, &r);
+	if (r.is_connected && f->tcb.is_active)
+		t->env.stats->n[STAT_TCP_OPENED]++;
 	if (r.is_drop)
 		t->env.stats->n[STAT_DROP_TCP]++;
 	if (r.is_reset) {

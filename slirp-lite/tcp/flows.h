@@ -16,6 +16,7 @@
 #include <stdint.h>
 
 #include "emit/emit.h"
+#include "flow/key.h"
 #include "flow/policy.h"
 #include "flow/pool.h"
 #include "flow/stats.h"
@@ -52,6 +53,10 @@ void tcp_free(struct tcp *t); /* accepts NULL; closes every socket, says nothing
 /* A whole packet with an acceptable source, its checksum right. True (only when may_hold): its
  * bytes are needed until the next tcp_flush, or until TCP_HELD_MAX - 1 more are held. */
 bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now);
+/* A connection that the host has accepted goes on to the container, which sees it come from k's
+ * peer: the socket is the room's from now on, also when this fails: 0, -EADDRINUSE (k is in use),
+ * -ENOSPC (the table is full) or another -errno; then it was reset. */
+int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, uint64_t now);
 /* Moves and sends what the last inputs and events have made possible: after each batch. True: there
  * is more to do, call it again after the next look at the link. */
 bool tcp_flush(struct tcp *t, uint64_t now);

@@ -271,3 +271,31 @@ static void on_host(struct source *s, uint32_t events, uint64_t now)
 		f->is_blocked = false;
 	flow_mark(f);
 }
+
+int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, uint64_t now)
+{
+	static const struct linger reset = {.l_onoff = 1};
+	const struct host_ops *host = t->env.host;
+	struct tcb_conf conf = conf_of(t, k, now);
+	struct tcp_flow *f = NULL;
+	int r = table_find(t->table, k) ? -EADDRINUSE : 0;
+
+	if (r == 0) {
+		f = flow_new(t, k);
+		r = f ? 0 : -ENOSPC;
+	}
+	if (r == 0) {
+		tcb_open_active(&f->tcb, &conf, now);
+		f->src.fn = on_host;
+		r = loop_add(t->env.loop, &f->src, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	}
+	if (r == 0) {
+		flow_mark(f);
+		return 0;
+	}
+	if (f)
+		flow_end(f, true);
+	host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+	host->close(fd);
+	return r;
+}

@@ -246,6 +246,12 @@ uint64_t rig_stat(enum stat_id s)
 	return worker_stats(rig.worker)->n[s];
 }
 
+struct rig_socket *rig_accepted(void)
+{
+	assert_true(fake_socket(AF_INET, HOST_TCP) >= 0);
+	return rig_last();
+}
+
 struct rig_socket *rig_last(void)
 {
 	assert_true(rig.n_sockets > 0);

@@ -60,6 +60,8 @@ void rig_settle(void);
 void rig_pass(uint64_t ms); /* lets time pass, in steps of what is due */
 uint64_t rig_stat(enum stat_id s);
 struct rig_socket *rig_last(void);
+/* A connection that the host accepted, for the container. */
+struct rig_socket *rig_accepted(void);
 /* Ends a connect() that was under way, with an errno or 0. */
 void rig_finish(struct rig_socket *s, int sys);
 

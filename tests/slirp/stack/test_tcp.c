@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "stack/internal.h"
 #include "stack/rig.h"
 
 static const struct rig_conf plain;
@@ -467,6 +468,76 @@ static void disorder(void **state)
 	assert_int_equal(worker_memory(rig.worker), 0);
 }
 
+static struct flow_key dial_key(const struct peer *p)
+{
+	return (struct flow_key){
+		.guest = p->src, .peer = p->dst, .guest_port = p->sport, .peer_port = p->dport};
+}
+
+/* A published port: the host has accepted, the container is asked. */
+static void dialled(void **state)
+{
+	struct rig_socket *s;
+	struct flow_key k;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "203.0.113.9", 51000, 80);
+	k = dial_key(&p);
+	s = rig_accepted();
+	assert_int_equal(write(s->peer, "hello", 5), 5);
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	rig_settle();
+	assert_true(rig_read(&packet));
+	assert_int_equal(packet.tcp.flags, TCP_SYN);
+	assert_true(packet.tcp.sport == 51000 && packet.tcp.dport == 80 && packet.tcp.mss == 1460);
+	assert_true(ip_equal(&packet.ip.src, &p.dst));
+	p.rcv_nxt = packet.tcp.seq + 1;
+	peer_send(&p, TCP_SYN | TCP_ACK, p.iss, NULL, 0);
+	p.snd_nxt = p.snd_una = p.iss + 1;
+	peer_run(&p);
+	assert_int_equal(p.n_in, 5);
+	assert_int_equal(rig_stat(STAT_TCP_OPENED), 1);
+	peer_data(&p, "world", 5);
+	peer_run(&p);
+	assert_int_equal(read(s->peer, buf, 100), 5);
+	/* The same pair once more is refused while it is there. */
+	s = rig_accepted();
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), -EADDRINUSE);
+	assert_true(s->is_closed && s->is_aborted);
+}
+
+/* The container refuses, or is silent: the host's client is reset. */
+static void dialled_in_vain(void **state)
+{
+	struct rig_socket *s;
+	struct flow_key k;
+	struct peer p;
+	unsigned n = 0;
+
+	(void)state;
+	peer_init(&p, "2001:db8::9", 51000, 80);
+	k = dial_key(&p);
+	s = rig_accepted();
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	rig_settle();
+	assert_true(rig_read(&packet));
+	p.rcv_nxt = packet.tcp.seq + 1;
+	peer_send(&p, TCP_RST | TCP_ACK, 0, NULL, 0);
+	rig_settle();
+	assert_true(s->is_closed && s->is_aborted);
+
+	s = rig_accepted();
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	rig_pass(170000); /* RFC 9293 MUST-23: at least three minutes */
+	assert_false(s->is_closed);
+	rig_pass(130000);
+	assert_true(s->is_closed && s->is_aborted);
+	while (rig_read(&packet))
+		n += packet.tcp.flags == TCP_SYN;
+	assert_in_range(n, 5, 12);
+}
+
 #define T(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
 
 int main(void)
@@ -484,6 +555,8 @@ int main(void)
 		T(last_bytes),
 		T(resets),
 		T(disorder),
+		T(dialled),
+		T(dialled_in_vain),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
