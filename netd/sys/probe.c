@@ -17,10 +17,14 @@
 
 #include "base/fd.h"
 #include "sys/pidfs.h"
+#include "sys/sandbox.h"
 
 static bool try_force_forwarding(void);
 static bool try_pidfd_get_netns(void);
 static bool try_pidfd_open(void);
+static bool try_landlock(void);
+static bool try_landlock_net(void);
+static bool try_landlock_scope(void);
 
 static const struct {
 	const char *name;
@@ -33,6 +37,9 @@ static const struct {
 	[PROBE_PIDFD_GET_NETNS] = {"pidfd-get-netns", 6, 11, try_pidfd_get_netns, false},
 	[PROBE_PIDFD_OPEN] = {"pidfd-open", 5, 3, try_pidfd_open, false},
 	[PROBE_CT_FILTER_FLUSH] = {"ct-filter-flush", 6, 11, NULL, false},
+	[PROBE_LANDLOCK] = {"landlock", 5, 13, try_landlock, false},
+	[PROBE_LANDLOCK_NET] = {"landlock-net", 6, 7, try_landlock_net, false},
+	[PROBE_LANDLOCK_SCOPE] = {"landlock-scope", 6, 12, try_landlock_scope, false},
 	[PROBE_TUN_OFFLOAD] = {"tun-offload", 2, 6, NULL, false},
 	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},
 };
@@ -72,6 +79,21 @@ static bool try_pidfd_get_netns(void)
 	CLEAN_FD int net = pidfd < 0 ? -1 : ioctl(pidfd, PIDFS_GET_NET_NAMESPACE, 0);
 
 	return net >= 0;
+}
+
+static bool try_landlock(void)
+{
+	return sandbox_landlock_abi() >= 1;
+}
+
+static bool try_landlock_net(void)
+{
+	return sandbox_landlock_abi() >= SANDBOX_LANDLOCK_NET;
+}
+
+static bool try_landlock_scope(void)
+{
+	return sandbox_landlock_abi() >= SANDBOX_LANDLOCK_SCOPE;
 }
 
 static bool by_release(enum probe p)

@@ -15,6 +15,9 @@ enum probe {
 	PROBE_PIDFD_GET_NETNS,       /* ioctl PIDFD_GET_NET_NAMESPACE, Linux 6.11 */
 	PROBE_PIDFD_OPEN,            /* Linux 5.3 */
 	PROBE_CT_FILTER_FLUSH,       /* conntrack delete with CTA_FILTER */
+	PROBE_LANDLOCK,              /* Linux 5.13, where it is switched on */
+	PROBE_LANDLOCK_NET,          /* TCP ports in it, Linux 6.7 */
+	PROBE_LANDLOCK_SCOPE,        /* signals and abstract sockets in it, Linux 6.12 */
 	PROBE_TUN_OFFLOAD,           /* checksums and TCP super-segments over a tap */
 	PROBE_TUN_USO,               /* UDP ones (TUN_F_USO4), Linux 6.2 */
 	N_PROBES,

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "sys/probe.h"
 
 #define NOBODY 65534
 
@@ -182,7 +183,7 @@ static struct ruleset all_rights(int abi)
 		r.fs |= FS_IOCTL_DEV;
 	if (abi >= SANDBOX_LANDLOCK_NET)
 		r.net = NET_BIND_TCP;
-	if (abi >= 6)
+	if (abi >= SANDBOX_LANDLOCK_SCOPE)
 		r.scoped = SCOPE_ABSTRACT_UNIX | SCOPE_SIGNAL;
 	return r;
 }
@@ -223,7 +224,13 @@ int sandbox_landlock_abi(void)
 {
 	long abi = syscall(SYS_landlock_create_ruleset, NULL, 0, LANDLOCK_CREATE_RULESET_VERSION);
 
-	return abi < 1 ? 0 : (int)abi;
+	if (abi < 1 || !probe_allowed(PROBE_LANDLOCK))
+		return 0;
+	if (abi >= SANDBOX_LANDLOCK_NET && !probe_allowed(PROBE_LANDLOCK_NET))
+		return SANDBOX_LANDLOCK_NET - 1;
+	if (abi >= SANDBOX_LANDLOCK_SCOPE && !probe_allowed(PROBE_LANDLOCK_SCOPE))
+		return SANDBOX_LANDLOCK_SCOPE - 1;
+	return (int)abi;
 }
 
 int sandbox_landlock(const struct sandbox_paths *allow)
@@ -237,7 +244,7 @@ int sandbox_landlock(const struct sandbox_paths *allow)
 		return 0;
 	if (allow && allow->only_files)
 		attr.net = attr.scoped = 0;
-	size = abi >= 6                      ? sizeof(attr)
+	size = abi >= SANDBOX_LANDLOCK_SCOPE ? sizeof(attr)
 	       : abi >= SANDBOX_LANDLOCK_NET ? 2 * sizeof(uint64_t)
 					     : sizeof(uint64_t);
 	fd = (int)syscall(SYS_landlock_create_ruleset, &attr, size, 0);

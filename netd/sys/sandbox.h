@@ -44,8 +44,9 @@ struct sandbox_paths {
 	bool may_bind_any;            /* TCP sockets may be bound to an address, port 0 */
 	bool only_files;              /* ports, signals and sockets are left as they are */
 };
-#define SANDBOX_LANDLOCK_NET 4 /* the ABI that knows TCP ports */
-/* The version that the kernel has; 0: none. */
+#define SANDBOX_LANDLOCK_NET 4   /* the ABI that knows TCP ports */
+#define SANDBOX_LANDLOCK_SCOPE 6 /* and the one that knows signals and abstract sockets */
+/* The version that the kernel has, or what NETNS_UP_WITHOUT (sys/probe.h) leaves of it; 0: none. */
 int sandbox_landlock_abi(void);
 /* allow may be NULL. 0 also where the kernel has none: nothing is done then. */
 int sandbox_landlock(const struct sandbox_paths *allow);

@@ -215,7 +215,6 @@ static int start(struct launch *l, struct err *e)
 	const struct zygote_spec zspec = {
 		.config = &l->config,
 		.sandbox = l->options.sandbox,
-		.log_level = l->options.log_level,
 	};
 	int r = 0;
 

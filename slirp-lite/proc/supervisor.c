@@ -30,6 +30,7 @@
 #define START_MS 10000 /* for a worker to be ready */
 #define STATS_MS 1000  /* for its counters */
 #define FLUSH_MS 200
+#define NO_MEMORY_MS 20
 #define LOG_LINES 20  /* of a worker, a second */
 #define LOG_CHUNKS 32 /* read in a round: what the pipe holds */
 #define N_ASKED CTL_CLIENTS
@@ -71,10 +72,18 @@ static int over(struct supervisor *v, const char *why)
 
 /* ---- worker ---- */
 
+static int explain_zygote(const struct zygote_report *z, struct err *e)
+{
+	if (*z->text)
+		return err_invalid(e, ERR_UNSUPPORTED, "%s", z->text);
+	return err_sys(e, z->sys, "start a worker");
+}
+
 static int start_worker(struct supervisor *v, struct err *e)
 {
 	struct worker_fds fds = {.link = v->s->tap, .log = v->log_w, .pcap = v->s->pcap};
 	CLEAN_FD int theirs = -1;
+	struct zygote_report z;
 	int pair[2], r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
@@ -86,6 +95,9 @@ static int start_worker(struct supervisor *v, struct err *e)
 	v->is_ready = false;
 	v->start_by = clock_ms() + START_MS;
 	r = zygote_request(v->s->zygote, &fds, &v->resolvers);
+	/* It may have ended with a word. */
+	if (r < 0 && zygote_read(v->s->zygote, &z) == 1 && z.what == ZYGOTE_FAILED)
+		return explain_zygote(&z, e);
 	return r < 0 ? err_sys(e, -r, "ask for a worker") : 0;
 }
 
@@ -155,7 +167,7 @@ static int read_zygote(struct supervisor *v, uint64_t now, struct err *e)
 	case ZYGOTE_ENDED:
 		return worker_ended(v, z.status, now, e);
 	default:
-		return err_sys(e, z.sys, "start a worker");
+		return explain_zygote(&z, e);
 	}
 }
 
@@ -340,10 +352,14 @@ static int one_round(struct supervisor *v, struct err *e)
 
 	fill_poll(v, p, &until);
 	n = poll(p, N_POLL, until == UINT64_MAX ? -1 : clock_left(until));
-	if (n < 0 && errno != EINTR)
+	if (n < 0 && errno != EINTR && errno != ENOMEM)
 		return err_sys(e, errno, "poll");
-	if (n < 0)
+	if (n < 0) {
+		/* No memory: no reason to take the network away, but one to wait. */
+		if (errno == ENOMEM)
+			(void)poll(NULL, 0, NO_MEMORY_MS);
 		return 0;
+	}
 	now = clock_ms();
 	if (p[AT_SIGNALS].revents)
 		r = read_signals(v);

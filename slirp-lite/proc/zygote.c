@@ -40,7 +40,6 @@ struct request {
 };
 
 struct state {
-	const struct zygote_spec *spec;
 	struct worker_config config;
 	struct sandbox sandbox;
 	int sock;
@@ -218,7 +217,7 @@ static void fit_limits(struct worker_config *c)
 static _Noreturn void zygote(const struct zygote_spec *s, int sock, pid_t parent)
 {
 	struct zygote_report report = {.what = ZYGOTE_FAILED};
-	struct state z = {.spec = s, .config = *s->config, .sock = sock, .pidfd = -1};
+	struct state z = {.config = *s->config, .sock = sock, .pidfd = -1};
 	struct err e = ERR_INIT;
 	int null;
 
@@ -230,7 +229,7 @@ static _Noreturn void zygote(const struct zygote_spec *s, int sock, pid_t parent
 	(void)close_range(4, ~0U, 0);
 	fit_limits(&z.config);
 	if (sandbox_prepare(s->sandbox, &z.config, &z.sandbox, &e) < 0) {
-		log_error("%s", e.text);
+		(void)snprintf(report.text, sizeof(report.text), "%s", e.text);
 		report.sys = e.sys;
 		(void)fdpass_send(z.sock, &report, sizeof(report), NULL, 0);
 		_exit(STATUS_FAILED);
@@ -287,6 +286,7 @@ int zygote_read(const struct zygote *z, struct zygote_report *ret)
 		return (int)n;
 	if (n != (ssize_t)sizeof(report))
 		return -EPROTO;
+	report.text[sizeof(report.text) - 1] = '\0';
 	*ret = report;
 	return 1;
 }

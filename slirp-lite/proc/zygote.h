@@ -13,7 +13,6 @@
 #include <sys/types.h>
 
 #include "base/err.h"
-#include "base/log.h"
 #include "proc/options.h"
 #include "stack/config.h"
 
@@ -31,18 +30,18 @@ struct zygote {
 struct zygote_spec {
 	const struct worker_config *config;
 	enum sandbox_mode sandbox;
-	enum log_level log_level;
 };
 
 enum zygote_what {
 	ZYGOTE_STARTED, /* pid */
 	ZYGOTE_ENDED,   /* pid, status as waitpid's */
-	ZYGOTE_FAILED,  /* no process could be made: sys */
+	ZYGOTE_FAILED,  /* no process could be made: sys, or text when that says more */
 };
 
 struct zygote_report {
 	enum zygote_what what;
 	int32_t pid, status, sys;
+	char text[sizeof(((struct err *)0)->text)];
 };
 
 /* ret must be ZYGOTE_INIT and goes to zygote_end in any case. Lowers the flow limits of the
