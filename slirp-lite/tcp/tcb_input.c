@@ -102,6 +102,17 @@ static void input_held(struct tcb *t, const struct tcphdr_v *h, uint64_t now,
 	}
 }
 
+/* Our SYN is acknowledged: the last that was sent, says its timestamp, or there was only one. */
+static void sample_syn(struct tcb *t, const struct tcphdr_v *h, uint64_t now)
+{
+	bool is_last = t->has_ts && h->has_ts && !seq_lt(h->tsecr, t->timed_at + t->ts_base);
+	uint32_t rtt = (uint32_t)now - t->timed_at;
+
+	if ((is_last || t->is_timing) && rtt <= INT32_MAX)
+		tcb_cc_sample(t, rtt);
+	t->is_timing = false;
+}
+
 /* RFC 9293 3.10.7.3. */
 static void input_syn_sent(struct tcb *t, const struct tcphdr_v *h, uint64_t now,
 			   struct tcb_result *ret)
@@ -174,13 +185,14 @@ static void reject(struct tcb *t, const struct tcphdr_v *h, uint32_t seg_len, ui
 	if (h->flags & TCP_RST)
 		return;
 	/* What is old was sent again because an ACK was lost, or is a keep-alive; both need their
-	 * ACK. Anything else could make two ends answer each other without end. */
-	if (seg_len > 0 || h->seq + 1 == t->rcv_nxt)
+	 * ACK, and somebody is there. Anything else could make two ends answer each other without
+	 * end. */
+	if (seg_len > 0 || h->seq + 1 == t->rcv_nxt) {
 		t->is_ack_due = true;
-	else
-		ret->is_challenge = true;
-	if (h->seq + 1 == t->rcv_nxt)
 		t->last_rx = now;
+	} else {
+		ret->is_challenge = true;
+	}
 	if (t->state == TCP_TIME_WAIT && (h->flags & TCP_FIN))
 		t->life_at = now + TCB_TIME_WAIT;
 }
@@ -217,6 +229,10 @@ static bool input_syn_again(struct tcb *t, const struct tcphdr_v *h, uint64_t no
 	if (t->state != TCP_SYN_RCVD || h->seq + 1 != t->rcv_nxt || !tcb_is_opening(h))
 		return false;
 	t->last_rx = now;
+	if (t->has_ts && h->has_ts && !seq_lt(h->tsval, t->ts_recent)) {
+		t->ts_recent = h->tsval; /* the echo is of the last one */
+		t->ts_recent_at = (uint32_t)now;
+	}
 	t->is_syn_due = true;
 	return true;
 }
@@ -240,11 +256,7 @@ static bool input_ack(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uin
 			t->high_rxt = h->ack;
 			return false;
 		}
-		if (t->has_ts && h->has_ts)
-			tcb_cc_sample(t, tcb_ts(t, now) - h->tsecr);
-		else if (t->is_timing)
-			tcb_cc_sample(t, (uint32_t)now - t->timed_at);
-		t->is_timing = false;
+		sample_syn(t, h, now);
 		t->snd_una = h->ack;
 		/* The handshake's last segment is the first with a scaled window. */
 		t->snd_wnd = (uint32_t)h->wnd << t->snd_shift;

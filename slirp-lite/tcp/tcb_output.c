@@ -114,13 +114,9 @@ static void output_syn(struct tcb *t, uint64_t now, struct tcb_segment *ret)
 	ret->is_retransmit = t->snd_nxt != t->snd_una;
 	if (is_answer)
 		t->rcv_adv = seq_max(t->rcv_adv, t->rcv_nxt + ret->h.wnd);
-	if (!ret->is_retransmit) {
-		t->is_timing = true;
-		t->timed_seq = t->snd_una;
-		t->timed_at = (uint32_t)now;
-	} else {
-		t->is_timing = false; /* Karn */
-	}
+	t->is_timing = !ret->is_retransmit; /* Karn */
+	t->timed_seq = t->snd_una;
+	t->timed_at = (uint32_t)now;
 	t->snd_nxt = t->snd_una + 1;
 	t->is_syn_due = false;
 	if (t->rtx_at == TCB_NEVER)

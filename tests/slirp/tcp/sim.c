@@ -437,6 +437,16 @@ struct sim_result sim_run(const struct sim_conf *c)
 	return out;
 }
 
+/* Liveness: so many round trips and pauses of the reader, TIME_WAIT, and the time-outs that losses
+ * may cost. */
+static uint64_t time_allowed(const struct sim_conf *c)
+{
+	uint64_t rounds = (c->bytes[0] + c->bytes[1]) / 1000 + 20;
+	uint64_t ms = 20000 + rounds * (2 * c->delay + c->jitter + c->read_stall);
+
+	return ms * (c->loss <= 10 ? 3 : c->loss <= 50 ? 10 : 100);
+}
+
 struct sim_conf sim_random(uint64_t seed)
 {
 	static const uint32_t mss[] = {88, 536, 1220, 1460, 1460, 1460, 8960, 65480};
@@ -450,7 +460,7 @@ struct sim_conf sim_random(uint64_t seed)
 		c.mss[i] = mss[rnd(&s, 8)];
 		c.segment_max[i] = rnd(&s, 2) ? 65000 : c.mss[i];
 		c.buffer[i] = 2000u << rnd(&s, 7);
-		c.bytes[i] = rnd(&s, 3) ? rnd(&s, 60000) : rnd(&s, 5);
+		c.bytes[i] = rnd(&s, 3) ? rnd(&s, rnd(&s, 4) ? 60000 : 400000) : rnd(&s, 5);
 		c.isn[i] = rnd(&s, 3) ? 0u - rnd(&s, 60000) : rnd(&s, INT32_MAX);
 	}
 	c.loss = loss[rnd(&s, 7)];
@@ -464,6 +474,6 @@ struct sim_conf sim_random(uint64_t seed)
 	c.no_ts = rnd(&s, 3) == 0;
 	c.no_sack = rnd(&s, 3) == 0;
 	c.no_wscale = rnd(&s, 4) == 0;
-	c.limit = 3600 * 1000;
+	c.limit = time_allowed(&c);
 	return c;
 }

@@ -421,6 +421,30 @@ static void test_rtt(void **state)
 	lab_equal(l.t.rto, 200);
 }
 
+/* The SYN was sent three times: which of them is answered, only a timestamp can tell. */
+static void test_rtt_of_syn(void **state)
+{
+	(void)state;
+	for (unsigned i = 0; i < 3; i++) {
+		struct lab l = lab_new();
+		struct tcphdr_v h;
+
+		l.has_ts = i > 0;
+		lab_reach(&l, TCP_SYN_RCVD);
+		for (unsigned k = 0; k < 2; k++) {
+			lab_wait(&l, 1000u << k);
+			lab_out(&l, S | A, 0, 1, 0);
+		}
+		l.now += 30;
+		h = lab_header(&l, A, 1, 1);
+		h.tsecr = (uint32_t)l.now + l.conf.ts_base - (i == 1 ? 30 : 3030);
+		lab_feed(&l, &h, 0);
+		lab_true(l.r.is_connected);
+		lab_equal(l.t.has_rtt, i == 1);
+		lab_equal(l.t.rto, i == 1 ? 230 : 3000); /* RFC 6298 5.7 */
+	}
+}
+
 /* SACK blocks that are lies: of what was never sent, old, inside out. */
 static void test_bad_sack(void **state)
 {
@@ -487,6 +511,7 @@ int main(void)
 		cmocka_unit_test(test_tail_probe),
 		cmocka_unit_test(test_fin_lost),
 		cmocka_unit_test(test_rtt),
+		cmocka_unit_test(test_rtt_of_syn),
 		cmocka_unit_test(test_bad_sack),
 		cmocka_unit_test(test_full_scoreboard),
 	};
