@@ -51,7 +51,7 @@ static int see_member(const char *network, const char *key, void *arg)
 {
 	struct members *m = arg;
 
-	return strcmp(network, m->network) == 0 ? note(m, key) : 0;
+	return !m->network || strcmp(network, m->network) == 0 ? note(m, key) : 0;
 }
 
 /* Who was killed on its way out may have left its network and still have its record. */
@@ -186,8 +186,8 @@ static int heal_one(struct engine *g, const char *network, const char *key)
 	if (name_parse_key(key, id, ifname) < 0 || store_lock_key(g->store, key, NULL) < 0)
 		return 0;
 	r = store_get_attachment(g->store, id, ifname, &a, NULL);
-	if (r == 0 && a->phase == ATTACH_COMMITTED && strcmp(a->network, network) == 0 &&
-	    attachment_is_alive(g, a, NULL) == 0)
+	if (r == 0 && a->phase == ATTACH_COMMITTED &&
+	    (!network || strcmp(a->network, network) == 0) && attachment_is_alive(g, a, NULL) == 0)
 		r = teardown_all(g, a, false, NULL) >= 0;
 	store_unlock_key(g->store, key);
 	return r == 1 && a;
@@ -204,6 +204,14 @@ size_t gcnet_heal(struct engine *g, const char *network)
 		n += heal_one(g, network, m.key[i]) == 1;
 	free(m.key);
 	return n;
+}
+
+bool gcnet_may_retry(struct engine *g, const char *network, const struct err *why)
+{
+	/* Addresses are of one network, ports of the host. */
+	if (why->what == WHAT_POOL || why->what == WHAT_ADDRESS)
+		return gcnet_heal(g, network) > 0;
+	return why->what == WHAT_PORT && gcnet_heal(g, NULL) > 0;
 }
 
 static int check_tables(uint32_t owner, struct err *e)

@@ -156,7 +156,7 @@ int engine_lease(struct engine *g, const struct lease_request *req, struct attac
 	struct err first = ERR_INIT;
 	int r = lease_once(g, req, ret, &first);
 
-	if (r < 0 && first.what == WHAT_POOL && gcnet_heal(g, req->network) > 0) {
+	if (r < 0 && gcnet_may_retry(g, req->network, &first)) {
 		err_reset(&first);
 		r = lease_once(g, req, ret, &first);
 	}

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/gcnet.h"
 #include "engine/internal.h"
 #include "net/conntrack.h"
 
@@ -314,8 +315,8 @@ static int publish_new(struct engine *g, struct attachment *a, struct attachment
 	return r;
 }
 
-int engine_publish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
-		   size_t n, struct attachment **ret, struct err *e)
+static int publish_once(struct engine *g, const char *id, const char *ifname,
+			const struct publish *p, size_t n, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL, *part = NULL;
 	char key[KEY_STRLEN];
@@ -338,8 +339,23 @@ int engine_publish(struct engine *g, const char *id, const char *ifname, const s
 		a = NULL;
 	}
 	store_unlock_key(g->store, key);
-	ports_revive(g);
 	return r < 0 ? r : 0;
+}
+
+int engine_publish(struct engine *g, const char *id, const char *ifname, const struct publish *p,
+		   size_t n, struct attachment **ret, struct err *e)
+{
+	struct err first = ERR_INIT;
+	int r = publish_once(g, id, ifname, p, n, ret, &first);
+
+	if (r < 0 && gcnet_may_retry(g, NULL, &first)) {
+		err_reset(&first);
+		r = publish_once(g, id, ifname, p, n, ret, &first);
+	}
+	if (r < 0)
+		err_gather(e, &first);
+	ports_revive(g);
+	return r;
 }
 
 /* The published runs that p names, with what they lead to. */

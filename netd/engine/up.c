@@ -295,8 +295,7 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	struct err first = ERR_INIT;
 	int r = up_once(g, req, ret, &first);
 
-	/* The dead may hold what the living need. */
-	if (r < 0 && first.what == WHAT_POOL && gcnet_heal(g, req->network) > 0) {
+	if (r < 0 && gcnet_may_retry(g, req->network, &first)) {
 		err_reset(&first);
 		r = up_once(g, req, ret, &first);
 	}
