@@ -24,7 +24,7 @@
 
 #define X32_BIT 0x40000000u
 #define N_CALLS 600
-#define N_RANDOM 400
+#define N_RANDOM 120
 
 #if defined(__x86_64__)
 #define NATIVE AUDIT_ARCH_X86_64
