@@ -12,6 +12,7 @@
 #include "tcp/flow.h"
 
 #define WINDOW_CHUNKS_MAX 32u /* 512 KiB */
+#define RETRY_MS 100          /* when the host has no memory */
 
 static unsigned capacity(const struct tcp_flow *f)
 {
@@ -83,6 +84,15 @@ static void set_nodelay(struct tcp_flow *f)
 	f->owner->env.host->setsockopt(f->src.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 }
 
+static void retry_later(struct tcp_flow *f)
+{
+	const struct tcp_env *env = &f->owner->env;
+	uint64_t due = loop_now(env->loop) + RETRY_MS;
+
+	if (!timer_is_set(&f->timer) || f->timer.due > due)
+		timer_set(env->wheel, &f->timer, due);
+}
+
 /* How many bytes the host took, or -errno when its side has failed. */
 static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len)
 {
@@ -91,10 +101,13 @@ static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len
 
 	set_nodelay(f);
 	n = f->owner->env.host->sendmsg(f->src.fd, &m, MSG_DONTWAIT);
-	if (n == -EAGAIN || n == -ENOBUFS || n == -ENOMEM)
-		n = 0;
-	if (n < 0)
+	if (n == -ENOBUFS || n == -ENOMEM) { /* no edge follows */
+		retry_later(f);
+		return 0;
+	}
+	if (n < 0 && n != -EAGAIN)
 		return n;
+	n = n < 0 ? 0 : n;
 	if ((size_t)n < len)
 		f->is_blocked = true; /* EPOLLOUT follows */
 	grow(f, (size_t)n);
@@ -172,8 +185,11 @@ bool rx_drain(struct tcp_flow *f)
 		int n_iov = ring_bytes(&f->rx, f->owner->env.pool, 0, len, iov, RING_CHUNKS + 1);
 		ssize_t n = give(f, iov, n_iov, len);
 
-		if (n < 0)
-			return false;
+		if (n <= 0) {
+			if (n < 0)
+				return false;
+			break;
+		}
 		ring_consume(&f->rx, f->owner->env.pool, (size_t)n);
 	}
 	shut(f);

@@ -53,10 +53,8 @@ static void after_read(struct tcp_flow *f, ssize_t n, size_t asked)
 		f->is_readable = false;
 		if (f->is_shut)
 			flow_close_host(f, false);
-	} else if (n == -EAGAIN) {
-		f->is_readable = false;
 	} else if (n < 0) {
-		f->is_failed = true;
+		f->is_failed |= n != -EAGAIN;
 		f->is_readable = false;
 	} else if ((size_t)n < asked && !f->is_hung_up) {
 		f->is_readable = false; /* an edge follows when more comes */

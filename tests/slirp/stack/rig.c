@@ -99,8 +99,11 @@ static ssize_t fake_readv(int fd, const struct iovec *iov, int n)
 
 static ssize_t fake_sendmsg(int fd, const struct msghdr *m, int flags)
 {
-	ssize_t r = sendmsg(fd, m, flags | MSG_NOSIGNAL);
+	ssize_t r;
 
+	if (rig.send_sys)
+		return -rig.send_sys;
+	r = sendmsg(fd, m, flags | MSG_NOSIGNAL);
 	return r < 0 ? -errno : r;
 }
 

@@ -468,6 +468,28 @@ static void disorder(void **state)
 	assert_int_equal(worker_memory(rig.worker), 0);
 }
 
+/* The host has no memory for a while: nothing is lost, not even behind the container's FIN. */
+static void no_memory(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "198.51.100.7", 80, 52000);
+	peer_open(&p);
+	rig.send_sys = ENOBUFS;
+	peer_data(&p, "kept", 4);
+	peer_fin(&p);
+	peer_run(&p);
+	rig_pass(1000);
+	peer_run(&p);
+	assert_int_equal(p.snd_una, p.snd_nxt);
+	assert_true(read(rig_last()->peer, buf, 100) < 0);
+	rig.send_sys = 0;
+	rig_pass(300);
+	assert_int_equal(read(rig_last()->peer, buf, 100), 4);
+	assert_int_equal(read(rig_last()->peer, buf, 100), 0);
+}
+
 static struct flow_key dial_key(const struct peer *p)
 {
 	return (struct flow_key){
@@ -557,6 +579,7 @@ int main(void)
 		T(disorder),
 		T(dialled),
 		T(dialled_in_vain),
+		T(no_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
