@@ -63,6 +63,17 @@ static int undo_guard(struct work *w, struct err *e)
 	return r < 0 ? r : nftbatch_del(w->g->nft, &l, e);
 }
 
+/* The host's name follows from the attachment's, whose lock is held: a link of ours that has it was
+ * left by a killed call, or is going with a dead namespace. */
+static bool is_out_of_the_way(struct work *w)
+{
+	struct link_info l;
+	int r = link_get(w->g->host, w->a->host_ifname, &l, NULL);
+
+	return r == 1 ||
+	       (r == 0 && l.group == LINK_GROUP_VETH && link_del(w->g->host, l.index, NULL) >= 0);
+}
+
 static int do_veth(struct work *w, struct err *e)
 {
 	struct attachment *a = w->a;
@@ -75,9 +86,18 @@ static int do_veth(struct work *w, struct err *e)
 			      .master = a->mode == NET_BRIDGE ? w->bridge_index : 0,
 			      .group = LINK_GROUP_VETH};
 
+	struct err first = ERR_INIT;
+
 	if (w->netns_fd < 0)
 		return err_set(e, ERR_ABSENT, 0, "the container's namespace cannot be reached");
-	return link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, e);
+	int r = link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, &first);
+	if (r == -EEXIST && first.what != WHAT_INTERFACE && is_out_of_the_way(w)) {
+		err_reset(&first);
+		r = link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, &first);
+	}
+	if (r < 0)
+		err_gather(e, &first);
+	return r;
 }
 
 static int undo_veth(struct work *w, struct err *e)
