@@ -15,10 +15,14 @@
 #include "wire/bytes.h"
 #include "wire/icmp.h"
 
+#ifndef FAKE_SOCKETS /* few where a fuzzer empties them for each input */
 #define FAKE_SOCKETS 80
+#endif
 #define FAKE_SENT 600
 #define FAKE_FRAMES 600
+#ifndef FAKE_QUEUE
 #define FAKE_QUEUE 64
+#endif
 
 struct fake_option {
 	int level, name, value;
