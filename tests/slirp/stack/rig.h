@@ -44,6 +44,7 @@ struct rig {
 	int link; /* the container's end */
 	enum rig_connect how;
 	int sys;                    /* what connect() returns instead of success, if not 0 */
+	int send_sys;               /* what sendmsg() returns, if not 0 */
 	struct rig_socket *sockets; /* in the order of socket() */
 	size_t n_sockets;
 	int host_buffer;
