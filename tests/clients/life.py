@@ -171,8 +171,10 @@ def elsewhere(tap, lab, cni):
 
 def read_only_sysctls(tap, lab, cni):
   """Forwarding is on already, and /proc/sys cannot be written."""
-  for path in ('ipv4/ip_forward', 'ipv4/conf/all/forwarding', 'ipv6/conf/all/forwarding'):
-    sh(f'echo 1 >/proc/sys/net/{path}')
+  for path in ('ipv4/ip_forward', 'ipv4/conf/all/forwarding', 'ipv6/conf/all/forwarding',
+               'ipv6/conf/default/force_forwarding', 'ipv6/conf/eth0/force_forwarding'):
+    if os.path.exists(f'/proc/sys/net/{path}'):
+      sh(f'echo 1 >/proc/sys/net/{path}')
   before = facts(lab)
   mount('/proc/sys', '/proc/sys', None, MS_BIND)
   mount(None, '/proc/sys', None, MS_BIND | MS_REMOUNT | MS_RDONLY)
