@@ -379,6 +379,8 @@ static void test_fin_lost(void **state)
 		lab_queue(&l, n * 100);
 		tcb_shutdown(&l.t);
 		lab_out(&l, F | A | (n ? P : 0), 1, 1, n * 100);
+		lab_queue(&l, 500); /* too late for these */
+		lab_quiet(&l);
 		lab_due(&l, 200);
 		lab_out(&l, F | A | (n ? P : 0), 1, 1, n * 100);
 		lab_true(l.out.is_retransmit);
