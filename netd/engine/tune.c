@@ -79,7 +79,7 @@ static int set_link(struct work *w, struct err *e)
 		(t->has_promisc ? LINK_PROMISC : 0) | (t->has_allmulti ? LINK_ALLMULTI : 0);
 	unsigned int value =
 		(t->is_promisc ? LINK_PROMISC : 0) | (t->is_allmulti ? LINK_ALLMULTI : 0);
-	struct link_info l;
+	struct link_info l = {0};
 	int r = work_inside(w, e);
 
 	if (r >= 0)
