@@ -14,7 +14,7 @@
 
 #include "tcp/flow.h"
 
-#define WAITING_MAX 4096u
+#define WAITING_MAX 1024u /* a slot each: 1 MiB */
 #define RECLAIM_MS 1000
 #define FEED_CHUNKS 8u
 #define OVER_MS 240000           /* for the host to take some of what the container left */
