@@ -12,6 +12,8 @@
 #include "sys/netns.h"
 #include "sys/privilege.h"
 
+#define IFNAME_DEFAULT "eth0"
+
 bool user_is_rootless(void)
 {
 	return !privilege_over_network();
@@ -58,7 +60,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		return err_sys(e, errno, "network namespace");
 	*ret = (struct rootless_request){
 		.id = o->name ? o->name : t->id,
-		.ifname = o->ifname ? o->ifname : "eth0",
+		.ifname = o->ifname ? o->ifname : IFNAME_DEFAULT,
 		.pid = pid,
 		.path = t->path,
 		.netns_dev = st.st_dev,
@@ -186,12 +188,33 @@ static int down_one(struct rootless *r, const struct rootless_state *s, void *ar
 	return w;
 }
 
+/* One that does not say what it is has its socket's name all the same. */
+static int down_silent(const struct cli_common *c, const char *target, const char *ifname,
+		       struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	struct rootless_state named = {0};
+	int w = target_id(target, &t, e);
+
+	if (w >= 0)
+		w = user_open(c, true, &r, e);
+	if (w != 0)
+		return w < 0 ? w : 0;
+	(void)snprintf(named.id, sizeof(named.id), "%s", t.id[0] ? t.id : target);
+	(void)snprintf(named.ifname, sizeof(named.ifname), "%s", ifname ? ifname : IFNAME_DEFAULT);
+	w = down_one(r, &named, (void *)(uintptr_t)c, e);
+	return w < 0 ? w : 0;
+}
+
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e)
 {
 	struct match m = {.ifname = ifname, .fn = down_one, .arg = (void *)(uintptr_t)c};
 	int n = each_of(c, target, &m, e);
 
-	return n < 0 ? n : 0;
+	if (n != 0)
+		return n < 0 ? n : 0;
+	return down_silent(c, target, ifname, e);
 }
 
 static int absent(const char *target, struct err *e)

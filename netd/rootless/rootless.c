@@ -322,14 +322,18 @@ int rootless_up(struct rootless *r, const struct rootless_request *q, struct roo
 	if (w != 0)
 		return w;
 	w = make_args(r, q, file, &a, e);
-	if (w == 0)
-		w = start_slirp(a.v, e);
+	if (w < 0)
+		return w;
+	w = start_slirp(a.v, e);
 	if (w == 0)
 		w = ask_state(r, file, ret, e);
 	if (w == 1)
 		w = err_set(e, ERR_KERNEL, 0, "slirp-lite ended at once");
-	if (w < 0)
+	/* One that started too late, or is not understood, would stay: nobody could name it. */
+	if (w < 0) {
+		(void)stop_socket(r, file, NULL);
 		return w;
+	}
 	/* A process number may have changed hands between the caller's look and slirp-lite's. */
 	if (!is_same_netns(ret, q)) {
 		(void)stop_socket(r, file, NULL);

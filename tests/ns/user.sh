@@ -127,6 +127,26 @@ ok 'the interface is gone' sh -c "! nsenter -t $pid -U -n --preserve-credentials
 ok 'and slirp-lite' ns_until 50 no_slirp
 ok 'with a name, an MTU, a MAC address' nua up "$pid" --name web --mtu 9000 --mac 02:11:22:33:44:55 --ifname net0 -q
 like 'as asked for' "$(inside ip link show net0)" '*mtu 9000*02:11:22:33:44:55*'
+ok 'down of it' nua down web --ifname net0 -q
+# One that can be neither named nor asked.
+mkdir "$NS_TMP/odd" && cp "$NETNS_UP" "$NS_TMP/odd/netns-up" && cp "$(dirname "$NETNS_UP")/slirp-lite" "$NS_TMP/odd/slirp-lite.real"
+cat >"$NS_TMP/odd/slirp-lite" <<'P'
+#!/bin/sh
+for word; do
+	shift
+	[ -z "${skip:-}" ] || { skip= && continue; }
+	[ "$word" = --name ] && skip=1 || set -- "$@" "$word"
+done
+exec "$0.real" "$@"
+P
+chmod 755 "$NS_TMP/odd" "$NS_TMP/odd/slirp-lite"
+like 'one that does not say its name is no success' "$(as $UID_A "$NS_TMP/odd/netns-up" up "$pid" 2>&1)" '*answer of slirp-lite: name*'
+ok 'and does not stay' no_slirp
+ok 'up again' nua up "$pid" -q
+kill -STOP "$(nua status "$pid" --json | jq '.[0].pid')"
+like 'down of one that does not answer' "$(nua down "$pid")" "pid-$pid eth0 down"
+ok 'ends it' ns_until 50 no_slirp
+ok 'up for the last time' nua up "$pid" -q
 kill -KILL "$pid"
 ok 'slirp-lite ends with the container' ns_until 50 no_slirp
 is 'which is not listed any more' "$(nua ls | wc -l)" 1
