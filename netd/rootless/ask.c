@@ -25,6 +25,20 @@
 #define SO_PEERPIDFD 77
 #endif
 
+/* The process with this number is the listener if the listener was there after it was opened; its
+ * end would have hung up. The descriptor, or -1. */
+static int open_number(int fd, pid_t pid)
+{
+	CLEAN_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	struct pollfd p = {.fd = fd};
+	int r;
+
+	do
+		r = poll(&p, 1, 0);
+	while (r < 0 && errno == EINTR);
+	return r == 0 ? fd_take(&pidfd) : -1;
+}
+
 static int listener_of(int fd, const char *path, int *ret_pidfd, struct err *e)
 {
 	struct ucred who;
@@ -37,9 +51,9 @@ static int listener_of(int fd, const char *path, int *ret_pidfd, struct err *e)
 		return err_set(e, ERR_DENIED, 0, "%s: user %u listens there", path,
 			       (unsigned)who.uid);
 	len = sizeof(pidfd);
-	/* Linux 6.5; before, the number it has now is the best there is. */
+	/* Linux 6.5 */
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) < 0)
-		pidfd = (int)syscall(SYS_pidfd_open, who.pid, 0);
+		pidfd = errno == ENOPROTOOPT ? open_number(fd, who.pid) : -1;
 	*ret_pidfd = pidfd;
 	return 0;
 }
