@@ -109,7 +109,9 @@ static int on_ready(void *arg, struct err *e)
 	/* A client that went away without waiting is no reason to end: its exit descriptor is. */
 	if (say_ready(&l->options.ready_fd) < 0)
 		log_warn("nobody reads the ready descriptor");
-	(void)say_ready(&l->parent);
+	/* Without whoever waits for --background nobody knows of us: it was killed, or gave up. */
+	if (say_ready(&l->parent) < 0)
+		return err_set(e, ERR_INTERNAL, EPIPE, "--background: whoever waits for it");
 	return 0;
 }
 

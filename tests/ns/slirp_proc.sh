@@ -282,6 +282,35 @@ on host rm -f $D/log
 said=$(as_user host "$SLIRP_LITE" -c --background 999999999 tap0 2>&1)
 is 'background: an error is told to who started it' "$? $said" '1 slirp-lite: pid 999999999: No such process'
 
+# Ready it is when its byte fits into a pipe that is full; by then nobody waits for it.
+cat >"$NS_TMP/abandon.py" <<'P'
+import os, subprocess, sys, time
+r, w = os.pipe()
+os.set_blocking(w, False)
+try:
+    while True:
+        os.write(w, bytes(4096))
+except BlockingIOError:
+    os.set_blocking(w, True)
+s = subprocess.Popen(sys.argv[1:2] + ['--background', '-r', str(w)] + sys.argv[2:], pass_fds=[w])
+children = f'/proc/{s.pid}/task/{s.pid}/children'
+while not (child := open(children).read().split()) and s.poll() is None:
+    time.sleep(0.01)
+time.sleep(0.3)
+s.kill()
+s.wait()
+os.close(w)
+while b := os.read(r, 65536):
+    if b.endswith(b'1'):
+        break
+print('ready', len(child))
+P
+chmod a+r "$NS_TMP/abandon.py"
+is 'background: who waits for it is killed' \
+	"$(as_user host "$PYTHON" "$NS_TMP/abandon.py" "$SLIRP_LITE" -c -a $D/api "$CTR" tap0 2>&1)" 'ready 1'
+ns_until 5 no_tap
+is 'background: then it does not stay' "$? $(on host ls $D)" '0 '
+
 # --- less than usual ---
 
 slirp -c --sandbox=off "$CTR" tap0
