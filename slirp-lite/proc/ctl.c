@@ -356,8 +356,8 @@ void ctl_serve(struct ctl *c, const struct pollfd p[CTL_N_POLL], uint64_t now)
 			read_request(c, k);
 		if (k->fd >= 0 && k->state == CLIENT_WRITING)
 			write_answer(k);
-		if (k->fd >= 0 &&
-		    (now >= k->until || (k->state == CLIENT_WAITING && p[1 + i].revents & POLLERR)))
+		if (k->fd >= 0 && (now >= k->until || (k->state == CLIENT_WAITING &&
+						       p[1 + i].revents & (POLLERR | POLLHUP))))
 			drop(k);
 	}
 	if (now >= c->rest_until)

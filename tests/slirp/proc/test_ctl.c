@@ -258,6 +258,8 @@ static void test_rude(void **state)
 	assert_true(send(fd, "{\"execute\":\"status\"}", 20, 0) == 20);
 	close(fd);
 	serve(w);
+	/* Its end would wake the loop again and again. */
+	assert_true(ctl_poll(w->ctl, p) == UINT64_MAX);
 	ctl_answer(w->ctl, w->asked, "{}");
 	serve(w);
 	assert_true(ctl_poll(w->ctl, p) == UINT64_MAX);
