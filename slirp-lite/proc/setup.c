@@ -108,6 +108,9 @@ static int make(const struct setup_spec *s, int *ret_tap, struct err *e)
 	CLEAN_FD int tap = -1;
 	int r = userns_join(s->userns_fd, s->netns_fd, e);
 
+	/* New credentials bring back what fs.suid_dumpable says, which may be 1. */
+	if (r == 0 && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)
+		r = err_sys(e, errno, "PR_SET_DUMPABLE");
 	if (r == 0)
 		r = tun_open(s->tap, &tap, e);
 	if (r >= 0)

@@ -95,10 +95,11 @@ static int open_path(const struct options *o, struct target *t, struct err *e)
 		r = check_foreign(t, o->target, e);
 	if (r < 0)
 		return r;
-	if (watch_proc(t, o->target) == 0)
-		return 0;
-	r = watch_path(t, o->target, e);
-	/* Gone between the opening and the watch: nothing would ever say so. */
+	r = watch_proc(t, o->target);
+	if (r > 0)
+		r = watch_path(t, o->target, e);
+	/* Gone between the opening and the watch, or the number another process's by now: nothing
+	 * would ever say so. */
 	if (r == 0 && (stat(o->target, &st) < 0 || !is_same(&st, t)))
 		return err_set(e, ERR_ABSENT, ENOENT, "%s", o->target);
 	return r;
