@@ -282,6 +282,10 @@ int zygote_read(const struct zygote *z, struct zygote_report *ret)
 	struct zygote_report report;
 	ssize_t n = fdpass_recv(z->sock, &report, sizeof(report), NULL, 0);
 
+	/* It ended with a request of ours unread: the kernel says so once, its last words follow.
+	 */
+	if (n == -ECONNRESET)
+		n = fdpass_recv(z->sock, &report, sizeof(report), NULL, 0);
 	if (n <= 0)
 		return (int)n;
 	if (n != (ssize_t)sizeof(report))
