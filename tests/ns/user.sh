@@ -4,8 +4,9 @@
 # the owner split denies and allows; ls, status, check, down; errors; nothing left whoever is killed.
 . "$(dirname "$0")/lib.sh"
 
-UID_A=54001 # has subordinate ids and a runtime directory
-UID_B=54002 # has nothing
+# Of this run alone: the second one's directory is in the machine's own /tmp.
+UID_A=$((200000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
+UID_B=$((UID_A + 1))                 # has nothing
 ns_world
 printf 'nua:x:%s:%s::/:/bin/sh\nnub:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
 	cat /etc/passwd - >"$NS_TMP/passwd"
@@ -15,12 +16,6 @@ on host sh -c '
 	mount -n --bind "$1/passwd" /etc/passwd
 	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
 	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
-	mkdir /run/keep
-	mount -n --bind "$1" /run/keep
-	mount -n -t tmpfs -o mode=1777 tmpfs /tmp
-	mkdir -p "$1"
-	mount -n --bind /run/keep "$1"
-	umount -n /run/keep
 	mkdir -p -m 755 /run/user
 	mkdir -m 700 /run/user/$2
 	chown $2:$2 /run/user/$2' sh "$NS_TMP" $UID_A || bail 'cannot prepare the host'
@@ -179,4 +174,5 @@ ok 'run was killed: slirp-lite ends' ns_until 50 no_slirp
 is 'nothing is listed' "$(nub ls | wc -l)" 1
 ok 'gc' nub gc -q
 is 'no socket stays' "$(on host find "/tmp/netns-up-$UID_B" "/run/user/$UID_A" -type s | wc -l)" 0
+rm -f "/tmp/netns-up-$UID_B/lock" && rmdir "/tmp/netns-up-$UID_B"
 ns_done
