@@ -55,7 +55,10 @@ def strangers():
   for pid in filter(str.isdigit, os.listdir('/proc')):
     try:
       with open(f'/proc/{pid}/comm', encoding='ascii') as file:
-        if int(pid) not in mine and file.read().strip().startswith('netns-up'):
+        if int(pid) in mine or not file.read().strip().startswith('netns-up'):
+          continue
+      with open(f'/proc/{pid}/stat', encoding='ascii', errors='replace') as file:
+        if file.read().rpartition(')')[2].split()[0] not in 'ZX':
           found.append(int(pid))
     except OSError:
       pass
@@ -132,6 +135,7 @@ def reboot(tap, lab, cni):
      'echo 0 >/proc/sys/net/ipv6/conf/eth0/force_forwarding || echo 0 >/proc/sys/net/ipv6/conf/all/forwarding')
   for pid in strangers():
     os.kill(pid, signal.SIGKILL)
+  until(5, lambda: not strangers())
   lab.write('/run/t/boot', '00000000-1111-4222-8333-444444444444\n')
   mount('/run/t/boot', '/proc/sys/kernel/random/boot_id', None, MS_BIND)
   for path in ('/run/netns/r1',):

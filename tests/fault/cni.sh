@@ -7,10 +7,10 @@
 #                     DEL or GC; CHECK is killed, and nothing has changed
 #   cni.sh kill-main  the same, but only the main process dies
 #   cni.sh errno      call K of ADD, DEL, GC, CHECK fails: success, or one error document and no trace
-# SWEEP_STEP=N tries every Nth call only, each recovery with calls of its own (5; 1 is all).
+# SWEEP_STEP=N tries every Nth call only, each recovery with calls of its own (8; 1 is all).
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
-STEP=${SWEEP_STEP:-5}
+STEP=${SWEEP_STEP:-8}
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/'
 
 if [ -n "${NETNS_UP_CNI:-}" ]; then
