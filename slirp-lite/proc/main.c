@@ -11,6 +11,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -169,6 +170,40 @@ static int find_outbound(struct launch *l, struct err *e)
 	return r;
 }
 
+static bool is_by_number(const char *path)
+{
+	return path &&
+	       (strncmp(path, "/proc/self/fd/", 14) == 0 || strncmp(path, "/dev/fd/", 8) == 0);
+}
+
+/* What the caller left open by mistake: somebody may wait for the end of a pipe or for a lock. Not
+ * where a path that is used again later may go through one. */
+static void close_others(const struct launch *l)
+{
+	const struct target *t = &l->target;
+	const int keep[] = {
+		t->netns_fd,  t->userns_fd, t->tap_fd,  t->pidfd,           t->names_fd,
+		t->mounts_fd, l->pcap,      l->signals, l->nameservers.fd,  l->listen_fd,
+		l->log_fd,    l->null_fd,   l->parent,  l->options.exit_fd, l->options.ready_fd,
+	};
+	unsigned next = 3;
+
+	if (is_by_number(l->options.target) || is_by_number(l->options.api))
+		return;
+	for (;;) {
+		unsigned low = UINT_MAX;
+
+		for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++)
+			if (keep[i] >= 0 && (unsigned)keep[i] >= next && (unsigned)keep[i] < low)
+				low = (unsigned)keep[i];
+		if (low > next)
+			(void)close_range(next, low - 1, 0);
+		if (low == UINT_MAX)
+			break;
+		next = low + 1;
+	}
+}
+
 /* Everything that can fail for a reason of the caller's, before anything is made. */
 static int open_all(struct launch *l, struct err *e)
 {
@@ -190,6 +225,8 @@ static int open_all(struct launch *l, struct err *e)
 	if (r == 0 && o->api)
 		r = err_ctx(e, ctl_listen(o->api, &l->listen_fd, e), "--api-socket");
 	l->has_socket = l->listen_fd >= 0;
+	if (r == 0)
+		close_others(l);
 	return r;
 }
 

@@ -311,6 +311,20 @@ is 'background: who waits for it is killed' \
 ns_until 5 no_tap
 is 'background: then it does not stay' "$? $(on host ls $D)" '0 '
 
+cat >"$NS_TMP/leak.py" <<'P'
+import os, select, subprocess, sys
+r, w = os.pipe()
+print(subprocess.run(sys.argv[1:], pass_fds=[w]).returncode)
+os.close(w)
+print(bool(select.select([r], [], [], 2)[0]))
+P
+chmod a+r "$NS_TMP/leak.py"
+is 'background: what the caller left open is closed' \
+	"$(as_user host "$PYTHON" "$NS_TMP/leak.py" "$SLIRP_LITE" --background -c -a $D/api "$CTR" tap0 2>&1 | tr '\n' ' ')" '0 True '
+ok 'background: works all the same' works
+is 'background: ends' "$(ask_ctl '{"execute":"stop"}')" '{"return":{}}'
+ns_until 5 no_tap
+
 # --- less than usual ---
 
 slirp -c --sandbox=off "$CTR" tap0
