@@ -208,7 +208,12 @@ static const struct filter_rule supervisor[] = {
 	/* Standard descriptors to /dev/null; the writes of the C library's streams. */
 	ALWAYS(dup2),
 	ALWAYS(dup3),
-	ALWAYS(fcntl),
+	/* Not F_SETOWN and F_SETSIG, which send signals. */
+	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_GETFD}}},
+	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_SETFD}}},
+	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_GETFL}}},
+	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_SETFL}}},
+	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_DUPFD_CLOEXEC}}},
 	ALWAYS(wait4),
 	ALWAYS(waitid),
 	ALWAYS(pidfd_send_signal),
