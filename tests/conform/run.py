@@ -32,7 +32,7 @@ from lab import CLONE_NEWPID, mount, unshare
 NAMES = ('netd', 'bridge', 'portmap', 'firewall', 'host-local', 'bandwidth', 'tuning', 'loopback', 'ptp')
 FILES = ('cases_protocol', 'cases_input', 'cases_add', 'cases_ipam', 'cases_ports', 'cases_del', 'cases_check',
          'cases_gc', 'cases_security')
-TIMEOUT = 150  # seconds a case may take
+TIMEOUT = 150  # seconds a case may take, and half a second for each round
 PLACE = '/mnt'  # where the plugins are seen by all cases
 
 
@@ -80,6 +80,7 @@ class Job:
 
   def __init__(self, number, options, version):
     self.number, self.begin = number, time.monotonic()
+    self.limit = TIMEOUT + options.rounds / 2
     read, write = os.pipe()
     self.fd = read
     self.pid = os.fork()
@@ -114,13 +115,13 @@ class Job:
       if not chunk:
         break
       self.data += chunk
-    if time.monotonic() - self.begin > TIMEOUT:
+    if time.monotonic() - self.begin > self.limit:
       # The keeper's child is the PID namespace: all in it ends with it.
       for child in open(f'/proc/{self.pid}/task/{self.pid}/children', encoding='ascii').read().split():
         os.kill(int(child), signal.SIGKILL)
       os.waitpid(self.pid, 0)
       os.close(self.fd)
-      return [f'did not end within {TIMEOUT} s'], []
+      return [f'did not end within {self.limit:.0f} s'], []
     if os.waitpid(self.pid, os.WNOHANG)[0] == 0:
       return None
     while True:
