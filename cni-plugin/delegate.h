@@ -25,7 +25,7 @@ struct delegate_call {
 
 /* 0 when it ended with status 0; *ret_out (malloc'd, NUL-terminated) is what it wrote. -1: its own
  * code, message and details when it gave some; FAULT_CONFIG: it is not in CNI_PATH; FAULT_AGAIN: it
- * took too long and was killed, with its process group. */
+ * took too long and was killed, with its process group. SIGPIPE must be ignored. */
 int delegate_run(const struct delegate_call *c, char **ret_out, size_t *ret_len, struct fault *f);
 
 #endif
