@@ -214,7 +214,8 @@ static int converse(const struct delegate_call *c, pid_t pid, int *in, int *out,
 	if (r == 0)
 		r = await(pid, deadline, &status);
 	if (r < 0) {
-		put_down(pid);
+		if (r != -ECHILD) /* reaped by somebody else: the number may be another's */
+			put_down(pid);
 		if (r == -ETIMEDOUT)
 			return fault_set(f, FAULT_AGAIN, "plugin \"%s\" did not end within %d s",
 					 c->type, c->timeout_ms / 1000);

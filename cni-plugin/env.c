@@ -8,6 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "model/name.h"
 
 enum need { NEED_ID = 1, NEED_NETNS = 2, NEED_IFNAME = 4, NEED_PATH = 8 };
@@ -59,12 +60,21 @@ static int missing(const struct env *v, int need, struct fault *f)
 	return fault_set(f, FAULT_ENV, "required env variables [%s] missing", list);
 }
 
+static bool is_utf8(const char *s)
+{
+	CLEAN_JSON json_t *v = json_string(s);
+
+	return v != NULL;
+}
+
 static int check_names(const struct env *v, int need, bool is_loopback, struct fault *f)
 {
 	struct err e = ERR_INIT;
 
 	if ((need & NEED_ID) && name_check_id(v->id, "CNI_CONTAINERID", &e) < 0)
 		return fault_err_as(f, FAULT_ENV, &e);
+	if ((need & NEED_NETNS) && !is_utf8(v->netns))
+		return fault_set(f, FAULT_ENV, "CNI_NETNS: not UTF-8, so no result could name it");
 	if (!(need & NEED_IFNAME) || (is_loopback && strcmp(v->ifname, "lo") == 0))
 		return 0;
 	/* DEL of what can never have been made is still asked for by its real name. */

@@ -278,6 +278,7 @@ int main(int argc, char **argv)
 	if (fd_fill_stdio() < 0)
 		return 1;
 	signal(SIGPIPE, SIG_IGN);
+	signal(SIGCHLD, SIG_DFL); /* ignored, it would take a delegate's status away */
 	log_setup(CALL_PROGRAM, LOG_LEVEL_INFO);
 	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	return serve(plugin_find(name), is_stdin_open);

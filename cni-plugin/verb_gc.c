@@ -30,17 +30,25 @@ static int parse_one(json_t *v, const char *at, struct attach_name *ret, struct 
 	return 0;
 }
 
+static bool is_list(const struct call *c, int which)
+{
+	json_t *v = gojson_get(c->conf.doc, list_keys[which]);
+
+	return v && !json_is_null(v);
+}
+
 /* *ret points into the configuration. */
 static int parse_keep(const struct call *c, struct attach_name **ret, size_t *ret_n,
 		      struct fault *f)
 {
-	int which = gojson_has(c->conf.doc, list_keys[0]) ? 0 : 1;
+	/* Go sends an empty list as null; the other key may still say more. */
+	int which = is_list(c, 0) || !is_list(c, 1) ? 0 : 1;
 	char at[GOJSON_PATHLEN];
 	struct attach_name *keep;
 	json_t *list = NULL, *v;
 	size_t i, n = 0;
 
-	if (!gojson_has(c->conf.doc, list_keys[which]))
+	if (!gojson_has(c->conf.doc, list_keys[0]) && !gojson_has(c->conf.doc, list_keys[1]))
 		return fault_set(f, FAULT_CONFIG, "%s is missing: what is to be kept?",
 				 list_keys[0]);
 	if (gojson_arr(c->conf.doc, "", list_keys[which], &list, f) < 0)
@@ -73,7 +81,7 @@ static int collect(struct call *c, const struct attach_name *keep, size_t n, str
 	if (engine_gc_network(g, c->conf.name, keep, n, c->started_at, &counts, &all) >= 0)
 		err_reset(&all);
 	/* What killed calls have left of the host's part goes, what somebody flushed comes back. */
-	if (engine_gc(g, &rest, &e) < 0)
+	if (engine_gc_gentle(g, &rest, &e) < 0)
 		err_gather(&all, &e);
 	if (all.kind != ERR_NONE)
 		return call_fault(&all, f);

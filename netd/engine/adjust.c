@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "engine/internal.h"
 #include "net/route.h"
 
@@ -170,8 +171,17 @@ static int adjust_settings(struct engine *g, struct attachment *a, const struct 
 {
 	CLEAN_WORK struct work w = {.g = g, .a = a, .netns_fd = req->netns_fd};
 	const struct attach_tune before = a->tune;
-	int r = attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
+	CLEAN_FREE struct attach_sysctl *sysctl = NULL; /* as it was */
+	size_t n_sysctl = a->n_sysctl;
+	int r;
 
+	if (n_sysctl) {
+		sysctl = malloc(n_sysctl * sizeof(*sysctl));
+		if (!sysctl)
+			return err_set(e, ERR_INTERNAL, ENOMEM, "sysctls");
+		memcpy(sysctl, a->sysctl, n_sysctl * sizeof(*sysctl));
+	}
+	r = attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
 	if (r < 0)
 		return r;
 	if (req->tune)
@@ -186,10 +196,12 @@ static int adjust_settings(struct engine *g, struct attachment *a, const struct 
 		a->mtu = a->tune.mtu;
 	if (r >= 0)
 		return put(g, a, e);
-	/* What could not be set is not looked after; sysctls that could are. */
+	/* What could not be set is not looked after; what was before is, as it was. */
 	if (!moves) {
 		a->tune = before;
-		a->n_sysctl -= req->n_sysctl < a->n_sysctl ? req->n_sysctl : a->n_sysctl;
+		a->n_sysctl = n_sysctl;
+		if (n_sysctl)
+			memcpy(a->sysctl, sysctl, n_sysctl * sizeof(*sysctl));
 		(void)put(g, a, NULL);
 	}
 	return r;

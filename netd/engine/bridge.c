@@ -304,7 +304,60 @@ static int adopt(struct work *w, struct rtnl_batch *b, struct err *e)
 	return r < 0 ? r : adopt_sysctls(w, e);
 }
 
-/* Gateways that the description has no more. */
+struct heir {
+	const struct network *from;
+	const struct net_subnet *subnet;
+	bool found;
+	struct network n;
+};
+
+static int see_heir(const struct network *o, void *arg)
+{
+	struct net_subnet list[NETWORK_SUBNET_MAX];
+	struct heir *t = arg;
+	size_t k = network_subnets(o, list);
+
+	if (strcmp(o->name, t->from->name) == 0 || strcmp(o->bridge, t->from->bridge) != 0)
+		return 0;
+	for (size_t i = 0; i < k; i++)
+		if (wants_gateway(o, &list[i]) &&
+		    prefix_equal(&list[i].subnet, &t->subnet->subnet) &&
+		    ip_equal(&list[i].gateway, &t->subnet->gateway))
+			t->found = true;
+	if (t->found)
+		t->n = *o;
+	return t->found;
+}
+
+/* Another network has the same gateway: it is the one now that will take it back. 1: so. */
+static int bequeath(struct engine *g, const struct network *n, const struct net_subnet *s,
+		    struct err *e)
+{
+	struct heir t = {.from = n, .subnet = s};
+	int r = store_each_network(g->store, see_heir, &t, e);
+
+	if (r < 0 || !t.found)
+		return r < 0 ? r : 0;
+	network_set_own(&t.n, &s->subnet, true);
+	r = store_put_network(g->store, &t.n, e);
+	return r < 0 ? r : 1;
+}
+
+/* Takes one of the old gateways off, unless it is another network's too. */
+static int drop_gateway(struct work *w, const struct net_subnet *s, struct rtnl_batch *b,
+			struct err *e)
+{
+	const struct prefix p = {.ip = s->gateway, .len = s->subnet.len};
+	struct heir t = {.from = &w->old_net, .subnet = s};
+	int r = s->is_own ? bequeath(w->g, &w->old_net, s, e)
+			  : store_each_network(w->g->store, see_heir, &t, e);
+
+	if (r < 0)
+		return r;
+	return r > 0 || t.found ? 0 : route_addr_del(b, w->bridge_index, &p, e);
+}
+
+/* Gateways that the description has no more; on somebody else's bridge those that we put there. */
 static int drop_old_gateways(struct work *w, struct rtnl_batch *b, struct err *e)
 {
 	struct net_subnet list[NETWORK_SUBNET_MAX], have;
@@ -314,11 +367,12 @@ static int drop_old_gateways(struct work *w, struct rtnl_batch *b, struct err *e
 	for (size_t i = 0; r >= 0 && i < k; i++) {
 		struct prefix p = {.ip = list[i].gateway, .len = list[i].subnet.len};
 
-		if (!wants_gateway(&w->old_net, &list[i]))
+		if (!wants_gateway(&w->old_net, &list[i]) ||
+		    (w->old_net.is_adopted && !list[i].is_own))
 			continue;
 		if (!network_find_subnet(&w->net, &p.ip, &have) ||
 		    !ip_equal(&have.gateway, &p.ip) || have.subnet.len != p.len)
-			r = route_addr_del(b, w->bridge_index, &p, e);
+			r = drop_gateway(w, &list[i], b, e);
 	}
 	return r;
 }
@@ -394,45 +448,6 @@ static int may_delete(struct engine *g, const struct network *n, const struct li
 	if (r >= 0 && !t.any)
 		r = has_ports(g, l->index, e);
 	return r < 0 ? r : !t.any && r == 0;
-}
-
-struct heir {
-	const struct network *from;
-	const struct net_subnet *subnet;
-	bool found;
-	struct network n;
-};
-
-static int see_heir(const struct network *o, void *arg)
-{
-	struct net_subnet list[NETWORK_SUBNET_MAX];
-	struct heir *t = arg;
-	size_t k = network_subnets(o, list);
-
-	if (strcmp(o->name, t->from->name) == 0 || strcmp(o->bridge, t->from->bridge) != 0)
-		return 0;
-	for (size_t i = 0; i < k; i++)
-		if (wants_gateway(o, &list[i]) &&
-		    prefix_equal(&list[i].subnet, &t->subnet->subnet) &&
-		    ip_equal(&list[i].gateway, &t->subnet->gateway))
-			t->found = true;
-	if (t->found)
-		t->n = *o;
-	return t->found;
-}
-
-/* Another network has the same gateway: it is the one now that will take it back. 1: so. */
-static int bequeath(struct engine *g, const struct network *n, const struct net_subnet *s,
-		    struct err *e)
-{
-	struct heir t = {.from = n, .subnet = s};
-	int r = store_each_network(g->store, see_heir, &t, e);
-
-	if (r < 0 || !t.found)
-		return r < 0 ? r : 0;
-	network_set_own(&t.n, &s->subnet, true);
-	r = store_put_network(g->store, &t.n, e);
-	return r < 0 ? r : 1;
 }
 
 static int take_back(struct engine *g, const struct network *n, uint32_t index, struct err *e)

@@ -181,6 +181,10 @@ struct gc_result {
 /* Removes everything whose namespace or record is gone, and puts back what living attachments lost.
  */
 int engine_gc(struct engine *g, struct gc_result *ret, struct err *e);
+/* The same for a caller who answers for some containers only: a record that cannot be read may be
+ * somebody's living one, so while there is one it is left, with all that nobody claims, and told.
+ */
+int engine_gc_gentle(struct engine *g, struct gc_result *ret, struct err *e);
 
 /* Removes every attachment of one network that is not in keep, but those made since started_at
  * (nanoseconds of CLOCK_REALTIME; 0: since the call began), of any kind. Goes on after errors and

@@ -301,7 +301,7 @@ static int gc_networks(struct engine *g, struct err *e)
 
 /* Global lock held: a record is written under it before its link is made, so a link without a
  * record is nobody's. */
-static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
+static int gc_kernel(struct engine *g, bool is_gentle, struct gc_result *ret, struct err *e)
 {
 	struct census c = {0};
 	size_t n_claims = 0;
@@ -309,6 +309,13 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 
 	if (r >= 0)
 		r = census_take(g, &c, e);
+	if (r >= 0 && is_gentle && c.broken.n) {
+		/* Nor anything of theirs, which without them looks like nobody's. */
+		r = err_set(e, ERR_IO, 0, "%zu records cannot be read; `netns-up gc` removes them",
+			    c.broken.n);
+		census_free(&c);
+		return r;
+	}
 	if (r >= 0)
 		r = gc_all_broken(g, &c, ret, e);
 	if (r >= 0)
@@ -330,7 +337,7 @@ static int gc_kernel(struct engine *g, struct gc_result *ret, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-int engine_gc(struct engine *g, struct gc_result *ret, struct err *e)
+static int gc_all(struct engine *g, bool is_gentle, struct gc_result *ret, struct err *e)
 {
 	struct err all = ERR_INIT, one = ERR_INIT;
 	struct census c = {0};
@@ -350,10 +357,20 @@ int engine_gc(struct engine *g, struct gc_result *ret, struct err *e)
 		err_gather(&all, &one);
 	} else {
 		err_reset(&one);
-		if (gc_kernel(g, ret, &one) < 0)
+		if (gc_kernel(g, is_gentle, ret, &one) < 0)
 			err_gather(&all, &one);
 		store_unlock(g->store);
 	}
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
+}
+
+int engine_gc(struct engine *g, struct gc_result *ret, struct err *e)
+{
+	return gc_all(g, false, ret, e);
+}
+
+int engine_gc_gentle(struct engine *g, struct gc_result *ret, struct err *e)
+{
+	return gc_all(g, true, ret, e);
 }

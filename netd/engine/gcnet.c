@@ -22,6 +22,8 @@ struct members {
 	const struct attach_name *keep;
 	size_t n_keep;
 	size_t n, cap;
+	size_t n_members; /* the first of them are in the network; the others may be, by their
+			     record */
 	char (*key)[KEY_STRLEN];
 };
 
@@ -112,9 +114,10 @@ static int gone(struct engine *g, const struct attachment *a, struct gc_result *
 	return r;
 }
 
-static int one_member(struct engine *g, const struct members *m, const char *key,
-		      uint64_t started_at, struct gc_result *ret, struct err *e)
+static int one_member(struct engine *g, const struct members *m, size_t i, uint64_t started_at,
+		      struct gc_result *ret, struct err *e)
 {
+	const char *key = m->key[i];
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
 	struct err why = ERR_INIT;
@@ -132,8 +135,10 @@ static int one_member(struct engine *g, const struct members *m, const char *key
 			    : gone(g, a, ret, e);
 	else if (r > 0)
 		r = forget(g, key, ret, e);
-	else if (why.kind == ERR_PROTOCOL)
+	else if (why.kind == ERR_PROTOCOL && i < m->n_members)
 		r = broken(g, key, ret, e);
+	else if (why.kind == ERR_PROTOCOL)
+		r = 0; /* whose it is only the record knew */
 	else
 		err_gather(e, &why);
 	store_unlock_key(g->store, key);
@@ -161,6 +166,7 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 	if (!started_at)
 		started_at = now_ns();
 	r = member_each(g->store, see_member, &m, &one);
+	m.n_members = m.n;
 	if (r >= 0)
 		r = store_each_key(g->store, see_record, &m, &one);
 	if (r < 0)
@@ -168,7 +174,7 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 	err_gather(&all, &one);
 	for (size_t i = 0; i < m.n; i++) {
 		err_reset(&one);
-		if (one_member(g, &m, m.key[i], started_at, ret, &one) < 0)
+		if (one_member(g, &m, i, started_at, ret, &one) < 0)
 			err_gather(&all, &one);
 	}
 	free(m.key);

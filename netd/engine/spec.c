@@ -175,6 +175,11 @@ static int replace_subnets(struct work *w, const struct network *want, struct er
 	for (size_t i = 0; i < k; i++) {
 		struct net_subnet have;
 
+		/* Still ours to take back. */
+		if (list[i].is_own && network_find_subnet(&n, &list[i].subnet.ip, &have) &&
+		    prefix_equal(&have.subnet, &list[i].subnet) &&
+		    ip_equal(&have.gateway, &list[i].gateway))
+			network_set_own(&n, &list[i].subnet, true);
 		if (list[i].is_member && !network_find_subnet(&n, &list[i].subnet.ip, &have) &&
 		    network_add_subnet(&n, &list[i], NULL) < 0)
 			return err_what(e,

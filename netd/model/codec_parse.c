@@ -153,7 +153,8 @@ static int in_described_addresses(const struct in *in, json_t *arr, struct attac
 	size_t n = json_array_size(arr);
 	int r = 0;
 
-	if ((n == 0) != a->is_l2)
+	/* Somebody else's interface may have none that we were told of. */
+	if (a->kind != ATTACH_FOREIGN && (n == 0) != a->is_l2)
 		return in_bad(in, "addresses", "expected addresses, unless it has layer 2 only");
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		char path[PATH_STRLEN];

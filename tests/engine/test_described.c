@@ -175,6 +175,19 @@ static void test_adopted(void **state)
 	OK(up(&w, NULL));
 	OK(down(1));
 	MUST("ip addr show br-web | grep -q 198.51.100.1/24");
+	/* A change of subnet takes away what is ours, not that; ours of the other family stays
+	 * ours. */
+	OK(up(&w, NULL));
+	want_init(&w, 2);
+	want_set(&w, "2001:db8:1::/64");
+	w.req.is_force_address = true;
+	OK(up(&w, NULL));
+	MUST("ip addr show br-web | grep -q 198.51.100.1/24");
+	MUST("ip addr show br-web | grep -q 2001:db8:1::1/64");
+	OK(down(1));
+	OK(down(2));
+	MUST("ip addr show br-web | grep -q 198.51.100.1/24");
+	MUST_NOT("ip addr show br-web | grep -q 2001:db8:1::1/64");
 	MUST("ip link del br-web && ip link add br-web type veth peer name other");
 	FAILS(ERR_USAGE, WHAT_NETWORK, up(&w, NULL));
 	MUST("ip link del br-web");

@@ -50,6 +50,14 @@ static const char lease_doc[] =
 	"\"mtu\":0,\"bootId\":\"01234567-89ab-cdef-0123-456789abcdef\",\"created\":1,\"ports\":[],"
 	"\"leased\":true}";
 
+/* Another plugin's, of whose addresses nothing is known. */
+static const char foreign_doc[] =
+	"{\"version\":1,\"phase\":\"committed\",\"kind\":\"foreign\",\"id\":\"p\",\"ifname\":"
+	"\"eth0\",\"network\":\"web\",\"mode\":\"routed\",\"internal\":false,\"isolate\":false,"
+	"\"hostIfindex\":0,\"ifindex\":0,\"addresses\":[],\"mtu\":0,\"netnsCookie\":\"5\","
+	"\"bootId\":\"01234567-89ab-cdef-0123-456789abcdef\",\"created\":1,\"ports\":[],"
+	"\"sysctls\":[{\"key\":\"net/ipv4/conf/eth0/rp_filter\",\"value\":\"2\"}]}";
+
 static const char spec_doc[] =
 	"{\"version\":1,\"name\":\"web\",\"mode\":\"bridge\",\"bridge\":\"cni0\",\"spec\":true,"
 	"\"isGateway\":true,\"open\":true,\"adopted\":true,\"subnets\":[{\"subnet\":\"10.83.4.0/"
@@ -68,7 +76,7 @@ static const char bare_spec_doc[] = "{\"version\":1,\"name\":\"web\",\"mode\":\"
 
 static void test_round_trips(void **state)
 {
-	static const char *const attachments[] = {parts_doc, l2_doc, lease_doc};
+	static const char *const attachments[] = {parts_doc, l2_doc, lease_doc, foreign_doc};
 	static const char *const networks[] = {spec_doc, bare_spec_doc};
 	struct err e = ERR_INIT;
 
