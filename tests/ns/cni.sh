@@ -99,6 +99,7 @@ fails 100 'a taken host port' ADD bridge other "$WEB"
 like 'whose it is' "$(answer 'd["details"]')" '*box*'
 IFNAME=lo fails 7 'the interface lo' ADD bridge other "$WEB"
 NETNS=/run/absent fails 3 'a namespace that is gone' ADD bridge other "$WEB"
+NETNS=$(printf '/run/\377') fails 4 'a path that is no UTF-8' ADD bridge other "$WEB"
 NETNS=/etc/hostname fails 8 'a file in place of a namespace' ADD bridge other "$WEB"
 NETNS=/proc/self/ns/net fails 8 "the plugin's own namespace" ADD bridge other "$WEB"
 fails 7 'a bridge that is none' ADD bridge other "$(conf "$IPAM" | sed 's/nuweb/eth0/;s/"web"/"web2"/')"
@@ -130,7 +131,7 @@ like 'which is quoted' "$(answer 'd["details"]')" '*oops*'
 fails 11 'an IPAM plugin that hangs' ADD bridge other "$(foreign ipam-hangs)"
 is 'it was told to take it back, too' "$(tr '\n' ' ' <"$NS_TMP/ipam/calls")" 'ADD DEL '
 : >"$NS_TMP/ipam/calls"
-ok 'ADD with an IPAM plugin' cni ADD bridge other "$(foreign ipam-good)"
+ok 'ADD with an IPAM plugin, SIGCHLD ignored' cni ADD bridge other "$(foreign ipam-good)" env --ignore-signal=CHLD
 is 'its address' "$(answer 'd["ips"][0]["address"]')" 203.0.113.77/26
 ok 'the same ADD again' cni ADD bridge other "$(foreign ipam-good)"
 is 'asks no second time' "$(cat "$NS_TMP/ipam/calls")" ADD
@@ -254,13 +255,28 @@ IFNAME=lo cni ADD loopback other '{"cniVersion":"1.0.0","name":"lo","type":"loop
 is 'lo is up' "$(on other ip -br link show lo | awk '{ print $2 }')" UNKNOWN
 is 'and in the result' "$(answer '[i["address"] for i in d["ips"]]')" "['127.0.0.1/8', '::1/128']"
 
+# --- an interface of somebody else's, of whose addresses nothing is known ---
+printf '{"cniVersion":"1.1.0","interfaces":[{"name":"caliX"},{"name":"eth0","sandbox":"/x"}]}' >"$NS_TMP/answer"
+B=$(prev "$(NET=bare conf '"sysctl":{"net.ipv4.conf.IFNAME.arp_filter":"1"}')")
+ok 'bare: tuning' cni ADD tuning alien "$B"
+ok 'bare: tuning again' cni ADD tuning alien "$B"
+ok 'bare: CHECK' cni CHECK tuning alien "$B"
+ok 'bare: DEL' cni DEL tuning alien "$B"
+is 'bare: its record is gone' "$(on host sh -c 'ls /run/netd/attachments | grep -c alien')" 0
+
 # --- GC, and the end ---
 keep() { conf "$IPAM,\"cni.dev/valid-attachments\":$1"; }
 fails 7 'GC without a list' GC bridge - "$(conf "$IPAM")"
 fails 1 'GC of an old version' GC bridge - "$(VERSION=1.0.0 keep '[]')"
 ok 'GC of a network with a common prefix' cni GC bridge - "$(NET=we keep null)"
 ok 'GC that names the container' cni GC bridge - "$(keep '[{"containerID":"box","ifname":"eth0"}]')"
+ok 'GC with one list empty and one that names it' cni GC bridge - \
+	"$(conf "$IPAM,\"cni.dev/valid-attachments\":null,\"cni.dev/attachments\":[{\"containerID\":\"box\",\"ifname\":\"eth0\"}]")"
 is 'it is still reached' "$(http out http://$HOST4:8080/hello)" 'hello from box'
+on host sh -c 'cd /run/netd/attachments && cp box@eth0 /run/kept && sed -i s/203.0.113.2/203.0.113.9/ box@eth0'
+fails 5 'GC of another network beside a record that cannot be read' GC bridge - "$(NET=we keep null)"
+is 'leaves its container alone' "$(http out http://$HOST4:8080/hello)" 'hello from box'
+on host sh -c 'cat /run/kept >/run/netd/attachments/box@eth0; rm /run/kept'
 ok 'GC with an empty list' cni GC bridge - "$(keep null)"
 silent 'GC says nothing'
 is 'it is not reached any more' "$(refused out http://$HOST4:8080/hello)" ''
