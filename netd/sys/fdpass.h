@@ -6,7 +6,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-#define FDPASS_MAX 8
+#define FDPASS_MAX 32
 
 /* Sends data (not empty) and n_fds descriptors, which stay the caller's. 0 or -errno; never waits.
  */

@@ -173,6 +173,14 @@ static bool may_make(struct mappings *t, uint64_t now)
 	return true;
 }
 
+static void init(struct mappings *t, struct mapping *m)
+{
+	m->source = (struct source){.fd = -1, .fn = t->env.fn};
+	m->owner = t;
+	m->run_first = m->run_last = MAPPING_NONE;
+	m->gso_max = UINT16_MAX;
+}
+
 struct mapping *mappings_take(struct mappings *t, const struct ip *in, uint16_t port, uint64_t now)
 {
 	const struct flow_key k = key_of(in, port);
@@ -182,13 +190,10 @@ struct mapping *mappings_take(struct mappings *t, const struct ip *in, uint16_t 
 		return NULL;
 	while (!(m = table_add(t->table, &k)))
 		evict(t, NULL, now);
-	m->source = (struct source){.fd = -1, .fn = t->env.fn};
-	m->owner = t;
+	init(t, m);
 	m->used = now;
 	m->in = *in;
 	m->port = port;
-	m->run_first = m->run_last = MAPPING_NONE;
-	m->gso_max = UINT16_MAX;
 	list_append(t, m);
 	if (!timer_is_set(&t->timer) || t->timer.due > now + t->env.once_ms)
 		set_timer(t);
@@ -292,6 +297,38 @@ int mapping_open(struct mapping *m, uint64_t now)
 	}
 	set_first_options(m);
 	return 0;
+}
+
+const struct mapping *mappings_step(const struct mappings *t, uint32_t *cursor)
+{
+	return table_step(t->table, cursor);
+}
+
+int mapping_adopt(struct mappings *t, struct mapping *m, int fd)
+{
+	int r;
+
+	init(t, m);
+	m->is_port = true;
+	r = loop_add(t->env.loop, &m->source, fd, EPOLLIN);
+	if (r < 0)
+		return r;
+	set_first_options(m);
+	if (m->in.family == AF_INET)
+		set_int(m, IPPROTO_IP, IP_PKTINFO, 1);
+	else
+		set_int(m, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+	return 0;
+}
+
+void mapping_leave(struct mapping *m)
+{
+	int fd = m->source.fd;
+
+	if (fd < 0)
+		return;
+	loop_remove(m->owner->env.loop, &m->source);
+	m->owner->env.host->close(fd);
 }
 
 void mapping_touch(struct mapping *m, bool is_stream, uint64_t now)

@@ -53,6 +53,7 @@ struct mapping {
 	bool is_answered; /* something came back */
 	bool is_denied;   /* the host gave no socket, which has been told */
 	bool is_grown;    /* its buffers are as large as the host allows */
+	bool is_port;     /* a published socket: in no table and no list (udp_port.c) */
 	/* udp_send.c: what waits to be sent; runs are numbers or MAPPING_NONE. */
 	uint16_t run_first, run_last;
 	uint16_t gso_max; /* segments larger than that are sent one by one */
@@ -77,6 +78,9 @@ void mappings_free(struct mappings *t); /* accepts NULL */
 const struct mappings_env *mappings_env(const struct mappings *t);
 uint32_t mappings_count(const struct mappings *t);
 
+/* The first at or after *cursor, which is moved past it; NULL at the end. */
+const struct mapping *mappings_step(const struct mappings *t, uint32_t *cursor);
+
 /* NULL: none. */
 struct mapping *mappings_find(const struct mappings *t, const struct ip *in, uint16_t port);
 /* A new one without a socket; when all are taken, the one that was idle longest goes: of those
@@ -87,6 +91,10 @@ struct mapping *mappings_take(struct mappings *t, const struct ip *in, uint16_t 
  * traffic. When descriptors have run out, the longest idle other mapping goes first. 0 or -errno.
  */
 int mapping_open(struct mapping *m, uint64_t now);
+/* Takes a socket that is bound already as that of m, which the caller has filled in (in, port) and
+ * which is in no table. 0 or -errno; mapping_leave takes it out of the loop and closes it. */
+int mapping_adopt(struct mappings *t, struct mapping *m, int fd);
+void mapping_leave(struct mapping *m);
 /* Used now, in the list it belongs to. */
 void mapping_touch(struct mapping *m, bool is_stream, uint64_t now);
 void mapping_close(struct mapping *m, uint64_t now);

@@ -33,7 +33,9 @@ int udp_new(const struct udp_env *env, struct udp **ret, struct err *e)
 		udp_free(u);
 		return err_set(e, ERR_INTERNAL, ENOMEM, "cannot make the UDP buffers");
 	}
-	int r = mappings_new(&(struct mappings_env){.host = env->host,
+	int r = udp_ports_init(u, e);
+	if (r == 0)
+		r = mappings_new(&(struct mappings_env){.host = env->host,
 						    .loop = env->loop,
 						    .wheel = env->wheel,
 						    .stats = env->stats,
@@ -58,6 +60,7 @@ void udp_free(struct udp *u)
 {
 	if (!u)
 		return;
+	udp_ports_close(u);
 	mappings_free(u->mappings);
 	free(u->arena);
 	free(u->rx.data);
@@ -107,7 +110,7 @@ unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *se
 		/* Of a local one the kernel does not say the port (ip_local_error). */
 		if (e->is_local && sending) {
 			dst = sending->dst;
-			port = sending->port;
+			port = sending->to.port;
 			len = sending->seg;
 		} else if (e->dst.family && !e->is_local) {
 			dst = policy_unmap(u->env.policy, &e->dst);
@@ -132,16 +135,21 @@ static void on_socket(struct source *s, uint32_t events, uint64_t now)
 		udp_receive(u, m, now);
 }
 
+void udp_forget_waiting(struct udp *u, const struct mapping *m)
+{
+	for (unsigned i = 0; i < u->n_waiting; i++) {
+		if (u->waiting[i] == m)
+			u->waiting[i] = NULL;
+	}
+}
+
 /* What waits for a mapping that goes is sent before: eviction loses nothing. */
 static void on_closing(struct mapping *m, uint64_t now)
 {
 	struct udp *u = mappings_env(m->owner)->arg;
 
 	udp_flush_mapping(u, m, now);
-	for (unsigned i = 0; i < u->n_waiting; i++) {
-		if (u->waiting[i] == m)
-			u->waiting[i] = NULL;
-	}
+	udp_forget_waiting(u, m);
 }
 
 /* --- from the container -------------------------------------------------------------------- */
@@ -220,10 +228,11 @@ static void note_sent(struct sent *s, const struct ip_packet *p, const struct ud
 }
 
 static void forward(struct udp *u, const struct ip_packet *p, const struct udphdr_v *h,
-		    const struct link_meta *m, const struct ip *to, uint64_t now)
+		    const struct link_meta *m, const struct ip *to, struct udp_client *client,
+		    uint64_t now)
 {
 	/* The gateway's own services are no hop away. */
-	const bool is_hop = ip_equal(to, &p->dst);
+	const bool is_hop = client || ip_equal(to, &p->dst);
 	const bool is_df = p->src.family == AF_INET ? p->is_df : m != NULL;
 	uint16_t seg = m && m->gso == LINK_GSO_UDP ? m->gso_size : 0;
 	struct sent s;
@@ -241,7 +250,7 @@ static void forward(struct udp *u, const struct ip_packet *p, const struct udphd
 		answer(u, p, ICMP_V4_TIME, ICMP_V4_TIME_TTL, ICMP_V6_TIME, ICMP_V6_TIME_HOPS, now);
 		return;
 	}
-	struct mapping *map = mapping_for(u, p, h->sport, now);
+	struct mapping *map = client ? &client->port->m : mapping_for(u, p, h->sport, now);
 
 	if (!map)
 		return;
@@ -254,13 +263,19 @@ static void forward(struct udp *u, const struct ip_packet *p, const struct udphd
 		udp_flush_mapping(u, map, now);
 		mapping_set_options(map, ttl, p->tos, is_df);
 	}
-	mapping_touch(map, map->is_answered, now);
+	struct udp_target target = {.to = *to, .port = h->dport};
+
+	if (client)
+		target = udp_port_answer(u, client, h->len, now);
+	else
+		mapping_touch(map, map->is_answered, now);
 	note_sent(&s, p, h, m, seg, is_df);
-	udp_send(u, map, to, h->dport, &s, h->payload, h->len, seg, now);
+	udp_send(u, map, &target, &s, h->payload, h->len, seg, now);
 }
 
 void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta *m, uint64_t now)
 {
+	struct udp_client *client;
 	struct udphdr_v h;
 	struct ip to;
 
@@ -272,9 +287,14 @@ void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta 
 		u->env.stats->n[STAT_DROP_CHECKSUM]++;
 		return;
 	}
+	client = udp_port_client(u, &p->src, h.sport, &p->dst, h.dport);
+	if (client) {
+		forward(u, p, &h, m, &p->dst, client, now);
+		return;
+	}
 	switch (policy_check(u->env.policy, IPPROTO_UDP, &p->dst, h.dport, &to)) {
 	case POLICY_ALLOW:
-		forward(u, p, &h, m, &to, now);
+		forward(u, p, &h, m, &to, NULL, now);
 		break;
 	case POLICY_DNS:
 		u->env.dns(u->env.arg, p, &h, now);

@@ -14,7 +14,9 @@
 #include <stdint.h>
 
 #include "emit/emit.h"
+#include "flow/key.h"
 #include "flow/policy.h"
+#include "flow/port.h"
 #include "flow/wheel.h"
 #include "io/host.h"
 #include "io/loop.h"
@@ -46,5 +48,21 @@ void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta 
 /* Sends what udp_input has gathered: after each batch of frames. */
 void udp_flush(struct udp *u, uint64_t now);
 uint32_t udp_count(const struct udp *u);
+
+/* udp_port.c: a published socket, which is the room's from now on, also when this fails (0 or
+ * -errno). Its clients are shown to the container as port_shown says; each is remembered until it
+ * was quiet for stream_ms, and what the container sends to it leaves by this socket, from the
+ * address of the host that the client wrote to. tally counts and outlives it. */
+int udp_port_add(struct udp *u, const struct port_spec *s, int fd, struct port_tally *tally);
+void udp_port_remove(struct udp *u, uint32_t slot, uint64_t now);
+
+/* One at or after *cursor (0 to begin with), which is moved past it; false at the end. Clients of
+ * published sockets and then the container's own, whose peer is the one last written to. */
+struct udp_seen {
+	struct flow_key key;
+	bool is_inward;
+	uint32_t idle_ms;
+};
+bool udp_list(const struct udp *u, uint32_t *cursor, uint64_t now, struct udp_seen *ret);
 
 #endif

@@ -30,11 +30,19 @@ struct piece {
 	uint16_t next; /* MAPPING_NONE: the last of its run */
 };
 
+/* Where a datagram goes on the host's side. */
+struct udp_target {
+	struct ip to;
+	uint16_t port;
+	struct ip from;     /* the host's address that it leaves from; family 0: as routed */
+	uint32_t scope;     /* of a link-local `to` */
+};
+
 struct run {
 	struct sockaddr_storage sa;
 	socklen_t sa_len;
+	struct udp_target to;
 	struct ip dst; /* as the container knows it */
-	uint16_t port;
 	uint16_t seg; /* bytes of each datagram; the last may have less */
 	uint16_t n;
 	uint32_t total;
@@ -43,9 +51,9 @@ struct run {
 	uint16_t next; /* of the same mapping */
 };
 
-union segment_control {
+union send_control {
 	struct cmsghdr align;
-	uint8_t b[CMSG_SPACE(sizeof(uint16_t))];
+	uint8_t b[CMSG_SPACE(sizeof(uint16_t)) + CMSG_SPACE(sizeof(struct in6_pktinfo))];
 };
 
 /* Messages of one sendmmsg, and which run each belongs to. */
@@ -53,7 +61,7 @@ struct udp_messages {
 	unsigned n, n_iov;
 	struct mmsghdr m[UDP_PIECES];
 	struct iovec iov[UDP_PIECES];
-	union segment_control control[UDP_PIECES];
+	union send_control control[UDP_PIECES];
 	const struct run *run[UDP_PIECES];
 };
 
@@ -61,8 +69,37 @@ struct udp_rx {
 	struct mmsghdr m[UDP_RX];
 	struct iovec iov[UDP_RX];
 	struct sockaddr_storage name[UDP_RX];
-	_Alignas(struct cmsghdr) uint8_t control[UDP_RX][64];
+	_Alignas(struct cmsghdr) uint8_t control[UDP_RX][128];
 	uint8_t (*data)[UDP_RX_SIZE];
+};
+
+/* A published socket. */
+struct udp_port {
+	struct mapping m;
+	struct port_spec spec;
+	struct port_tally *tally; /* NULL: not in use */
+};
+
+/* Somebody who wrote to one. In two tables: by who it is, and by how the container sees it. */
+struct udp_client {
+	struct table_node node; /* guest: the host's address written to; guest_port: the slot */
+	struct udp_port *port;
+	uint32_t scope;
+	struct flow_key shown;
+	struct udp_client *older, *newer;
+	uint64_t used;
+};
+
+struct udp_shown {
+	struct table_node node;
+	struct udp_client *client;
+};
+
+struct udp_ports {
+	struct udp_port *port;      /* PORTS_MAX of them */
+	struct table *clients, *shown;
+	struct udp_client *oldest, *newest;
+	struct timer timer;
 };
 
 struct udp {
@@ -77,6 +114,7 @@ struct udp {
 	struct udp_messages runs, single;
 	struct udp_rx rx;
 	struct hosterr err;
+	struct udp_ports ports;
 };
 
 /* udp.c: the ICMP error about a datagram of len bytes that m sent to dst:port (as the container
@@ -89,12 +127,28 @@ void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const s
 unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *sending, uint64_t now,
 			  bool *ret_is_local);
 
+/* What waits for m does so no longer. */
+void udp_forget_waiting(struct udp *u, const struct mapping *m);
+
 /* udp_send.c: takes a datagram, or (seg not 0) a run of datagrams of seg bytes. */
-void udp_send(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
-	      const struct sent *s, const uint8_t *data, size_t len, uint16_t seg, uint64_t now);
+void udp_send(struct udp *u, struct mapping *m, const struct udp_target *to, const struct sent *s,
+	      const uint8_t *data, size_t len, uint16_t seg, uint64_t now);
 void udp_flush_mapping(struct udp *u, struct mapping *m, uint64_t now);
 
 /* udp_recv.c */
 void udp_receive(struct udp *u, struct mapping *m, uint64_t now);
+
+/* udp_port.c */
+int udp_ports_init(struct udp *u, struct err *e);
+void udp_ports_close(struct udp *u);
+/* Who the sender of a datagram of len bytes that came to m, a published socket, is for the
+ * container. False: nobody it may hear. local: the host's address that it wrote to. */
+bool udp_port_heard(struct udp *u, struct mapping *m, const struct udp_target *who, size_t len,
+		    struct ip *ret_shown, uint16_t *ret_port, uint64_t now);
+/* The client that the container's datagram is for, NULL: none. */
+struct udp_client *udp_port_client(struct udp *u, const struct ip *guest, uint16_t guest_port,
+				   const struct ip *peer, uint16_t peer_port);
+/* len bytes go to c now; where to. */
+struct udp_target udp_port_answer(struct udp *u, struct udp_client *c, size_t len, uint64_t now);
 
 #endif

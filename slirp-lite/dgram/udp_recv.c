@@ -92,7 +92,27 @@ static void add(struct udp *u, const struct mapping *m, struct group *g, const s
 	g->total += len;
 }
 
-static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos)
+/* The host's address that it was sent to, which an answer is to come from. */
+static void read_local(const struct cmsghdr *c, size_t len, struct ip *ret)
+{
+	struct in_pktinfo v4;
+	struct in6_pktinfo v6;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO && len >= sizeof(v4)) {
+		memcpy(&v4, CMSG_DATA(c), sizeof(v4));
+		ret->family = AF_INET;
+		memcpy(ret->b, &v4.ipi_spec_dst, 4);
+	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO &&
+		   len >= sizeof(v6)) {
+		memcpy(&v6, CMSG_DATA(c), sizeof(v6));
+		ret->family = AF_INET6;
+		memcpy(ret->b, &v6.ipi6_addr, 16);
+	}
+	if (ret->family && (ip_is_multicast(ret) || ip_is_any(ret)))
+		*ret = (struct ip){0};
+}
+
+static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos, struct ip *ret_local)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
 		const size_t len = c->cmsg_len - CMSG_LEN(0);
@@ -102,6 +122,7 @@ static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos)
 			*ret_tos = *CMSG_DATA(c);
 			continue;
 		}
+		read_local(c, len, ret_local);
 		if (len < sizeof(value))
 			continue;
 		memcpy(&value, CMSG_DATA(c), sizeof(value));
@@ -113,22 +134,44 @@ static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos)
 	}
 }
 
-static void deliver(struct udp *u, const struct mapping *m, struct group *g, unsigned i)
+/* Who sent it, as the container sees it. False: it may not hear of it. */
+static bool find_sender(struct udp *u, struct mapping *m, const struct udp_target *who, size_t len,
+			struct ip *ret, uint16_t *ret_port, uint64_t now)
+{
+	if (m->is_port)
+		return udp_port_heard(u, m, who, len, ret, ret_port, now);
+	if (!may_answer(u, m, &who->to, who->port))
+		return false;
+	*ret = policy_unmap(u->env.policy, &who->to);
+	*ret_port = who->port;
+	return true;
+}
+
+static uint32_t scope_of(const struct sockaddr_storage *ss)
+{
+	struct sockaddr_in6 v6;
+
+	if (ss->ss_family != AF_INET6)
+		return 0;
+	memcpy(&v6, ss, sizeof(v6));
+	return v6.sin6_scope_id;
+}
+
+static void deliver(struct udp *u, struct mapping *m, struct group *g, unsigned i, uint64_t now)
 {
 	struct msghdr *h = &u->rx.m[i].msg_hdr;
 	const size_t len = u->rx.m[i].msg_len;
 	uint8_t *data = u->rx.data[i];
 	struct emit_ip x = {.dst = m->in, .proto = IPPROTO_UDP, .csum_offset = 6};
-	struct ip from;
+	struct udp_target who = {.scope = scope_of(&u->rx.name[i])};
 	uint16_t port, seg = 0;
 
-	if (host_from_sockaddr(&u->rx.name[i], h->msg_namelen, &from, &port) < 0 ||
-	    !may_answer(u, m, &from, port) || (h->msg_flags & MSG_TRUNC)) {
+	read_control(h, &seg, &x.tos, &who.from);
+	if (host_from_sockaddr(&u->rx.name[i], h->msg_namelen, &who.to, &who.port) < 0 ||
+	    (h->msg_flags & MSG_TRUNC) || !find_sender(u, m, &who, len, &x.src, &port, now)) {
 		u->env.stats->n[STAT_DROP_ANSWER]++;
 		return;
 	}
-	x.src = policy_unmap(u->env.policy, &from);
-	read_control(h, &seg, &x.tos);
 	if (seg >= len)
 		seg = 0;
 	if (seg <= whole_max(u, m)) {
@@ -172,10 +215,12 @@ void udp_receive(struct udp *u, struct mapping *m, uint64_t now)
 			continue;
 		}
 		for (unsigned i = 0; i < (unsigned)n; i++)
-			deliver(u, m, &g, i);
+			deliver(u, m, &g, i, now);
 		send_group(u, m, &g);
-		m->is_answered = true;
-		mapping_touch(m, m->is_stream, now);
+		if (!m->is_port) {
+			m->is_answered = true;
+			mapping_touch(m, m->is_stream, now);
+		}
 		if ((unsigned)n < UDP_RX)
 			return;
 		mapping_grow(m);

@@ -40,26 +40,40 @@ static struct run *run_at(struct udp *u, uint16_t i)
 }
 
 /* Whether a datagram of len bytes may follow in r: same destination, and none shorter before. */
-static bool is_next(const struct run *r, const struct ip *dst, uint16_t port, size_t len)
+static bool is_next(const struct run *r, const struct ip *dst, const struct udp_target *to,
+		    size_t len)
 {
-	return r && !r->is_closed && len > 0 && len <= r->seg && r->port == port &&
-	       ip_equal(&r->dst, dst) && r->n < UDP_RUN_SEGMENTS && r->total + len <= UDP_RUN_BYTES;
+	return r && !r->is_closed && len > 0 && len <= r->seg && r->to.port == to->port &&
+	       ip_equal(&r->dst, dst) && ip_equal(&r->to.to, &to->to) &&
+	       ip_equal(&r->to.from, &to->from) && r->n < UDP_RUN_SEGMENTS && r->total + len <= UDP_RUN_BYTES;
 }
 
-static struct run *new_run(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
+static void set_scope(struct run *r)
+{
+	struct sockaddr_in6 v6;
+
+	if (r->to.scope == 0 || r->sa_len != sizeof(v6))
+		return;
+	memcpy(&v6, &r->sa, sizeof(v6));
+	v6.sin6_scope_id = r->to.scope;
+	memcpy(&r->sa, &v6, sizeof(v6));
+}
+
+static struct run *new_run(struct udp *u, struct mapping *m, const struct udp_target *to,
 			   const struct ip *dst)
 {
 	const uint16_t i = u->n_runs++;
 	struct run *r = &u->run[i];
 
 	*r = (struct run){
+		.to = *to,
 		.dst = *dst,
-		.port = port,
 		.first = MAPPING_NONE,
 		.last = MAPPING_NONE,
 		.next = MAPPING_NONE,
 	};
-	r->sa_len = host_sockaddr(to, port, &r->sa);
+	r->sa_len = host_sockaddr(&to->to, to->port, &r->sa);
+	set_scope(r);
 	if (m->run_first == MAPPING_NONE) {
 		m->run_first = i;
 		u->waiting[u->n_waiting++] = m;
@@ -105,15 +119,15 @@ static void make_room(struct udp *u, size_t len, uint64_t now)
 		udp_flush(u, now);
 }
 
-static void send_one(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
+static void send_one(struct udp *u, struct mapping *m, const struct udp_target *to,
 		     const struct ip *dst, const uint8_t *data, size_t len, uint64_t now)
 {
 	make_room(u, len, now);
 
 	struct run *r = run_at(u, m->run_last);
 
-	if (!is_next(r, dst, port, len)) {
-		r = new_run(u, m, to, port, dst);
+	if (!is_next(r, dst, to, len)) {
+		r = new_run(u, m, to, dst);
 		r->seg = (uint16_t)len;
 		/* One that cannot be followed is not asked again. */
 		r->is_closed = len == 0 || len > m->gso_max || len > UDP_RUN_BYTES / 2;
@@ -125,7 +139,7 @@ static void send_one(struct udp *u, struct mapping *m, const struct ip *to, uint
 }
 
 /* A run from the container as it is, without a copy: it is sent at once. */
-static void send_run(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
+static void send_run(struct udp *u, struct mapping *m, const struct udp_target *to,
 		     const struct ip *dst, const uint8_t *data, size_t len, uint16_t seg,
 		     uint64_t now)
 {
@@ -140,7 +154,7 @@ static void send_run(struct udp *u, struct mapping *m, const struct ip *to, uint
 		}
 		make_room(u, 0, now);
 
-		struct run *r = new_run(u, m, to, port, dst);
+		struct run *r = new_run(u, m, to, dst);
 
 		r->seg = seg;
 		r->n = n;
@@ -152,21 +166,51 @@ static void send_run(struct udp *u, struct mapping *m, const struct ip *to, uint
 	}
 }
 
-void udp_send(struct udp *u, struct mapping *m, const struct ip *to, uint16_t port,
-	      const struct sent *s, const uint8_t *data, size_t len, uint16_t seg, uint64_t now)
+void udp_send(struct udp *u, struct mapping *m, const struct udp_target *to, const struct sent *s,
+	      const uint8_t *data, size_t len, uint16_t seg, uint64_t now)
 {
 	m->sent = *s;
 	if (seg == 0)
-		send_one(u, m, to, port, &s->dst, data, len, now);
+		send_one(u, m, to, &s->dst, data, len, now);
 	else if (seg <= UDP_RUN_BYTES / 2 && seg <= m->gso_max)
-		send_run(u, m, to, port, &s->dst, data, len, seg, now);
+		send_run(u, m, to, &s->dst, data, len, seg, now);
 	else
 		for (size_t at = 0; at < len; at += seg)
-			send_one(u, m, to, port, &s->dst, data + at,
+			send_one(u, m, to, &s->dst, data + at,
 				 len - at < seg ? len - at : seg, now);
 }
 
 /* --- sending ------------------------------------------------------------------------------- */
+
+/* One more control message of the last message. */
+static void add_control(struct udp_messages *ms, int level, int type, const void *value, size_t len)
+{
+	union send_control *c = &ms->control[ms->n - 1];
+	struct msghdr *h = &ms->m[ms->n - 1].msg_hdr;
+	struct cmsghdr head = {
+		.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len)};
+	uint8_t *at = c->b + h->msg_controllen;
+
+	memset(at, 0, CMSG_SPACE(len));
+	memcpy(at, &head, sizeof(head));
+	memcpy(at + CMSG_LEN(0), value, len);
+	h->msg_control = c;
+	h->msg_controllen += CMSG_SPACE(len);
+}
+
+static void add_source(struct udp_messages *ms, const struct ip *from)
+{
+	struct in_pktinfo v4 = {0};
+	struct in6_pktinfo v6 = {0};
+
+	if (from->family == AF_INET) {
+		memcpy(&v4.ipi_spec_dst, from->b, 4);
+		add_control(ms, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
+	} else if (from->family == AF_INET6) {
+		memcpy(&v6.ipi6_addr, from->b, 16);
+		add_control(ms, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
+	}
+}
 
 static void add_message(struct udp_messages *ms, const struct run *r, unsigned first_iov)
 {
@@ -180,23 +224,7 @@ static void add_message(struct udp_messages *ms, const struct run *r, unsigned f
 		.msg_iov = &ms->iov[first_iov],
 		.msg_iovlen = ms->n_iov - first_iov,
 	};
-}
-
-static void add_segment_size(struct udp_messages *ms, uint16_t seg)
-{
-	union segment_control *c = &ms->control[ms->n - 1];
-	struct msghdr *h = &ms->m[ms->n - 1].msg_hdr;
-
-	memset(c, 0, sizeof(*c));
-	h->msg_control = c;
-	h->msg_controllen = sizeof(*c);
-
-	struct cmsghdr *cm = CMSG_FIRSTHDR(h);
-
-	cm->cmsg_level = IPPROTO_UDP;
-	cm->cmsg_type = UDP_SEGMENT;
-	cm->cmsg_len = CMSG_LEN(sizeof(seg));
-	memcpy(CMSG_DATA(cm), &seg, sizeof(seg));
+	add_source(ms, &r->to.from);
 }
 
 static void count_lost(struct udp *u, const struct run *r)
@@ -227,7 +255,7 @@ static enum outcome refused(struct udp *u, struct mapping *m, const struct run *
 		u->err.len = 0;
 		u->err.from = (struct ip){0};
 		hosterr_of_errno(m->in.family, sys, &u->err);
-		udp_tell(u, m, &u->err, &r->dst, r->port, r->seg, now);
+		udp_tell(u, m, &u->err, &r->dst, r->to.port, r->seg, now);
 	}
 	count_lost(u, r);
 	return GONE;
@@ -241,7 +269,7 @@ static void send_messages(struct udp *u, struct mapping *m, struct udp_messages 
 
 	while (i < ms->n) {
 		const struct run *r = ms->run[i];
-		const bool is_run = ms->m[i].msg_hdr.msg_controllen > 0;
+		const bool is_run = r->n > 1;
 		int n = u->env.host->sendmmsg(m->source.fd, &ms->m[i], ms->n - i, 0);
 
 		if (n > 0) {
@@ -308,7 +336,7 @@ void udp_flush_mapping(struct udp *u, struct mapping *m, uint64_t now)
 				(struct iovec){(void *)u->piece[i].p, u->piece[i].len};
 		add_message(ms, r, first_iov);
 		if (r->n > 1)
-			add_segment_size(ms, r->seg);
+			add_control(ms, IPPROTO_UDP, UDP_SEGMENT, &r->seg, sizeof(r->seg));
 	}
 	send_messages(u, m, ms, now);
 }

@@ -147,3 +147,13 @@ void *table_next(const struct table *t, const void *after)
 			return slot_at(t, i);
 	return NULL;
 }
+
+void *table_step(const struct table *t, uint32_t *cursor)
+{
+	for (uint32_t i = *cursor; i < t->n_ever; i++)
+		if (!(slot_at(t, i)->next & IS_FREE)) {
+			*cursor = i + 1;
+			return slot_at(t, i);
+		}
+	return NULL;
+}

@@ -34,5 +34,7 @@ uint32_t table_count(const struct table *t);
 uint32_t table_max(const struct table *t);
 /* The next slot in use after `after` (NULL: the first), in no order that means anything. */
 void *table_next(const struct table *t, const void *after);
+/* The same by number: the first slot in use at or after *cursor, which is moved past it. */
+void *table_step(const struct table *t, uint32_t *cursor);
 
 #endif

@@ -85,6 +85,11 @@ static int do_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 	return RETRY(getsockname(fd, sa, len));
 }
 
+static int do_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	return RETRY(accept4(fd, sa, len, SOCK_NONBLOCK | SOCK_CLOEXEC));
+}
+
 static void do_close(int fd)
 {
 	close(fd);
@@ -103,6 +108,7 @@ const struct host_ops host_kernel = {
 	.setsockopt = do_setsockopt,
 	.getsockopt = do_getsockopt,
 	.getsockname = do_getsockname,
+	.accept = do_accept,
 	.close = do_close,
 };
 
@@ -144,6 +150,17 @@ int host_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len, struct 
 	}
 	*ret_ip = ip;
 	return 0;
+}
+
+struct ip host_plain(const struct ip *ip)
+{
+	static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+	struct ip v4 = {.family = AF_INET};
+
+	if (ip->family != AF_INET6 || memcmp(ip->b, mapped, sizeof(mapped)) != 0)
+		return *ip;
+	memcpy(v4.b, ip->b + 12, 4);
+	return v4;
 }
 
 int host_error(const struct host_ops *ops, int fd)

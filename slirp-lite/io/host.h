@@ -31,6 +31,7 @@ struct host_ops {
 	int (*setsockopt)(int fd, int level, int name, const void *value, socklen_t len);
 	int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
 	int (*getsockname)(int fd, struct sockaddr *sa, socklen_t *len);
+	int (*accept)(int fd, struct sockaddr *sa, socklen_t *len);
 	void (*close)(int fd);
 };
 
@@ -40,6 +41,8 @@ extern const struct host_ops host_kernel;
 socklen_t host_sockaddr(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret);
 int host_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len, struct ip *ret_ip,
 		       uint16_t *ret_port);
+/* A v4-mapped address, as sockets of both families have it, is its IPv4 address; others stay. */
+struct ip host_plain(const struct ip *ip);
 /* SO_ERROR, which is cleared by it. */
 int host_error(const struct host_ops *ops, int fd);
 

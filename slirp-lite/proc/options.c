@@ -284,6 +284,44 @@ static int set_outbound6(void *into, const char *value, struct err *e)
 	return set_outbound(into, FAM6, value, e);
 }
 
+static int set_publish(void *into, const char *value, struct err *e)
+{
+	struct publish p;
+	int r = publish_parse(value, &p, e);
+
+	if (r == 0 && p.proto == IPPROTO_SCTP)
+		r = err_set(e, ERR_UNSUPPORTED, 0,
+			    "\"%.80s\": SCTP cannot be carried without privilege", value);
+	return r < 0 ? r : publish_list_add(&((struct options *)into)->publish, &p, e);
+}
+
+/* "8080", "8000-8010", "53/udp": taken out of what was published before it. */
+static int set_except(void *into, const char *value, struct err *e)
+{
+	struct publish p;
+	int r = publish_parse(value, &p, e);
+
+	if (r == 0 && (p.host_ip.family != 0 || p.host_port == 0 || p.host_port != p.ctr_port))
+		r = err_invalid(e, ERR_USAGE, "expected PORT[-PORT][/tcp|udp], found \"%.80s\"",
+				value);
+	return r < 0 ? r
+		     : publish_list_except(&((struct options *)into)->publish, p.proto, p.host_port,
+					   (uint16_t)(p.host_port + p.count - 1), e);
+}
+
+FLAG(set_publish_auto, is_publish_auto, true)
+
+static int set_local(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"gateway", "splice", NULL};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->local = i == 0 ? PORT_LOCAL_GATEWAY : PORT_LOCAL_SPLICE;
+	return 0;
+}
+
 static const struct opt table[] = {
 	{'c', "configure", NULL, "configure the interface: address, route, MTU, up", set_configure},
 	{'e', "exit-fd", "FD", "end when the other end of this pipe is closed", set_exit_fd},
@@ -305,6 +343,15 @@ static const struct opt table[] = {
 	{0, "userns-path", "PATH", "user namespace to join for the network namespace", set_userns},
 	{0, "outbound-addr", "IPV4|IFACE", "source address of what goes out", set_outbound4},
 	{0, "outbound-addr6", "IPV6|IFACE", "the same for IPv6", set_outbound6},
+	{'p', "publish", "SPEC",
+	 "publish ports: [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp]; HOST 0: a free one",
+	 set_publish},
+	{0, "publish-except", "PORT[-PORT][/udp]", "but not these of those before", set_except},
+	{0, "publish-auto", NULL, "publish what programs in the namespace listen on",
+	 set_publish_auto},
+	{0, "local-client", "MODE",
+	 "clients on this host come in as the gateway, or (splice) as the container itself",
+	 set_local},
 	{0, "sandbox", "MODE", "on (default), strict (refuse to run with less), off", set_sandbox},
 	{0, "enable-sandbox", NULL, "accepted; it is on", set_nothing},
 	{0, "create-sandbox", NULL, "accepted; it is on", set_nothing},
@@ -368,6 +415,10 @@ static int check_target(struct options *o, struct err *e)
 
 static int check_together(const struct options *o, struct err *e)
 {
+	int r = publish_check_list(o->publish.p, o->publish.n, e);
+
+	if (r < 0)
+		return err_ctx(e, r, "--publish");
 	if (o->has_mac && !o->is_configured)
 		return err_invalid(
 			e, ERR_USAGE,
@@ -392,6 +443,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
 	struct options o = {
 		.program = "slirp-lite",
+		.local = PORT_LOCAL_SPLICE,
 		.exit_fd = -1,
 		.ready_fd = -1,
 		.target_fd = -1,

@@ -13,8 +13,10 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "flow/port.h"
 #include "model/addr.h"
 #include "model/name.h"
+#include "model/publish_list.h"
 #include "stack/config.h"
 
 enum target_kind { TARGET_AUTO, TARGET_PID, TARGET_PATH, TARGET_TAPFD };
@@ -47,6 +49,9 @@ struct options {
 	struct policy_port loopback[POLICY_PORTS_MAX];
 	bool has_mac;
 	struct mac mac;
+	struct publish_list publish;
+	bool is_publish_auto;       /* what programs inside listen on, too */
+	enum port_local local;      /* how clients on this host come in */
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */
 };
 

@@ -191,7 +191,7 @@ static int read_worker(struct supervisor *v, struct err *e)
 	int r = 0;
 
 	for (int i = 0; r == 0 && i < 16; i++) {
-		int n = ctlmsg_recv(v->control, &m);
+		int n = ctlmsg_recv(v->control, &m, NULL);
 
 		if (n == -EAGAIN)
 			return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* internal: the worker as its parts see it: worker.c (life, loop), dispatch.c (frames), capture.c.
- */
+/* internal: the worker as its parts see it: worker.c (life, loop), dispatch.c (frames), told.c
+ * (the supervisor's messages), capture.c. */
 #ifndef SLIRP_STACK_INTERNAL_H
 #define SLIRP_STACK_INTERNAL_H
 
@@ -13,6 +13,7 @@
 #include "io/link.h"
 #include "io/loop.h"
 #include "local/local.h"
+#include "ports/ports.h"
 #include "stack/worker.h"
 #include "tcp/flows.h"
 #include "wire/reass.h"
@@ -31,6 +32,7 @@ struct worker {
 	struct udp *udp;
 	struct ping *ping;
 	struct local *local;
+	struct ports *ports;
 	struct source link_src, control_src;
 	struct timer trim, reass_timer;
 	bool is_busy; /* something waits for the next round, which must not wait */
@@ -47,6 +49,10 @@ void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const st
 		    uint64_t now);
 /* Datagrams whose fragments did not all come in time. */
 void dispatch_expire(struct worker *w, uint64_t now);
+
+/* told.c: the supervisor's messages. */
+void told_read(struct worker *w, uint64_t now);
+void told_set_resolvers(struct worker *w, const struct resolvers *r);
 
 /* capture.c: appends one frame to fds.pcap. arg is the worker. */
 void capture_frame(void *arg, const struct iovec *iov, int n);

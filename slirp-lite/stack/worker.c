@@ -12,7 +12,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "stack/ctlmsg.h"
 #include "stack/internal.h"
 
 #define FRAMES_A_ROUND 64
@@ -66,44 +65,10 @@ static void on_link(struct source *s, uint32_t events, uint64_t now)
 	}
 }
 
-static void set_resolvers(struct worker *w, const struct resolvers *r)
-{
-	w->conf.resolvers = *r;
-	local_set_resolvers(w->local, r->ip, r->scope, r->n);
-}
-
-static void answer_stats(struct worker *w, uint32_t id)
-{
-	struct ctlmsg m = {.type = CTLMSG_STATS, .id = id};
-
-	m.stats.stats = w->stats;
-	m.stats.gauges = (struct ctlmsg_gauges){
-		.n_tcp = tcp_count(w->tcp),
-		.n_udp = udp_count(w->udp),
-		.n_ping = ping_count(w->ping),
-		.memory = pool_n_held(w->pool) * POOL_CHUNK,
-	};
-	ctlmsg_send(w->fds.control, &m); /* who does not read gets none */
-}
-
 static void on_control(struct source *s, uint32_t events, uint64_t now)
 {
-	struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, control_src));
-	struct ctlmsg m;
-	int r = ctlmsg_recv(w->fds.control, &m);
-
 	(void)events;
-	(void)now;
-	if (r == -EAGAIN || r == -EPROTO)
-		return;
-	if (r <= 0) {
-		w->is_over = true;
-		w->status = 0;
-	} else if (m.type == CTLMSG_RESOLVERS) {
-		set_resolvers(w, &m.resolvers);
-	} else if (m.type == CTLMSG_STATS_GET) {
-		answer_stats(w, m.id);
-	}
+	told_read((struct worker *)((char *)s - offsetof(struct worker, control_src)), now);
 }
 
 static void on_dns(void *arg, const struct ip_packet *k, const struct udphdr_v *u, uint64_t now)
@@ -172,13 +137,20 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				      .host = host,
 				      .stats = &w->stats,
 				      .max = w->conf.ping_max};
+	struct ports_env ports = {.loop = w->loop,
+				  .wheel = w->wheel,
+				  .policy = &w->conf.policy,
+				  .host = host,
+				  .stats = &w->stats};
 	int r = tcp_new(&tcp, &w->tcp, e);
 
 	if (r == 0)
 		r = udp_new(&udp, &w->udp, e);
 	if (r == 0)
 		r = ping_new(&ping, &w->ping, e);
-	return r;
+	ports.tcp = w->tcp;
+	ports.udp = w->udp;
+	return r < 0 ? r : ports_new(&ports, &w->ports, e);
 }
 
 static int make_rooms(struct worker *w, const struct host_ops *host, struct err *e)
@@ -206,7 +178,7 @@ static int make_rooms(struct worker *w, const struct host_ops *host, struct err 
 	r = local_new(&local, &w->local, e);
 	if (r < 0)
 		return r;
-	set_resolvers(w, &w->conf.resolvers);
+	told_set_resolvers(w, &w->conf.resolvers);
 	return make_transports(w, host, e);
 }
 
@@ -288,6 +260,7 @@ void worker_free(struct worker *w)
 {
 	if (!w)
 		return;
+	ports_free(w->ports);
 	tcp_free(w->tcp);
 	udp_free(w->udp);
 	ping_free(w->ping);

@@ -60,6 +60,7 @@ struct tcp_flow {
 	struct tcp *owner;
 	struct ring rx, tx;
 	struct flow_links dirty, other; /* other: waiting or promised */
+	struct port_tally *tally;       /* of the port it came by; NULL: the container's own */
 	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
 	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
 	uint8_t attempt; /* which one */

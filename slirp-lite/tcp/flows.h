@@ -18,11 +18,13 @@
 #include "emit/emit.h"
 #include "flow/key.h"
 #include "flow/policy.h"
+#include "flow/port.h"
 #include "flow/pool.h"
 #include "flow/stats.h"
 #include "flow/wheel.h"
 #include "io/host.h"
 #include "io/loop.h"
+#include "tcp/tcb.h"
 #include "wire/ip.h"
 
 struct tcp;
@@ -55,8 +57,25 @@ void tcp_free(struct tcp *t); /* accepts NULL; closes every socket, says nothing
 bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now);
 /* A connection that the host has accepted goes on to the container, which sees it come from k's
  * peer: the socket is the room's from now on, also when this fails: 0, -EADDRINUSE (k is in use),
- * -ENOSPC (the table is full) or another -errno; then it was reset. */
-int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, uint64_t now);
+ * -ENOSPC (the table is full) or another -errno; then it was reset. tally (NULL: none) counts its
+ * bytes and outlives it. */
+int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally *tally,
+	     uint64_t now);
+/* Whether k is that of a connection which is more than a memory of one (TIME_WAIT). */
+bool tcp_has(const struct tcp *t, const struct flow_key *k);
+/* Resets every connection that counts in this tally. */
+void tcp_cut(struct tcp *t, const struct port_tally *tally, uint64_t now);
+/* The first connection at or after *cursor (0 to begin with), which is moved past it; false at the
+ * end. */
+struct tcp_seen {
+	struct flow_key key;
+	enum tcp_state state;
+	bool is_inward;
+	uint32_t rtt_us, idle_ms;
+	uint32_t n_timeout; /* retransmission time-outs since it last went on */
+	uint32_t queued, blocked; /* bytes for the container, for the host */
+};
+bool tcp_list(const struct tcp *t, uint32_t *cursor, uint64_t now, struct tcp_seen *ret);
 /* Moves and sends what the last inputs and events have made possible: after each batch. True: there
  * is more to do, call it again after the next look at the link. */
 bool tcp_flush(struct tcp *t, uint64_t now);

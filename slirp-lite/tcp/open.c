@@ -272,24 +272,43 @@ static void on_host(struct source *s, uint32_t events, uint64_t now)
 	flow_mark(f);
 }
 
-int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, uint64_t now)
+bool tcp_has(const struct tcp *t, const struct flow_key *k)
+{
+	const struct tcp_flow *f = table_find(t->table, k);
+
+	return f && !f->is_waiting;
+}
+
+int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally *tally,
+	     uint64_t now)
 {
 	static const struct linger reset = {.l_onoff = 1};
 	const struct host_ops *host = t->env.host;
 	struct tcb_conf conf = conf_of(t, k, now);
-	struct tcp_flow *f = NULL;
-	int r = table_find(t->table, k) ? -EADDRINUSE : 0;
+	struct tcp_flow *f = table_find(t->table, k);
+	int r = 0;
 
-	if (r == 0) {
+	/* RFC 9293 3.6.1: TIME_WAIT may be left for a connection whose ISN is higher. */
+	if (f && f->is_waiting) {
+		flow_end(f, false);
+		f = NULL;
+	}
+	if (f) {
+		f = NULL;
+		r = -EADDRINUSE;
+	} else {
 		f = flow_new(t, k);
 		r = f ? 0 : -ENOSPC;
 	}
 	if (r == 0) {
 		tcb_open_active(&f->tcb, &conf, now);
+		f->tally = tally;
 		f->src.fn = on_host;
 		r = loop_add(t->env.loop, &f->src, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	}
 	if (r == 0) {
+		if (tally)
+			tally->flows++;
 		flow_mark(f);
 		return 0;
 	}

@@ -111,6 +111,8 @@ static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len
 	if ((size_t)n < len)
 		f->is_blocked = true; /* EPOLLOUT follows */
 	grow(f, (size_t)n);
+	if (f->tally)
+		f->tally->out += (uint64_t)n;
 	return n;
 }
 

@@ -91,6 +91,8 @@ static ssize_t read_some(struct tcp_flow *f, size_t max)
 	n = f->owner->env.host->readv(f->src.fd, iov, n_iov);
 	if (n > 0)
 		ring_extend(&f->tx, (size_t)n);
+	if (n > 0 && f->tally)
+		f->tally->in += (uint64_t)n;
 	ring_tidy(&f->tx, p);
 	after_read(f, n, asked);
 	return n;

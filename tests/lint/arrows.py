@@ -33,10 +33,13 @@ ARROWS = {
                      # the messages between the engine and the forwarder, and what is in them
                      'model/fwdmsg.h', 'model/addr.h', 'model/name.h'],
   # the worker: the one room that knows all protocols
-  'slirp-lite/stack': ['stack', 'tcp', 'dgram', 'local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/stack': ['stack', 'ports', 'tcp', 'dgram', 'local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
+                       'sys/fdpass.h'],
+  'slirp-lite/ports': ['ports', 'tcp', 'dgram', 'flow', 'io', 'base', 'model/addr.h'],
   # the processes: options, set-up, supervisor, sandbox; no packet code but the worker's two calls
   'slirp-lite/proc': ['proc', 'stack/worker.h', 'stack/config.h', 'stack/ctlmsg.h', 'flow/plan.h', 'flow/policy.h',
-                      'flow/stats.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
+                      'flow/stats.h', 'flow/port.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
+                      'model/publish.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room
                       'net/rtnl.h', 'net/link.h', 'net/route.h'],
 }

@@ -112,7 +112,7 @@ static void answer(struct worker *w, size_t n)
 static bool obey(struct worker *w)
 {
 	struct ctlmsg m;
-	int r = ctlmsg_recv(w->fds.control, &m);
+	int r = ctlmsg_recv(w->fds.control, &m, NULL);
 
 	if (r <= 0)
 		return r == -EAGAIN || r == -EPROTO;

@@ -32,14 +32,14 @@ static void test_there_and_back(void **state)
 
 	(void)state;
 	pair(fd);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), -EAGAIN);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EAGAIN);
 	memset(&m, 0, sizeof(m));
 	m.type = CTLMSG_RESOLVERS;
 	m.resolvers.n = RESOLVERS_MAX;
 	for (size_t i = 0; i < RESOLVERS_MAX; i++)
 		m.resolvers.ip[i] = (struct ip){AF_INET, {198, 51, 100, (uint8_t)i}};
 	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), 1);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 1);
 	assert_memory_equal(&got.resolvers, &m.resolvers, sizeof(m.resolvers));
 	memset(&m, 0, sizeof(m));
 	m.type = CTLMSG_STATS;
@@ -47,12 +47,12 @@ static void test_there_and_back(void **state)
 	m.stats.stats.n[N_STATS - 1] = UINT64_MAX;
 	m.stats.gauges.memory = 12;
 	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), 1);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 1);
 	assert_int_equal(got.id, 77);
 	assert_true(got.stats.stats.n[N_STATS - 1] == UINT64_MAX);
 	assert_int_equal(got.stats.gauges.memory, 12);
 	close(fd[0]);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 0);
 	assert_int_equal(ctlmsg_send(fd[1], &m), -EPIPE);
 	close(fd[1]);
 }
@@ -73,7 +73,7 @@ static void test_malformed(void **state)
 
 			m.type = type;
 			assert_int_equal(send(fd[0], &m, len, 0), (ssize_t)len);
-			r = ctlmsg_recv(fd[1], &got);
+			r = ctlmsg_recv(fd[1], &got, NULL);
 			if (r == -EPROTO)
 				assert_int_equal(got.id, 4711);
 			else
@@ -81,20 +81,20 @@ static void test_malformed(void **state)
 			got.id = 4711;
 		}
 	assert_int_equal(send(fd[0], big, sizeof(big), 0), (ssize_t)sizeof(big));
-	assert_int_equal(ctlmsg_recv(fd[1], &got), -EPROTO);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EPROTO);
 	m.type = CTLMSG_RESOLVERS;
 	m.resolvers.n = RESOLVERS_MAX + 1;
 	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), -EPROTO);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EPROTO);
 	m.resolvers.n = 1;
 	m.resolvers.ip[0].family = AF_UNIX;
 	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), -EPROTO);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EPROTO);
 	m.type = 99;
 	assert_int_equal(ctlmsg_send(fd[0], &m), -EINVAL);
 	m.type = CTLMSG_READY;
 	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
-	assert_int_equal(ctlmsg_recv(fd[1], &got), 1);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 1);
 	close(fd[0]);
 	close(fd[1]);
 }

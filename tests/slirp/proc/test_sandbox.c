@@ -109,7 +109,7 @@ static void start(struct world *w)
 	assert_int_equal(zygote_read(&w->zygote, &z), 1);
 	assert_int_equal(z.what, ZYGOTE_STARTED);
 	await(w->control);
-	assert_int_equal(ctlmsg_recv(w->control, &m), 1);
+	assert_int_equal(ctlmsg_recv(w->control, &m, NULL), 1);
 	assert_int_equal(m.type, CTLMSG_READY);
 }
 

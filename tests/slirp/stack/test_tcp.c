@@ -508,7 +508,7 @@ static void dialled(void **state)
 	k = dial_key(&p);
 	s = rig_accepted();
 	assert_int_equal(write(s->peer, "hello", 5), 5);
-	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, NULL, rig.now), 0);
 	rig_settle();
 	assert_true(rig_read(&packet));
 	assert_int_equal(packet.tcp.flags, TCP_SYN);
@@ -525,7 +525,7 @@ static void dialled(void **state)
 	assert_int_equal(read(s->peer, buf, 100), 5);
 	/* The same pair once more is refused while it is there. */
 	s = rig_accepted();
-	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), -EADDRINUSE);
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, NULL, rig.now), -EADDRINUSE);
 	assert_true(s->is_closed && s->is_aborted);
 }
 
@@ -541,7 +541,7 @@ static void dialled_in_vain(void **state)
 	peer_init(&p, "2001:db8::9", 51000, 80);
 	k = dial_key(&p);
 	s = rig_accepted();
-	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, NULL, rig.now), 0);
 	rig_settle();
 	assert_true(rig_read(&packet));
 	p.rcv_nxt = packet.tcp.seq + 1;
@@ -550,7 +550,7 @@ static void dialled_in_vain(void **state)
 	assert_true(s->is_closed && s->is_aborted);
 
 	s = rig_accepted();
-	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, rig.now), 0);
+	assert_int_equal(tcp_dial(rig.worker->tcp, &k, s->fd, NULL, rig.now), 0);
 	rig_pass(170000); /* RFC 9293 MUST-23: at least three minutes */
 	assert_false(s->is_closed);
 	rig_pass(130000);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * ports: the published sockets of the worker: connections are accepted here and go on to the
+ * container through the tap, from the client's own address wherever that can be; UDP sockets are
+ * handed to dgram. The supervisor has bound them and knows them by the number of their slot.
+ *
+ * A listener for which the host has no descriptor or memory rests and is tried again; it is never
+ * closed for that.
+ */
+#ifndef SLIRP_PORTS_PORTS_H
+#define SLIRP_PORTS_PORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dgram/udp.h"
+#include "flow/port.h"
+#include "flow/stats.h"
+#include "flow/wheel.h"
+#include "io/host.h"
+#include "io/loop.h"
+#include "tcp/flows.h"
+
+struct ports;
+
+/* All borrowed; they outlive it. */
+struct ports_env {
+	struct loop *loop;
+	struct wheel *wheel;
+	const struct policy *policy;
+	const struct host_ops *host;
+	struct stats *stats;
+	struct tcp *tcp;
+	struct udp *udp;
+};
+
+int ports_new(const struct ports_env *env, struct ports **ret, struct err *e);
+void ports_free(struct ports *p); /* accepts NULL */
+
+/* Serves fd, a listening TCP or a bound UDP socket, which is the room's from now on, also when this
+ * fails: 0, -EEXIST (the slot is in use), -EINVAL or another -errno. */
+int ports_add(struct ports *p, const struct port_spec *s, int fd);
+/* Closes it and resets what came by it. A slot that is not in use is none's business. */
+void ports_remove(struct ports *p, uint32_t slot, uint64_t now);
+/* The first one at or after *cursor (0 to begin with), which is moved past it; false at the end. */
+bool ports_list(const struct ports *p, uint32_t *cursor, uint32_t *ret_slot,
+		struct port_tally *ret);
+
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * told: what the supervisor says, and what it is answered. A message that cannot be sent because
+ * the supervisor does not read is not repeated: who asked asks again.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+
+#include "stack/ctlmsg.h"
+#include "stack/internal.h"
+
+#define MESSAGES_A_TURN 16
+
+void told_set_resolvers(struct worker *w, const struct resolvers *r)
+{
+	w->conf.resolvers = *r;
+	local_set_resolvers(w->local, r->ip, r->scope, r->n);
+}
+
+static void answer_stats(struct worker *w, uint32_t id)
+{
+	struct ctlmsg m = {.type = CTLMSG_STATS, .id = id};
+
+	m.stats.stats = w->stats;
+	m.stats.gauges = (struct ctlmsg_gauges){
+		.n_tcp = tcp_count(w->tcp),
+		.n_udp = udp_count(w->udp),
+		.n_ping = ping_count(w->ping),
+		.memory = pool_n_held(w->pool) * POOL_CHUNK,
+	};
+	(void)ctlmsg_send(w->fds.control, &m);
+}
+
+static void done(struct worker *w, uint32_t id)
+{
+	const struct ctlmsg m = {.type = CTLMSG_PORTS_DONE, .id = id};
+
+	(void)ctlmsg_send(w->fds.control, &m);
+}
+
+/* One that is there already was sent twice: the socket is the same. */
+static void add_ports(struct worker *w, const struct ctlmsg *m, const int *fds)
+{
+	for (uint32_t i = 0; i < m->add.n; i++)
+		if (ports_add(w->ports, &m->add.port[i], fds[i]) < 0)
+			w->stats.n[STAT_DROP_SOCKET]++;
+	done(w, m->id);
+}
+
+static void drop_ports(struct worker *w, const struct ctlmsg *m, uint64_t now)
+{
+	for (uint32_t i = 0; i < m->drop.n; i++)
+		ports_remove(w->ports, m->drop.slot[i], now);
+	done(w, m->id);
+}
+
+static void list_ports(struct worker *w, const struct ctlmsg *get)
+{
+	struct ctlmsg m = {
+		.type = CTLMSG_LIST_PORTS, .id = get->id, .ports.cursor = CTLMSG_LIST_END};
+	uint32_t cursor = get->get.cursor;
+
+	while (ports_list(w->ports, &cursor, &m.ports.port[m.ports.n].slot,
+			  &m.ports.port[m.ports.n].tally))
+		if (++m.ports.n == CTLMSG_LISTED) {
+			m.ports.cursor = cursor;
+			break;
+		}
+	(void)ctlmsg_send(w->fds.control, &m);
+}
+
+/* Cursors of UDP have this bit. */
+#define IS_UDP (1u << 31)
+
+static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
+{
+	struct tcp_seen t;
+	struct udp_seen u;
+	uint32_t at;
+
+	if (!(*cursor & IS_UDP)) {
+		if (tcp_list(w->tcp, cursor, now, &t)) {
+			*ret = (struct ctlmsg_flow){.guest = t.key.guest,
+						    .peer = t.key.peer,
+						    .guest_port = t.key.guest_port,
+						    .peer_port = t.key.peer_port,
+						    .proto = IPPROTO_TCP,
+						    .state = (uint8_t)t.state,
+						    .is_inward = t.is_inward,
+						    .rtt_us = t.rtt_us,
+						    .idle_ms = t.idle_ms,
+						    .n_timeout = t.n_timeout,
+						    .queued = t.queued,
+						    .blocked = t.blocked};
+			return true;
+		}
+		*cursor = IS_UDP;
+	}
+	at = *cursor & ~IS_UDP;
+	do {
+		if (!udp_list(w->udp, &at, now, &u))
+			return false;
+	} while (u.key.peer.family == 0);
+	*cursor = at | IS_UDP;
+	*ret = (struct ctlmsg_flow){.guest = u.key.guest,
+				    .peer = u.key.peer,
+				    .guest_port = u.key.guest_port,
+				    .peer_port = u.key.peer_port,
+				    .proto = IPPROTO_UDP,
+				    .is_inward = u.is_inward,
+				    .idle_ms = u.idle_ms};
+	return true;
+}
+
+static void list_flows(struct worker *w, const struct ctlmsg *get, uint64_t now)
+{
+	struct ctlmsg m = {
+		.type = CTLMSG_LIST_FLOWS, .id = get->id, .flows.cursor = CTLMSG_LIST_END};
+	uint32_t cursor = get->get.cursor;
+
+	while (next_flow(w, &cursor, now, &m.flows.flow[m.flows.n]))
+		if (++m.flows.n == CTLMSG_LISTED) {
+			m.flows.cursor = cursor;
+			break;
+		}
+	(void)ctlmsg_send(w->fds.control, &m);
+}
+
+static void obey(struct worker *w, const struct ctlmsg *m, const int *fds, uint64_t now)
+{
+	switch (m->type) {
+	case CTLMSG_RESOLVERS:
+		told_set_resolvers(w, &m->resolvers);
+		break;
+	case CTLMSG_STATS_GET:
+		answer_stats(w, m->id);
+		break;
+	case CTLMSG_PORTS_ADD:
+		add_ports(w, m, fds);
+		break;
+	case CTLMSG_PORTS_DROP:
+		drop_ports(w, m, now);
+		break;
+	case CTLMSG_LIST_GET:
+		if (m->get.what == CTLMSG_LIST_PORTS)
+			list_ports(w, m);
+		else
+			list_flows(w, m, now);
+		break;
+	default:
+		break;
+	}
+}
+
+void told_read(struct worker *w, uint64_t now)
+{
+	for (int i = 0; i < MESSAGES_A_TURN; i++) {
+		int fds[CTLMSG_PORTS];
+		struct ctlmsg m;
+		int r = ctlmsg_recv(w->fds.control, &m, fds);
+
+		if (r == -EPROTO)
+			continue;
+		if (r == -EAGAIN)
+			return;
+		if (r <= 0) {
+			w->is_over = true;
+			w->status = 0;
+			return;
+		}
+		obey(w, &m, fds, now);
+	}
+}
