@@ -148,14 +148,35 @@ int sandbox_drop_root(void)
 	return 0;
 }
 
-int sandbox_drop_capabilities(void)
+static int set_capabilities(const uint32_t keep[_LINUX_CAPABILITY_U32S_3])
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
 
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0)
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	    syscall(SYS_capget, &head, data) < 0)
 		return -errno;
-	return syscall(SYS_capset, &head, none) < 0 ? -errno : 0;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		data[i].permitted &= keep[i];
+		data[i].effective &= keep[i];
+		data[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+}
+
+int sandbox_drop_capabilities(void)
+{
+	const uint32_t none[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	return set_capabilities(none);
+}
+
+int sandbox_drop_capabilities_but(unsigned cap)
+{
+	uint32_t keep[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	keep[cap / 32 % _LINUX_CAPABILITY_U32S_3] = 1u << cap % 32;
+	return set_capabilities(keep);
 }
 
 int sandbox_forbid_gains(void)

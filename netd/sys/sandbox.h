@@ -33,6 +33,8 @@ int sandbox_lock_securebits(void);
 /* A root user becomes nobody, where its user namespace has one. */
 int sandbox_drop_root(void);
 int sandbox_drop_capabilities(void);
+/* All but this one, which is kept if it was there. */
+int sandbox_drop_capabilities_but(unsigned cap);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 

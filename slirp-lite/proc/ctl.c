@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -32,6 +33,7 @@ struct client {
 	struct ctl_scan scan;
 	char *text; /* the request, then the answer */
 	size_t len, at;
+	bool is_http;
 };
 
 struct ctl {
@@ -173,38 +175,42 @@ static void refuse(struct client *k, const char *text, const char *detail)
 	answer(k, dump ? dump : "{\"error\":{\"desc\":\"bad request: out of memory\"}}");
 }
 
-static void remove_hostfwd(struct client *k, json_t *top)
-{
-	const json_t *id = json_object_get(json_object_get(top, "arguments"), "id");
-
-	if (!json_is_integer(id) || json_integer_value(id) < 1)
-		refuse(k, "bad request: remove_hostfwd: bad arguments.id", "");
-	else
-		refuse(k, "bad request: remove_hostfwd: slirp_remove_hostfwd failed",
-		       "there is no such port");
-}
-
 static void run(struct ctl *c, struct client *k, json_t *top)
 {
 	const char *verb = json_string_value(json_object_get(top, "execute"));
 
 	k->state = CLIENT_WAITING;
-	if (!verb) {
+	if (!verb)
 		refuse(k, "bad request: no execute found", "");
-	} else if (strcmp(verb, "status") == 0) {
-		c->ops.ask(c->ops.arg, CTL_STATUS, k->id);
-	} else if (strcmp(verb, "stop") == 0) {
-		c->ops.ask(c->ops.arg, CTL_STOP, k->id);
-	} else if (strcmp(verb, "list_hostfwd") == 0) {
-		answer(k, "{\"return\":{\"entries\":[]},\"entries\":[]}");
-	} else if (strcmp(verb, "add_hostfwd") == 0) {
-		refuse(k, "bad request: add_hostfwd: slirp_add_hostfwd failed",
-		       "this version of slirp-lite publishes no ports");
-	} else if (strcmp(verb, "remove_hostfwd") == 0) {
-		remove_hostfwd(k, top);
-	} else {
+	else if (!c->ops.request(c->ops.arg, k->id, verb, json_object_get(top, "arguments")))
 		refuse(k, "bad request: unknown execute", "");
+}
+
+/* A scraper's request: its first line is all that counts. */
+static bool is_http(const struct client *k)
+{
+	static const char get[] = "GET ";
+
+	return k->len >= sizeof(get) - 1 && memcmp(k->text, get, sizeof(get) - 1) == 0;
+}
+
+static bool is_http_whole(const struct client *k)
+{
+	return memmem(k->text, k->len, "\r\n\r\n", 4) != NULL;
+}
+
+static void parse_http(struct ctl *c, struct client *k)
+{
+	static const char path[] = "GET /metrics ";
+
+	if (k->len < sizeof(path) || memcmp(k->text, path, sizeof(path) - 1) != 0) {
+		answer(k, "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close"
+			  "\r\n\r\n");
+		return;
 	}
+	k->state = CLIENT_WAITING;
+	k->is_http = true;
+	(void)c->ops.request(c->ops.arg, k->id, "metrics", NULL);
 }
 
 static void parse(struct ctl *c, struct client *k)
@@ -256,8 +262,12 @@ static void read_request(struct ctl *c, struct client *k)
 		memcpy(more + k->len, chunk, (size_t)n);
 		k->text = more;
 		k->len += (size_t)n;
-		if (ctl_scan(&k->scan, chunk, (size_t)n))
+		if (is_http(k)) {
+			if (is_http_whole(k))
+				parse_http(c, k);
+		} else if (ctl_scan(&k->scan, chunk, (size_t)n)) {
 			parse(c, k);
+		}
 	}
 }
 
@@ -366,15 +376,47 @@ void ctl_serve(struct ctl *c, const struct pollfd p[CTL_N_POLL], uint64_t now)
 		accept_clients(c, now);
 }
 
-void ctl_answer(struct ctl *c, uint64_t id, const char *text)
+static struct client *find(struct ctl *c, uint64_t id)
 {
 	for (size_t i = 0; i < CTL_CLIENTS; i++)
-		if (c->clients[i].fd >= 0 && c->clients[i].id == id) {
-			answer(&c->clients[i], text);
-			if (c->clients[i].fd >= 0)
-				write_answer(&c->clients[i]);
-			return;
-		}
+		if (c->clients[i].fd >= 0 && c->clients[i].id == id)
+			return &c->clients[i];
+	return NULL;
+}
+
+void ctl_answer(struct ctl *c, uint64_t id, const char *text)
+{
+	struct client *k = find(c, id);
+
+	if (!k)
+		return;
+	answer(k, text);
+	if (k->fd >= 0)
+		write_answer(k);
+}
+
+void ctl_answer_text(struct ctl *c, uint64_t id, const char *text)
+{
+	struct client *k = find(c, id);
+	CLEAN_BUF struct buf out = BUF_INIT;
+
+	if (!k)
+		return;
+	if (k->is_http) {
+		buf_printf(&out,
+			   "HTTP/1.1 200 OK\r\nContent-Type: text/plain; version=0.0.4\r\n"
+			   "Content-Length: %zu\r\nConnection: close\r\n\r\n%s",
+			   strlen(text), text);
+	} else {
+		CLEAN_JSON json_t *o = json_pack("{s:{s:s}}", "return", "text", text);
+		CLEAN_FREE char *dump = o ? json_dumps(o, JSON_COMPACT) : NULL;
+
+		if (dump)
+			buf_printf(&out, "%s", dump);
+	}
+	ctl_answer(c, id,
+		   out.p && !out.failed ? out.p
+					: "{\"error\":{\"desc\":\"bad request: out of memory\"}}");
 }
 
 void ctl_flush(struct ctl *c, int timeout_ms)

@@ -9,6 +9,7 @@
 #ifndef SLIRP_PROC_CTL_H
 #define SLIRP_PROC_CTL_H
 
+#include <jansson.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,11 +25,10 @@
 
 struct ctl;
 
-/* What a request asks the supervisor for; the rest is answered here. */
-enum ctl_verb { CTL_STATUS, CTL_STOP };
 struct ctl_ops {
-	/* The answer comes later by ctl_answer with the same id. */
-	void (*ask)(void *arg, enum ctl_verb verb, uint64_t id);
+	/* False: there is no such verb. Else it is answered, at once or later, by ctl_answer with
+	 * the same id. arguments may be NULL and are borrowed. */
+	bool (*request)(void *arg, uint64_t id, const char *verb, json_t *arguments);
 	void *arg;
 };
 
@@ -44,6 +44,8 @@ uint64_t ctl_poll(struct ctl *c, struct pollfd p[CTL_N_POLL]);
 void ctl_serve(struct ctl *c, const struct pollfd p[CTL_N_POLL], uint64_t now);
 /* text is JSON; a client that is gone is no error. */
 void ctl_answer(struct ctl *c, uint64_t id, const char *text);
+/* Plain text: as a JSON string, or as the body of an HTTP answer to who asked by "GET /metrics". */
+void ctl_answer_text(struct ctl *c, uint64_t id, const char *text);
 /* Sends what is left to be sent, for at most timeout_ms. */
 void ctl_flush(struct ctl *c, int timeout_ms);
 

@@ -187,6 +187,16 @@ static const struct filter_rule supervisor[] = {
 	 {{0, FILTER_EQ, AF_UNIX}, {1, FILTER_EQ, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC}}},
 	{SCMP_SYS(pipe2), {{1, FILTER_EQ, O_NONBLOCK | O_CLOEXEC}}},
 	GET(SOL_SOCKET, SO_PEERCRED),
+	/* Published ports (proc/listen.c). */
+	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+	SET(SOL_SOCKET, SO_REUSEADDR),
+	SET(IPPROTO_IPV6, IPV6_V6ONLY),
+	{SCMP_SYS(bind), {{2, FILTER_MOST, ADDRESS_MAX}}},
+	ALWAYS(listen),
+	ALWAYS(getsockname),
 	/* The index of an interface that a resolver's scope names. */
 	{SCMP_SYS(socket), {{0, FILTER_EQ, AF_INET}, {1, FILTER_EQ, SOCK_DGRAM | SOCK_CLOEXEC}}},
 	{SCMP_SYS(ioctl), {{1, FILTER_EQ, SIOCGIFINDEX}}},

@@ -15,6 +15,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -27,11 +28,15 @@
 #include "proc/options.h"
 #include "proc/outbound.h"
 #include "proc/pcap.h"
+#include "proc/published.h"
+#include "proc/requests.h"
 #include "proc/sandbox.h"
 #include "proc/setup.h"
 #include "proc/supervisor.h"
 #include "proc/target.h"
 #include "proc/zygote.h"
+
+#define NOFILE_MAX 131072
 
 struct launch {
 	struct options options;
@@ -40,6 +45,7 @@ struct launch {
 	struct setup setup;
 	struct zygote zygote;
 	struct nameservers nameservers;
+	struct published *published;
 	int tap, pcap, signals, listen_fd, log_fd, null_fd;
 	bool has_socket; /* the control socket's file is ours to remove */
 	int parent;      /* --background: pipe to whoever waits; -1: none */
@@ -204,6 +210,26 @@ static void close_others(const struct launch *l)
 	}
 }
 
+/* All that are named, before anything is made. Each takes a descriptor, and the worker's copy one
+ * of its own. */
+static int publish(struct launch *l, struct err *e)
+{
+	const struct options *o = &l->options;
+	struct published_request q = {.list = o->publish.p, .n = o->publish.n, .local = o->local};
+	struct rlimit lim;
+	uint32_t id;
+	int r = published_new(&l->published, e);
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
+		lim.rlim_cur = lim.rlim_max < NOFILE_MAX ? lim.rlim_max : NOFILE_MAX;
+		(void)setrlimit(RLIMIT_NOFILE, &lim);
+	}
+	if (r < 0 || q.n == 0)
+		return r;
+	requests_guest(&l->config.policy.plan, o->is_configured, q.guest);
+	return err_ctx(e, published_add(l->published, &q, &id, e), "--publish");
+}
+
 /* Everything that can fail for a reason of the caller's, before anything is made. */
 static int open_all(struct launch *l, struct err *e)
 {
@@ -227,6 +253,8 @@ static int open_all(struct launch *l, struct err *e)
 	l->has_socket = l->listen_fd >= 0;
 	if (r == 0)
 		close_others(l);
+	if (r == 0)
+		r = publish(l, e);
 	return r;
 }
 
@@ -279,6 +307,7 @@ static int supervise(struct launch *l, const char **ret_why, struct err *e)
 		.target = &l->target,
 		.zygote = &l->zygote,
 		.nameservers = &l->nameservers,
+		.published = l->published,
 		.resolvers = l->config.resolvers,
 		.tap = l->tap,
 		.pcap = l->pcap,
@@ -298,6 +327,8 @@ static void end(struct launch *l)
 		log_warn("%s: %s", l->options.api, strerror(errno));
 	setup_end(&l->setup);
 	zygote_end(&l->zygote);
+	published_free(l->published);
+	publish_list_clear(&l->options.publish);
 	fd_closep(&l->tap);
 	fd_closep(&l->listen_fd);
 	fd_closep(&l->pcap);

@@ -8,6 +8,7 @@
 #include "proc/sandbox.h"
 
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -209,8 +210,9 @@ int sandbox_supervisor(enum sandbox_mode mode, const char *const *resolv_dirs, c
 	if (r < 0)
 		return r;
 	r = sandbox_drop_bounding();
+	/* Root's: ports below 1024 are published by request, too. */
 	if (r == 0)
-		r = sandbox_drop_capabilities();
+		r = sandbox_drop_capabilities_but(CAP_NET_BIND_SERVICE);
 	if (r == 0)
 		r = sandbox_forbid_gains();
 	if (r == 0)

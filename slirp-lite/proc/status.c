@@ -5,12 +5,7 @@
  */
 #include "proc/status.h"
 
-#include <jansson.h>
-#include <stdlib.h>
 #include <unistd.h>
-
-#include "base/fd.h"
-#include "base/json.h"
 
 static void set_ip(json_t *to, const char *key, const struct ip *ip)
 {
@@ -63,11 +58,9 @@ static void set_gauges(json_t *to, const struct ctlmsg_gauges *g)
 	(void)json_object_set_new(to, "memory", json_integer((json_int_t)g->memory));
 }
 
-void status_print(const struct status *s, struct buf *out)
+json_t *status_json(const struct status *s)
 {
 	const struct plan *p = &s->config->policy.plan;
-	CLEAN_JSON json_t *top = json_object();
-	CLEAN_FREE char *text = NULL;
 	json_t *o = json_object();
 
 	(void)json_object_set_new(o, "pid", json_integer(getpid()));
@@ -91,10 +84,9 @@ void status_print(const struct status *s, struct buf *out)
 		set_gauges(o, s->gauges);
 	if (s->stats)
 		(void)json_object_set_new(o, "counters", counters(s->stats));
-	(void)json_object_set_new(top, "return", o);
-	text = json_dumps(top, JSON_COMPACT);
-	if (!text)
-		out->failed = true;
-	else
-		buf_printf(out, "%s", text);
+	if (s->is_silent)
+		(void)json_object_set_new(o, "silent", json_true());
+	if (s->ports)
+		(void)json_object_set_new(o, "ports", s->ports);
+	return o;
 }

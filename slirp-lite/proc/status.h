@@ -3,11 +3,11 @@
 #ifndef SLIRP_PROC_STATUS_H
 #define SLIRP_PROC_STATUS_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "base/buf.h"
 #include "proc/options.h"
 #include "stack/ctlmsg.h"
 
@@ -22,9 +22,11 @@ struct status {
 	uint64_t uptime_ms;
 	const struct stats *stats; /* NULL: the worker did not tell */
 	const struct ctlmsg_gauges *gauges;
+	bool is_silent; /* the worker did not answer in time */
+	json_t *ports;  /* array, or NULL; taken by status_json */
 };
 
-/* Appends one JSON object. Out of memory shows in out->failed. */
-void status_print(const struct status *s, struct buf *out);
+/* A new reference; NULL without memory. */
+json_t *status_json(const struct status *s);
 
 #endif

@@ -22,18 +22,15 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
-#include "proc/ctl.h"
-#include "proc/status.h"
+#include "proc/requests.h"
 #include "stack/ctlmsg.h"
 
 #define STATUS_LINK 71 /* of a worker: its link is gone */
 #define START_MS 10000 /* for a worker to be ready */
-#define STATS_MS 1000  /* for its counters */
 #define FLUSH_MS 200
 #define NO_MEMORY_MS 20
 #define LOG_LINES 20  /* of a worker, a second */
 #define LOG_CHUNKS 32 /* read in a round: what the pipe holds */
-#define N_ASKED CTL_CLIENTS
 
 enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_TARGET };
 #define AT_CTL (AT_TARGET + TARGET_N_POLL)
@@ -41,7 +38,7 @@ enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_TARGET };
 
 struct supervisor {
 	const struct supervisor_spec *s;
-	struct ctl *ctl;
+	struct requests *requests;
 	int control;       /* of the worker; -1: none, or it is gone */
 	int log_r, log_w;  /* one pipe for all workers */
 	pid_t worker;      /* 0: none */
@@ -55,11 +52,6 @@ struct supervisor {
 	size_t line_len;
 	uint64_t line_second;
 	unsigned n_lines;
-	/* Control clients that wait for counters. */
-	uint64_t asked[N_ASKED];
-	size_t n_asked;
-	uint32_t stats_id;
-	uint64_t stats_by;
 	const char *why; /* set: it is over */
 };
 
@@ -93,6 +85,7 @@ static int start_worker(struct supervisor *v, struct err *e)
 	theirs = pair[1];
 	fds.control = theirs;
 	v->is_ready = false;
+	published_restart(v->s->published);
 	v->start_by = clock_ms() + START_MS;
 	r = zygote_request(v->s->zygote, &fds, &v->resolvers);
 	/* It may have ended with a word. */
@@ -120,8 +113,6 @@ static void say_end(char *out, size_t size, int status)
 
 static void read_log(struct supervisor *v, uint64_t now);
 
-static void forget_stats(struct supervisor *v);
-
 static int read_worker(struct supervisor *v, struct err *e);
 
 static int worker_ended(struct supervisor *v, int status, uint64_t now, struct err *e)
@@ -134,7 +125,7 @@ static int worker_ended(struct supervisor *v, int status, uint64_t now, struct e
 	if (r < 0)
 		return r;
 	read_log(v, now);
-	forget_stats(v);
+	requests_forget_worker(v->requests);
 	say_end(how, sizeof(how), status);
 	if (WIFEXITED(status) && WEXITSTATUS(status) == STATUS_LINK) {
 		log_warn("the interface is gone");
@@ -183,8 +174,6 @@ static int worker_ready(struct supervisor *v, struct err *e)
 	return r;
 }
 
-static void answer_status(struct supervisor *v, const struct ctlmsg *m);
-
 static int read_worker(struct supervisor *v, struct err *e)
 {
 	struct ctlmsg m;
@@ -204,8 +193,10 @@ static int read_worker(struct supervisor *v, struct err *e)
 		}
 		if (m.type == CTLMSG_READY && !v->is_ready)
 			r = worker_ready(v, e);
-		else if (m.type == CTLMSG_STATS && m.id == v->stats_id)
-			answer_status(v, &m);
+		else if (m.type == CTLMSG_PORTS_DONE)
+			published_done(v->s->published, m.id);
+		else
+			requests_message(v->requests, &m, clock_ms());
 	}
 	return r;
 }
@@ -239,33 +230,39 @@ static void read_log(struct supervisor *v, uint64_t now)
 		}
 }
 
-/* ---- control clients ---- */
+/* ---- published ports ---- */
 
-static void ask(void *arg, enum ctl_verb verb, uint64_t id)
+/* What the worker has not heard yet of them, one message at a time. */
+static void tell_ports(struct supervisor *v, uint64_t now)
 {
-	struct supervisor *v = arg;
-	struct ctlmsg get = {.type = CTLMSG_STATS_GET};
+	struct published *ports = v->s->published;
+	int fds[CTLMSG_PORTS], r;
+	struct ctlmsg m;
 
-	if (verb == CTL_STOP) {
-		ctl_answer(v->ctl, id, "{\"return\":{}}");
-		(void)over(v, "a request to stop");
+	if (v->control < 0 || !v->is_ready || !published_message(ports, now, &m, fds))
 		return;
-	}
-	if (v->n_asked == 0) {
-		get.id = ++v->stats_id;
-		v->stats_by = clock_ms() + STATS_MS;
-		if (v->control < 0 || !v->is_ready || ctlmsg_send(v->control, &get) < 0)
-			v->stats_by = 0; /* answered at once, without counters */
-	}
-	if (v->n_asked < N_ASKED)
-		v->asked[v->n_asked++] = id;
-	if (v->stats_by == 0)
-		forget_stats(v);
+	r = m.type == CTLMSG_PORTS_ADD ? ctlmsg_send_ports(v->control, &m, fds)
+				       : ctlmsg_send(v->control, &m);
+	/* Too much is on its way, of ours or of the user's: it is tried again when the time is up.
+	 */
+	if (r < 0 && r != -EAGAIN && r != -ETOOMANYREFS)
+		published_unsent(ports);
 }
 
-static void answer_status(struct supervisor *v, const struct ctlmsg *m)
+/* ---- control clients ---- */
+
+static int tell(void *arg, const struct ctlmsg *m)
 {
-	const struct status st = {
+	struct supervisor *v = arg;
+
+	return v->control < 0 || !v->is_ready ? -ENOTCONN : ctlmsg_send(v->control, m);
+}
+
+static void describe(void *arg, struct status *ret)
+{
+	struct supervisor *v = arg;
+
+	*ret = (struct status){
 		.options = v->s->options,
 		.config = v->s->config,
 		.resolvers = &v->resolvers,
@@ -275,23 +272,12 @@ static void answer_status(struct supervisor *v, const struct ctlmsg *m)
 		.is_ready = v->is_ready,
 		.n_restarts = v->n_restarts,
 		.uptime_ms = clock_ms() - v->begun,
-		.stats = m ? &m->stats.stats : NULL,
-		.gauges = m ? &m->stats.gauges : NULL,
 	};
-	CLEAN_BUF struct buf out = BUF_INIT;
-
-	status_print(&st, &out);
-	for (size_t i = 0; i < v->n_asked; i++)
-		ctl_answer(v->ctl, v->asked[i], out.p ? out.p : "{}");
-	v->n_asked = 0;
-	v->stats_by = 0;
 }
 
-/* The counters will not come: status is told without. */
-static void forget_stats(struct supervisor *v)
+static void stop(void *arg)
 {
-	if (v->n_asked > 0)
-		answer_status(v, NULL);
+	(void)over(arg, "a request to stop");
 }
 
 /* ---- the rest ---- */
@@ -335,11 +321,11 @@ static void fill_poll(struct supervisor *v, struct pollfd p[N_POLL], uint64_t *r
 		p[i] = (struct pollfd){.fd = fds[i], .events = POLLIN};
 	p[AT_EXIT].events = 0; /* its end alone: POLLHUP, POLLERR */
 	target_poll(v->s->target, p + AT_TARGET);
-	until = ctl_poll(v->ctl, p + AT_CTL);
+	until = requests_poll(v->requests, p + AT_CTL);
 	if (!v->is_ready && v->start_by < until)
 		until = v->start_by;
-	if (v->n_asked > 0 && v->stats_by < until)
-		until = v->stats_by;
+	if (published_deadline(v->s->published) < until)
+		until = published_deadline(v->s->published);
 	*ret_until = until;
 }
 
@@ -381,17 +367,25 @@ static int one_round(struct supervisor *v, struct err *e)
 		r = err_set(e, ERR_BUSY, ETIMEDOUT, "the worker is not ready");
 	if (r == 0 && p[AT_NAMES].revents)
 		read_names(v);
-	if (v->n_asked > 0 && now >= v->stats_by)
-		forget_stats(v);
-	ctl_serve(v->ctl, p + AT_CTL, now);
+	requests_serve(v->requests, p + AT_CTL, now);
+	tell_ports(v, now);
 	return r;
 }
 
 static int set_up(struct supervisor *v, struct err *e)
 {
-	const struct ctl_ops ops = {.ask = ask, .arg = v};
+	const struct requests_env env = {
+		.published = v->s->published,
+		.plan = &v->s->config->policy.plan,
+		.local = v->s->options->local,
+		.is_configured = v->s->options->is_configured,
+		.tell = tell,
+		.describe = describe,
+		.stop = stop,
+		.arg = v,
+	};
 	int pipes[2];
-	int r = ctl_new(v->s->listen_fd, &ops, &v->ctl, e);
+	int r = requests_new(&env, v->s->listen_fd, &v->requests, e);
 
 	if (r < 0)
 		return r;
@@ -418,15 +412,17 @@ int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct
 		r = start_worker(&v, e);
 	while (r == 0 && !v.why)
 		r = one_round(&v, e);
-	if (v.ctl)
-		ctl_flush(v.ctl, FLUSH_MS);
 	fd_closep(&v.control);
+	/* Published ports are free before anybody can read that we have stopped. */
+	published_close(s->published);
 	zygote_end(s->zygote);
+	if (v.requests)
+		requests_flush(v.requests, FLUSH_MS);
 	if (v.log_r >= 0)
 		read_log(&v, clock_ms());
 	fd_closep(&v.log_r);
 	fd_closep(&v.log_w);
-	ctl_free(v.ctl);
+	requests_free(v.requests);
 	if (r == 0)
 		*ret_why = v.why;
 	return r;

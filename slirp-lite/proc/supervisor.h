@@ -10,6 +10,7 @@
 #include "base/err.h"
 #include "proc/nameservers.h"
 #include "proc/options.h"
+#include "proc/published.h"
 #include "proc/target.h"
 #include "proc/zygote.h"
 
@@ -23,6 +24,7 @@ struct supervisor_spec {
 	struct target *target;
 	struct zygote *zygote;
 	struct nameservers *nameservers;
+	struct published *published; /* may have ports already */
 	struct resolvers resolvers;
 	int tap, pcap;
 	int signals;   /* signalfd of TERM, INT, HUP */

@@ -20,11 +20,14 @@
 
 static uint64_t asked;
 
-static void ask(void *arg, enum ctl_verb verb, uint64_t id)
+static bool request(void *arg, uint64_t id, const char *verb, json_t *arguments)
 {
 	(void)arg;
-	(void)verb;
+	(void)arguments;
+	if (*verb == 'x')
+		return false;
 	asked = id;
+	return true;
 }
 
 static uint32_t index_of(const char *name)
@@ -83,7 +86,7 @@ static void serve(struct ctl *c)
 	while (poll(p, CTL_N_POLL, 0) > 0) {
 		ctl_serve(c, p, clock_ms());
 		if (asked) {
-			ctl_answer(c, asked, "{\"return\":{}}");
+			ctl_answer_text(c, asked, "ok\n");
 			asked = 0;
 		}
 		(void)ctl_poll(c, p);
@@ -92,7 +95,7 @@ static void serve(struct ctl *c)
 
 static void control(const char *text, size_t len, size_t piece)
 {
-	const struct ctl_ops ops = {.ask = ask};
+	const struct ctl_ops ops = {.request = request};
 	char answer[4096];
 	struct ctl *c;
 	int listener, client = make_pair(&listener);
@@ -111,7 +114,10 @@ static void control(const char *text, size_t len, size_t piece)
 	       (n = recv(client, answer + got, sizeof(answer) - got, 0)) > 0)
 		got += (size_t)n;
 	if (len > 0) {
-		json_t *o = json_loadb(answer, got, JSON_REJECT_DUPLICATES, NULL);
+		/* HTTP is answered as such. */
+		json_t *o = got > 5 && memcmp(answer, "HTTP/", 5) == 0
+				    ? json_object()
+				    : json_loadb(answer, got, JSON_REJECT_DUPLICATES, NULL);
 
 		/* Reset: we said more than was asked for, which is thrown away with the answer. */
 		MUST(json_is_object(o) || (n < 0 && errno == ECONNRESET));

@@ -26,22 +26,30 @@ struct world {
 	char dir[32], path[64];
 	struct ctl *ctl;
 	uint64_t asked;
-	enum ctl_verb verb;
+	char verb[32];
 	uint64_t late; /* ms added to the clock */
 };
 
-static void ask(void *arg, enum ctl_verb verb, uint64_t id)
+static bool request(void *arg, uint64_t id, const char *verb, json_t *arguments)
 {
 	struct world *w = arg;
 
-	w->verb = verb;
+	(void)arguments;
+	if (strcmp(verb, "now") == 0) {
+		ctl_answer(w->ctl, id, "{\"return\":1}");
+		return true;
+	}
+	if (strcmp(verb, "later") != 0 && strcmp(verb, "metrics") != 0)
+		return false;
+	(void)snprintf(w->verb, sizeof(w->verb), "%s", verb);
 	w->asked = id;
+	return true;
 }
 
 static int set_up(void **state)
 {
 	struct world *w = calloc(1, sizeof(*w));
-	struct ctl_ops ops = {.ask = ask, .arg = w};
+	struct ctl_ops ops = {.request = request, .arg = w};
 	int fd;
 
 	assert_non_null(w);
@@ -122,7 +130,7 @@ static void test_answers(void **state)
 {
 	struct world *w = *state;
 
-	expect(w, "{\"execute\":\"list_hostfwd\"}", "{\"return\":{\"entries\":[]},\"entries\":[]}");
+	expect(w, "{\"execute\":\"now\"}", "{\"return\":1}");
 	expect(w, "{}", "{\"error\":{\"desc\":\"bad request: no execute found\"}}");
 	expect(w, "{\"execute\":1}", "bad request: no execute found");
 	expect(w, "{\"execute\":\"x\"}", "bad request: unknown execute");
@@ -130,18 +138,14 @@ static void test_answers(void **state)
 	expect(w, "words", "bad request: cannot parse JSON");
 	expect(w, "[1]", "bad request: cannot parse JSON");
 	expect(w, "{\"execute\":\"x\",\"execute\":\"y\"}", "bad request: cannot parse JSON");
-	expect(w, "{\"execute\":\"add_hostfwd\",\"arguments\":{}}",
-	       "bad request: add_hostfwd: slirp_add_hostfwd failed");
-	expect(w, "{\"execute\":\"remove_hostfwd\"}",
-	       "bad request: remove_hostfwd: bad arguments.id");
-	expect(w, "{\"execute\":\"remove_hostfwd\",\"arguments\":{\"id\":1}}",
-	       "bad request: remove_hostfwd: slirp_remove_hostfwd failed");
+	/* A scraper. */
+	expect(w, "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found");
 }
 
 /* Without an end of the client's side, and byte by byte. */
 static void test_pieces(void **state)
 {
-	static const char request[] = " {\"a\":\"}\\\"}\",\"b\":[{}],\"execute\":\"list_hostfwd\"}";
+	static const char request[] = " {\"a\":\"}\\\"}\",\"b\":[{}],\"execute\":\"now\"}";
 	struct world *w = *state;
 	char text[256];
 	bool end;
@@ -156,7 +160,7 @@ static void test_pieces(void **state)
 	serve(w);
 	assert_true(get(fd, text, sizeof(text), &end) > 0);
 	assert_true(end);
-	assert_non_null(strstr(text, "entries"));
+	assert_non_null(strstr(text, "return"));
 	close(fd);
 }
 
@@ -188,10 +192,10 @@ static void test_later_answer(void **state)
 	bool end;
 	int fd = dial(w);
 
-	assert_true(send(fd, "{\"execute\":\"status\"}", 20, 0) == 20);
+	assert_true(send(fd, "{\"execute\":\"later\"}", 19, 0) == 19);
 	serve(w);
 	assert_true(w->asked > 0);
-	assert_int_equal(w->verb, CTL_STATUS);
+	assert_string_equal(w->verb, "later");
 	assert_int_equal(get(fd, text, sizeof(text), &end), 0);
 	assert_false(end);
 	ctl_answer(w->ctl, w->asked + 1, "wrong");
@@ -202,6 +206,29 @@ static void test_later_answer(void **state)
 	ctl_answer(w->ctl, w->asked, "late");
 	close(fd);
 	expect(w, "", "");
+}
+
+static void test_scraper(void **state)
+{
+	static const char request[] = "GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n";
+	struct world *w = *state;
+	char text[512];
+	bool end;
+	int fd = dial(w);
+
+	assert_true(send(fd, request, 10, 0) == 10);
+	serve(w);
+	assert_true(send(fd, request + 10, sizeof(request) - 11, 0) ==
+		    (ssize_t)sizeof(request) - 11);
+	serve(w);
+	assert_string_equal(w->verb, "metrics");
+	ctl_answer_text(w->ctl, w->asked, "a 1\n");
+	(void)get(fd, text, sizeof(text), &end);
+	assert_true(end);
+	assert_non_null(strstr(text, "HTTP/1.1 200 OK"));
+	assert_non_null(strstr(text, "Content-Length: 4\r\n"));
+	assert_string_equal(text + strlen(text) - 4, "a 1\n");
+	close(fd);
 }
 
 /* Clients that do nothing take no place from one that asks, and go after a while. */
@@ -217,7 +244,7 @@ static void test_idle(void **state)
 		fd[i] = dial(w);
 		serve(w);
 	}
-	expect(w, "{\"execute\":\"list_hostfwd\"}", "entries");
+	expect(w, "{\"execute\":\"now\"}", "return");
 	for (size_t i = 0; i < sizeof(fd) / sizeof(fd[0]); i++) {
 		(void)get(fd[i], text, sizeof(text), &end);
 		n_closed += end;
@@ -245,7 +272,7 @@ static void test_rude(void **state)
 	assert_non_null(big);
 	memset(big, 'x', (1 << 20) - 1);
 	big[(1 << 20) - 1] = '\0';
-	assert_true(send(fd, "{\"execute\":\"status\"}", 20, 0) == 20);
+	assert_true(send(fd, "{\"execute\":\"later\"}", 19, 0) == 19);
 	serve(w);
 	ctl_answer(w->ctl, w->asked, big);
 	assert_true(ctl_poll(w->ctl, p) < UINT64_MAX);
@@ -255,7 +282,7 @@ static void test_rude(void **state)
 	assert_true(ctl_poll(w->ctl, p) == UINT64_MAX);
 	free(big);
 	fd = dial(w);
-	assert_true(send(fd, "{\"execute\":\"status\"}", 20, 0) == 20);
+	assert_true(send(fd, "{\"execute\":\"later\"}", 19, 0) == 19);
 	close(fd);
 	serve(w);
 	/* Its end would wake the loop again and again. */
@@ -308,6 +335,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_pieces, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_large, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_later_answer, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_scraper, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_idle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rude, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),

@@ -67,7 +67,7 @@ static void test_malformed(void **state)
 	(void)state;
 	pair(fd);
 	memset(&m, 0, sizeof(m));
-	for (uint32_t type = 0; type < 9; type++)
+	for (uint32_t type = 0; type < CTLMSG_LIST_FLOWS + 5; type++)
 		for (size_t len = 1; len <= sizeof(m); len++) {
 			int r;
 
@@ -77,7 +77,8 @@ static void test_malformed(void **state)
 			if (r == -EPROTO)
 				assert_int_equal(got.id, 4711);
 			else
-				assert_true(r == 1 && type >= 1 && type <= 4);
+				assert_true(r == 1 && type >= 1 && type <= CTLMSG_LIST_FLOWS &&
+					    type != CTLMSG_PORTS_ADD);
 			got.id = 4711;
 		}
 	assert_int_equal(send(fd[0], big, sizeof(big), 0), (ssize_t)sizeof(big));
@@ -99,6 +100,55 @@ static void test_malformed(void **state)
 	close(fd[1]);
 }
 
+static size_t count_open(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 256; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+/* As many descriptors as ports, or nothing is kept open. */
+static void test_ports(void **state)
+{
+	struct ctlmsg m, got;
+	int fd[2], list[CTLMSG_PORTS], fds[CTLMSG_PORTS];
+	size_t before;
+
+	(void)state;
+	pair(fd);
+	memset(&m, 0, sizeof(m));
+	m.type = CTLMSG_PORTS_ADD;
+	for (size_t i = 0; i < CTLMSG_PORTS; i++)
+		list[i] = fd[0];
+	before = count_open();
+	assert_int_equal(ctlmsg_send(fd[0], &m), -EINVAL);
+	assert_int_equal(ctlmsg_send_ports(fd[0], &m, list), -EINVAL);
+	m.add.n = CTLMSG_PORTS + 1;
+	assert_int_equal(ctlmsg_send_ports(fd[0], &m, list), -EINVAL);
+	m.add.n = CTLMSG_PORTS;
+	m.add.port[CTLMSG_PORTS - 1].slot = 99;
+	assert_int_equal(ctlmsg_send_ports(fd[0], &m, list), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, fds), 1);
+	assert_int_equal(got.add.port[CTLMSG_PORTS - 1].slot, 99);
+	for (size_t i = 0; i < CTLMSG_PORTS; i++)
+		close(fds[i]);
+	/* Nobody who wants them; fewer than said; with a message that has none. */
+	assert_int_equal(ctlmsg_send_ports(fd[0], &m, list), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EPROTO);
+	assert_int_equal(fdpass_send(fd[0], &m, offsetof(struct ctlmsg, add) + sizeof(m.add), list,
+				     CTLMSG_PORTS - 1),
+			 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, fds), -EPROTO);
+	m.type = CTLMSG_READY;
+	assert_int_equal(fdpass_send(fd[0], &m, offsetof(struct ctlmsg, add), list, 3), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, fds), -EPROTO);
+	assert_int_equal(count_open(), before);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 /* A reader that sleeps never holds up the sender. */
 static void test_full(void **state)
 {
@@ -112,15 +162,6 @@ static void test_full(void **state)
 	assert_int_equal(r, -EAGAIN);
 	close(fd[0]);
 	close(fd[1]);
-}
-
-static size_t count_open(void)
-{
-	size_t n = 0;
-
-	for (int fd = 0; fd < 256; fd++)
-		n += fcntl(fd, F_GETFD) >= 0;
-	return n;
 }
 
 static void test_fdpass(void **state)
@@ -269,9 +310,13 @@ static void test_watch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_full),           cmocka_unit_test(test_fdpass),
-		cmocka_unit_test(test_nameservers),    cmocka_unit_test(test_many_nameservers),
+		cmocka_unit_test(test_there_and_back),
+		cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_full),
+		cmocka_unit_test(test_fdpass),
+		cmocka_unit_test(test_nameservers),
+		cmocka_unit_test(test_many_nameservers),
 		cmocka_unit_test(test_watch),
 	};
 
