@@ -549,6 +549,28 @@ def tcp_peer(host, port):
     print(receive_text(s))
 
 
+def tcp_who(host, port, source=0):
+  """The address and port of this client as the server sees it."""
+  with socket.socket(family_of(host), socket.SOCK_STREAM) as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.settimeout(PATIENCE)
+    s.bind(('', int(source)))
+    s.connect((host, int(port)))
+    s.sendall(b'peer\n')
+    print(receive_text(s).replace('::ffff:', ''))
+
+
+def api(path, request, shut=1):
+  """One request to a control socket; its answer."""
+  with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+    s.settimeout(PATIENCE)
+    s.connect(path)
+    s.sendall(request.encode())
+    if int(shut):
+      s.shutdown(socket.SHUT_WR)
+    print(receive_text(s))
+
+
 def status(path, field):
   """A field of slirp-lite's status, its counters included; 0 when it has none."""
   import json
