@@ -39,8 +39,6 @@ static int refuse(const char *what, struct err *e)
 
 static int check_opts(const struct attach_opts *o, struct err *e)
 {
-	if (o->n_publish)
-		return refuse("--publish", e);
 	if (o->network && strcmp(o->network, NETWORK_DEFAULT) != 0)
 		return refuse("--network", e);
 	if (o->ip[FAM4].family || o->ip[FAM6].family)
@@ -67,6 +65,8 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.netns_ino = st.st_ino,
 		.mtu = o->mtu,
 		.mac = o->mac,
+		.n_publish = o->n_publish,
+		.publish = o->publish,
 		.n_loopback = o->n_loopback,
 		.loopback = o->loopback,
 	};
@@ -78,7 +78,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 
 static int print_state(const struct cli_common *c, const struct rootless_state *s)
 {
-	char text[PREFIX_STRLEN];
+	char text[PUBLISH_STRLEN];
 
 	if (c->quiet)
 		return 0;
@@ -89,6 +89,8 @@ static int print_state(const struct cli_common *c, const struct rootless_state *
 		if (s->addr[f].ip.family)
 			printf(" %s", prefix_str(&s->addr[f], text));
 	putchar('\n');
+	for (size_t i = 0; i < s->n_publish; i++)
+		printf("published %s\n", publish_str(&s->publish[i], text));
 	return 0;
 }
 
@@ -132,6 +134,23 @@ int user_run_up(struct rootless *r, const struct attach_opts *o, int32_t pid,
 	if (w >= 0)
 		w = make_request(o, &t, pid, &q, e);
 	return w < 0 ? w : rootless_up(r, &q, ret, e);
+}
+
+int user_publish(const struct cli_common *c, const char *id, const char *ifname,
+		 const struct publish *list, size_t n, bool is_back, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	struct rootless_state s = {0};
+	int w = user_open(c, true, &r, e);
+
+	if (w == 1)
+		w = err_set(e, ERR_ABSENT, 0, "%s has no network from us", id);
+	if (w == 0)
+		w = rootless_publish(r, id, ifname, list, n, is_back, &s, e);
+	if (w == 0)
+		w = print_state(c, &s);
+	rootless_state_clear(&s);
+	return w;
 }
 
 /* ---- what is up ---- */
@@ -251,7 +270,7 @@ struct show {
 static int show_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
 {
 	struct show *sh = arg;
-	char text[PREFIX_STRLEN];
+	char text[PUBLISH_STRLEN];
 
 	(void)r;
 	if (sh->list)
@@ -269,6 +288,8 @@ static int show_one(struct rootless *r, const struct rootless_state *s, void *ar
 		if (s->dns[f].family)
 			printf("  dns        %s\n", ip_str(&s->dns[f], text));
 	printf("  mtu        %u\n", s->mtu);
+	for (size_t i = 0; i < s->n_publish; i++)
+		printf("  published  %s\n", publish_str(&s->publish[i], text));
 	return 0;
 }
 

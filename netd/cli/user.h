@@ -24,6 +24,9 @@ int user_run_up(struct rootless *r, const struct attach_opts *o, int32_t pid,
 /* resolv.conf for the command: the DNS servers that slirp-lite is. */
 #define USER_RESOLV_CONF "nameserver 10.0.2.3\nnameserver fd00::3\n"
 
+/* publish and (is_back) unpublish: prints what is up then. */
+int user_publish(const struct cli_common *c, const char *id, const char *ifname,
+		 const struct publish *list, size_t n, bool is_back, struct err *e);
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
 /* 1 when something is missing. */
 int user_check(const struct cli_common *c, const char *target, struct err *e);

@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/user.h"
 #include "model/name.h"
 
 struct ports_opts {
@@ -42,7 +43,14 @@ static int main_ports(const struct verb *v, ports_fn *fn, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (target_id(argv[1], &t, &e) < 0 || cli_publish_list(argv + 2, n - 1, &list, &e) < 0 ||
-	    publish_check_list(list, n - 1, &e) < 0 || cli_open(&o.common, false, &g, &e) < 0 ||
+	    publish_check_list(list, n - 1, &e) < 0)
+		return cli_fail(&e);
+	if (user_is_rootless())
+		return user_publish(&o.common, t.id[0] ? t.id : argv[1], o.ifname, list, n - 1,
+				    fn == engine_unpublish, &e) < 0
+			       ? cli_fail(&e)
+			       : EXIT_OK;
+	if (cli_open(&o.common, false, &g, &e) < 0 ||
 	    fn(g, t.id, o.ifname, list, n - 1, &a, &e) < 0)
 		return cli_fail(&e);
 	return cli_print(&o.common, a) < 0 ? EXIT_FAILED : EXIT_OK;

@@ -17,9 +17,11 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "model/publish.h"
+#include "net/portowner.h"
 
 #define ASK_MS 5000
-#define ANSWER_MAX ((size_t)1024 * 1024)
+#define ANSWER_MAX ((size_t)8 * 1024 * 1024) /* thousands of flows */
 
 #ifndef SO_PEERPIDFD
 #define SO_PEERPIDFD 77
@@ -117,20 +119,52 @@ static int read_answer(int fd, uint64_t deadline, char *text, size_t *ret_len, s
 	return 0;
 }
 
+static const struct {
+	const char *name;
+	enum err_kind kind;
+} kinds[] = {
+	{"usage", ERR_USAGE}, {"conflict", ERR_CONFLICT}, {"denied", ERR_DENIED},
+	{"quota", ERR_QUOTA}, {"absent", ERR_ABSENT},     {"unsupported", ERR_UNSUPPORTED},
+};
+
+static enum err_kind kind_of(json_t *error)
+{
+	const char *name = json_string_value(json_object_get(error, "kind"));
+
+	for (size_t i = 0; name && i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (strcmp(name, kinds[i].name) == 0)
+			return kinds[i].kind;
+	return ERR_KERNEL;
+}
+
+static int say_error(json_t *error, struct err *e)
+{
+	const char *desc = "no reason given", *port = NULL;
+	char who[PORTOWNER_STRLEN], text[PUBLISH_STRLEN];
+	enum err_kind kind = kind_of(error);
+	struct publish p;
+
+	(void)json_get_str(error, "error", "desc", JSON_OPTIONAL, &desc, NULL);
+	(void)json_get_str(error, "error", "detail", JSON_OPTIONAL, &desc, NULL);
+	(void)json_get_str(error, "error", "port", JSON_OPTIONAL, &port, NULL);
+	if (port && publish_parse(port, &p, NULL) == 0)
+		return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is taken by %s",
+			       publish_str(&p, text),
+			       portowner_find(p.proto, &p.host_ip, p.host_port, who));
+	return err_set(e, kind, 0, "slirp-lite: %s", desc);
+}
+
 static int open_answer(const char *text, size_t len, json_t **ret, struct err *e)
 {
 	CLEAN_JSON json_t *doc = NULL;
 	json_t *part;
-	const char *desc = "no reason given";
 	int r = json_parse(text, len, &doc, e);
 
 	if (r < 0)
 		return err_ctx(e, r, "answer of slirp-lite");
 	part = json_object_get(doc, "error");
-	if (part) {
-		(void)json_get_str(part, "error", "desc", JSON_OPTIONAL, &desc, NULL);
-		return err_set(e, ERR_KERNEL, 0, "slirp-lite: %s", desc);
-	}
+	if (part)
+		return say_error(part, e);
 	part = json_object_get(doc, "return");
 	if (!json_is_object(part))
 		return err_set(e, ERR_PROTOCOL, EPROTO, "answer of slirp-lite");
@@ -138,11 +172,36 @@ static int open_answer(const char *text, size_t len, json_t **ret, struct err *e
 	return 0;
 }
 
+static int send_all(int fd, const char *text, size_t len, uint64_t deadline, struct err *e)
+{
+	while (len > 0) {
+		struct pollfd p = {.fd = fd, .events = POLLOUT};
+		ssize_t n = send(fd, text, len, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+		if (n >= 0) {
+			text += n;
+			len -= (size_t)n;
+		} else if (errno != EAGAIN && errno != EINTR) {
+			return err_sys(e, errno, "request to slirp-lite");
+		} else if (clock_left(deadline) == 0) {
+			return err_set(e, ERR_BUSY, ETIMEDOUT, "request to slirp-lite");
+		} else {
+			(void)poll(&p, 1, clock_left(deadline));
+		}
+	}
+	return 0;
+}
+
 int ask(int fd, const char *verb, json_t **ret, struct err *e)
+{
+	return ask_with(fd, verb, NULL, ret, e);
+}
+
+int ask_with(int fd, const char *verb, json_t *arguments, json_t **ret, struct err *e)
 {
 	CLEAN_FREE char *request = NULL;
 	CLEAN_FREE char *text = malloc(ANSWER_MAX);
-	CLEAN_JSON json_t *doc = json_pack("{s:s}", "execute", verb);
+	CLEAN_JSON json_t *doc = json_pack("{s:s,s:o*}", "execute", verb, "arguments", arguments);
 	uint64_t deadline = clock_ms() + ASK_MS;
 	size_t len;
 	int r;
@@ -150,10 +209,9 @@ int ask(int fd, const char *verb, json_t **ret, struct err *e)
 	request = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!request || !text)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "request to slirp-lite");
-	len = strlen(request);
-	/* Far below what an empty socket buffer takes at once. */
-	if (send(fd, request, len, MSG_NOSIGNAL | MSG_DONTWAIT) != (ssize_t)len)
-		return err_sys(e, errno ? errno : EIO, "request to slirp-lite");
+	r = send_all(fd, request, strlen(request), deadline, e);
+	if (r < 0)
+		return r;
 	(void)shutdown(fd, SHUT_WR);
 	r = read_answer(fd, deadline, text, &len, e);
 	return r < 0 ? r : open_answer(text, len, ret, e);

@@ -13,5 +13,8 @@ int ask_connect(const char *path, int *ret_fd, int *ret_pidfd, struct err *e);
 /* Sends {"execute": verb} and returns the member "return" of the answer, a new reference. An answer
  * with "error" is ERR_KERNEL with its text. At most a few seconds. */
 int ask(int fd, const char *verb, json_t **ret, struct err *e);
+/* The same with arguments (taken; NULL: none). Errors have the kind that the answer says; one about
+ * a port that somebody else has names him, where /proc can tell. */
+int ask_with(int fd, const char *verb, json_t *arguments, json_t **ret, struct err *e);
 
 #endif

@@ -62,6 +62,7 @@ void rootless_closep(struct rootless **r)
 void rootless_state_clear(struct rootless_state *s)
 {
 	json_decref(s->doc);
+	free(s->publish);
 	memset(s, 0, sizeof(*s));
 }
 
@@ -112,6 +113,31 @@ static int read_name(json_t *doc, struct rootless_state *s, struct err *e)
 	return 0;
 }
 
+static int read_ports(json_t *doc, struct rootless_state *s, struct err *e)
+{
+	json_t *list = json_object_get(doc, "ports"), *o;
+	size_t n = json_array_size(list), i;
+	int r = 0;
+
+	if (n == 0)
+		return 0;
+	s->publish = calloc(n, sizeof(*s->publish));
+	if (!s->publish)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
+	json_array_foreach(list, i, o)
+	{
+		const char *spec;
+
+		r = json_get_str(o, "ports", "spec", JSON_REQUIRED, &spec, e);
+		if (r == 0)
+			r = publish_parse(spec, &s->publish[i], e);
+		if (r < 0)
+			return r;
+	}
+	s->n_publish = n;
+	return 0;
+}
+
 /* Takes the reference. */
 static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 {
@@ -131,6 +157,8 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 				 &s.netns_ino, e);
 	for (int f = 0; f < N_FAM && r >= 0; f++)
 		r = read_family(doc, f, &s, e);
+	if (r >= 0)
+		r = read_ports(doc, &s, e);
 	if (r < 0) {
 		rootless_state_clear(&s);
 		return err_ctx(e, r, "answer of slirp-lite");
@@ -281,6 +309,90 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 	return 0;
 }
 
+/* ---- ports ---- */
+
+struct search {
+	const struct publish *list;
+	size_t n;
+	struct err *e;
+	bool is_found;
+};
+
+/* A container of the user's that has one of them says more than a process. */
+static int search_owner(const struct rootless_state *s, void *arg)
+{
+	struct search *f = arg;
+	char text[PUBLISH_STRLEN];
+
+	for (size_t i = 0; i < s->n_publish && !f->is_found; i++)
+		for (size_t k = 0; k < f->n && !f->is_found; k++)
+			if (publish_overlaps(&s->publish[i], &f->list[k])) {
+				(void)err_set(f->e, ERR_CONFLICT, EADDRINUSE,
+					      "%s is published by %s %s already",
+					      publish_str(&s->publish[i], text), s->id, s->ifname);
+				f->is_found = true;
+			}
+	return f->is_found;
+}
+
+/* 0; 1: nobody is there. */
+static int change_ports(struct rootless *r, const char *file, const struct publish *list, size_t n,
+			bool is_back, struct err *e)
+{
+	char path[ROOTLESS_PATH_STRLEN], text[PUBLISH_STRLEN];
+	struct search f = {.list = list, .n = n, .e = e};
+	json_t *specs = json_array();
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+	CLEAN_JSON json_t *arguments = json_pack("{s:o}", "ports", specs);
+	CLEAN_JSON json_t *doc = NULL;
+	int w;
+
+	for (size_t i = 0; i < n; i++)
+		(void)json_array_append_new(specs, json_string(publish_str(&list[i], text)));
+	socket_path(r, file, path);
+	w = ask_connect(path, &fd, &pidfd, e);
+	if (w == 0)
+		w = ask_with(fd, is_back ? "unpublish" : "publish", json_incref(arguments), &doc,
+			     e);
+	if (w < 0 && e && e->kind == ERR_CONFLICT)
+		(void)rootless_each(r, search_owner, &f, NULL);
+	return w;
+}
+
+int rootless_publish(struct rootless *r, const char *id, const char *ifname,
+		     const struct publish *list, size_t n, bool is_back, struct rootless_state *ret,
+		     struct err *e)
+{
+	char file[ROOTLESS_FILE_STRLEN];
+	CLEAN_FD int lock = -1;
+	int w = dir_lock(r->fd, &lock, e);
+
+	if (w < 0)
+		return w;
+	dir_socket_name(id, ifname, file);
+	w = change_ports(r, file, list, n, is_back, e);
+	if (w == 0)
+		w = ask_state(r, file, ret, e);
+	return w == 1 ? err_set(e, ERR_ABSENT, 0, "%s %s has no network from us", id, ifname) : w;
+}
+
+int rootless_ask(struct rootless *r, const char *id, const char *ifname, const char *verb,
+		 json_t **ret, struct err *e)
+{
+	char file[ROOTLESS_FILE_STRLEN], path[ROOTLESS_PATH_STRLEN];
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+	int w;
+
+	dir_socket_name(id, ifname, file);
+	socket_path(r, file, path);
+	w = ask_connect(path, &fd, &pidfd, e);
+	if (w == 1)
+		return err_set(e, ERR_ABSENT, 0, "%s %s has no network from us", id, ifname);
+	return w < 0 ? w : ask(fd, verb, ret, e);
+}
+
 static bool is_same_netns(const struct rootless_state *s, const struct rootless_request *q)
 {
 	return s->netns_ino == q->netns_ino && s->netns_dev == q->netns_dev;
@@ -307,11 +419,25 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 	return w;
 }
 
+static int start_one(struct rootless *r, const struct rootless_request *q, const char *file,
+		     struct rootless_state *ret, struct err *e)
+{
+	struct args a = {0};
+	int w = make_args(r, q, file, &a, e);
+
+	if (w == 0)
+		w = start_slirp(a.v, e);
+	if (w == 0 && q->n_publish > 0)
+		w = change_ports(r, file, q->publish, q->n_publish, false, e);
+	if (w == 0)
+		w = ask_state(r, file, ret, e);
+	return w == 1 ? err_set(e, ERR_KERNEL, 0, "slirp-lite ended at once") : w;
+}
+
 int rootless_up(struct rootless *r, const struct rootless_request *q, struct rootless_state *ret,
 		struct err *e)
 {
 	char file[ROOTLESS_FILE_STRLEN];
-	struct args a = {0};
 	CLEAN_FD int lock = -1;
 	int w = dir_lock(r->fd, &lock, e);
 
@@ -321,14 +447,7 @@ int rootless_up(struct rootless *r, const struct rootless_request *q, struct roo
 	w = look(r, q, file, ret, e);
 	if (w != 0)
 		return w;
-	w = make_args(r, q, file, &a, e);
-	if (w < 0)
-		return w;
-	w = start_slirp(a.v, e);
-	if (w == 0)
-		w = ask_state(r, file, ret, e);
-	if (w == 1)
-		w = err_set(e, ERR_KERNEL, 0, "slirp-lite ended at once");
+	w = start_one(r, q, file, ret, e);
 	/* One that started too late, or is not understood, would stay: nobody could name it. */
 	if (w < 0) {
 		(void)stop_socket(r, file, NULL);

@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "model/addr.h"
 #include "model/name.h"
+#include "model/publish.h"
 
 struct rootless; /* the user's directory, opened */
 
@@ -36,6 +37,8 @@ struct rootless_request {
 	struct mac mac;                /* all zero: chosen */
 	size_t n_loopback; /* ports of the host's loopback that are opened: "tcp:5432" */
 	const char *const *loopback;
+	size_t n_publish;
+	const struct publish *publish;
 };
 
 /* What a running slirp-lite says of itself. */
@@ -46,18 +49,30 @@ struct rootless_state {
 	uint32_t mtu;
 	struct prefix addr[N_FAM];
 	struct ip gateway[N_FAM], dns[N_FAM];
-	json_t *doc; /* the whole answer, for --json; owned */
+	size_t n_publish;
+	struct publish *publish; /* owned */
+	json_t *doc;             /* the whole answer, for --json; owned */
 };
 void rootless_state_clear(struct rootless_state *s);
 
 /* Starts slirp-lite and returns when traffic passes. 0; 1: this attachment was up already (same
- * namespace). ERR_CONFLICT: the name is another namespace's. ret is cleared by the caller. */
+ * namespace); its ports are left as they are. ERR_CONFLICT: the name is another namespace's, or a
+ * port is taken; then nothing was started. ret is cleared by the caller. */
 int rootless_up(struct rootless *r, const struct rootless_request *req, struct rootless_state *ret,
 		struct err *e);
 /* 0; 1: there was none. Returns when the process is gone. */
 int rootless_down(struct rootless *r, const char *id, const char *ifname, struct err *e);
 int rootless_get(struct rootless *r, const char *id, const char *ifname, struct rootless_state *ret,
 		 struct err *e);
+/* Publishes or takes back all of the list or nothing; then *ret says what is up now. ERR_CONFLICT
+ * names who has a port: a container of the user's or a process. ERR_ABSENT: no such attachment, or
+ * port. */
+int rootless_publish(struct rootless *r, const char *id, const char *ifname,
+		     const struct publish *list, size_t n, bool is_back, struct rootless_state *ret,
+		     struct err *e);
+/* Asks an attachment for something else ("flows"); the answer is a new reference. */
+int rootless_ask(struct rootless *r, const char *id, const char *ifname, const char *verb,
+		 json_t **ret, struct err *e);
 /* Every attachment that answers; fn returns non-zero to stop. */
 int rootless_each(struct rootless *r, int (*fn)(const struct rootless_state *s, void *arg),
 		  void *arg, struct err *e);

@@ -18,7 +18,7 @@
 #include "base/err.h"
 
 #define CTL_CLIENTS 64
-#define CTL_REQUEST_MAX ((size_t)64 * 1024)
+#define CTL_REQUEST_MAX ((size_t)512 * 1024) /* thousands of ports */
 #define CTL_IDLE_MS 10000
 /* Entries of struct pollfd that ctl_poll fills. */
 #define CTL_N_POLL (1 + CTL_CLIENTS)

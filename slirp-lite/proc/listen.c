@@ -125,8 +125,7 @@ static int explain(const struct publish *p, int r, struct err *e)
 
 	(void)publish_str(p, text);
 	if (r == -EADDRINUSE)
-		return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s: the port is taken on the host",
-			       text);
+		return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is taken on the host", text);
 	if (r == -EACCES)
 		return err_set(e, ERR_DENIED, EACCES,
 			       "%s: a port below net.ipv4.ip_unprivileged_port_start needs "

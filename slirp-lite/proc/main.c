@@ -23,6 +23,7 @@
 
 #include "base/fd.h"
 #include "base/log.h"
+#include "net/portowner.h"
 #include "proc/ctl.h"
 #include "proc/nameservers.h"
 #include "proc/options.h"
@@ -210,6 +211,18 @@ static void close_others(const struct launch *l)
 	}
 }
 
+/* Who else has a port, while /proc can be read. */
+static int say_owner(const struct launch *l, int r, struct err *e)
+{
+	char who[PORTOWNER_STRLEN], text[PUBLISH_STRLEN];
+	struct publish p;
+
+	if (r != -EADDRINUSE || !published_taken(l->published, &p))
+		return r;
+	return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is taken by %s", publish_str(&p, text),
+		       portowner_find(p.proto, &p.host_ip, p.host_port, who));
+}
+
 /* All that are named, before anything is made. Each takes a descriptor, and the worker's copy one
  * of its own. */
 static int publish(struct launch *l, struct err *e)
@@ -227,7 +240,8 @@ static int publish(struct launch *l, struct err *e)
 	if (r < 0 || q.n == 0)
 		return r;
 	requests_guest(&l->config.policy.plan, o->is_configured, q.guest);
-	return err_ctx(e, published_add(l->published, &q, &id, e), "--publish");
+	r = published_add(l->published, &q, &id, e);
+	return r < 0 ? err_ctx(e, say_owner(l, r, e), "--publish") : 0;
 }
 
 /* Everything that can fail for a reason of the caller's, before anything is made. */

@@ -46,6 +46,7 @@ struct published {
 	uint32_t n_under_way;
 	uint32_t last_message;
 	uint64_t resend_at;
+	struct publish taken; /* count 0: none */
 };
 
 int published_new(struct published **ret, struct err *e)
@@ -131,7 +132,7 @@ static int take_socket(struct published *t, size_t rule, int family, uint16_t po
 }
 
 /* Who of ours has it: the error says so. */
-static int say_owner(const struct published *t, const struct publish *p, size_t but, struct err *e)
+static int say_owner(struct published *t, const struct publish *p, size_t but, struct err *e)
 {
 	char text[PUBLISH_STRLEN];
 
@@ -139,6 +140,7 @@ static int say_owner(const struct published *t, const struct publish *p, size_t 
 		if (i != but && publish_overlaps(&t->rule[i].r.p, p))
 			return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s is published already (%u)",
 				       publish_str(&t->rule[i].r.p, text), t->rule[i].r.id);
+	t->taken = *p;
 	return -EADDRINUSE;
 }
 
@@ -229,6 +231,7 @@ int published_add(struct published *t, const struct published_request *q, uint32
 	uint32_t last_id = t->last_id;
 	int r = 0;
 
+	t->taken.count = 0;
 	if (t->n_rules + q->n > PUBLISH_MAX)
 		return err_set(e, ERR_QUOTA, E2BIG, "published ports: at most %d runs",
 			       PUBLISH_MAX);
@@ -240,6 +243,14 @@ int published_add(struct published *t, const struct published_request *q, uint32
 	}
 	*ret_id = last_id + 1;
 	return 0;
+}
+
+bool published_taken(const struct published *t, struct publish *ret)
+{
+	if (t->taken.count == 0)
+		return false;
+	*ret = t->taken;
+	return true;
 }
 
 /* ---- removing ---- */

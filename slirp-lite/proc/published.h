@@ -44,6 +44,9 @@ struct published_request {
  * that has it where there is one. ERR_DENIED, ERR_QUOTA, ERR_USAGE (nobody it could lead to). */
 int published_add(struct published *t, const struct published_request *q, uint32_t *ret_id,
 		  struct err *e);
+/* After ERR_CONFLICT of published_add: the port that is taken, by somebody else than us. False:
+ * it is ours, or there was no such conflict. */
+bool published_taken(const struct published *t, struct publish *ret);
 /* 0, or -ENOENT. The sockets are closed here at once; the worker's when it has been told. */
 int published_remove(struct published *t, uint32_t id);
 /* The rule with this protocol, host address, first host port and count; 0: there is none. */

@@ -64,22 +64,42 @@ static void answer_json(struct requests *q, uint64_t id, json_t *o)
 		   text ? text : "{\"error\":{\"desc\":\"bad request: out of memory\"}}");
 }
 
+static const char *kind_name(enum err_kind kind)
+{
+	switch (kind) {
+	case ERR_USAGE:
+		return "usage";
+	case ERR_CONFLICT:
+		return "conflict";
+	case ERR_DENIED:
+		return "denied";
+	case ERR_QUOTA:
+		return "quota";
+	case ERR_ABSENT:
+		return "absent";
+	case ERR_UNSUPPORTED:
+		return "unsupported";
+	default:
+		return "failed";
+	}
+}
+
 /* text: what clients know; e: our own words beside it, or NULL. */
 static void refuse(struct requests *q, uint64_t id, const char *text, const struct err *e)
 {
 	json_t *o = json_object();
+	char spec[PUBLISH_STRLEN];
+	struct publish p;
 
 	(void)json_object_set_new(o, "desc", json_string(text));
 	if (e && e->used > 0)
 		(void)json_object_set_new(o, "detail", json_string(e->text));
-	if (e && e->sys) {
+	if (e && e->sys)
 		(void)json_object_set_new(o, "errno", json_integer(e->sys));
-		(void)json_object_set_new(o, "kind",
-					  json_string(e->kind == ERR_CONFLICT ? "conflict"
-						      : e->kind == ERR_DENIED ? "denied"
-						      : e->kind == ERR_QUOTA  ? "quota"
-									      : "failed"));
-	}
+	if (e && e->kind != ERR_NONE)
+		(void)json_object_set_new(o, "kind", json_string(kind_name(e->kind)));
+	if (e && e->kind == ERR_CONFLICT && published_taken(q->env.published, &p))
+		(void)json_object_set_new(o, "port", json_string(publish_str(&p, spec)));
 	answer_json(q, id, json_pack("{s:o}", "error", o));
 }
 

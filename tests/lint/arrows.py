@@ -19,7 +19,9 @@ ARROWS = {
   'netd/engine': ['engine', 'store', 'net', 'sys', 'model', 'base'],
   'netd/broker': ['broker', 'engine/engine.h', 'model', 'sys', 'base'],
   # networks without privilege: processes of slirp-lite, no kernel networking
-  'netd/rootless': ['rootless', 'sys', 'model', 'base'],
+  'netd/rootless': ['rootless', 'sys', 'model', 'base',
+                    # who has a port, from /proc
+                    'net/portowner.h'],
   'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'model', 'sys', 'base'],
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
   'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
@@ -41,7 +43,9 @@ ARROWS = {
                       'flow/stats.h', 'flow/port.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
                       'model/publish.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room
-                      'net/rtnl.h', 'net/link.h', 'net/route.h'],
+                      'net/rtnl.h', 'net/link.h', 'net/route.h',
+                      # who has a port that cannot be published, from /proc
+                      'net/portowner.h'],
 }
 
 # (pattern of <header> or "header", files that may include it, why the others may not)

@@ -141,10 +141,6 @@ ok 'up again' nua up "$pid" -q
 kill -STOP "$(nua status "$pid" --json | jq '.[0].pid')"
 like 'down of one that does not answer' "$(nua down "$pid")" "pid-$pid eth0 down"
 ok 'ends it' ns_until 50 no_slirp
-ok 'up for the last time' nua up "$pid" -q
-kill -KILL "$pid"
-ok 'slirp-lite ends with the container' ns_until 50 no_slirp
-is 'which is not listed any more' "$(nua ls | wc -l)" 1
 
 refused() { # EXIT-CODE PATTERN ARGUMENT...
 	local code pattern out rc
@@ -155,9 +151,58 @@ refused() { # EXIT-CODE PATTERN ARGUMENT...
 	is "$*: exit code" "$rc" "$code"
 	like "$*: says why" "$out" "$pattern"
 }
+
+# --- published ports ---
+serve_inside() { # the client's address, on a port of the container
+	(exec nsenter -t "$pid" -U -n -- setpriv --pdeathsig KILL env "$NS_MARK" \
+		socat "TCP6-LISTEN:80,ipv6only=0,fork,reuseaddr" 'SYSTEM:read x; echo $SOCAT_PEERADDR') 2>/dev/null &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 sh -c "nsenter -t $pid -U -n -- ss -Hltn 'sport = 80' | grep -q ." || bail 'no server inside'
+}
+from_out() { # HOST PORT: what a client on `out` is told of its address
+	on out "$PYTHON3" -c "$ask_py" tcp "$1" "$2"
+}
+PYTHON3=/usr/bin/python3
+out=$(nua up "$pid" -p 8080:80 -p 8081-8090:80-89 -p 8095:95/udp)
+like 'up with ports' "$out" "*published 8080:80/tcp*published 8081-8090:80-89/tcp*published 8095:95/udp"
+serve_inside
+is 'a client from outside, with its own address' "$(from_out $HOST4 8080)" $OUT4
+is 'and over IPv6' "$(from_out $HOST6 8080)" $OUT6
+is 'a client on the host' "$(as $UID_A "$PYTHON3" -c "$ask_py" tcp 127.0.0.1 8080 | grep -c '^[0-9.]*$')" 1
+like 'status lists them' "$(nua status "$pid")" '*published  8080:80/tcp*'
+is 'and as JSON' "$(nua status "$pid" --json | jq -r '[.[0].ports[].spec] | join(" ")')" \
+	'8080:80/tcp 8081-8090:80-89/tcp 8095:95/udp'
+like 'publish at run time' "$(nua publish "$pid" 8100:80 0:80)" '*published 8100:80/tcp*published *:80/tcp'
+is 'works' "$(from_out $HOST4 8100)" $OUT4
+picked=$(nua status "$pid" --json | jq -r '.[0].ports[-1].host_port')
+is 'also on the port that was picked' "$(from_out $HOST4 "$picked")" $OUT4
+refused 4 '*8081-8090*published*' publish "$pid" 8200:80 8085:80
+is 'nothing is half published' "$(from_out $HOST4 8200)" 'Connection refused'
+serve host setpriv --reuid $UID_A --regid $UID_A --clear-groups socat TCP-LISTEN:8300,fork,reuseaddr /dev/null
+wait_port host tcp 8300
+refused 4 '*8300/tcp is taken by socat (pid *)*' publish "$pid" 8300
+refused 5 '*ip_unprivileged_port_start*' publish "$pid" 80
+refused 2 '*192.0.2.99*no address of this host*' publish "$pid" 192.0.2.99:8400:80
+refused 3 '*8400*not published*' unpublish "$pid" 8100 8400
+is 'nothing is half taken back' "$(from_out $HOST4 8100)" $OUT4
+ok 'unpublish' nua unpublish "$pid" 8100 -q
+is 'is served no longer' "$(from_out $HOST4 8100)" 'Connection refused'
+ok 'and can be published again at once' nua publish "$pid" 8100:80 -q
+(exec setpriv --pdeathsig KILL nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups \
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 7200) &
+other=$!
+NS_SERVERS="$NS_SERVERS $other"
+ns_until 20 sh -c '[ "$(readlink /proc/$1/ns/net)" != "$(readlink /proc/$2/ns/net)" ] && grep -q "^sleep$" /proc/$1/comm' sh "$other" "$(ns_pid host)"
+refused 4 "*8080:80/tcp is published by pid-$pid eth0 already*" up "$other" -p 8080:80
+is 'a failed up leaves nothing' "$(nua ls | wc -l)" 2
+is 'run with a port' "$(nua run -p 8500:90 -- sh -c 'ip -br addr show eth0 >/dev/null && echo ran')" ran
+kill -KILL "$pid"
+ok 'slirp-lite ends with the container' ns_until 50 no_slirp
+is 'which is not listed any more' "$(nua ls | wc -l)" 1
+
 refused 5 '*may not be opened*' up "$(ns_pid host)" # root's
 refused 3 '*process*' up "$pid"
-refused 125 '*--publish*' run -p 8080:80 -- true
+refused 125 '*SCTP*' run -p 8080:80/sctp -- true
 refused 125 '*--network*' run --network web -- true
 refused 125 '*--host-loopback*tcp:PORT*' run --host-loopback 5432 -- true
 refused 3 '*no network from us*' status nothing
