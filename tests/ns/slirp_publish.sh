@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/slirp_lib.sh"
 
-ulimit -n 8192
+ulimit -n "$(ulimit -Hn)" # a descriptor for each port in two processes
 slirp_world
 # api NAME JSON: one request to its control socket.
 api() { "$PYTHON" "$PROBE" api "$NS_TMP/api/$1" "$2"; }
@@ -15,6 +15,18 @@ serve_in() { # NAME tcp|udp PORT VERB: a server of slirp_probe.py in the contain
 	NS_SERVERS="$NS_SERVERS $!"
 	ns_until 20 inside "$1" sh -c 'ss -Hln"$1" "sport = $2" | grep -q .' sh "$(echo "$2" | cut -c1)" "$3" ||
 		bail "no server on $2 $3 of $1"
+}
+
+restarts_of() { # a container for it, and 200 slirp-lites one after another
+	local pid
+	(_box_exec host unshare -Urn sleep 7200) &
+	pid=$!
+	ns_until 20 _box_is_apart "$pid" host || bail 'no namespace'
+	box_r=$pid
+	(inside_exec r "$PYTHON" "$PROBE" serve_tcp 7000) >/dev/null 2>&1 &
+	ns_until 20 inside r sh -c 'ss -Hlnt "sport = 7000" | grep -q .'
+	as_user host "$PYTHON" "$PROBE" restarts 200 "$SLIRP_LITE" "$pid" 8080 $HOST4 2>&1
+	kill "$pid"
 }
 
 box_new a host -6 -p 8080:7000 -p 8081-8083:7000-7002/tcp -p 9000:7000/udp -p 127.0.0.1:8090:7000
@@ -34,5 +46,109 @@ for f in 4 6; do
 	is "IPv$f: datagrams of all sizes" "$(probe_on out udp_sizes $host 9000 1 100 1400 3000 65000)" exact
 done
 is 'a thousand at once' "$(probe_on out tcp_parallel $HOST4 8080 1000)" '1000 right'
-is 'the second of a range' "$(probe_on out tcp_connect $HOST4 8082)" ECONNRESET
+is 'the second of a range leads to a closed port' "$(probe_on out tcp_who $HOST4 8082)" ECONNRESET
+is 'a port of the loopback is not for others' "$(probe_on out tcp_connect $HOST4 8090)" ECONNREFUSED
+
+# The answer comes from the address that was asked.
+on host ip addr add 198.51.100.77/24 dev eth0
+on host ip -6 addr add 2001:db8:1::77/64 dev eth0 nodad
+like 'a second address of the host' "$(probe_on out udp_from 198.51.100.77 9000)" "$OUT4 *"
+like 'and of IPv6' "$(probe_on out udp_from 2001:db8:1::77 9000)" "$OUT6 *"
+
+# Errors that answers of the container meet.
+for f in 4 6; do
+	eval "host=\$HOST$f"
+	(inside_exec a "$PYTHON" "$PROBE" serve_udp_refused 7777) >"$NS_TMP/refused" 2>&1 &
+	refused=$!
+	ns_until 20 inside a sh -c 'ss -Hlnu "sport = 7777" | grep -q .' || bail 'no server on 7777'
+	api a '{"execute":"publish","arguments":{"ports":["9777:7777/udp"]}}' >/dev/null
+	probe_on out udp_leave $host 9777
+	wait $refused
+	is "IPv$f: a client that is gone is told" "$(cat "$NS_TMP/refused")" ECONNREFUSED
+	api a '{"execute":"unpublish","arguments":{"ports":["9777/udp"]}}' >/dev/null
+done
+
+# Clients on the host.
+box_new g host -6 -p 8180:7000 -p 9180:7000/udp --local-client=gateway
+serve_in g tcp 7000 serve_tcp
+serve_in g udp 7000 serve_udp
+for h in 127.0.0.1 $HOST4; do
+	like "gateway mode: TCP of the host to $h" "$(probe_on host tcp_who $h 8180)" '10.0.2.2 *'
+	like "and UDP" "$(probe_on host udp_from $h 9180)" '10.0.2.2 *'
+done
+for h in ::1 $HOST6; do
+	like "gateway mode: TCP of the host to $h" "$(probe_on host tcp_who $h 8180)" 'fd00::2 *'
+	like "and UDP" "$(probe_on host udp_from $h 9180)" 'fd00::2 *'
+done
+is 'one port of two clients is two' "$(for h in 127.0.0.1 $HOST4; do probe_on host udp_who $h 9180 41000; done | sort -u | wc -l)" 2
+box_end g
+# A container without IPv6 has IPv6 clients of TCP by its gateway.
+box_new four host -p 8280:7000
+serve_in four tcp 7000 serve_tcp
+like 'an IPv6 client of a container without' "$(probe_on out tcp_who $HOST6 8280)" '10.0.2.2 *'
+like 'an IPv4 client of the same port' "$(probe_on out tcp_who $HOST4 8280)" "$OUT4 *"
+box_end four
+
+# Run time.
+like 'publish' "$(api a '{"execute":"publish","arguments":{"ports":["8300:7000","0:7000","9300:7000/udp"]}}')" \
+	'{"return":{"ports":\[{"id":*"spec":"8300:7000/tcp"*'
+like 'served at once' "$(probe_on out tcp_who $HOST4 8300 40005)" "$OUT4 40005"
+like 'UDP too' "$(probe_on out udp_who $HOST4 9300 40006)" "$OUT4 40006"
+like 'taken: all or nothing' "$(api a '{"execute":"publish","arguments":{"ports":["8301:7000","8300:1"]}}')" \
+	'*"detail":"8300:7000/tcp is published already*"errno":98,"kind":"conflict"*'
+is 'nothing of it' "$(probe_on out tcp_connect $HOST4 8301)" ECONNREFUSED
+like 'counters' "$(api a '{"execute":"status"}' | jq -c '.return.ports[0]')" '*"spec":"8080:7000/tcp"*"flows":1*"bytes_in":*'
+like 'flows' "$(api a '{"execute":"flows"}' | jq -c '.return.flows[] | select(.proto == "udp" and .inward)' | head -n 1)" \
+	'*"guest":"*"peer":"*'
+like 'metrics' "$(as_user host curl -sS -m 5 --unix-socket "$NS_TMP/api/a" http://x/metrics)" \
+	'*slirp_port_bytes_total{port="8080:7000/tcp",direction="in"} *'
+is 'back' "$(api a '{"execute":"unpublish","arguments":{"ports":["8300","9300/udp"]}}')" '{"return":{}}'
+is 'free' "$(probe_on out tcp_connect $HOST4 8300)" ECONNREFUSED
+serve_probe host tcp 8300 serve_tcp
+serve_probe host udp 9300 serve_udp
+unserve "$SERVED"
+
+# A worker that dies: the next one has the ports, and clients who came meanwhile.
+kill -KILL "$(worker a)"
+is 'the worker is killed: the next client is served' "$(probe_on out tcp_who $HOST4 8080 40007)" "$OUT4 40007"
+is 'of UDP too' "$(probe_on out udp_who $HOST4 9000 40008)" "$OUT4 40008"
+is 'one restart' "$(told a restarts)" 1
+
+# No descriptor for a client: it waits, the listener stays, nothing spins.
+printf '#!/bin/sh\nulimit -n 128\nexec "%s" "$@"\n' "$SLIRP_LITE" >"$NS_TMP/few"
+chmod 755 "$NS_TMP/few"
+whole=$SLIRP_LITE
+SLIRP_LITE=$NS_TMP/few
+box_new few host -p 8480-8559:7000-7079
+SLIRP_LITE=$whole
+serve_in few tcp 7000 serve_tcp
+w=$(worker few)
+probe_on out tcp_hold $HOST4 8480 200 2 >"$NS_TMP/held" &
+held=$!
+ns_until 20 sh -c 'grep -q 200 "$1"' sh "$NS_TMP/held"
+t0=$(awk '{ print $14 + $15 }' "/proc/$w/stat")
+sleep 1
+t1=$(awk '{ print $14 + $15 }' "/proc/$w/stat")
+ok 'clients without a descriptor are counted' [ "$(told few drop_socket)" -gt 0 ]
+ok "the listener rests ($((t1 - t0)) ticks in a second)" [ $((t1 - t0)) -le 10 ]
+wait $held
+like 'with descriptors it goes on' "$(probe_on out tcp_who $HOST4 8480 40009)" "$OUT4 40009"
+box_end few
+
+# Ten thousand.
+box_new many host -6 -p 20000-24999
+serve_in many tcp 24999 serve_tcp
+like 'the last of a range of thousands' "$(probe_on out tcp_who $HOST6 24999)" "$OUT6 *"
+specs=$(seq 25000 29999 | sed 's/.*/"&:24999"/' | paste -sd,)
+like 'and one by one in one request' "$(api many "{\"execute\":\"publish\",\"arguments\":{\"ports\":[$specs]}}" | cut -c1-40)" \
+	'{"return":*'
+like 'the last of them' "$(probe_on out tcp_who $HOST4 29999)" "$OUT4 *"
+kill -KILL "$(worker many)"
+like 'all are there when the worker was killed' "$(probe_on out tcp_who $HOST4 29999)" "$OUT4 *"
+like 'one in the middle' "$(probe_on out tcp_who $HOST4 27001)" "$OUT4 *"
+box_end many
+
+# Ended: ports are free when the end is seen.
+box_end a
+is '200 restarts with one port' "$(restarts_of)" '200 times'
 ns_done
