@@ -168,7 +168,8 @@ static int match_one(const struct rootless_state *s, void *arg)
 {
 	struct match *m = arg;
 
-	if (strcmp(s->id, m->id) != 0 || (m->ifname && strcmp(s->ifname, m->ifname) != 0))
+	if ((m->id && strcmp(s->id, m->id) != 0) ||
+	    (m->ifname && strcmp(s->ifname, m->ifname) != 0))
 		return 0;
 	m->n++;
 	int w = m->fn(m->r, s, m->arg, m->e);
@@ -182,7 +183,7 @@ static int each_of(const struct cli_common *c, const char *target, struct match 
 {
 	CLEAN_ROOTLESS struct rootless *r = NULL;
 	CLEAN_TARGET struct target t = TARGET_INIT;
-	int w = target_id(target, &t, e);
+	int w = target ? target_id(target, &t, e) : 0;
 
 	if (w >= 0)
 		w = user_open(c, true, &r, e);
@@ -305,6 +306,16 @@ int user_status(const struct cli_common *c, const char *target, struct err *e)
 	if (n < 0)
 		return n;
 	return n ? 0 : absent(target, e);
+}
+
+int user_visit(const struct cli_common *c, const char *target,
+	       int (*fn)(struct rootless *r, const struct rootless_state *s, void *arg,
+			 struct err *e),
+	       void *arg, struct err *e)
+{
+	struct match m = {.fn = fn, .arg = arg};
+
+	return each_of(c, target, &m, e);
 }
 
 int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),

@@ -31,6 +31,11 @@ int user_down(const struct cli_common *c, const char *target, const char *ifname
 /* 1 when something is missing. */
 int user_check(const struct cli_common *c, const char *target, struct err *e);
 int user_status(const struct cli_common *c, const char *target, struct err *e);
+/* Calls fn for each attachment of target, NULL: for all. The number of calls, or what failed. */
+int user_visit(const struct cli_common *c, const char *target,
+	       int (*fn)(struct rootless *r, const struct rootless_state *s, void *arg,
+			 struct err *e),
+	       void *arg, struct err *e);
 int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),
 	    void *arg, struct err *e);
 int user_gc(const struct cli_common *c, struct err *e);

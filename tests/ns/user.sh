@@ -172,6 +172,14 @@ is 'a client on the host' "$(as $UID_A "$PYTHON3" -c "$ask_py" tcp 127.0.0.1 808
 like 'status lists them' "$(nua status "$pid")" '*published  8080:80/tcp*'
 is 'and as JSON' "$(nua status "$pid" --json | jq -r '[.[0].ports[].spec] | join(" ")')" \
 	'8080:80/tcp 8081-8090:80-89/tcp 8095:95/udp'
+as $UID_A "$PYTHON3" -c 'import socket, time; s = socket.create_connection(("127.0.0.1", 8080)); time.sleep(5)' &
+held=$!
+ns_until 20 sh -c 'sleep 0.1; "$@" | grep -q ESTABLISHED' sh nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups \
+	env -i PATH="$PATH" "$NETNS_UP" top "$pid"
+like 'top shows ports and flows' "$(nua top "$pid")" "pid-$pid eth0: *published 8080:80/tcp *flows *bytes in *container*peer*tcp  in  10.0.2.100:80*ESTABLISHED*"
+like 'top as JSON' "$(nua top --json | jq -r '.[0].flows[0] | .proto + " " + .state')" 'tcp *'
+kill $held
+refused 3 '*no network from us*' top nothing
 like 'publish at run time' "$(nua publish "$pid" 8100:80 0:80)" '*published 8100:80/tcp*published *:80/tcp'
 is 'works' "$(from_out $HOST4 8100)" $OUT4
 picked=$(nua status "$pid" --json | jq -r '.[0].ports[-1].host_port')
