@@ -17,8 +17,9 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "fwd/slots.h"
-#include "fwd/watch.h"
+#include "fwd/kinds.h"
+#include "relay/slots.h"
+#include "relay/watch.h"
 
 #define ACCEPT_BATCH 32
 #define TURN_MSGS 64
@@ -54,7 +55,7 @@ int control_new(int epoll_fd, int listen_fd, uid_t starter, struct ports *ports,
 		.epoll_fd = epoll_fd, .listen_fd = listen_fd, .starter = starter, .ports = ports};
 	int r = slots_init(&c->table, CONTROL_MAX, sizeof(struct requester));
 	if (r == 0)
-		r = watch_add(epoll_fd, listen_fd, EPOLLIN, WATCH_CONTROL, 0, 0);
+		r = watch_add(epoll_fd, listen_fd, EPOLLIN, FWD_CONTROL, 0, 0);
 	if (r < 0) {
 		free(c);
 		return r;
@@ -72,8 +73,7 @@ static void set_resting(struct control *c, bool resting, uint64_t now_ms)
 {
 	c->wake_ms = now_ms + CONTROL_REST_MS;
 	if (c->is_resting != resting &&
-	    watch_change(c->epoll_fd, c->listen_fd, resting ? 0 : EPOLLIN, WATCH_CONTROL, 0, 0) ==
-		    0)
+	    watch_change(c->epoll_fd, c->listen_fd, resting ? 0 : EPOLLIN, FWD_CONTROL, 0, 0) == 0)
 		c->is_resting = resting;
 }
 
@@ -107,7 +107,7 @@ void control_accept(struct control *c, uint64_t now_ms)
 		struct requester *q = slots_at(&c->table, i);
 		q->used_ms = now_ms;
 		q->watched = EPOLLIN;
-		if (watch_add(c->epoll_fd, fd, EPOLLIN, WATCH_REQUESTER, i, q->slot.gen) < 0)
+		if (watch_add(c->epoll_fd, fd, EPOLLIN, FWD_REQUESTER, i, q->slot.gen) < 0)
 			slots_give(&c->table, i);
 		else
 			q->fd = fd_take(&fd);
@@ -247,7 +247,7 @@ void control_event(struct control *c, uint32_t index, uint32_t gen, uint32_t eve
 	}
 	uint32_t want = q->has_answer || q->is_listing ? EPOLLOUT : EPOLLIN;
 	if (want != q->watched &&
-	    watch_change(c->epoll_fd, q->fd, want, WATCH_REQUESTER, index, gen) == 0)
+	    watch_change(c->epoll_fd, q->fd, want, FWD_REQUESTER, index, gen) == 0)
 		q->watched = want;
 }
 

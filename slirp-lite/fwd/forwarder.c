@@ -22,9 +22,10 @@
 #include "base/clock.h"
 #include "fwd/control.h"
 #include "fwd/jail.h"
+#include "fwd/kinds.h"
 #include "fwd/ports.h"
-#include "fwd/watch.h"
 #include "model/fwdmsg.h"
+#include "relay/watch.h"
 
 #define N_EVENTS 256
 /* For whoever started us to connect; it usually has before we run. */
@@ -49,17 +50,20 @@ static bool is_listener(int fd)
 
 static int set_up(struct forwarder *f, const char **ret_step)
 {
+	struct relay_conf relay = {.max = RELAY_MAX};
+	struct dgram_conf flows = {.max = DGRAM_MAX};
 	uid_t starter = geteuid();
 
 	/* splice(2) into a socket whose peer is gone raises it, and has no flag to say no. */
 	signal(SIGPIPE, SIG_IGN);
 	*ret_step = "tables";
 	f->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	relay.epoll_fd = flows.epoll_fd = f->epoll_fd;
 	int r = f->epoll_fd < 0 ? -errno : 0;
 	if (r == 0)
-		r = relay_new(f->epoll_fd, &f->relay);
+		r = relay_new(&relay, &f->relay);
 	if (r == 0)
-		r = dgram_new(f->epoll_fd, &f->dgram);
+		r = dgram_new(&flows, &f->dgram);
 	if (r == 0)
 		r = ports_new(f->epoll_fd, f->relay, f->dgram, &f->ports);
 	if (r == 0)
@@ -72,13 +76,13 @@ static void dispatch(struct forwarder *f, const struct epoll_event *ev, uint64_t
 	struct watch_id id = watch_decode(ev->data.u64);
 
 	switch (id.kind) {
-	case WATCH_CONTROL:
+	case FWD_CONTROL:
 		control_accept(f->control, now_ms);
 		break;
-	case WATCH_REQUESTER:
+	case FWD_REQUESTER:
 		control_event(f->control, id.index, id.gen, ev->events, now_ms);
 		break;
-	case WATCH_PORT:
+	case FWD_PORT:
 		ports_event(f->ports, id.index, id.gen, now_ms);
 		break;
 	case WATCH_OUTER:

@@ -14,8 +14,9 @@
 #include <unistd.h>
 
 #include "base/hash.h"
-#include "fwd/slots.h"
-#include "fwd/watch.h"
+#include "fwd/kinds.h"
+#include "relay/slots.h"
+#include "relay/watch.h"
 
 #define N_BUCKETS 8192
 
@@ -179,7 +180,7 @@ int ports_add(struct ports *p, const struct fwdmsg *m, int fd)
 	struct port *q = port_at(p, i);
 	memcpy(q->to.target, m->target, sizeof(q->to.target));
 	q->to.port = m->ctr_port;
-	r = watch_add(p->epoll_fd, fd, EPOLLIN, WATCH_PORT, i, q->slot.gen);
+	r = watch_add(p->epoll_fd, fd, EPOLLIN, FWD_PORT, i, q->slot.gen);
 	if (r < 0) {
 		drop(p, i);
 		return r;
@@ -230,9 +231,9 @@ void ports_event(struct ports *p, uint32_t index, uint32_t gen, uint64_t now_ms)
 		dgram_receive(p->dgram, q->fd, index, &q->to, now_ms);
 		return;
 	}
-	if (relay_accept(p->relay, q->fd, index, &q->to) == 0 || q->is_resting)
+	if (relay_accept(p->relay, q->fd, index, &q->to, now_ms) == 0 || q->is_resting)
 		return;
-	if (watch_change(p->epoll_fd, q->fd, 0, WATCH_PORT, index, gen) < 0)
+	if (watch_change(p->epoll_fd, q->fd, 0, FWD_PORT, index, gen) < 0)
 		return;
 	q->is_resting = true;
 	p->n_resting++;
@@ -248,7 +249,7 @@ int ports_wake(struct ports *p, uint64_t now_ms)
 	for (uint32_t i = 0; (i = slots_next(&p->table, i)) != SLOT_NONE; i++) {
 		struct port *q = port_at(p, i);
 		if (q->is_resting &&
-		    watch_change(p->epoll_fd, q->fd, EPOLLIN, WATCH_PORT, i, q->slot.gen) == 0) {
+		    watch_change(p->epoll_fd, q->fd, EPOLLIN, FWD_PORT, i, q->slot.gen) == 0) {
 			q->is_resting = false;
 			p->n_resting--;
 		}

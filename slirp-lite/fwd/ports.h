@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "fwd/dgram.h"
-#include "fwd/relay.h"
+#include "relay/dgram.h"
+#include "relay/relay.h"
 #include "model/fwdmsg.h"
 
 #define PORTS_MAX 65536

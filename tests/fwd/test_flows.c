@@ -12,9 +12,9 @@
 
 #include <cmocka.h>
 
-#include "fwd/dgram.h"
-#include "fwd/slots.h"
-#include "fwd/watch.h"
+#include "relay/dgram.h"
+#include "relay/slots.h"
+#include "relay/watch.h"
 #include "world.h"
 
 #define PORT_INDEX 3
@@ -45,7 +45,9 @@ static int set_up(void **state)
 	/* One table for all tests, as the forwarder has one for all its life. */
 	if (!b.d) {
 		b.epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-		assert_int_equal(dgram_new(b.epoll_fd, &b.d), 0);
+		struct dgram_conf conf = {.epoll_fd = b.epoll_fd, .max = DGRAM_MAX};
+
+		assert_int_equal(dgram_new(&conf, &b.d), 0);
 	}
 	b.port_fd = bound("127.0.0.1", 7);
 	b.server = bound("127.0.0.5", 9);

@@ -31,17 +31,21 @@ ARROWS = {
   'slirp-lite/tcp': ['tcp', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
   'slirp-lite/dgram': ['dgram', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
   'slirp-lite/local': ['local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
-  'slirp-lite/fwd': ['fwd', 'sys', 'base',
+  # connections of the host's own clients, for the local forwarder and for the worker
+  'slirp-lite/relay': ['relay', 'sys/fdpass.h', 'base', 'model/addr.h'],
+  'slirp-lite/fwd': ['fwd', 'relay', 'sys', 'base',
                      # the messages between the engine and the forwarder, and what is in them
                      'model/fwdmsg.h', 'model/addr.h', 'model/name.h'],
   # the worker: the one room that knows all protocols
-  'slirp-lite/stack': ['stack', 'ports', 'tcp', 'dgram', 'local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
+  'slirp-lite/stack': ['stack', 'ports', 'tcp', 'dgram', 'local', 'relay', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
                        'sys/fdpass.h'],
-  'slirp-lite/ports': ['ports', 'tcp', 'dgram', 'flow', 'io', 'base', 'model/addr.h'],
+  'slirp-lite/ports': ['ports', 'tcp', 'dgram', 'relay', 'flow', 'io', 'base', 'model/addr.h'],
   # the processes: options, set-up, supervisor, sandbox; no packet code but the worker's two calls
   'slirp-lite/proc': ['proc', 'stack/worker.h', 'stack/config.h', 'stack/ctlmsg.h', 'flow/plan.h', 'flow/policy.h',
                       'flow/stats.h', 'flow/port.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
-                      'model/publish.h',
+                      'model/publish.h', 'model/publish_list.h',
+                      # what sockets inside are asked for with
+                      'relay/insidemsg.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room
                       'net/rtnl.h', 'net/link.h', 'net/route.h',
                       # who has a port that cannot be published, from /proc

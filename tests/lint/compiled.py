@@ -38,10 +38,10 @@ FALSE_ALARMS = {
   ('netd/sys/resolv.c', 'bugprone-not-null-terminated-result'): 'memchr over three characters, without their NUL',
   ('slirp-lite/wire/cksum.c', '-Wno-analyzer-shift-count-overflow'):
     'a shift of a vector of 64-bit lanes, which gcc 12 takes for one of a bit',
-  ('slirp-lite/fwd/dgram.c', 'bugprone-suspicious-memory-comparison'):
+  ('slirp-lite/relay/dgram.c', 'bugprone-suspicious-memory-comparison'):
     'the key is cleared whole before it is filled, padding included',
-  ('slirp-lite/fwd/dgram.c', 'cert-exp42-c'): 'the same',
-  ('slirp-lite/fwd/dgram.c', 'cert-flp37-c'): 'the same',
+  ('slirp-lite/relay/dgram.c', 'cert-exp42-c'): 'the same',
+  ('slirp-lite/relay/dgram.c', 'cert-flp37-c'): 'the same',
 }
 
 # Flags of the build that an analysis does without: optimisation folds the code away, variables that are

@@ -4,29 +4,27 @@
  * without one to be had by peek, send, discard: then no byte is ever held here. Nothing is read
  * that cannot be passed on, which is the back-pressure. An end of one side becomes a FIN on the
  * other after the last byte; a reset becomes a reset (RFC 9293 3.10.7.4), as does a connect that
- * fails.
+ * fails. A client for whom there is no socket yet waits unread.
  *
  * Descriptors are watched edge-triggered with flags that remember what is possible, so every move
  * goes on until the kernel says EAGAIN, also after EPOLLRDHUP, or the FIN would be missed. One turn
  * of a connection is bounded; what is left over waits in a queue of its own.
  */
-#include "fwd/relay.h"
+#include "relay/relay.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "fwd/pipes.h"
-#include "fwd/slots.h"
-#include "fwd/watch.h"
+#include "relay/move.h"
+#include "relay/slots.h"
+#include "relay/watch.h"
 
 #define ACCEPT_BATCH 32
-#define TURN_BYTES (1024 * 1024)
-#define COPY_BYTES (64 * 1024)
 /* Five SYNs, 31 s in all: a container that does not answer at all. */
 #define SYN_RETRIES 4
 /* A container that vanished without a word is noticed after about ten minutes. */
@@ -36,49 +34,52 @@
 
 enum { OUTER, INNER, N_ENDS };
 
-struct end {
-	int fd;
-	bool readable, writable;
-	bool has_ended; /* its FIN has been read */
-	bool is_shut;   /* our FIN has been sent to it */
-	uint16_t pipe;  /* holds `held` bytes read from this end */
-	uint32_t held;
+/* The queue a connection is in: links are indices + 1. */
+enum { Q_NONE, Q_MORE, Q_WAIT4, Q_WAIT6, N_QUEUES };
+
+struct queue {
+	uint32_t first, last;
 };
 
 struct conn {
 	struct slot slot;
 	struct end end[N_ENDS];
 	uint32_t port;
-	uint32_t prev, next; /* queue of those with more to move; index + 1 */
-	bool is_queued, is_connecting;
+	uint32_t prev, next;
+	uint8_t queue; /* with more to move, or waiting for a socket of a family */
+	bool is_connecting;
+	/* While it waits. */
+	uint64_t since_ms;
+	struct sockaddr_in6 to;
 };
 
 struct relay {
 	int epoll_fd;
+	const struct relay_ops *ops;
 	struct slots conns;
-	uint32_t first, last; /* index + 1 */
-	int spare;            /* see take_spare */
-	struct pipes pipes;
-	char copy[COPY_BYTES];
+	struct queue queues[N_QUEUES];
+	int spare; /* see take_spare */
+	struct mover mover;
 };
 
-/* What one direction says after its turn. */
-enum moved { MOVED_ALL, MOVED_SOME, MOVED_RESET };
-
-int relay_new(int epoll_fd, struct relay **ret)
+int relay_new(const struct relay_conf *conf, struct relay **ret)
 {
 	struct relay *r = calloc(1, sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
-	r->epoll_fd = epoll_fd;
-	r->spare = -1;
-	pipes_init(&r->pipes);
-	int k = slots_init(&r->conns, RELAY_MAX, sizeof(struct conn));
+	int k = slots_init(&r->conns, conf->max, sizeof(struct conn));
 	if (k < 0) {
 		free(r);
 		return k;
 	}
+	r->epoll_fd = conf->epoll_fd;
+	r->ops = conf->ops;
+	r->spare = -1;
+	if (r->ops)
+		pipes_init_fixed(&r->mover.pipes, conf->n_pipes);
+	else
+		pipes_init(&r->mover.pipes);
 	*ret = r;
 	return 0;
 }
@@ -88,37 +89,40 @@ static struct conn *conn_at(const struct relay *r, uint32_t i)
 	return slots_at(&r->conns, i);
 }
 
-static void queue_add(struct relay *r, uint32_t i)
-{
-	struct conn *c = conn_at(r, i);
-
-	if (c->is_queued)
-		return;
-	c->is_queued = true;
-	c->prev = r->last;
-	c->next = 0;
-	if (r->last)
-		conn_at(r, r->last - 1)->next = i + 1;
-	else
-		r->first = i + 1;
-	r->last = i + 1;
-}
-
 static void queue_del(struct relay *r, uint32_t i)
 {
 	struct conn *c = conn_at(r, i);
+	struct queue *q = &r->queues[c->queue];
 
-	if (!c->is_queued)
+	if (c->queue == Q_NONE)
 		return;
-	c->is_queued = false;
+	c->queue = Q_NONE;
 	if (c->prev)
 		conn_at(r, c->prev - 1)->next = c->next;
 	else
-		r->first = c->next;
+		q->first = c->next;
 	if (c->next)
 		conn_at(r, c->next - 1)->prev = c->prev;
 	else
-		r->last = c->prev;
+		q->last = c->prev;
+}
+
+static void queue_add(struct relay *r, uint32_t i, uint8_t queue)
+{
+	struct conn *c = conn_at(r, i);
+	struct queue *q = &r->queues[queue];
+
+	if (c->queue == queue)
+		return;
+	queue_del(r, i);
+	c->queue = queue;
+	c->prev = q->last;
+	c->next = 0;
+	if (q->last)
+		conn_at(r, q->last - 1)->next = i + 1;
+	else
+		q->first = i + 1;
+	q->last = i + 1;
 }
 
 /* Closing with a linger time of zero sends RST instead of FIN. */
@@ -138,10 +142,13 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 	for (int k = 0; k < N_ENDS; k++) {
 		struct end *n = &c->end[k];
 		if (n->pipe != PIPES_NONE)
-			pipes_give(&r->pipes, n->pipe, n->held == 0);
+			pipes_give(&r->mover.pipes, n->pipe, n->held == 0);
 		if (n->fd < 0)
 			continue;
-		/* Nobody else has it open, so closing it also ends the watch. */
+		/* Nobody else has it open, so closing it also ends the watch; but who made the
+		 * socket for us may not be done with it. */
+		if (r->ops && k == INNER)
+			watch_del(r->epoll_fd, n->fd);
 		if (reset)
 			close_with_reset(n->fd);
 		else
@@ -150,150 +157,41 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 	slots_give(&r->conns, i);
 }
 
-/* Bytes read from `from`, 0 at its end, or -errno. */
-static ssize_t read_some(struct relay *r, struct end *from)
-{
-	size_t size = r->pipes.pair[from->pipe].size;
-	ssize_t n;
-
-	do
-		n = splice(from->fd, NULL, r->pipes.pair[from->pipe].in, NULL, size,
-			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
-/* Exactly what is held is asked for: a larger count would make TCP wait for more to come. */
-static ssize_t write_held(struct relay *r, struct end *from, struct end *to)
-{
-	ssize_t n;
-
-	do
-		n = splice(r->pipes.pair[from->pipe].out, NULL, to->fd, NULL, from->held,
-			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
-	while (n < 0 && errno == EINTR);
-	return n < 0 ? -errno : n;
-}
-
-/* Notes the end of the stream, or that there is nothing now. Returns false on an error. */
-static bool note_read(struct end *from, ssize_t n)
-{
-	if (n == 0)
-		from->has_ended = true;
-	else if (n == -EAGAIN)
-		from->readable = false;
-	else if (n < 0)
-		return false;
-	return true;
-}
-
-/* One step by a pipe. Bytes moved, 0: nothing to do now, negative: broken. */
-static ssize_t step_pipe(struct relay *r, struct end *from, struct end *to)
-{
-	if (from->held == 0) {
-		ssize_t n = read_some(r, from);
-		if (!note_read(from, n))
-			return n;
-		if (n <= 0)
-			return 0;
-		from->held = (uint32_t)n;
-	}
-	if (!to->writable)
-		return 0;
-	ssize_t n = write_held(r, from, to);
-	if (n == -EAGAIN) {
-		to->writable = false;
-		return 0;
-	}
-	if (n <= 0)
-		return -EIO;
-	from->held -= (uint32_t)n;
-	return n;
-}
-
-/* The same without a pipe: what was sent is taken off the queue afterwards (MSG_TRUNC, tcp(7)). */
-static ssize_t step_copy(struct relay *r, struct end *from, struct end *to)
-{
-	if (!to->writable)
-		return 0;
-	ssize_t n = recv(from->fd, r->copy, sizeof(r->copy), MSG_PEEK | MSG_DONTWAIT);
-	if (n < 0 && errno == EINTR)
-		return 1;
-	if (!note_read(from, n < 0 ? -errno : n))
-		return -EIO;
-	if (n <= 0)
-		return 0;
-	n = send(to->fd, r->copy, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
-	if (n < 0 && errno == EINTR)
-		return 1;
-	if (n < 0 && errno == EAGAIN) {
-		to->writable = false;
-		return 0;
-	}
-	if (n <= 0)
-		return -EIO;
-	return recv(from->fd, r->copy, (size_t)n, MSG_TRUNC | MSG_DONTWAIT) == n ? n : -EIO;
-}
-
-static enum moved move(struct relay *r, struct end *from, struct end *to)
-{
-	size_t total = 0;
-	ssize_t n = 0;
-
-	if (from->pipe == PIPES_NONE && from->readable && !from->has_ended)
-		from->pipe = pipes_take(&r->pipes);
-	while (total < TURN_BYTES) {
-		if (from->held == 0 && (!from->readable || from->has_ended))
-			break;
-		if (from->held && !to->writable)
-			break;
-		n = from->pipe == PIPES_NONE ? step_copy(r, from, to) : step_pipe(r, from, to);
-		if (n < 0)
-			return MOVED_RESET;
-		if (n == 0 && from->pipe == PIPES_NONE && !to->writable)
-			break;
-		total += (size_t)n;
-	}
-	if (from->pipe != PIPES_NONE && from->held == 0) {
-		pipes_give(&r->pipes, from->pipe, true);
-		from->pipe = PIPES_NONE;
-	}
-	if (from->has_ended && from->held == 0 && !to->is_shut) {
-		shutdown(to->fd, SHUT_WR);
-		to->is_shut = true;
-	}
-	return total >= TURN_BYTES ? MOVED_SOME : MOVED_ALL;
-}
-
 /* Both directions get their turn even when one is broken: what a side sent before it reset is
  * delivered first, as far as the other side takes it, as it would be without us in between. */
 static void conn_turn(struct relay *r, uint32_t i)
 {
 	struct conn *c = conn_at(r, i);
-	enum moved in = move(r, &c->end[OUTER], &c->end[INNER]);
-	enum moved out = move(r, &c->end[INNER], &c->end[OUTER]);
+	enum moved in = move_turn(&r->mover, &c->end[OUTER], &c->end[INNER]);
+	enum moved out = move_turn(&r->mover, &c->end[INNER], &c->end[OUTER]);
 
 	if (in == MOVED_RESET || out == MOVED_RESET)
 		conn_end(r, i, true);
 	else if (c->end[OUTER].is_shut && c->end[INNER].is_shut)
 		conn_end(r, i, false);
 	else if (in == MOVED_SOME || out == MOVED_SOME)
-		queue_add(r, i);
+		queue_add(r, i, Q_MORE);
 }
 
 bool relay_go_on(struct relay *r)
 {
-	uint32_t last = r->last;
+	struct queue *q = &r->queues[Q_MORE];
+	uint32_t last = q->last;
 
 	/* Those that queue up again during this round wait for the next one. */
-	while (r->first) {
-		uint32_t i = r->first - 1;
+	while (q->first) {
+		uint32_t i = q->first - 1;
 		queue_del(r, i);
 		conn_turn(r, i);
 		if (i + 1 == last)
 			break;
 	}
-	return r->first != 0;
+	return q->first != 0;
+}
+
+bool relay_has_more(const struct relay *r)
+{
+	return r->queues[Q_MORE].first != 0;
 }
 
 static int error_of(int fd)
@@ -304,7 +202,8 @@ static int error_of(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_ERROR, &sys, &len) < 0 ? errno : sys;
 }
 
-/* While the container has not answered: nothing is read from the client, so its queue fills up. */
+/* While the container has not answered, or has not been asked: nothing is read from the client, so
+ * its queue fills up. */
 static void connecting_event(struct relay *r, uint32_t i, bool is_outer, uint32_t events)
 {
 	struct conn *c = conn_at(r, i);
@@ -335,7 +234,7 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 
 	if (!c)
 		return;
-	if (c->is_connecting) {
+	if (c->is_connecting || c->end[INNER].fd < 0) {
 		connecting_event(r, index, is_outer, events);
 		return;
 	}
@@ -362,9 +261,13 @@ static int take_spare(struct relay *r)
 	return r->spare < 0 ? -errno : 0;
 }
 
+/* A socket, -EAGAIN: later, or another -errno. */
 static int open_socket(struct relay *r, int family)
 {
 	int type = SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
+
+	if (r->ops)
+		return r->ops->socket(r->ops->arg, family, SOCK_STREAM);
 	int fd = socket(family, type, IPPROTO_TCP);
 
 	if (fd < 0 && errno == EMFILE && r->spare >= 0) {
@@ -372,19 +275,20 @@ static int open_socket(struct relay *r, int family)
 		r->spare = -1;
 		fd = socket(family, type, IPPROTO_TCP);
 	}
-	return fd;
+	return fd < 0 ? -errno : fd;
 }
 
-static int open_inner(struct relay *r, const struct dest *to, int family, bool *ret_pending)
+/* Takes over fd. 0, or the errno of a connect that failed at once. */
+static int connect_inner(struct relay *r, uint32_t i, int fd)
 {
+	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1, syns = SYN_RETRIES, idle = KEEP_IDLE_S, intvl = KEEP_INTVL_S,
 		  count = KEEP_COUNT;
-	struct sockaddr_storage ss;
-	socklen_t len = dest_pick(to, family, &ss);
-	int fd = open_socket(r, ss.ss_family);
+	struct conn *c = conn_at(r, i);
+	socklen_t len = c->to.sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(c->to);
 
-	if (fd < 0)
-		return -errno;
+	c->end[INNER].fd = fd;
+	c->is_connecting = true;
 	/* Only the time a dead peer is noticed, and delays, hang on these: not worth an error. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
@@ -392,40 +296,118 @@ static int open_inner(struct relay *r, const struct dest *to, int family, bool *
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (connect(fd, (struct sockaddr *)&ss, len) < 0 && errno != EINPROGRESS) {
-		int sys = errno;
-		close(fd);
-		return -sys;
-	}
-	*ret_pending = true;
-	return fd;
+	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
+		return -errno;
+	return watch_add(r->epoll_fd, fd, all, WATCH_INNER, i, c->slot.gen);
 }
 
-/* Takes over fd, whatever comes of it. */
-static void conn_start(struct relay *r, int fd, int family, uint32_t port, const struct dest *to)
+/* The client's own again; nothing was read from it. */
+static void conn_release(struct relay *r, uint32_t i)
+{
+	queue_del(r, i);
+	watch_del(r->epoll_fd, conn_at(r, i)->end[OUTER].fd);
+	slots_give(&r->conns, i);
+}
+
+static void conn_lose(struct relay *r, uint32_t i)
+{
+	struct conn *c = conn_at(r, i);
+	int fd = c->end[OUTER].fd;
+	uint32_t port = c->port;
+
+	conn_release(r, i);
+	if (r->ops->lost)
+		r->ops->lost(r->ops->arg, fd, port);
+	else
+		close_with_reset(fd);
+}
+
+int relay_take(struct relay *r, int fd, int family, uint32_t port, const struct dest *to,
+	       uint64_t now_ms)
 {
 	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1;
+	struct sockaddr_storage ss;
 	uint32_t i = slots_take(&r->conns);
 
-	if (i == SLOT_NONE) {
-		close_with_reset(fd);
-		return;
-	}
+	if (i == SLOT_NONE)
+		return -ENOSPC;
 	struct conn *c = conn_at(r, i);
+	(void)dest_pick(to, family, &ss);
+	memcpy(&c->to, &ss, sizeof(c->to));
 	c->port = port;
+	c->since_ms = now_ms;
 	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE};
 	c->end[INNER] = (struct end){.fd = -1, .pipe = PIPES_NONE};
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	int inner = open_inner(r, to, family, &c->is_connecting);
-	if (inner < 0) {
-		conn_end(r, i, true);
-		return;
+	uint8_t wait = ss.ss_family == AF_INET ? Q_WAIT4 : Q_WAIT6;
+	/* Who came first gets the first socket. */
+	int inner = r->queues[wait].first ? -EAGAIN : open_socket(r, ss.ss_family);
+	int k = inner < 0 && inner != -EAGAIN
+			? inner
+			: watch_add(r->epoll_fd, fd, all, WATCH_OUTER, i, c->slot.gen);
+	if (k < 0) {
+		if (inner >= 0)
+			close(inner);
+		slots_give(&r->conns, i);
+		return k;
 	}
-	c->end[INNER].fd = inner;
-	if (watch_add(r->epoll_fd, fd, all, WATCH_OUTER, i, c->slot.gen) < 0 ||
-	    watch_add(r->epoll_fd, inner, all, WATCH_INNER, i, c->slot.gen) < 0)
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (inner < 0)
+		queue_add(r, i, wait);
+	else if (connect_inner(r, i, inner) < 0)
 		conn_end(r, i, true);
+	return 0;
+}
+
+static void ready(struct relay *r, uint8_t wait, int family)
+{
+	struct queue *q = &r->queues[wait];
+
+	while (q->first) {
+		uint32_t i = q->first - 1;
+		int fd = open_socket(r, family);
+
+		if (fd == -EAGAIN)
+			return;
+		if (fd < 0) {
+			conn_lose(r, i);
+			continue;
+		}
+		queue_del(r, i);
+		if (connect_inner(r, i, fd) < 0)
+			conn_end(r, i, true);
+	}
+}
+
+void relay_ready(struct relay *r)
+{
+	ready(r, Q_WAIT4, AF_INET);
+	ready(r, Q_WAIT6, AF_INET6);
+}
+
+uint64_t relay_due(const struct relay *r)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (int q = Q_WAIT4; q <= Q_WAIT6; q++)
+		if (r->queues[q].first) {
+			uint64_t at = conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS;
+			due = at < due ? at : due;
+		}
+	return due;
+}
+
+void relay_expire(struct relay *r, uint64_t now_ms)
+{
+	for (int q = Q_WAIT4; q <= Q_WAIT6; q++)
+		while (r->queues[q].first &&
+		       conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS <= now_ms)
+			conn_lose(r, r->queues[q].first - 1);
+}
+
+uint32_t relay_count(const struct relay *r)
+{
+	return r->conns.n_used;
 }
 
 /* Everything but a host's own client gets a reset: from outside a port is reached through DNAT
@@ -441,7 +423,8 @@ static bool is_local(int fd, const struct sockaddr_storage *peer)
 	return dest_is_local(&from, &at);
 }
 
-int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct dest *to)
+int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct dest *to,
+		 uint64_t now_ms)
 {
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage peer;
@@ -460,9 +443,8 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
 			continue;
 		if (fd < 0)
 			return -errno;
-		if (is_local(fd, &peer))
-			conn_start(r, fd, dest_ip(&peer).family, port, to);
-		else
+		if (!is_local(fd, &peer) ||
+		    relay_take(r, fd, dest_ip(&peer).family, port, to, now_ms) < 0)
 			close_with_reset(fd);
 	}
 	return 0;
@@ -473,4 +455,17 @@ void relay_cut(struct relay *r, uint32_t port)
 	for (uint32_t i = 0; (i = slots_next(&r->conns, i)) != SLOT_NONE; i++)
 		if (conn_at(r, i)->port == port)
 			conn_end(r, i, true);
+}
+
+void relay_free(struct relay *r)
+{
+	if (!r)
+		return;
+	for (uint32_t i = 0; (i = slots_next(&r->conns, i)) != SLOT_NONE; i++)
+		conn_end(r, i, true);
+	pipes_close(&r->mover.pipes);
+	slots_free(&r->conns);
+	if (r->spare >= 0)
+		close(r->spare);
+	free(r);
 }

@@ -5,8 +5,8 @@
  * generation number tells a slot from the one that had its place before, so that a late event
  * cannot reach it.
  */
-#ifndef SLIRP_LITE_FWD_SLOTS_H
-#define SLIRP_LITE_FWD_SLOTS_H
+#ifndef SLIRP_LITE_RELAY_SLOTS_H
+#define SLIRP_LITE_RELAY_SLOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -31,6 +31,7 @@ struct slots {
 };
 
 int slots_init(struct slots *s, uint32_t max, size_t size); /* 0 or -errno */
+void slots_free(struct slots *s);
 /* Index of a zeroed slot (but for its head), SLOT_NONE when the table is full. */
 uint32_t slots_take(struct slots *s);
 void slots_give(struct slots *s, uint32_t i);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* dest: where the traffic of a published port goes, and the socket addresses that go with it. */
-#ifndef SLIRP_LITE_FWD_DEST_H
-#define SLIRP_LITE_FWD_DEST_H
+#ifndef SLIRP_LITE_RELAY_DEST_H
+#define SLIRP_LITE_RELAY_DEST_H
 
 #include <stdbool.h>
 #include <stdint.h>

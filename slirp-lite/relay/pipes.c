@@ -5,27 +5,29 @@
  * slower than copying, so they are not used. A few pipes are widened, which is what makes one bulk
  * stream fast; the rest keep the default size, so that the quota goes a long way.
  */
-#include "fwd/pipes.h"
+#include "relay/pipes.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
 #define WIDE_SIZE (256 * 1024)
 #define WIDE_MAX 32
+#define FIXED_WIDE_MAX 4
 #define MIN_SIZE (32 * 1024)
 #define KEEP_IDLE 16
 
 void pipes_init(struct pipes *p)
 {
-	p->idle = PIPES_NONE;
+	p->wide = p->narrow = PIPES_NONE;
 	p->unmade = 0;
 	p->n_idle = p->n_wide = 0;
+	p->is_fixed = false;
 	for (uint16_t i = 0; i < PIPES_MAX; i++)
 		p->pair[i] = (struct pipe_pair){-1, -1, 0,
 						i + 1 < PIPES_MAX ? (uint16_t)(i + 1) : PIPES_NONE};
 }
 
-static uint16_t make(struct pipes *p)
+static uint16_t make(struct pipes *p, uint16_t wide_max)
 {
 	uint16_t i = p->unmade;
 	int fd[2];
@@ -33,7 +35,7 @@ static uint16_t make(struct pipes *p)
 	if (i == PIPES_NONE || pipe2(fd, O_NONBLOCK | O_CLOEXEC) < 0)
 		return PIPES_NONE;
 	int size = -1;
-	if (p->n_wide < WIDE_MAX)
+	if (p->n_wide < wide_max)
 		size = fcntl(fd[1], F_SETPIPE_SZ, WIDE_SIZE);
 	if (size < 0)
 		size = fcntl(fd[1], F_GETPIPE_SZ);
@@ -49,30 +51,79 @@ static uint16_t make(struct pipes *p)
 	return i;
 }
 
-uint16_t pipes_take(struct pipes *p)
+static void put(struct pipes *p, uint16_t i)
 {
-	uint16_t i = p->idle;
+	uint16_t *list = p->pair[i].size >= WIDE_SIZE ? &p->wide : &p->narrow;
+
+	p->pair[i].next = *list;
+	*list = i;
+	p->n_idle++;
+}
+
+void pipes_init_fixed(struct pipes *p, unsigned n)
+{
+	pipes_init(p);
+	p->is_fixed = true;
+	for (unsigned k = 0; k < n; k++) {
+		uint16_t i = make(p, FIXED_WIDE_MAX);
+
+		if (i == PIPES_NONE)
+			return;
+		put(p, i);
+	}
+}
+
+/* The wide ones first: few streams at a time are the rule. */
+static uint16_t get(struct pipes *p)
+{
+	uint16_t *list = p->wide != PIPES_NONE ? &p->wide : &p->narrow;
+	uint16_t i = *list;
 
 	if (i == PIPES_NONE)
-		return make(p);
-	p->idle = p->pair[i].next;
+		return i;
+	*list = p->pair[i].next;
 	p->n_idle--;
 	return i;
 }
 
-void pipes_give(struct pipes *p, uint16_t i, int drained)
+uint16_t pipes_take(struct pipes *p)
+{
+	uint16_t i = get(p);
+
+	return i == PIPES_NONE && !p->is_fixed ? make(p, WIDE_MAX) : i;
+}
+
+static void drop(struct pipes *p, uint16_t i)
 {
 	struct pipe_pair *pair = &p->pair[i];
 
-	if (drained && p->n_idle < KEEP_IDLE) {
-		pair->next = p->idle;
-		p->idle = i;
-		p->n_idle++;
-		return;
-	}
 	p->n_wide -= pair->size >= WIDE_SIZE;
 	close(pair->in);
 	close(pair->out);
 	*pair = (struct pipe_pair){-1, -1, 0, p->unmade};
 	p->unmade = i;
+}
+
+void pipes_close(struct pipes *p)
+{
+	for (uint16_t i; (i = get(p)) != PIPES_NONE;)
+		drop(p, i);
+}
+
+static void drain(const struct pipe_pair *pair)
+{
+	char scrap[16384];
+
+	while (read(pair->out, scrap, sizeof(scrap)) > 0)
+		;
+}
+
+void pipes_give(struct pipes *p, uint16_t i, bool drained)
+{
+	if (p->is_fixed && !drained)
+		drain(&p->pair[i]);
+	if (p->is_fixed || (drained && p->n_idle < KEEP_IDLE))
+		put(p, i);
+	else
+		drop(p, i);
 }

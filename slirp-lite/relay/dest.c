@@ -3,7 +3,7 @@
  * dest: values only, no sockets. IPv4 clients of a dual-stack socket show up with v4-mapped
  * addresses (RFC 4291 2.5.5.2); everything here sees them as what they are.
  */
-#include "fwd/dest.h"
+#include "relay/dest.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -4,9 +4,10 @@
  * its own, connected to the container, whose ICMP errors end it. Answers leave through the
  * published socket from the address that was asked (IP_PKTINFO of ip(7), RFC 3542 6.1). Flows live
  * on two lists, one for each time-out, oldest first, so that expiry and eviction look at the heads
- * only. A datagram that cannot be sent at once is dropped: UDP's own contract.
+ * only. A datagram that cannot be sent at once is dropped: UDP's own contract; but the one that
+ * begins a flow is kept while the flow waits for its socket.
  */
-#include "fwd/dgram.h"
+#include "relay/dgram.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -17,15 +18,15 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "fwd/slots.h"
-#include "fwd/watch.h"
+#include "relay/slots.h"
+#include "relay/watch.h"
 
 #define BATCH 16
 #define DATA_MAX 65536
 #define N_BUCKETS 16384
 #define CTL_SPACE CMSG_SPACE(sizeof(struct in6_pktinfo))
 
-enum { ONE_SHOT, STREAM, N_LISTS };
+enum { WAITING, ONE_SHOT, STREAM, N_LISTS };
 
 /* What names a flow; compared as bytes, so it is zeroed before it is filled in. */
 struct flow_key {
@@ -42,7 +43,9 @@ struct flow_key {
 struct flow {
 	struct slot slot;
 	struct flow_key key;
-	int fd, port_fd;
+	int fd, port_fd; /* fd -1: it waits */
+	uint8_t held;    /* its place in dgram.held, then */
+	struct sockaddr_in6 to;
 	uint32_t bucket_next;
 	uint32_t prev, next;
 	uint64_t used_ms;
@@ -54,8 +57,15 @@ struct list {
 	uint32_t first, last; /* index + 1 */
 };
 
+struct held {
+	bool is_used;
+	size_t len;
+	uint8_t data[DATA_MAX];
+};
+
 struct dgram {
 	int epoll_fd;
+	const struct relay_ops *ops;
 	uint64_t seed;
 	struct slots flows;
 	uint32_t bucket[N_BUCKETS]; /* index + 1 */
@@ -65,23 +75,36 @@ struct dgram {
 	struct sockaddr_in6 name[BATCH];
 	_Alignas(struct cmsghdr) uint8_t ctl[BATCH][CTL_SPACE];
 	uint8_t data[BATCH][DATA_MAX];
+	struct held held[DGRAM_HELD];
 };
 
-int dgram_new(int epoll_fd, struct dgram **ret)
+static const uint64_t after_ms[N_LISTS] = {
+	[WAITING] = RELAY_WAIT_MS,
+	[ONE_SHOT] = DGRAM_ONE_SHOT_MS,
+	[STREAM] = DGRAM_STREAM_MS,
+};
+
+int dgram_new(const struct dgram_conf *conf, struct dgram **ret)
 {
 	struct dgram *d = calloc(1, sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
-	d->epoll_fd = epoll_fd;
+	d->epoll_fd = conf->epoll_fd;
+	d->ops = conf->ops;
 	d->seed = clock_ns();
-	int r = slots_init(&d->flows, DGRAM_MAX, sizeof(struct flow));
+	int r = slots_init(&d->flows, conf->max, sizeof(struct flow));
 	if (r < 0) {
 		free(d);
 		return r;
 	}
 	*ret = d;
 	return 0;
+}
+
+uint32_t dgram_count(const struct dgram *d)
+{
+	return d->flows.n_used;
 }
 
 static struct flow *flow_at(const struct dgram *d, uint32_t i)
@@ -140,12 +163,16 @@ static void flow_end(struct dgram *d, uint32_t i)
 		p = &flow_at(d, *p - 1)->bucket_next;
 	*p = f->bucket_next;
 	list_del(d, i);
-	watch_del(d->epoll_fd, f->fd);
-	close(f->fd);
+	if (f->fd >= 0) {
+		watch_del(d->epoll_fd, f->fd);
+		close(f->fd);
+	} else {
+		d->held[f->held].is_used = false;
+	}
 	slots_give(&d->flows, i);
 }
 
-/* The flow unused longest, questions before streams. False: there is none. */
+/* The flow unused longest, those that wait and questions before streams. False: there is none. */
 static bool evict(struct dgram *d)
 {
 	for (int l = 0; l < N_LISTS; l++)
@@ -164,48 +191,86 @@ static int client_family(const struct flow_key *k)
 	return dest_ip(&ss).family;
 }
 
-/* A socket to the container, or -1. Out of descriptors: the oldest flow gives its own. */
-static int open_inner(struct dgram *d, const struct flow_key *k, const struct dest *to)
+/* A socket, -EAGAIN: later, or another -errno. Out of descriptors: the oldest flow gives its own.
+ */
+static int open_socket(struct dgram *d, int family)
 {
-	struct sockaddr_storage ss;
-	socklen_t len = dest_pick(to, client_family(k), &ss);
 	int type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = socket(ss.ss_family, type, IPPROTO_UDP);
+
+	if (d->ops)
+		return d->ops->socket(d->ops->arg, family, SOCK_DGRAM);
+	int fd = socket(family, type, IPPROTO_UDP);
 
 	if (fd < 0 && (errno == EMFILE || errno == ENFILE) && evict(d))
-		fd = socket(ss.ss_family, type, IPPROTO_UDP);
-	if (fd >= 0 && connect(fd, (struct sockaddr *)&ss, len) < 0) {
-		close(fd);
-		fd = -1;
-	}
-	return fd;
+		fd = socket(family, type, IPPROTO_UDP);
+	return fd < 0 ? -errno : fd;
 }
 
-static uint32_t flow_start(struct dgram *d, const struct flow_key *k, int port_fd,
-			   const struct dest *to, uint64_t now_ms)
+/* Takes over fd. False: it cannot be. */
+static bool connect_inner(struct dgram *d, uint32_t i, int fd)
 {
-	int fd = open_inner(d, k, to);
+	struct flow *f = flow_at(d, i);
+	socklen_t len = f->to.sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(f->to);
 
-	if (fd < 0)
-		return SLOT_NONE;
+	if (connect(fd, (struct sockaddr *)&f->to, len) == 0 &&
+	    watch_add(d->epoll_fd, fd, EPOLLIN, WATCH_FLOW, i, f->slot.gen) == 0) {
+		f->fd = fd;
+		return true;
+	}
+	close(fd);
+	return false;
+}
+
+/* A place for the datagram that begins a flow; false: all are taken. */
+static bool hold(struct dgram *d, uint32_t i, const struct iovec *v)
+{
+	for (uint8_t k = 0; k < DGRAM_HELD; k++) {
+		struct held *h = &d->held[k];
+		if (h->is_used || v->iov_len > sizeof(h->data))
+			continue;
+		h->is_used = true;
+		h->len = v->iov_len;
+		memcpy(h->data, v->iov_base, v->iov_len);
+		flow_at(d, i)->held = k;
+		return true;
+	}
+	return false;
+}
+
+/* *ret: the flow, or SLOT_NONE when there cannot be one. -errno: there is no socket to be had. */
+static int flow_start(struct dgram *d, const struct flow_key *k, int port_fd, const struct dest *to,
+		      const struct iovec *v, uint64_t now_ms, uint32_t *ret)
+{
+	struct sockaddr_storage ss;
+
+	(void)dest_pick(to, client_family(k), &ss);
+	*ret = SLOT_NONE;
+	int fd = open_socket(d, ss.ss_family);
+	if (fd < 0 && fd != -EAGAIN)
+		return fd;
 	uint32_t i = slots_take(&d->flows);
 	if (i == SLOT_NONE && evict(d))
 		i = slots_take(&d->flows);
-	struct flow *f = i == SLOT_NONE ? NULL : flow_at(d, i);
-	if (!f || watch_add(d->epoll_fd, fd, EPOLLIN, WATCH_FLOW, i, f->slot.gen) < 0) {
-		if (f)
-			slots_give(&d->flows, i);
-		close(fd);
-		return SLOT_NONE;
+	if (i == SLOT_NONE) {
+		if (fd >= 0)
+			close(fd);
+		return 0;
+	}
+	struct flow *f = flow_at(d, i);
+	f->fd = -1;
+	memcpy(&f->to, &ss, sizeof(f->to));
+	if (fd >= 0 ? !connect_inner(d, i, fd) : !hold(d, i, v)) {
+		slots_give(&d->flows, i);
+		return 0;
 	}
 	uint32_t *b = bucket_of(d, k);
 	f->key = *k;
-	f->fd = fd;
 	f->port_fd = port_fd;
 	f->bucket_next = *b;
 	*b = i + 1;
-	list_add(d, i, ONE_SHOT, now_ms);
-	return i;
+	list_add(d, i, fd >= 0 ? ONE_SHOT : WAITING, now_ms);
+	*ret = i;
+	return 0;
 }
 
 static uint32_t flow_find(struct dgram *d, const struct flow_key *k)
@@ -260,7 +325,7 @@ static bool read_key(struct msghdr *h, uint32_t port, struct flow_key *ret)
 			found = true;
 		}
 	}
-	if (!found || h->msg_namelen > sizeof(k.client))
+	if (!found || !h->msg_name || h->msg_namelen > sizeof(k.client))
 		return false;
 	memcpy(&k.client, h->msg_name, h->msg_namelen);
 	k.port = port;
@@ -273,28 +338,48 @@ static bool read_key(struct msghdr *h, uint32_t port, struct flow_key *ret)
 	return dest_is_local(&from, &at);
 }
 
+/* False: the flow is over. */
+static bool pass(const struct flow *f, const void *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = send(f->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
+	       errno == EMSGSIZE || errno == EPERM;
+}
+
 /* A refusal that came in meanwhile is reported by send, which then has sent nothing: the flow is
  * over, but this datagram is the first of the next one. */
-static void pass_inward(struct dgram *d, const struct flow_key *k, int port_fd,
-			const struct dest *to, const struct iovec *v, uint64_t now_ms)
+static int pass_inward(struct dgram *d, const struct flow_key *k, int port_fd,
+		       const struct dest *to, const struct iovec *v, uint64_t now_ms)
 {
 	for (int tries = 0; tries < 2; tries++) {
 		uint32_t i = flow_find(d, k);
-		if (i == SLOT_NONE)
-			i = flow_start(d, k, port_fd, to, now_ms);
-		if (i == SLOT_NONE)
-			return;
+		int r = i == SLOT_NONE ? flow_start(d, k, port_fd, to, v, now_ms, &i) : 0;
+		if (r < 0 || i == SLOT_NONE)
+			return r;
 		struct flow *f = flow_at(d, i);
+		if (f->fd < 0)
+			return 0;
 		flow_touch(d, i, f->has_reply ? STREAM : f->list, now_ms);
-		ssize_t n;
-		do
-			n = send(f->fd, v->iov_base, v->iov_len, MSG_DONTWAIT | MSG_NOSIGNAL);
-		while (n < 0 && errno == EINTR);
-		if (n >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
-		    errno == EMSGSIZE || errno == EPERM)
-			return;
+		if (pass(f, v->iov_base, v->iov_len))
+			return 0;
 		flow_end(d, i);
 	}
+	return 0;
+}
+
+int dgram_take(struct dgram *d, int port_fd, uint32_t port, const struct dest *to, struct msghdr *h,
+	       const void *data, size_t len, uint64_t now_ms)
+{
+	struct iovec v = {.iov_base = (void *)data, .iov_len = len};
+	struct flow_key k;
+
+	if (!read_key(h, port, &k))
+		return 1;
+	return h->msg_flags & MSG_TRUNC ? 0 : pass_inward(d, &k, port_fd, to, &v, now_ms);
 }
 
 void dgram_receive(struct dgram *d, int port_fd, uint32_t port, const struct dest *to,
@@ -303,12 +388,30 @@ void dgram_receive(struct dgram *d, int port_fd, uint32_t port, const struct des
 	set_buffers(d, true);
 	int n = recvmmsg(port_fd, d->msg, BATCH, MSG_DONTWAIT, NULL);
 
-	for (int i = 0; i < n; i++) {
-		struct flow_key k;
-		struct iovec v = {.iov_base = d->data[i], .iov_len = d->msg[i].msg_len};
-		if (!(d->msg[i].msg_hdr.msg_flags & MSG_TRUNC) &&
-		    read_key(&d->msg[i].msg_hdr, port, &k))
-			pass_inward(d, &k, port_fd, to, &v, now_ms);
+	for (int i = 0; i < n; i++)
+		(void)dgram_take(d, port_fd, port, to, &d->msg[i].msg_hdr, d->data[i],
+				 d->msg[i].msg_len, now_ms);
+}
+
+void dgram_ready(struct dgram *d, uint64_t now_ms)
+{
+	uint32_t next;
+
+	for (uint32_t i = d->lists[WAITING].first; i; i = next) {
+		struct flow *f = flow_at(d, i - 1);
+		next = f->next;
+		int fd = open_socket(d, f->to.sin6_family);
+		if (fd == -EAGAIN)
+			continue;
+		struct held *h = &d->held[f->held];
+		if (fd < 0 || !connect_inner(d, i - 1, fd)) {
+			flow_end(d, i - 1);
+			continue;
+		}
+		h->is_used = false;
+		flow_touch(d, i - 1, ONE_SHOT, now_ms);
+		if (!pass(f, h->data, h->len))
+			flow_end(d, i - 1);
 	}
 }
 
@@ -372,23 +475,29 @@ void dgram_event(struct dgram *d, uint32_t index, uint32_t gen, uint64_t now_ms)
 	pass_outward(d, f, (unsigned int)n);
 }
 
+uint64_t dgram_due(const struct dgram *d)
+{
+	uint64_t due = UINT64_MAX;
+
+	for (int l = 0; l < N_LISTS; l++)
+		if (d->lists[l].first) {
+			uint64_t at = flow_at(d, d->lists[l].first - 1)->used_ms + after_ms[l];
+			due = at < due ? at : due;
+		}
+	return due;
+}
+
 int dgram_expire(struct dgram *d, uint64_t now_ms)
 {
-	static const uint64_t after[N_LISTS] = {DGRAM_ONE_SHOT_MS, DGRAM_STREAM_MS};
-	int next = -1;
-
 	for (int l = 0; l < N_LISTS; l++)
 		while (d->lists[l].first) {
 			uint32_t i = d->lists[l].first - 1;
-			uint64_t end = flow_at(d, i)->used_ms + after[l];
-			if (end > now_ms) {
-				int left = (int)(end - now_ms);
-				next = next < 0 || left < next ? left : next;
+			if (flow_at(d, i)->used_ms + after_ms[l] > now_ms)
 				break;
-			}
 			flow_end(d, i);
 		}
-	return next;
+	uint64_t due = dgram_due(d);
+	return due == UINT64_MAX ? -1 : (int)(due - now_ms);
 }
 
 void dgram_cut(struct dgram *d, uint32_t port)
@@ -396,4 +505,14 @@ void dgram_cut(struct dgram *d, uint32_t port)
 	for (uint32_t i = 0; (i = slots_next(&d->flows, i)) != SLOT_NONE; i++)
 		if (flow_at(d, i)->key.port == port)
 			flow_end(d, i);
+}
+
+void dgram_free(struct dgram *d)
+{
+	if (!d)
+		return;
+	for (uint32_t i = 0; (i = slots_next(&d->flows, i)) != SLOT_NONE; i++)
+		flow_end(d, i);
+	slots_free(&d->flows);
+	free(d);
 }

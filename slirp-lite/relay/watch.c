@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* watch: packs kind (8 bits), generation (24) and index (32) into epoll's 64 bits of user data. */
-#include "fwd/watch.h"
+#include "relay/watch.h"
 
 #include <errno.h>
 #include <sys/epoll.h>
 
-#include "fwd/slots.h"
+#include "relay/slots.h"
 
 static int control(int epoll_fd, int op, int fd, uint32_t events, struct watch_id id)
 {
@@ -16,14 +16,12 @@ static int control(int epoll_fd, int op, int fd, uint32_t events, struct watch_i
 	return epoll_ctl(epoll_fd, op, fd, &ev) < 0 ? -errno : 0;
 }
 
-int watch_add(int epoll_fd, int fd, uint32_t events, enum watch_kind kind, uint32_t index,
-	      uint32_t gen)
+int watch_add(int epoll_fd, int fd, uint32_t events, uint8_t kind, uint32_t index, uint32_t gen)
 {
 	return control(epoll_fd, EPOLL_CTL_ADD, fd, events, (struct watch_id){kind, index, gen});
 }
 
-int watch_change(int epoll_fd, int fd, uint32_t events, enum watch_kind kind, uint32_t index,
-		 uint32_t gen)
+int watch_change(int epoll_fd, int fd, uint32_t events, uint8_t kind, uint32_t index, uint32_t gen)
 {
 	return control(epoll_fd, EPOLL_CTL_MOD, fd, events, (struct watch_id){kind, index, gen});
 }
@@ -37,7 +35,7 @@ void watch_del(int epoll_fd, int fd)
 
 struct watch_id watch_decode(uint64_t data)
 {
-	return (struct watch_id){.kind = (enum watch_kind)(data >> 56),
+	return (struct watch_id){.kind = (uint8_t)(data >> 56),
 				 .gen = (uint32_t)(data >> 32) & SLOT_GEN_MASK,
 				 .index = (uint32_t)data};
 }

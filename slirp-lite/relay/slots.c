@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* slots: see slots.h. Freed slots are reused last in, first out: they are warm, and the highest
  * index ever used stays low. */
-#include "fwd/slots.h"
+#include "relay/slots.h"
 
 #include <errno.h>
 #include <string.h>
@@ -16,6 +16,13 @@ int slots_init(struct slots *s, uint32_t max, size_t size)
 		return -errno;
 	*s = (struct slots){.mem = p, .size = size, .max = max};
 	return 0;
+}
+
+void slots_free(struct slots *s)
+{
+	if (s->mem)
+		munmap(s->mem, (size_t)s->max * s->size);
+	*s = (struct slots){0};
 }
 
 void *slots_at(const struct slots *s, uint32_t i)

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * carrier: relay, dgram and inside as one: how slirp-lite's worker serves clients of the host
+ * itself, by sockets that were made in the container's namespace and never through the tap. It has
+ * an epoll instance of its own, which is one source of the worker's loop. carrier_new allocates and
+ * opens everything; after it there is no call outside the worker's filter (proc/filters.c).
+ */
+#ifndef SLIRP_LITE_RELAY_CARRIER_H
+#define SLIRP_LITE_RELAY_CARRIER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "relay/dest.h"
+
+struct carrier_conf {
+	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
+	uint32_t conns_max; /* connections, two descriptors each */
+	uint32_t flows_max; /* of UDP, one descriptor each */
+	unsigned pipes_max; /* pairs, two descriptors each; the rest is copied */
+	/* A client that was taken, of whom nothing was read, and for whom no socket came: takes it
+	 * over, to serve it in another way. NULL: it is reset. */
+	void (*lost)(void *arg, int fd, uint32_t port);
+	void *arg;
+};
+
+struct carrier_gauges {
+	uint32_t n_conns, n_flows;
+	unsigned n_ready; /* sockets that wait for clients */
+};
+
+struct carrier;
+
+int carrier_new(const struct carrier_conf *conf, struct carrier **ret); /* 0 or -errno */
+void carrier_free(struct carrier *c); /* resets all connections; accepts NULL */
+
+/* Readable when there is something to do: level-triggered, EPOLLIN alone. */
+int carrier_fd(const struct carrier *c);
+/* Serves what is ready, a bounded part of it. */
+void carrier_event(struct carrier *c, uint64_t now_ms);
+/* When carrier_tick is due, in ms of the same clock: 0 at once, UINT64_MAX never. Makes no call. */
+uint64_t carrier_due(const struct carrier *c);
+void carrier_tick(struct carrier *c, uint64_t now_ms);
+
+/* False: nobody makes sockets (now): clients are to be served in another way. */
+bool carrier_is_open(const struct carrier *c);
+/* A port is published that leads to `to`: sockets for it are made ready. type: SOCK_STREAM,
+ * SOCK_DGRAM. */
+void carrier_expect(struct carrier *c, int type, const struct dest *to, uint64_t now_ms);
+/* As relay_take and dgram_take: 0, or -errno and the client stays the caller's; the latter 1 when
+ * the datagram is not of a client on this host. port: the caller's number, for carrier_cut. */
+int carrier_take(struct carrier *c, int fd, int family, uint32_t port, const struct dest *to,
+		 uint64_t now_ms);
+int carrier_datagram(struct carrier *c, int port_fd, uint32_t port, const struct dest *to,
+		     struct msghdr *h, const void *data, size_t len, uint64_t now_ms);
+/* The port is no longer published: before its socket is closed. */
+void carrier_cut(struct carrier *c, uint32_t port);
+struct carrier_gauges carrier_gauges(const struct carrier *c);
+
+#endif

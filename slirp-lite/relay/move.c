@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * move: bytes from one end to the other until the kernel says that there are no more, or no more
+ * room, or until it is enough for one turn. Read splice(2), tcp(7).
+ */
+#include "relay/move.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#define TURN_BYTES (1024 * 1024)
+#define COPY_MIN (16 * 1024)
+
+/* Bytes read from `from`, 0 at its end, or -errno. */
+static ssize_t read_some(const struct mover *m, struct end *from)
+{
+	size_t size = m->pipes.pair[from->pipe].size;
+	ssize_t n;
+
+	do
+		n = splice(from->fd, NULL, m->pipes.pair[from->pipe].in, NULL, size,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Exactly what is held is asked for: a larger count would make TCP wait for more to come. */
+static ssize_t write_held(const struct mover *m, struct end *from, struct end *to)
+{
+	ssize_t n;
+
+	do
+		n = splice(m->pipes.pair[from->pipe].out, NULL, to->fd, NULL, from->held,
+			   SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : n;
+}
+
+/* Notes the end of the stream, or that there is nothing now. Returns false on an error. */
+static bool note_read(struct end *from, ssize_t n)
+{
+	if (n == 0)
+		from->has_ended = true;
+	else if (n == -EAGAIN)
+		from->readable = false;
+	else if (n < 0)
+		return false;
+	return true;
+}
+
+/* One step by a pipe. Bytes moved, 0: nothing to do now, negative: broken. */
+static ssize_t step_pipe(const struct mover *m, struct end *from, struct end *to)
+{
+	if (from->held == 0) {
+		ssize_t n = read_some(m, from);
+		if (!note_read(from, n))
+			return n;
+		if (n <= 0)
+			return 0;
+		from->held = (uint32_t)n;
+	}
+	if (!to->writable)
+		return 0;
+	ssize_t n = write_held(m, from, to);
+	if (n == -EAGAIN) {
+		to->writable = false;
+		return 0;
+	}
+	if (n <= 0)
+		return -EIO;
+	from->held -= (uint32_t)n;
+	return n;
+}
+
+/* The same without a pipe: what was sent is taken off the queue afterwards (MSG_TRUNC, tcp(7)). */
+static ssize_t step_copy(struct mover *m, struct end *from, struct end *to)
+{
+	if (!to->writable)
+		return 0;
+	size_t size = from->copy ? from->copy : COPY_MIN;
+	ssize_t n = recv(from->fd, m->copy, size, MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && errno == EINTR)
+		return 1;
+	if (!note_read(from, n < 0 ? -errno : n))
+		return -EIO;
+	if (n <= 0)
+		return 0;
+	ssize_t sent = send(to->fd, m->copy, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
+	if (sent < 0 && errno == EINTR)
+		return 1;
+	if (sent < 0 && errno == EAGAIN) {
+		to->writable = false;
+		from->copy = COPY_MIN;
+		return 0;
+	}
+	if (sent <= 0)
+		return -EIO;
+	if (sent < n)
+		from->copy = sent < 2 * COPY_MIN ? COPY_MIN : (uint32_t)sent / 2;
+	else if ((size_t)n == size)
+		from->copy = size * 2 > MOVE_COPY_MAX ? MOVE_COPY_MAX : (uint32_t)size * 2;
+	return recv(from->fd, m->copy, (size_t)sent, MSG_TRUNC | MSG_DONTWAIT) == sent ? sent
+										       : -EIO;
+}
+
+enum moved move_turn(struct mover *m, struct end *from, struct end *to)
+{
+	size_t total = 0;
+	ssize_t n = 0;
+
+	if (from->pipe == PIPES_NONE && from->readable && !from->has_ended)
+		from->pipe = pipes_take(&m->pipes);
+	while (total < TURN_BYTES) {
+		if (from->held == 0 && (!from->readable || from->has_ended))
+			break;
+		if (from->held && !to->writable)
+			break;
+		n = from->pipe == PIPES_NONE ? step_copy(m, from, to) : step_pipe(m, from, to);
+		if (n < 0)
+			return MOVED_RESET;
+		if (n == 0 && from->pipe == PIPES_NONE && !to->writable)
+			break;
+		total += (size_t)n;
+	}
+	if (from->pipe != PIPES_NONE && from->held == 0) {
+		pipes_give(&m->pipes, from->pipe, true);
+		from->pipe = PIPES_NONE;
+	}
+	if (from->has_ended && from->held == 0 && !to->is_shut) {
+		shutdown(to->fd, SHUT_WR);
+		to->is_shut = true;
+	}
+	return total >= TURN_BYTES ? MOVED_SOME : MOVED_ALL;
+}

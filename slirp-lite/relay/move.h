@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* move: one direction of a connection: through a pipe, or by copying while there is none. */
+#ifndef SLIRP_LITE_RELAY_MOVE_H
+#define SLIRP_LITE_RELAY_MOVE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/pipes.h"
+
+/* What is peeked at and not sent was copied for nothing, so the size of a copy follows what the
+ * other end takes, up to this. */
+#define MOVE_COPY_MAX (256 * 1024)
+
+struct end {
+	int fd;
+	bool readable, writable;
+	bool has_ended; /* its FIN has been read */
+	bool is_shut;   /* our FIN has been sent to it */
+	uint16_t pipe;  /* holds `held` bytes read from this end */
+	uint32_t held;
+	uint32_t copy; /* size of the next copy, 0: the smallest */
+};
+
+struct mover {
+	struct pipes pipes;
+	char copy[MOVE_COPY_MAX]; /* untouched while there are pipes */
+};
+
+enum moved { MOVED_ALL, MOVED_SOME, MOVED_RESET };
+
+/* Moves what can be moved, a bounded number of bytes; MOVED_SOME: there is more. The end of `from`
+ * is passed on behind its last byte. */
+enum moved move_turn(struct mover *m, struct end *from, struct end *to);
+
+#endif

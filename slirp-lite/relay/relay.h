@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * relay: TCP connections of clients on this host, carried on to the container. It is used by two
+ * processes: the local forwarder accepts by it, from the host's own namespace; slirp-lite's worker
+ * hands it clients that it has accepted, and sockets that were made inside the container's
+ * namespace. All memory it will ever need is mapped by relay_new and untouched until it is used.
+ */
+#ifndef SLIRP_LITE_RELAY_RELAY_H
+#define SLIRP_LITE_RELAY_RELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "relay/dest.h"
+
+#define RELAY_MAX 16384 /* connections at once in the forwarder; one more is reset */
+/* How long a client waits for a socket that is not there yet. */
+#define RELAY_WAIT_MS 2000
+
+/* Where sockets to the container come from. */
+struct relay_ops {
+	/* Non-blocking and close-on-exec, of AF_INET or AF_INET6 and SOCK_STREAM or SOCK_DGRAM.
+	 * A descriptor, -EAGAIN: none yet, the caller of this room will say when (relay_ready,
+	 * dgram_ready); another -errno: there will be none. */
+	int (*socket)(void *arg, int family, int type);
+	/* A client that waited, of whom nothing was read, and for whom no socket came: takes it
+	 * over. NULL: such a client is reset. */
+	void (*lost)(void *arg, int fd, uint32_t port);
+	void *arg;
+};
+
+struct relay_conf {
+	int epoll_fd;
+	uint32_t max;
+	/* NULL: socket(2), and pipes are made when they are wanted. Else n_pipes are made at the
+	 * start and no call but those of sockets, splice, read and epoll is ever made. */
+	const struct relay_ops *ops;
+	unsigned n_pipes;
+};
+
+struct relay;
+
+/* Allocates all it will ever need. 0 or -errno. */
+int relay_new(const struct relay_conf *conf, struct relay **ret);
+void relay_free(struct relay *r); /* ends all connections; accepts NULL */
+/* Takes in waiting clients of a listener, a bounded number. 0, or -errno when the system is out of
+ * something: the listener is to be left alone for a while. */
+int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct dest *to,
+		 uint64_t now_ms);
+/* Takes over the client fd (non-blocking), whose address is of this family. 0, or -errno: there is
+ * no room or no socket for it, and fd stays the caller's. */
+int relay_take(struct relay *r, int fd, int family, uint32_t port, const struct dest *to,
+	       uint64_t now_ms);
+/* ops->socket may have more to give: goes on with clients that wait, first come first served. */
+void relay_ready(struct relay *r);
+/* is_outer: which end. Events of connections that are gone are ignored. */
+void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, uint32_t events);
+/* Goes on with connections that had more to move than is fair in one go. True: some still have. */
+bool relay_go_on(struct relay *r);
+bool relay_has_more(const struct relay *r);
+/* Gives up clients that have waited too long. */
+void relay_expire(struct relay *r, uint64_t now_ms);
+/* When relay_expire has something to do, UINT64_MAX: never. */
+uint64_t relay_due(const struct relay *r);
+/* Resets every connection that came in through this port. */
+void relay_cut(struct relay *r, uint32_t port);
+uint32_t relay_count(const struct relay *r);
+
+#endif
