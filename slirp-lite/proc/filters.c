@@ -248,6 +248,24 @@ static const struct filter_rule supervisor[] = {
 	ALWAYS(exit_group),
 };
 
+/* What makes sockets inside the container's network namespace, and dumps which of them are served.
+ * It never uses one of them. */
+static const struct filter_rule nsd[] = {
+	SOCKET(AF_INET, SOCK_STREAM, IPPROTO_TCP),
+	SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_UDP),
+	SOCKET(AF_INET6, SOCK_STREAM, IPPROTO_TCP),
+	SOCKET(AF_INET6, SOCK_DGRAM, IPPROTO_UDP),
+	FLAGS(recvmsg, 2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),
+	FLAGS(sendmsg, 2, MSG_DONTWAIT | MSG_NOSIGNAL),
+	ALWAYS(poll),
+	ALWAYS(ppoll),
+	ALWAYS(close),
+	ALWAYS(clock_gettime),
+	ALWAYS(rt_sigreturn),
+	ALWAYS(restart_syscall),
+	ALWAYS(exit_group),
+};
+
 struct filter_spec filters_worker(bool may_bind)
 {
 	struct filter_spec s = {.allow = {FILTER_LIST(worker)}, .kill = {filter_deadly}};
@@ -260,4 +278,9 @@ struct filter_spec filters_worker(bool may_bind)
 struct filter_spec filters_supervisor(void)
 {
 	return (struct filter_spec){.allow = {FILTER_LIST(supervisor)}, .kill = {filter_deadly}};
+}
+
+struct filter_spec filters_nsd(void)
+{
+	return (struct filter_spec){.allow = {FILTER_LIST(nsd)}, .kill = {filter_deadly}};
 }

@@ -16,7 +16,7 @@
 
 #define LEVEL_FIRST 8
 #define ANSWERS_A_TURN 8
-/* After an answer without sockets (the system is out of something), and after none. */
+/* After an answer without sockets. */
 #define REST_MS 100
 
 enum { TCP4, TCP6, UDP4, UDP6, N_SHELVES };
@@ -108,6 +108,8 @@ int inside_take(struct inside *in, int family, int type, uint64_t now_ms)
 	struct shelf *s = shelf_of(in, family, type);
 	int fd = s->n ? s->fds[--s->n] : -1;
 
+	if (fd < 0 && now_ms < s->rest_ms)
+		return -ENOBUFS;
 	if (fd < 0 || s->n == 0)
 		s->level = s->level ? INSIDE_MAX : LEVEL_FIRST;
 	ask(in, s, now_ms);
@@ -116,8 +118,9 @@ int inside_take(struct inside *in, int family, int type, uint64_t now_ms)
 	return inside_is_open(in) ? -EAGAIN : -EPIPE;
 }
 
-/* Puts what came on the shelf that asked for it; everything else is closed. True: it is one more.
- */
+/* Puts what came on the shelf that asked for it; everything else is closed. None came: the system
+ * is out of something, or has no such family; it is asked again when somebody wants one, not
+ * before. True: the shelf's request is answered. */
 static bool take_in(struct inside *in, const struct insidemsg_answer *a, const int *fds,
 		    uint64_t now_ms)
 {
@@ -141,10 +144,12 @@ static bool take_in(struct inside *in, const struct insidemsg_answer *a, const i
 	if (!s)
 		return false;
 	s->id = 0;
-	if (!is_some)
+	if (!is_some) {
+		s->level = s->n;
 		s->rest_ms = now_ms + REST_MS;
+	}
 	ask(in, s, now_ms);
-	return is_some;
+	return true;
 }
 
 bool inside_event(struct inside *in, uint64_t now_ms)
@@ -197,10 +202,12 @@ bool inside_tick(struct inside *in, uint64_t now_ms)
 		struct shelf *s = &in->shelves[i];
 		if (in->is_closed || shelf_due(in, s) > now_ms)
 			continue;
-		if (s->id)
+		if (s->id) {
 			in->is_late = true;
-		s->id = 0;
-		ask(in, s, now_ms);
+			s->id = 0;
+		} else {
+			ask(in, s, now_ms);
+		}
 	}
 	return was_open && !inside_is_open(in);
 }

@@ -22,9 +22,10 @@ int inside_new(int channel, struct inside **ret);
 void inside_free(struct inside *in); /* accepts NULL */
 /* Some of the kind will be wanted: asks for the first ones. */
 void inside_warm(struct inside *in, int family, int type, uint64_t now_ms);
-/* A socket, which is the caller's; -EAGAIN: it has been asked for; -EPIPE: the pool is closed. */
+/* A socket, which is the caller's; -EAGAIN: it has been asked for; -EPIPE: the pool is closed;
+ * -ENOBUFS: none could be made just now. */
 int inside_take(struct inside *in, int family, int type, uint64_t now_ms);
-/* The channel is readable. True: sockets have come, or none will come any more. */
+/* The channel is readable. True: a request was answered, or none will be any more. */
 bool inside_event(struct inside *in, uint64_t now_ms);
 /* Notices what was not answered, and asks again after a refusal. True: the pool counts as closed
  * from now on. inside_due: when there is something to do; UINT64_MAX: never. */

@@ -4,10 +4,12 @@
  * three instruction sets with arguments from the tables, their neighbours, and at random. The
  * programs are evaluated here by an interpreter of the few instructions that seccomp(2) admits.
  */
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -229,11 +231,34 @@ static void test_supervisor(void **state)
 	check_all(&s);
 }
 
+static void test_nsd(void **state)
+{
+	const struct filter_spec s = filters_nsd();
+
+	(void)state;
+	check_all(&s);
+}
+
 struct sample {
 	int nr;
 	uint64_t args[4];
 	uint32_t want;
 };
+
+static void check_samples(const struct filter_spec *s, const struct sample *samples, size_t n)
+{
+	struct filter f;
+
+	assert_int_equal(filter_compile(s, &f, NULL), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct seccomp_data d = {.nr = samples[i].nr, .arch = NATIVE};
+
+		memcpy(d.args, samples[i].args, sizeof(samples[i].args));
+		if (run(&f, &d) != samples[i].want)
+			fail_msg("sample %zu: %x", i, run(&f, &d));
+	}
+	filter_free(&f);
+}
 
 /* What the tables must say, whoever edits them. */
 static void test_meaning(void **state)
@@ -257,6 +282,9 @@ static void test_meaning(void **state)
 		{SCMP_SYS(kill), {1, 9}, EPERM_ACTION},
 		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_ATTACH_FILTER}, EPERM_ACTION},
 		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_MARK}, EPERM_ACTION},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_KEEPALIVE}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(setsockopt), {3, IPPROTO_TCP, TCP_SYNCNT}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(pipe2), {0, O_NONBLOCK | O_CLOEXEC}, EPERM_ACTION},
 		{SCMP_SYS(mmap), {0, 4096, PROT_READ}, EPERM_ACTION},
 		{SCMP_SYS(mmap), {0, 4096, PROT_READ | PROT_EXEC}, SECCOMP_RET_KILL_PROCESS},
 		{SCMP_SYS(execve), {0}, SECCOMP_RET_KILL_PROCESS},
@@ -266,27 +294,51 @@ static void test_meaning(void **state)
 		{SCMP_SYS(io_uring_setup), {0}, SECCOMP_RET_KILL_PROCESS},
 	};
 	const struct filter_spec s = filters_worker(false);
-	struct filter f;
 
 	(void)state;
-	assert_int_equal(filter_compile(&s, &f, NULL), 0);
-	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++) {
-		struct seccomp_data d = {.nr = samples[i].nr, .arch = NATIVE};
+	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
+}
 
-		memcpy(d.args, samples[i].args, sizeof(samples[i].args));
-		if (run(&f, &d) != samples[i].want)
-			fail_msg("sample %zu: %x", i, run(&f, &d));
-	}
-	filter_free(&f);
+/* Sockets are made and handed on, not used. */
+static void test_meaning_of_nsd(void **state)
+{
+	const uint64_t nc = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	const struct sample samples[] = {
+		{SCMP_SYS(socket), {AF_INET, SOCK_STREAM | nc, IPPROTO_TCP}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(socket), {AF_INET6, SOCK_DGRAM | nc, IPPROTO_UDP}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(socket), {AF_INET6, SOCK_DGRAM | nc, IPPROTO_ICMPV6}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_INET, SOCK_STREAM, IPPROTO_TCP}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_INET, SOCK_RAW | nc, 1}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_UNIX, SOCK_STREAM | nc, 0}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_NETLINK, SOCK_RAW | nc, 4}, EPERM_ACTION},
+		{SCMP_SYS(recvmsg), {3, 0, MSG_DONTWAIT | MSG_CMSG_CLOEXEC}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(recvmsg), {3, 0, MSG_PEEK}, EPERM_ACTION},
+		{SCMP_SYS(connect), {3, 0, 16}, EPERM_ACTION},
+		{SCMP_SYS(bind), {3, 0, 16}, EPERM_ACTION},
+		{SCMP_SYS(listen), {3, 1}, EPERM_ACTION},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_REUSEADDR}, EPERM_ACTION},
+		{SCMP_SYS(sendto), {3, 0, 0, 0}, EPERM_ACTION},
+		{SCMP_SYS(read), {3}, EPERM_ACTION},
+		{SCMP_SYS(write), {2}, EPERM_ACTION},
+		{SCMP_SYS(openat), {0, 0, 0}, EPERM_ACTION},
+		{SCMP_SYS(kill), {1, 9}, EPERM_ACTION},
+		{SCMP_SYS(setns), {0}, SECCOMP_RET_KILL_PROCESS},
+		{SCMP_SYS(unshare), {0}, SECCOMP_RET_KILL_PROCESS},
+		{SCMP_SYS(execve), {0}, SECCOMP_RET_KILL_PROCESS},
+		{SCMP_SYS(ptrace), {0}, SECCOMP_RET_KILL_PROCESS},
+	};
+	const struct filter_spec s = filters_nsd();
+
+	(void)state;
+	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meaning),
-		cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_worker_bind),
-		cmocka_unit_test(test_supervisor),
+		cmocka_unit_test(test_meaning),    cmocka_unit_test(test_meaning_of_nsd),
+		cmocka_unit_test(test_worker),     cmocka_unit_test(test_worker_bind),
+		cmocka_unit_test(test_supervisor), cmocka_unit_test(test_nsd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
