@@ -35,7 +35,8 @@ enum op {
 	TRACE,
 	READ_MEMORY,
 	OPEN_MEMORY,
-	TRACE_OWN
+	TRACE_OWN,
+	RUN
 };
 
 struct order {
@@ -43,6 +44,7 @@ struct order {
 	char ip[64];
 	uint16_t port, n;
 	int number; /* handle or pid */
+	void (*fn)(int fd);
 };
 
 static void must(bool ok, const char *what)
@@ -173,6 +175,18 @@ static int do_trace_own(void)
 	return r;
 }
 
+static int do_run(int handle, void (*fn)(int fd))
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		fn(handle);
+		_exit(0);
+	}
+	return pid;
+}
+
 static int obey(const struct order *o)
 {
 	switch (o->op) {
@@ -199,6 +213,8 @@ static int obey(const struct order *o)
 		return do_read_memory(o->number);
 	case OPEN_MEMORY:
 		return do_open_memory(o->number);
+	case RUN:
+		return do_run(o->number, o->fn);
 	default:
 		return do_trace_own();
 	}
@@ -353,4 +369,9 @@ int box_open_memory(const struct box *b, pid_t pid)
 int box_trace_own(const struct box *b)
 {
 	return order(b, (struct order){.op = TRACE_OWN});
+}
+
+int box_run(const struct box *b, int handle, void (*fn)(int fd))
+{
+	return order(b, (struct order){.op = RUN, .number = handle, .fn = fn});
 }

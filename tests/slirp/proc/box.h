@@ -34,6 +34,8 @@ int box_listen_many(const struct box *b, uint16_t first, uint16_t n);
 int box_echo(const struct box *b, int handle);
 /* Receives one datagram and sends it back; its length. */
 int box_echo_datagram(const struct box *b, int handle);
+/* fn(handle) in one more process of the container; its pid. It goes with the box. */
+int box_run(const struct box *b, int handle, void (*fn)(int fd));
 /* As the root that it is, on any process: ptrace(2); its memory in two other ways; a signal. */
 int box_trace(const struct box *b, pid_t pid);
 int box_read_memory(const struct box *b, pid_t pid);
