@@ -36,6 +36,10 @@ struct udp_env {
 	uint32_t max;                /* sockets */
 	uint64_t once_ms, stream_ms; /* idle times (RFC 4787 4.3): before and after both sides have
 				      * spoken twice */
+	/* A datagram of a client on this host that came to a published socket; h as recvmsg(2)
+	 * left it. True: it is dealt with. NULL: it goes through the tap. */
+	bool (*local)(void *arg, const struct port_spec *s, int fd, struct msghdr *h,
+		      const void *data, size_t len, uint64_t now);
 	void (*dns)(void *arg, const struct ip_packet *p, const struct udphdr_v *h, uint64_t now);
 	void *arg;
 };

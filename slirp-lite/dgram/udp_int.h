@@ -34,8 +34,8 @@ struct piece {
 struct udp_target {
 	struct ip to;
 	uint16_t port;
-	struct ip from;     /* the host's address that it leaves from; family 0: as routed */
-	uint32_t scope;     /* of a link-local `to` */
+	struct ip from; /* the host's address that it leaves from; family 0: as routed */
+	uint32_t scope; /* of a link-local `to` */
 };
 
 struct run {
@@ -43,7 +43,7 @@ struct run {
 	socklen_t sa_len;
 	struct udp_target to;
 	struct ip dst; /* as the container knows it */
-	uint16_t seg; /* bytes of each datagram; the last may have less */
+	uint16_t seg;  /* bytes of each datagram; the last may have less */
 	uint16_t n;
 	uint32_t total;
 	bool is_closed; /* nothing may follow */
@@ -96,7 +96,7 @@ struct udp_shown {
 };
 
 struct udp_ports {
-	struct udp_port *port;      /* PORTS_MAX of them */
+	struct udp_port *port; /* PORTS_MAX of them */
 	struct table *clients, *shown;
 	struct udp_client *oldest, *newest;
 	struct timer timer;
@@ -145,6 +145,10 @@ void udp_ports_close(struct udp *u);
  * container. False: nobody it may hear. local: the host's address that it wrote to. */
 bool udp_port_heard(struct udp *u, struct mapping *m, const struct udp_target *who, size_t len,
 		    struct ip *ret_shown, uint16_t *ret_port, uint64_t now);
+/* A datagram, or a run of seg bytes each (0: one), that came to m, a published socket, from this
+ * host itself: true when env.local has dealt with it. */
+bool udp_port_divert(struct udp *u, struct mapping *m, const struct udp_target *who,
+		     struct msghdr *h, const uint8_t *data, size_t len, uint16_t seg, uint64_t now);
 /* The client that the container's datagram is for, NULL: none. */
 struct udp_client *udp_port_client(struct udp *u, const struct ip *guest, uint16_t guest_port,
 				   const struct ip *peer, uint16_t peer_port);

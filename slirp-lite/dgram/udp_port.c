@@ -99,14 +99,18 @@ static void touch(struct udp *u, struct udp_client *c, uint64_t now)
 	list_append(&u->ports, c);
 }
 
+static bool is_on_host(const struct udp_target *who)
+{
+	return ip_is_loopback(&who->to) || ip_equal(&who->to, &who->from);
+}
+
 /* Under which address and port: of its own where nobody else is shown so, else of the gateway. */
 static bool choose_shown(struct udp *u, struct udp_client *c, const struct udp_target *who)
 {
 	const struct udp_port *p = c->port;
-	const bool is_local = ip_is_loopback(&who->to) || ip_equal(&who->to, &who->from);
 	struct flow_key k = {.guest_port = p->m.port, .peer_port = who->port};
-	enum port_shown how = port_shown(u->env.policy, &p->spec, &who->to, is_local, &k.guest,
-					 &k.peer);
+	enum port_shown how =
+		port_shown(u->env.policy, &p->spec, &who->to, is_on_host(who), &k.guest, &k.peer);
 
 	if (how == PORT_SHOWN_NOT || k.guest.family != p->m.in.family)
 		return false;
@@ -173,6 +177,26 @@ bool udp_port_heard(struct udp *u, struct mapping *m, const struct udp_target *w
 	p->tally->in += len;
 	*ret_shown = c->shown.peer;
 	*ret_port = c->shown.peer_port;
+	return true;
+}
+
+bool udp_port_divert(struct udp *u, struct mapping *m, const struct udp_target *who,
+		     struct msghdr *h, const uint8_t *data, size_t len, uint16_t seg, uint64_t now)
+{
+	struct udp_port *p = (struct udp_port *)((char *)m - offsetof(struct udp_port, m));
+	size_t at = 0;
+
+	if (!u->env.local || !is_on_host(who))
+		return false;
+	do {
+		size_t n = seg && len - at > seg ? seg : len - at;
+
+		/* When the first one is carried, the rest is, or is lost. */
+		if (!u->env.local(u->env.arg, &p->spec, m->source.fd, h, data + at, n, now) &&
+		    at == 0)
+			return false;
+		at += n;
+	} while (at < len);
 	return true;
 }
 

@@ -112,7 +112,8 @@ static void read_local(const struct cmsghdr *c, size_t len, struct ip *ret)
 		*ret = (struct ip){0};
 }
 
-static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos, struct ip *ret_local)
+static void read_control(struct msghdr *h, uint16_t *ret_seg, uint8_t *ret_tos,
+			 struct ip *ret_local)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR(h, c)) {
 		const size_t len = c->cmsg_len - CMSG_LEN(0);
@@ -167,8 +168,12 @@ static void deliver(struct udp *u, struct mapping *m, struct group *g, unsigned 
 	uint16_t port, seg = 0;
 
 	read_control(h, &seg, &x.tos, &who.from);
-	if (host_from_sockaddr(&u->rx.name[i], h->msg_namelen, &who.to, &who.port) < 0 ||
-	    (h->msg_flags & MSG_TRUNC) || !find_sender(u, m, &who, len, &x.src, &port, now)) {
+	if (host_from_sockaddr(&u->rx.name[i], h->msg_namelen, &who.to, &who.port) == 0 &&
+	    !(h->msg_flags & MSG_TRUNC) && m->is_port &&
+	    udp_port_divert(u, m, &who, h, data, len, seg, now))
+		return;
+	if (who.to.family == 0 || (h->msg_flags & MSG_TRUNC) ||
+	    !find_sender(u, m, &who, len, &x.src, &port, now)) {
 		u->env.stats->n[STAT_DROP_ANSWER]++;
 		return;
 	}

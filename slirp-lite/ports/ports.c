@@ -13,6 +13,7 @@
 #define ACCEPT_BATCH 32
 #define REST_MS 100
 #define PORT_TRIES 64
+#define FIRST_PORT 49152
 
 struct port {
 	struct source src; /* TCP; fd -1: none */
@@ -25,8 +26,9 @@ struct port {
 struct ports {
 	struct ports_env env;
 	struct timer rest;
-	uint32_t n_ever;   /* slots from here on were never used */
-	struct port *port; /* PORTS_MAX of them; pages that are not used cost nothing */
+	uint16_t last_port; /* of a client that was given back */
+	uint32_t n_ever;    /* slots from here on were never used */
+	struct port *port;  /* PORTS_MAX of them; pages that are not used cost nothing */
 };
 
 static void on_rest(struct timer *t, uint64_t now);
@@ -116,26 +118,78 @@ static bool find_key(const struct ports_env *env, const struct port_spec *s, con
 	return false;
 }
 
+static struct dest dest_of(const struct port_spec *s)
+{
+	return (struct dest){.target = {s->guest[FAM4], s->guest[FAM6]}, .port = s->port};
+}
+
+/* By a socket inside the container's namespace. */
+static bool carry_client(struct port *q, int fd, const struct ip *peer, uint64_t now)
+{
+	struct carrier *c = q->owner->env.carrier;
+	const struct dest to = dest_of(&q->spec);
+
+	if (!c || q->spec.local != PORT_LOCAL_SPLICE || !carrier_is_open(c) ||
+	    carrier_take(c, fd, peer->family, q->spec.slot, &to, now) < 0)
+		return false;
+	q->tally.flows++;
+	return true;
+}
+
+static void dial(struct port *q, int fd, const struct ip *peer, uint16_t peer_port, bool is_local,
+		 uint64_t now)
+{
+	const struct ports_env *env = &q->owner->env;
+	struct flow_key k = {.guest_port = q->spec.port, .peer_port = peer_port};
+
+	if (!find_key(env, &q->spec, peer, is_local, &k)) {
+		env->stats->n[STAT_DROP_TABLE_FULL]++;
+		reset_client(env, fd);
+	} else if (tcp_dial(env->tcp, &k, fd, &q->tally, now) < 0) {
+		env->stats->n[STAT_DROP_TABLE_FULL]++;
+	}
+}
+
 static void take_client(struct port *q, int fd, const struct sockaddr_storage *ss, socklen_t len,
 			uint64_t now)
 {
 	const struct ports_env *env = &q->owner->env;
-	struct flow_key k = {.guest_port = q->spec.port};
 	struct ip peer, local;
+	uint16_t port;
+	bool is_local;
 
-	if (host_from_sockaddr(ss, len, &peer, &k.peer_port) < 0 ||
-	    !local_address(env, fd, &local)) {
+	if (host_from_sockaddr(ss, len, &peer, &port) < 0 || !local_address(env, fd, &local)) {
 		reset_client(env, fd);
 		return;
 	}
 	peer = host_plain(&peer);
-	if (!find_key(env, &q->spec, &peer, ip_is_loopback(&peer) || ip_equal(&peer, &local), &k)) {
-		env->stats->n[STAT_DROP_TABLE_FULL]++;
-		reset_client(env, fd);
+	is_local = ip_is_loopback(&peer) || ip_equal(&peer, &local);
+	if (!is_local || !carry_client(q, fd, &peer, now))
+		dial(q, fd, &peer, port, is_local, now);
+}
+
+void ports_take_back(struct ports *p, int fd, uint32_t slot, uint64_t now)
+{
+	struct port *q = slot < PORTS_MAX ? &p->port[slot] : NULL;
+	struct ip peer;
+
+	if (!q || !q->is_used || !local_address(&p->env, fd, &peer)) {
+		reset_client(&p->env, fd);
 		return;
 	}
-	if (tcp_dial(env->tcp, &k, fd, &q->tally, now) < 0)
-		env->stats->n[STAT_DROP_TABLE_FULL]++;
+	q->tally.flows--;
+	/* Whose port it had is not known any more; it is the gateway's that counts. */
+	p->last_port = p->last_port < FIRST_PORT ? FIRST_PORT : (uint16_t)(p->last_port + 1);
+	dial(q, fd, &peer, p->last_port, true, now);
+}
+
+bool ports_carry(struct ports *p, const struct port_spec *s, int fd, struct msghdr *h,
+		 const void *data, size_t len, uint64_t now)
+{
+	const struct dest to = dest_of(s);
+
+	return p->env.carrier && s->local == PORT_LOCAL_SPLICE && carrier_is_open(p->env.carrier) &&
+	       carrier_datagram(p->env.carrier, fd, s->slot, &to, h, data, len, now) == 0;
 }
 
 /* ---- listeners ---- */
@@ -235,6 +289,12 @@ int ports_add(struct ports *p, const struct port_spec *s, int fd)
 	r = start(p, q, fd);
 	if (r < 0)
 		return r;
+	if (p->env.carrier && s->local == PORT_LOCAL_SPLICE) {
+		const struct dest to = dest_of(s);
+
+		carrier_expect(p->env.carrier, s->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM,
+			       &to, loop_now(p->env.loop));
+	}
 	q->is_used = true;
 	if (s->slot >= p->n_ever)
 		p->n_ever = s->slot + 1;
@@ -248,6 +308,8 @@ void ports_remove(struct ports *p, uint32_t slot, uint64_t now)
 	if (!q || !q->is_used)
 		return;
 	q->is_used = q->is_resting = false;
+	if (p->env.carrier)
+		carrier_cut(p->env.carrier, slot);
 	if (q->spec.proto == IPPROTO_UDP) {
 		udp_port_remove(p->env.udp, slot, now);
 		return;

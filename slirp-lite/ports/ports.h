@@ -19,6 +19,7 @@
 #include "flow/wheel.h"
 #include "io/host.h"
 #include "io/loop.h"
+#include "relay/carrier.h"
 #include "tcp/flows.h"
 
 struct ports;
@@ -32,6 +33,7 @@ struct ports_env {
 	struct stats *stats;
 	struct tcp *tcp;
 	struct udp *udp;
+	struct carrier *carrier; /* NULL: clients on this host come in through the tap */
 };
 
 int ports_new(const struct ports_env *env, struct ports **ret, struct err *e);
@@ -40,6 +42,12 @@ void ports_free(struct ports *p); /* accepts NULL */
 /* Serves fd, a listening TCP or a bound UDP socket, which is the room's from now on, also when this
  * fails: 0, -EEXIST (the slot is in use), -EINVAL or another -errno. */
 int ports_add(struct ports *p, const struct port_spec *s, int fd);
+/* A client of slot that carrier took and gives back: it comes in as the gateway. */
+void ports_take_back(struct ports *p, int fd, uint32_t slot, uint64_t now);
+/* A datagram of a client on this host that came to a published UDP socket of the room's; h as
+ * recvmsg(2) left it. False: it is to go through the tap. */
+bool ports_carry(struct ports *p, const struct port_spec *s, int fd, struct msghdr *h,
+		 const void *data, size_t len, uint64_t now);
 /* Closes it and resets what came by it. A slot that is not in use is none's business. */
 void ports_remove(struct ports *p, uint32_t slot, uint64_t now);
 /* The first one at or after *cursor (0 to begin with), which is moved past it; false at the end. */

@@ -24,8 +24,10 @@
 #include "base/fd.h"
 #include "base/log.h"
 #include "net/portowner.h"
+#include "proc/autoports.h"
 #include "proc/ctl.h"
 #include "proc/nameservers.h"
+#include "proc/nsd.h"
 #include "proc/options.h"
 #include "proc/outbound.h"
 #include "proc/pcap.h"
@@ -45,6 +47,8 @@ struct launch {
 	struct target target;
 	struct setup setup;
 	struct zygote zygote;
+	struct nsd nsd;
+	struct autoports *autoports;
 	struct nameservers nameservers;
 	struct published *published;
 	int tap, pcap, signals, listen_fd, log_fd, null_fd;
@@ -283,6 +287,44 @@ static int confine(const struct launch *l, struct err *e)
 	return sandbox_supervisor(l->options.sandbox, dirs, l->options.api, e);
 }
 
+/* Sockets inside are for clients on this host, and for knowing what is served. A tap that was
+ * handed over tells no namespace. */
+static bool wants_nsd(const struct launch *l)
+{
+	const struct options *o = &l->options;
+
+	return l->target.kind != TARGET_TAPFD &&
+	       (o->is_publish_auto ||
+		(o->local == PORT_LOCAL_SPLICE && (o->api || o->publish.n > 0)));
+}
+
+static int start_nsd(struct launch *l, struct err *e)
+{
+	const struct options *o = &l->options;
+	const struct nsd_spec spec = {.netns_fd = l->target.netns_fd,
+				      .userns_fd = l->target.userns_fd,
+				      .is_auto = o->is_publish_auto};
+	struct autoports_env env = {
+		.published = l->published, .except = &o->except, .local = o->local};
+	int r = nsd_start(&spec, &l->nsd, e);
+
+	if (r < 0 || !o->is_publish_auto)
+		return r;
+	requests_guest(&l->config.policy.plan, o->is_configured, env.guest);
+	return autoports_new(&env, &l->autoports, e);
+}
+
+/* Without it clients on this host come in as the gateway; what was asked for by name is missed. */
+static void finish_nsd(struct launch *l)
+{
+	struct err e = ERR_INIT;
+
+	if (l->nsd.pidfd < 0 || nsd_finish(&l->nsd, &e) == 0)
+		return;
+	log_warn("%s", e.text);
+	nsd_end(&l->nsd);
+}
+
 /* Helper and zygote get ready side by side, and so do we. */
 static int start(struct launch *l, struct err *e)
 {
@@ -303,8 +345,12 @@ static int start(struct launch *l, struct err *e)
 		r = setup_start(&spec, &l->setup, e);
 	if (r == 0)
 		r = zygote_start(&zspec, &l->zygote, e);
+	if (r == 0 && wants_nsd(l))
+		r = start_nsd(l, e);
 	if (r == 0)
 		r = confine(l, e);
+	if (r == 0)
+		finish_nsd(l);
 	if (r == 0 && l->target.kind != TARGET_TAPFD)
 		r = setup_finish(&l->setup, &l->tap, e);
 	else if (r == 0)
@@ -325,6 +371,8 @@ static int supervise(struct launch *l, const char **ret_why, struct err *e)
 		.resolvers = l->config.resolvers,
 		.tap = l->tap,
 		.pcap = l->pcap,
+		.nsd = &l->nsd,
+		.autoports = l->autoports,
 		.signals = l->signals,
 		.listen_fd = fd_take(&l->listen_fd),
 		.on_ready = on_ready,
@@ -341,8 +389,11 @@ static void end(struct launch *l)
 		log_warn("%s: %s", l->options.api, strerror(errno));
 	setup_end(&l->setup);
 	zygote_end(&l->zygote);
+	nsd_end(&l->nsd);
+	autoports_free(l->autoports);
 	published_free(l->published);
 	publish_list_clear(&l->options.publish);
+	publish_list_clear(&l->options.except);
 	fd_closep(&l->tap);
 	fd_closep(&l->listen_fd);
 	fd_closep(&l->pcap);
@@ -415,6 +466,7 @@ int main(int argc, char **argv)
 		.target = TARGET_INIT,
 		.setup = SETUP_INIT,
 		.zygote = ZYGOTE_INIT,
+		.nsd = NSD_INIT,
 		.nameservers = NAMESERVERS_INIT,
 		.tap = -1,
 		.pcap = -1,

@@ -304,6 +304,8 @@ static int set_except(void *into, const char *value, struct err *e)
 	if (r == 0 && (p.host_ip.family != 0 || p.host_port == 0 || p.host_port != p.ctr_port))
 		r = err_invalid(e, ERR_USAGE, "expected PORT[-PORT][/tcp|udp], found \"%.80s\"",
 				value);
+	if (r == 0)
+		r = publish_list_add(&((struct options *)into)->except, &p, e);
 	return r < 0 ? r
 		     : publish_list_except(&((struct options *)into)->publish, p.proto, p.host_port,
 					   (uint16_t)(p.host_port + p.count - 1), e);
@@ -493,6 +495,7 @@ void options_config(const struct options *o, struct worker_config *ret)
 		.udp_max = 16384,
 		.ping_max = 256,
 		.memory_max = (size_t)64 << 20,
+		.local_max = 4096,
 		.udp_once_s = 30,
 		.udp_stream_s = 120,
 		.is_pcap = o->pcap != NULL,

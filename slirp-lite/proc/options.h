@@ -50,8 +50,9 @@ struct options {
 	bool has_mac;
 	struct mac mac;
 	struct publish_list publish;
-	bool is_publish_auto;       /* what programs inside listen on, too */
-	enum port_local local;      /* how clients on this host come in */
+	bool is_publish_auto;        /* what programs inside listen on, too */
+	struct publish_list except;  /* but not these */
+	enum port_local local;       /* how clients on this host come in */
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */
 };
 

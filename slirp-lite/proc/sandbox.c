@@ -57,7 +57,8 @@ int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struc
 		.has_namespaces = mode != SANDBOX_OFF,
 		.may_bind = may_bind,
 		.may_write = c->is_pcap,
-		.n_files = (rlim_t)c->tcp_max + c->udp_max + c->ping_max + SANDBOX_FILES,
+		.n_files = (rlim_t)c->tcp_max + c->udp_max + c->ping_max + 3 * c->local_max +
+			   PORTS_MAX + SANDBOX_FILES,
 	};
 	int r = 0;
 

@@ -17,8 +17,8 @@
 #include "stack/config.h"
 #include "sys/filter.h"
 
-/* Descriptors of the worker that are not flows: frames, control, timers, DNS, spare ones. */
-#define SANDBOX_FILES 256
+/* Descriptors of the worker that are not flows: frames, control, timers, DNS, pipes, spare ones. */
+#define SANDBOX_FILES 384
 
 struct sandbox {
 	enum sandbox_mode mode;

@@ -55,6 +55,7 @@ static void set_gauges(json_t *to, const struct ctlmsg_gauges *g)
 	(void)json_object_set_new(to, "tcp_flows", json_integer(g->n_tcp));
 	(void)json_object_set_new(to, "udp_flows", json_integer(g->n_udp));
 	(void)json_object_set_new(to, "ping_flows", json_integer(g->n_ping));
+	(void)json_object_set_new(to, "local_flows", json_integer(g->n_local));
 	(void)json_object_set_new(to, "memory", json_integer((json_int_t)g->memory));
 }
 

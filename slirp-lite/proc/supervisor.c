@@ -32,7 +32,7 @@
 #define LOG_LINES 20  /* of a worker, a second */
 #define LOG_CHUNKS 32 /* read in a round: what the pipe holds */
 
-enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_TARGET };
+enum { AT_SIGNALS, AT_ZYGOTE, AT_WORKER, AT_LOG, AT_EXIT, AT_NAMES, AT_NSD, AT_SERVED, AT_TARGET };
 #define AT_CTL (AT_TARGET + TARGET_N_POLL)
 #define N_POLL (AT_CTL + CTL_N_POLL)
 
@@ -73,7 +73,10 @@ static int explain_zygote(const struct zygote_report *z, struct err *e)
 
 static int start_worker(struct supervisor *v, struct err *e)
 {
-	struct worker_fds fds = {.link = v->s->tap, .log = v->log_w, .pcap = v->s->pcap};
+	struct worker_fds fds = {.link = v->s->tap,
+				 .log = v->log_w,
+				 .pcap = v->s->pcap,
+				 .inside = v->s->nsd->sockets_fd};
 	CLEAN_FD int theirs = -1;
 	struct zygote_report z;
 	int pair[2], r;
@@ -308,12 +311,21 @@ static void read_names(struct supervisor *v)
 		log_warn("the worker did not take the new nameservers");
 }
 
+/* It cannot be had again: what it takes was given up. */
+static void nsd_ended(struct supervisor *v)
+{
+	log_warn("the process that makes sockets in the namespace has ended: clients on this host "
+		 "come in as the gateway");
+	nsd_end(v->s->nsd);
+}
+
 static void fill_poll(struct supervisor *v, struct pollfd p[N_POLL], uint64_t *ret_until)
 {
 	const int fds[AT_TARGET] = {
 		[AT_SIGNALS] = v->s->signals,       [AT_ZYGOTE] = v->s->zygote->sock,
 		[AT_WORKER] = v->control,           [AT_LOG] = v->log_r,
 		[AT_EXIT] = v->s->options->exit_fd, [AT_NAMES] = v->s->nameservers->fd,
+		[AT_NSD] = v->s->nsd->pidfd,        [AT_SERVED] = v->s->nsd->ports_fd,
 	};
 	uint64_t until;
 
@@ -367,6 +379,10 @@ static int one_round(struct supervisor *v, struct err *e)
 		r = err_set(e, ERR_BUSY, ETIMEDOUT, "the worker is not ready");
 	if (r == 0 && p[AT_NAMES].revents)
 		read_names(v);
+	if (p[AT_SERVED].revents && autoports_read(v->s->autoports, v->s->nsd->ports_fd) == 0)
+		fd_closep(&v->s->nsd->ports_fd);
+	if (p[AT_NSD].revents)
+		nsd_ended(v);
 	requests_serve(v->requests, p + AT_CTL, now);
 	tell_ports(v, now);
 	return r;

@@ -8,7 +8,9 @@
 #define SLIRP_PROC_SUPERVISOR_H
 
 #include "base/err.h"
+#include "proc/autoports.h"
 #include "proc/nameservers.h"
+#include "proc/nsd.h"
 #include "proc/options.h"
 #include "proc/published.h"
 #include "proc/target.h"
@@ -27,8 +29,10 @@ struct supervisor_spec {
 	struct published *published; /* may have ports already */
 	struct resolvers resolvers;
 	int tap, pcap;
-	int signals;   /* signalfd of TERM, INT, HUP */
-	int listen_fd; /* control socket or -1; taken */
+	struct nsd *nsd;             /* NSD_INIT: there is none */
+	struct autoports *autoports; /* NULL: nothing is published by itself */
+	int signals;                 /* signalfd of TERM, INT, HUP */
+	int listen_fd;               /* control socket or -1; taken */
 	/* Called once when traffic works. */
 	int (*on_ready)(void *arg, struct err *e);
 	void *arg;

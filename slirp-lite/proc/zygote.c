@@ -30,13 +30,14 @@
 #include "sys/fork.h"
 
 #define STATUS_FAILED 70
-#define N_FDS 4 /* link, control, log, pcap */
+#define N_FDS 5 /* link, control, log, pcap, inside */
 #define END_MS 3000
 #define NOFILE_MAX 131072
 #define NOFILE_RESERVE 256 /* of them not for flows */
 
 struct request {
 	struct resolvers resolvers;
+	bool has_pcap; /* it comes behind the first three */
 };
 
 struct state {
@@ -54,7 +55,7 @@ static _Noreturn void die(const char *text)
 	_exit(STATUS_FAILED);
 }
 
-/* Places 0 to 5; the others are closed. The log pipe comes first, so that what fails is heard. */
+/* Places 0 to 6; the others are closed. The log pipe comes first, so that what fails is heard. */
 static void place(int *fds)
 {
 	int null, n = 3;
@@ -90,7 +91,8 @@ static _Noreturn void worker(const struct state *z, int *fds)
 
 	(void)prctl(PR_SET_NAME, "slirp-worker");
 	place(fds);
-	w = (struct worker_fds){.link = fds[0], .control = fds[1], .log = fds[2], .pcap = fds[3]};
+	w = (struct worker_fds){
+		.link = fds[0], .control = fds[1], .log = fds[2], .pcap = fds[3], .inside = fds[4]};
 	if (worker_new(&z->config, &w, &host_kernel, &worker, &e) < 0)
 		die(e.text);
 	r = sandbox_enter(&z->sandbox, &step);
@@ -150,6 +152,10 @@ static bool obey(struct state *z)
 		return true;
 	if (n <= 0)
 		return false;
+	if (!q.has_pcap) {
+		fds[4] = fds[3];
+		fds[3] = -1;
+	}
 	if (n == (ssize_t)sizeof(q) && z->pid == 0) {
 		z->config.resolvers = q.resolvers;
 		start(z, fds);
@@ -271,10 +277,14 @@ int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e)
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
 		   const struct resolvers *resolvers)
 {
-	struct request q = {.resolvers = *resolvers};
-	int list[N_FDS] = {fds->link, fds->control, fds->log, fds->pcap};
+	struct request q = {.resolvers = *resolvers, .has_pcap = fds->pcap >= 0};
+	int list[N_FDS] = {fds->link, fds->control, fds->log}, n = 3;
 
-	return fdpass_send(z->sock, &q, sizeof(q), list, fds->pcap >= 0 ? N_FDS : N_FDS - 1);
+	if (q.has_pcap)
+		list[n++] = fds->pcap;
+	if (fds->inside >= 0)
+		list[n++] = fds->inside;
+	return fdpass_send(z->sock, &q, sizeof(q), list, (size_t)n);
 }
 
 int zygote_read(const struct zygote *z, struct zygote_report *ret)

@@ -51,19 +51,20 @@ struct ctlmsg_port {
 struct ctlmsg_flow {
 	struct ip guest, peer; /* as the container knows them */
 	uint16_t guest_port, peer_port;
-	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP */
-	uint8_t state; /* TCP: enum tcp_state */
-	bool is_inward; /* it came by a published port */
+	uint8_t proto;   /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP */
+	uint8_t state;   /* TCP: enum tcp_state */
+	bool is_inward;  /* it came by a published port */
 	uint32_t rtt_us; /* smoothed, 0: none measured */
 	uint32_t idle_ms;
 	uint32_t n_timeout; /* TCP: retransmission time-outs since it last went on */
-	uint32_t queued;  /* bytes for the container that it has not acknowledged */
-	uint32_t blocked; /* bytes of the container that the host has not taken */
+	uint32_t queued;    /* bytes for the container that it has not acknowledged */
+	uint32_t blocked;   /* bytes of the container that the host has not taken */
 };
 
 /* What the worker holds now, beside the counters of stats. */
 struct ctlmsg_gauges {
 	uint32_t n_tcp, n_udp, n_ping; /* flows */
+	uint32_t n_local;              /* clients on this host, by sockets inside */
 	uint64_t memory;               /* payload bytes held */
 };
 

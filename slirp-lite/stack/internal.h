@@ -14,6 +14,7 @@
 #include "io/loop.h"
 #include "local/local.h"
 #include "ports/ports.h"
+#include "relay/carrier.h"
 #include "stack/worker.h"
 #include "tcp/flows.h"
 #include "wire/reass.h"
@@ -33,7 +34,8 @@ struct worker {
 	struct ping *ping;
 	struct local *local;
 	struct ports *ports;
-	struct source link_src, control_src;
+	struct carrier *carrier;
+	struct source link_src, control_src, carrier_src;
 	struct timer trim, reass_timer;
 	bool is_busy; /* something waits for the next round, which must not wait */
 	bool is_over;

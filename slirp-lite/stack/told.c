@@ -17,6 +17,15 @@ void told_set_resolvers(struct worker *w, const struct resolvers *r)
 	local_set_resolvers(w->local, r->ip, r->scope, r->n);
 }
 
+static uint32_t count_local(const struct worker *w)
+{
+	struct carrier_gauges g = {0};
+
+	if (w->carrier)
+		g = carrier_gauges(w->carrier);
+	return g.n_conns + g.n_flows;
+}
+
 static void answer_stats(struct worker *w, uint32_t id)
 {
 	struct ctlmsg m = {.type = CTLMSG_STATS, .id = id};
@@ -26,6 +35,7 @@ static void answer_stats(struct worker *w, uint32_t id)
 		.n_tcp = tcp_count(w->tcp),
 		.n_udp = udp_count(w->udp),
 		.n_ping = ping_count(w->ping),
+		.n_local = count_local(w),
 		.memory = pool_n_held(w->pool) * POOL_CHUNK,
 	};
 	(void)ctlmsg_send(w->fds.control, &m);

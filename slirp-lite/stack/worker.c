@@ -18,6 +18,7 @@
 #define BYTES_A_FLUSH (256u * 1024) /* the container's TCP should not wait longer for an ACK */
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
+#define CARRIER_PIPES 8 /* of a quota of the user's, whatever containers he has: more are copied */
 
 static void flush(struct worker *w, uint64_t now)
 {
@@ -71,6 +72,30 @@ static void on_control(struct source *s, uint32_t events, uint64_t now)
 	told_read((struct worker *)((char *)s - offsetof(struct worker, control_src)), now);
 }
 
+static void on_carrier(struct source *s, uint32_t events, uint64_t now)
+{
+	struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, carrier_src));
+
+	(void)events;
+	carrier_event(w->carrier, now);
+}
+
+/* A client for whom no socket inside came. */
+static void on_carrier_lost(void *arg, int fd, uint32_t slot)
+{
+	struct worker *w = arg;
+
+	ports_take_back(w->ports, fd, slot, loop_now(w->loop));
+}
+
+static bool on_local_datagram(void *arg, const struct port_spec *s, int fd, struct msghdr *h,
+			      const void *data, size_t len, uint64_t now)
+{
+	struct worker *w = arg;
+
+	return ports_carry(w->ports, s, fd, h, data, len, now);
+}
+
 static void on_dns(void *arg, const struct ip_packet *k, const struct udphdr_v *u, uint64_t now)
 {
 	struct worker *w = arg;
@@ -106,6 +131,19 @@ static void on_reass(struct timer *t, uint64_t now)
 	dispatch_expire((struct worker *)((char *)t - offsetof(struct worker, reass_timer)), now);
 }
 
+static int make_carrier(struct worker *w, struct err *e)
+{
+	const struct carrier_conf conf = {.channel = w->fds.inside,
+					  .conns_max = w->conf.local_max,
+					  .flows_max = w->conf.local_max,
+					  .pipes_max = CARRIER_PIPES,
+					  .lost = on_carrier_lost,
+					  .arg = w};
+	int r = w->fds.inside < 0 ? 0 : carrier_new(&conf, &w->carrier);
+
+	return r < 0 ? err_sys(e, -r, "clients on this host") : 0;
+}
+
 static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
 {
 	const struct tcp_env tcp = {.emit = w->emit,
@@ -128,6 +166,7 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				    .max = w->conf.udp_max,
 				    .once_ms = w->conf.udp_once_s * 1000ull,
 				    .stream_ms = w->conf.udp_stream_s * 1000ull,
+				    .local = on_local_datagram,
 				    .dns = on_dns,
 				    .arg = w};
 	const struct ping_env ping = {.emit = w->emit,
@@ -142,13 +181,17 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				  .policy = &w->conf.policy,
 				  .host = host,
 				  .stats = &w->stats};
-	int r = tcp_new(&tcp, &w->tcp, e);
+	int r = make_carrier(w, e);
+
+	if (r == 0)
+		r = tcp_new(&tcp, &w->tcp, e);
 
 	if (r == 0)
 		r = udp_new(&udp, &w->udp, e);
 	if (r == 0)
 		r = ping_new(&ping, &w->ping, e);
 	ports.tcp = w->tcp;
+	ports.carrier = w->carrier;
 	ports.udp = w->udp;
 	return r < 0 ? r : ports_new(&ports, &w->ports, e);
 }
@@ -188,9 +231,12 @@ static int add_sources(struct worker *w, struct err *e)
 
 	w->link_src.fn = on_link;
 	w->control_src.fn = on_control;
+	w->carrier_src.fn = on_carrier;
 	r = loop_add(w->loop, &w->link_src, w->fds.link, EPOLLIN);
 	if (r == 0 && w->fds.control >= 0)
 		r = loop_add(w->loop, &w->control_src, w->fds.control, EPOLLIN);
+	if (r == 0 && w->carrier)
+		r = loop_add(w->loop, &w->carrier_src, carrier_fd(w->carrier), EPOLLIN);
 	return r < 0 ? err_sys(e, -r, "worker: link and control socket") : 0;
 }
 
@@ -206,7 +252,7 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	memset(w, 0, offsetof(struct worker, frames));
 	w->conf = *conf;
 	w->fds = *fds;
-	w->link_src.fd = w->control_src.fd = -1;
+	w->link_src.fd = w->control_src.fd = w->carrier_src.fd = -1;
 	w->trim.fn = on_trim;
 	w->reass_timer.fn = on_reass;
 	r = make_rooms(w, host, e);
@@ -222,12 +268,18 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 
 bool worker_round(struct worker *w, uint64_t until)
 {
-	uint64_t next = wheel_next(w->wheel), now;
+	uint64_t next = wheel_next(w->wheel),
+		 due = w->carrier ? carrier_due(w->carrier) : UINT64_MAX;
+	uint64_t now;
 
 	if (next > until)
 		next = until;
+	if (next > due)
+		next = due;
 	now = loop_round(w->loop, w->is_busy ? 0 : next);
 	wheel_run(w->wheel, now);
+	if (w->carrier && carrier_due(w->carrier) <= now)
+		carrier_tick(w->carrier, now);
 	flush(w, now);
 	if (pool_n_held(w->pool) > 0 && !timer_is_set(&w->trim))
 		timer_set(w->wheel, &w->trim, now + TRIM_MS);
@@ -261,6 +313,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	ports_free(w->ports);
+	carrier_free(w->carrier);
 	tcp_free(w->tcp);
 	udp_free(w->udp);
 	ping_free(w->ping);

@@ -17,6 +17,13 @@ serve_in() { # NAME tcp|udp PORT VERB: a server of slirp_probe.py in the contain
 		bail "no server on $2 $3 of $1"
 }
 
+nsd_of() { # NAME: the process that makes sockets in the namespace
+	local p
+	eval "p=\$slirp_$1"
+	_descendants "$p" | while read -r p; do
+		[ "$(cat "/proc/$p/comm" 2>/dev/null)" != slirp-nsd ] || echo "$p"
+	done
+}
 restarts_of() { # a container for it, and 200 slirp-lites one after another
 	local pid
 	(_box_exec host unshare -Urn sleep 7200) &
@@ -69,6 +76,25 @@ for f in 4 6; do
 done
 
 # Clients on the host.
+for h in 127.0.0.1 $HOST4; do
+	like "a client on the host, to $h, is the container itself" "$(probe_on host tcp_who $h 8080)" '10.0.2.100 *'
+	like "and over UDP" "$(probe_on host udp_from $h 9000)" '10.0.2.100 *'
+done
+for h in ::1 $HOST6; do
+	like "a client on the host, to $h, is the container itself" "$(probe_on host tcp_who $h 8080)" 'fd00::100 *'
+	like "and over UDP" "$(probe_on host udp_from $h 9000)" 'fd00::100 *'
+done
+like 'a port of the loopback' "$(probe_on host tcp_who 127.0.0.1 8090)" '10.0.2.100 *'
+is 'much data to the container' "$(probe_on host tcp_up 127.0.0.1 8080 64000000)" equal
+is 'and from it' "$(probe_on host tcp_down ::1 8080 64000000)" equal
+is 'half close' "$(probe_on host tcp_half 127.0.0.1 8080 3000000)" 'ours equal theirs equal'
+is 'reset' "$(probe_on host tcp_reset 127.0.0.1 8080)" 'theirs ECONNRESET ours ECONNRESET'
+is 'a thousand at once from the host' "$(probe_on host tcp_parallel 127.0.0.1 8080 1000)" '1000 right'
+is 'a closed port' "$(probe_on host tcp_who 127.0.0.1 8083)" ECONNRESET
+is 'datagrams of all sizes' "$(probe_on host udp_sizes 127.0.0.1 9000 1 100 1400 3000 65000)" exact
+kill -KILL "$(nsd_of a)"
+like 'without the maker of sockets it is the gateway' "$(probe_on host tcp_who 127.0.0.1 8080)" '10.0.2.2 *'
+like 'over UDP too' "$(probe_on host udp_from 127.0.0.1 9000)" '10.0.2.2 *'
 box_new g host -6 -p 8180:7000 -p 9180:7000/udp --local-client=gateway
 serve_in g tcp 7000 serve_tcp
 serve_in g udp 7000 serve_udp
@@ -97,7 +123,7 @@ like 'UDP too' "$(probe_on out udp_who $HOST4 9300 40006)" "$OUT4 40006"
 like 'taken: all or nothing' "$(api a '{"execute":"publish","arguments":{"ports":["8301:7000","8300:1"]}}')" \
 	'*"detail":"8300:7000/tcp is published already*"errno":98,"kind":"conflict"*'
 is 'nothing of it' "$(probe_on out tcp_connect $HOST4 8301)" ECONNREFUSED
-like 'counters' "$(api a '{"execute":"status"}' | jq -c '.return.ports[0]')" '*"spec":"8080:7000/tcp"*"flows":1*"bytes_in":*'
+like 'counters' "$(api a '{"execute":"status"}' | jq -c '.return.ports[0]')" '*"spec":"8080:7000/tcp"*"flows":2*"bytes_in":[1-9]*'
 like 'flows' "$(api a '{"execute":"flows"}' | jq -c '.return.flows[] | select(.proto == "udp" and .inward)' | head -n 1)" \
 	'*"guest":"*"peer":"*'
 like 'metrics' "$(as_user host curl -sS -m 5 --unix-socket "$NS_TMP/api/a" http://x/metrics)" \
@@ -134,6 +160,25 @@ ok "the listener rests ($((t1 - t0)) ticks in a second)" [ $((t1 - t0)) -le 10 ]
 wait $held
 like 'with descriptors it goes on' "$(probe_on out tcp_who $HOST4 8480 40009)" "$OUT4 40009"
 box_end few
+
+# What programs inside serve.
+box_new auto host -6 --publish-auto --publish-except 7801 -p 7802:7800
+serve_in auto tcp 7800 serve_tcp
+served() { probe_on out tcp_connect "$1" "$2" | grep -qx connected; }
+not_served() { ! served "$@"; }
+ok 'a program listens: its port is published' ns_until 40 served $HOST4 7800
+like 'with the address of the client' "$(probe_on out tcp_who $HOST6 7800)" "$OUT6 *"
+auto_server=${NS_SERVERS##* }
+serve_in auto tcp 7801 serve_tcp
+serve_in auto tcp 7802 serve_tcp
+serve_in auto udp 7810 serve_udp
+like 'UDP too' "$(probe_on out udp_who $HOST4 7810 41810)" "$OUT4 41810"
+ok 'not what is excepted' not_served $HOST4 7801
+is 'nor what is published otherwise' "$(api auto '{"execute":"status"}' | jq -r '[.return.ports[] | select(.host_port == 7802) | .guest_port] | join(" ")')" 7800
+is 'what came by itself says so' "$(api auto '{"execute":"status"}' | jq -r '[.return.ports[] | select(.auto) | .host_port] | sort | join(" ")')" '7800 7810 7811'
+unserve "$auto_server"
+ok 'it ends: so does the port' ns_until 40 not_served $HOST4 7800
+box_end auto
 
 # Ten thousand.
 box_new many host -6 -p 20000-24999

@@ -20,7 +20,7 @@ while True:
 wait_port out udp 53
 printf 'nameserver %s\n' $OUT4 >"$NS_TMP/host.resolv"
 snapshot host >"$NS_TMP/before"
-box_new a host -6 --sandbox=strict
+box_new a host -6 --sandbox=strict -p 8080:7000 -p 9000:7000/udp
 
 status() { # PID FIELD...
 	local p f
@@ -59,8 +59,11 @@ fds() {
 		printf '%s %s\n' "${f##*/}" "$(readlink "$f" | sed -E 's/:?\[[0-9]+\]$//; s,^.*/null$,null,')"
 	done
 }
-is 'worker: its descriptors' "$(fds "$w" | tr '\n' ',')" \
-	'0 null,1 null,2 pipe,3 /dev/net/tun,4 socket,5 anon_inode:[eventpoll],'
+# Its control socket and the one to the maker of sockets inside, the loop and what serves clients on this
+# host by it, eight pipes for them, sockets inside that wait for clients, published ones.
+is 'worker: its descriptors' "$(fds "$w" | cut -d' ' -f2 | sort | uniq -c | tr -s ' ' | grep -v socket | tr '\n' ',')" \
+	' 1 /dev/net/tun, 2 anon_inode:[eventpoll], 2 null, 17 pipe,'
+ok 'worker: a few sockets' [ "$(fds "$w" | grep -c socket)" -le 140 ]
 limits() { awk '/core file|processes|file size|locked memory|msgqueue/ { print $(NF - 2), $(NF - 1) }' "/proc/$1/limits"; }
 is 'worker: limits' "$(limits "$w" | sort | uniq -c | tr -s ' ')" ' 5 0 0'
 is 'worker: not to be traced' "$(stat -c %u "/proc/$w/mem")" 0
@@ -78,8 +81,13 @@ for p in "$supervisor" "$zygote"; do
 	isnt 'not in the user namespace of the container' "$(ns_of "$p" user)" "$(ns_of "$box_a" user)"
 	isnt 'not in its network namespace' "$(ns_of "$p" net)" "$(ns_of "$box_a" net)"
 done
-is 'nobody of ours is in the container' \
-	"$(for p in /proc/[0-9]*; do [ "$(readlink "$p/ns/net" 2>/dev/null)" != "$(ns_of "$box_a" net)" ] || echo x; done | wc -l)" 1
+nsd=$(for p in $(_descendants "$supervisor"); do [ "$(cat "/proc/$p/comm")" != slirp-nsd ] || echo "$p"; done)
+is 'the maker of sockets: no capability, no new privileges, filtered' \
+	"$(status "$nsd" CapInh CapPrm CapEff CapBnd CapAmb NoNewPrivs Seccomp)" \
+	'0000000000000000 0000000000000000 0000000000000000 0000000000000000 0000000000000000 1 2 '
+is 'its descriptors' "$(fds "$nsd" | cut -d' ' -f2 | sort | uniq -c | tr -s ' ' | tr '\n' ',')" ' 3 null, 1 socket,'
+is 'nobody else of ours is in the container' \
+	"$(for p in /proc/[0-9]*; do [ "$(readlink "$p/ns/net" 2>/dev/null)" != "$(ns_of "$box_a" net)" ] || cat "$p/comm"; done | sort | tr '\n' ' ')" 'sleep slirp-nsd '
 
 # --- the container's root, which is the same user of the host ---
 
@@ -111,18 +119,32 @@ for pid in map(int, sys.argv[1:]):
     print('netns', opened(f'/proc/{pid}/ns/net'))
 P
 reach() { # as whom
-	"$@" "$PYTHON" "$NS_TMP/reach.py" "$w" "$zygote" | sed 's/EACCES/EPERM/' | sort | uniq -c | tr -s ' ' | tr '\n' ','
+	"$@" "$PYTHON" "$NS_TMP/reach.py" "$w" "$zygote" "$nsd" | sed 's/EACCES/EPERM/' | sort | uniq -c | tr -s ' ' | tr '\n' ','
 }
-none=' 2 attach EPERM, 2 fd EPERM, 2 getfd EPERM, 2 mem EPERM, 2 netns EPERM, 2 read EPERM, 2 root EPERM, 2 seize EPERM,'
+none=' 3 attach EPERM, 3 fd EPERM, 3 getfd EPERM, 3 mem EPERM, 3 netns EPERM, 3 read EPERM, 3 root EPERM, 3 seize EPERM,'
 # Root of the container is the user of the host: entered as that user, it is root there.
 like 'root of the container is that user' "$(as_user host nsenter -t "$box_a" -U -n --preserve-credentials \
 	sh -c 'id -u; sed -nE "s/^CapEff:\s*0*//p" /proc/self/status' | tr '\n' ' ')" '0 [1-9a-f]*'
-is 'root of the container reaches neither worker nor zygote' \
+is 'root of the container reaches neither worker nor zygote nor the maker of sockets' \
 	"$(reach as_user host nsenter -t "$box_a" -U -n --preserve-credentials)" "$none"
 is 'nor does another process of the user' "$(reach as_user host)" "$none"
 
 # --- what it does is what it may do ---
 
+for proto in tcp udp; do
+	(inside_exec a "$PYTHON" "$PROBE" serve_$proto 7000) >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 inside a sh -c 'ss -Hln$1 "sport = 7000" | grep -q .' sh "$(echo $proto | cut -c1)" || bail "no server on 7000"
+done
+published() {
+	local h
+	for h in $HOST4 $HOST6; do
+		probe_on out tcp_up "$h" 8080 1000000 | grep -qx equal && probe_on out udp_from "$h" 9000 | grep -q . || return 1
+	done
+	for h in 127.0.0.1 ::1; do
+		probe_on host tcp_down "$h" 8080 1000000 | grep -qx equal && probe_on host udp_from "$h" 9000 | grep -q . || return 1
+	done
+}
 traffic() {
 	inside a curl -sS -m 5 http://$OUT4/hello &&
 		inside a curl -sS -g -m 5 "http://[$OUT6]/hello" &&
@@ -153,6 +175,7 @@ traced() { [ "$(status "$w" TracerPid)" != '0 ' ]; }
 ns_until 5 traced
 is 'traced' $? 0
 ok 'all kinds of traffic' traffic
+ok 'published ports' published
 kill -INT $tracer
 wait $tracer 2>/dev/null
 is 'traffic: no call was refused' "$(grep -c 'EPERM\|EACCES\|SIGSYS' "$NS_TMP/trace")" 0

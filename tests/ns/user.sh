@@ -172,7 +172,7 @@ is 'a client on the host' "$(as $UID_A "$PYTHON3" -c "$ask_py" tcp 127.0.0.1 808
 like 'status lists them' "$(nua status "$pid")" '*published  8080:80/tcp*'
 is 'and as JSON' "$(nua status "$pid" --json | jq -r '[.[0].ports[].spec] | join(" ")')" \
 	'8080:80/tcp 8081-8090:80-89/tcp 8095:95/udp'
-as $UID_A "$PYTHON3" -c 'import socket, time; s = socket.create_connection(("127.0.0.1", 8080)); time.sleep(5)' &
+on out "$PYTHON3" -c 'import socket, sys, time; s = socket.create_connection((sys.argv[1], 8080)); time.sleep(20)' $HOST4 &
 held=$!
 ns_until 20 sh -c 'sleep 0.1; "$@" | grep -q ESTABLISHED' sh nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups \
 	env -i PATH="$PATH" "$NETNS_UP" top "$pid"
