@@ -10,7 +10,29 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+static unsigned int n_failures;
+
+static void *count_malloc(size_t n)
+{
+	void *p = malloc(n);
+
+	if (!p)
+		n_failures++;
+	return p;
+}
+
+void json_count_failures(void)
+{
+	json_set_alloc_funcs(count_malloc, free);
+}
+
+unsigned int json_failures(void)
+{
+	return n_failures;
+}
 
 static const char *type_name(const json_t *v)
 {

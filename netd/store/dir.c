@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/parse.h"
 #include "store/file.h"
 #include "sys/lock.h"
@@ -59,22 +60,28 @@ void dir_close_subs(struct store *s)
 {
 	for (int i = 0; i < N_SUB; i++)
 		fd_closep(&s->sub[i]);
+	s->fresh = 0;
 }
 
 int dir_sub(struct store *s, enum store_sub sub, bool create, int *ret, struct err *e)
 {
+	const unsigned int bit = s->is_locked ? 1u << sub : 0;
+	bool is_fresh = s->fresh & bit;
 	struct stat st;
-	int r;
+	int r = 0;
 
-	if (s->sub[sub] >= 0 && (fstat(s->sub[sub], &st) < 0 || st.st_nlink == 0))
+	if (!is_fresh && s->sub[sub] >= 0 && (fstat(s->sub[sub], &st) < 0 || st.st_nlink == 0))
 		fd_closep(&s->sub[sub]);
-	if (s->sub[sub] < 0) {
+	if (is_fresh && s->sub[sub] < 0 && !create)
+		return 1;
+	if (s->sub[sub] < 0)
 		r = file_open_dir(s->dirfd, dir_sub_name[sub], create, &s->sub[sub], e);
-		if (r != 0)
-			return r < 0 ? dir_ctx(s, sub, NULL, r, e) : r;
-	}
-	*ret = s->sub[sub];
-	return 0;
+	if (r < 0)
+		return dir_ctx(s, sub, NULL, r, e);
+	s->fresh |= bit;
+	if (r == 0)
+		*ret = s->sub[sub];
+	return r;
 }
 
 static int count_plain(const char *name, void *arg)
@@ -374,6 +381,7 @@ int store_open(const char *dir, bool create, uint64_t host_cookie, const char *b
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_sys(e, ENOMEM, "no memory for the store");
+	json_count_failures();
 	s->parentfd = s->dirfd = s->lockfd = -1;
 	for (int i = 0; i < N_SUB; i++)
 		s->sub[i] = -1;

@@ -3,7 +3,8 @@
  * dir: what an open store is. Private to the store.
  *
  * The subdirectories are made by the first writer that needs one and may be removed by another
- * process with the whole store, so a descriptor is looked at (fstat) before it is used again.
+ * process with the whole store, so a descriptor is looked at (fstat) before it is used again; but
+ * once only while the global lock is held, under which nobody else makes or removes one.
  */
 #ifndef NETD_STORE_DIR_H
 #define NETD_STORE_DIR_H
@@ -39,6 +40,7 @@ struct store {
 	int lock_sys;
 	int lock_ms;
 	int sub[N_SUB];
+	unsigned int fresh; /* bit i: sub[i], absence (-1) included, was looked at under the lock */
 	bool sync; /* not a tmpfs */
 	bool is_locked;
 	uint64_t host_cookie;

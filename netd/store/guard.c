@@ -84,6 +84,7 @@ int store_lock(struct store *s, struct err *e)
 	if (s->is_locked)
 		return err_set(e, ERR_INTERNAL, EDEADLK, "the global lock is held already");
 	r = take(s, LOCK_GLOBAL, e);
+	s->fresh = 0;
 	if (r == 0)
 		s->is_locked = true;
 	return r;
