@@ -354,12 +354,41 @@ static void many_and_none(void **state)
 	world_free(&w);
 }
 
+/* However many lines the table's text has, whether they end a page of it or not: every one counts. */
+static void among_others(void **state)
+{
+	struct publish p[2] = {run(IPPROTO_UDP, 5000, 1), run(IPPROTO_UDP, 5001, 1)};
+	struct world w;
+	int others = 0;
+
+	(void)state;
+	setup_world(&w);
+	for (int total = 12; total < 240; total += total < 32 ? 1 : 100) {
+		int victim = client(&w, w.out, total % 2 ? HOST4 : ALT4, 5000 + total % 3 % 2);
+
+		for (; others < total; others++) {
+			int fd = client(&w, w.out, HOST4, 20000 + others);
+
+			ping(fd);
+			close(fd);
+		}
+		ping(victim);
+		flush(p, 2, &w, -1, false);
+		assert_int_equal(entries(IPPROTO_UDP, 5000, NULL), 0);
+		assert_int_equal(entries(IPPROTO_UDP, 5001, NULL), 0);
+		close(victim);
+	}
+	for (int i = 0; i < others; i += 20)
+		assert_int_equal(entries(IPPROTO_UDP, (uint16_t)(20000 + i), HOST4), 1);
+	world_free(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(before_publishing), cmocka_unit_test(one_address),
 		cmocka_unit_test(own_flows),         cmocka_unit_test(tcp),
-		cmocka_unit_test(many_and_none),
+		cmocka_unit_test(many_and_none),     cmocka_unit_test(among_others),
 	};
 	int failed;
 
