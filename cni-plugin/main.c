@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "cni-plugin/call.h"
@@ -280,6 +281,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take a delegate's status away */
 	log_setup(CALL_PROGRAM, LOG_LEVEL_INFO);
+	json_prepare();
 	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	return serve(plugin_find(name), is_stdin_open);
 }

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 static unsigned int n_failures;
 
@@ -24,9 +25,19 @@ static void *count_malloc(size_t n)
 	return p;
 }
 
-void json_count_failures(void)
+void json_prepare(void)
 {
+	static bool is_done;
+	size_t seed = 0;
+
+	if (is_done)
+		return;
+	is_done = true;
 	json_set_alloc_funcs(count_malloc, free);
+	/* Else the library opens /dev/urandom for it. 0, it finds one itself. */
+	if (getrandom(&seed, sizeof(seed), GRND_NONBLOCK) != sizeof(seed))
+		seed = 0;
+	json_object_seed(seed);
 }
 
 unsigned int json_failures(void)

@@ -32,9 +32,9 @@ int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need 
 /* ERR_PROTOCOL "PATH.KEY: what"; path or key may be "". Returns -EINVAL. */
 int json_bad(const char *path, const char *key, struct err *e, const char *what);
 
-/* From here on the library's allocations that fail are counted: with none, what it builds and
- * prints is whole. */
-void json_count_failures(void);
+/* First thing (again: nothing): seeds the library's hashes. From here on its allocations that fail
+ * are counted: with none, what it builds and prints is whole. */
+void json_prepare(void);
 unsigned int json_failures(void);
 
 /* Parses at most len bytes with duplicate keys rejected. New reference in *ret. */

@@ -138,7 +138,7 @@ static int match_id(const char *id, const char *ifname, void *arg)
 {
 	struct match *m = arg;
 
-	if (strcmp(id, m->id) == 0 && (!m->ifname || strcmp(ifname, m->ifname) == 0))
+	if (!m->ifname || strcmp(ifname, m->ifname) == 0)
 		match_call(m, id, ifname);
 	return 0;
 }
@@ -154,7 +154,7 @@ static int match_cookie(const struct attachment *a, void *arg)
 
 static int each_of_id(struct engine *g, struct match *m, struct err *e)
 {
-	return m->id[0] ? engine_each_name(g, match_id, m, e) : 0;
+	return m->id[0] ? engine_each_name(g, m->id, match_id, m, e) : 0;
 }
 
 int target_each(struct engine *g, const char *s, const char *ifname,

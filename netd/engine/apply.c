@@ -97,6 +97,7 @@ static int do_veth(struct work *w, struct err *e)
 	}
 	if (r < 0)
 		err_gather(e, &first);
+	w->is_fresh_link = r >= 0;
 	return r;
 }
 
@@ -152,7 +153,7 @@ static int do_port(struct work *w, struct err *e)
 	struct link_info l = {.master = w->bridge_index, .is_up = true};
 	int r = rtnl_batch_new(w->g->host, &b, e);
 
-	if (r == 0 && link_get_index(w->g->host, s.index, &l, e) == 0 &&
+	if (r == 0 && !w->is_fresh_link && link_get_index(w->g->host, s.index, &l, e) == 0 &&
 	    l.master != w->bridge_index)
 		r = link_set_master(b, s.index, w->bridge_index, e);
 	if (r == 0 && !l.is_up)
@@ -221,6 +222,21 @@ static int do_host_route(struct work *w, struct err *e)
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
+/* Mostly the first look finds it. */
+static int wait_local(struct work *w, uint64_t deadline, struct err *e)
+{
+	const struct ip *ip = &w->a->addr[FAM6].ip;
+	int r = work_inside(w, e);
+
+	if (r >= 0)
+		r = route_is_local(w->inside, w->a->ctr_ifindex, ip, e);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	r = w->watch ? 0 : route_watch_open(w->netns_fd, &w->watch, e);
+	return r < 0 ? r
+		     : route_watch_wait(w->watch, w->a->ctr_ifindex, ip, clock_left(deadline), e);
+}
+
 /* Until the first packet passes, either way: without it 2 to 6 % of containers lose their first,
  * which comes again after a second. */
 static int do_ready(struct work *w, struct err *e)
@@ -229,9 +245,8 @@ static int do_ready(struct work *w, struct err *e)
 	uint64_t deadline = clock_ms() + (uint64_t)time;
 	int r = link_wait_carrier(w->g->host, w->a->host_ifindex, time, e);
 
-	if (r == 0 && w->watch)
-		r = route_watch_wait(w->watch, w->a->ctr_ifindex, &w->a->addr[FAM6].ip,
-				     clock_left(deadline), e);
+	if (r == 0 && w->is_fresh_inside && w->a->addr[FAM6].ip.family)
+		r = wait_local(w, deadline, e);
 	if (r == 1)
 		r = err_set(e, ERR_KERNEL, ETIMEDOUT, "%s is not ready%s", w->a->host_ifname,
 			    w->a->is_dad ? ", or somebody has its address" : "");

@@ -47,9 +47,10 @@ static int not_usable(struct work *w, const struct link_info *l, struct err *e)
 int bridge_observe(struct work *w, struct err *e)
 {
 	struct mac m = bridge_mac(&w->net);
-	struct link_info l;
-	int r = link_get(w->g->host, w->net.bridge, &l, e);
+	struct link_info l = w->seen_bridge;
+	int r = w->has_seen_bridge ? 0 : link_get(w->g->host, w->net.bridge, &l, e);
 
+	w->has_seen_bridge = false;
 	if (r != 0)
 		return r;
 	bool is_bridge = strcmp(l.kind, "bridge") == 0;

@@ -2,6 +2,7 @@
 /* down: takes an attachment away by its record; idempotent, and at peace with a namespace, a
  * network or a record that is gone or broken. Owns nothing; see teardown for the order. */
 #include <errno.h>
+#include <stdio.h>
 
 #include "engine/internal.h"
 
@@ -41,6 +42,8 @@ static int down_recorded(struct engine *g, const struct attachment *a, struct er
 {
 	CLEAN_ATTACHMENT struct attachment *lease = NULL;
 	bool leaves_lease = a->is_leased && a->phase == ATTACH_INTENT;
+
+	snprintf(g->network, sizeof(g->network), "%s", a->network);
 	int r = teardown_all(g, a, true, e);
 
 	if (r < 0 || !leaves_lease ||

@@ -23,28 +23,23 @@
 
 #define STATE_DIR "/run/netd"
 
-static bool has_cap(int cap)
+static int check_privilege(struct err *e)
 {
+	static const struct {
+		unsigned int number;
+		const char *name;
+	} needed[] = {{CAP_NET_ADMIN, "CAP_NET_ADMIN"}, {CAP_SYS_ADMIN, "CAP_SYS_ADMIN"}};
 	struct __user_cap_header_struct h = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct d[2] = {0};
 
-	if (syscall(SYS_capget, &h, d) < 0)
-		return false;
-	return d[cap / 32].effective & (1u << (cap % 32));
-}
-
-static int check_privilege(struct err *e)
-{
-	const char *lacks = !has_cap(CAP_NET_ADMIN)   ? "CAP_NET_ADMIN"
-			    : !has_cap(CAP_SYS_ADMIN) ? "CAP_SYS_ADMIN"
-						      : NULL;
-
-	if (!lacks)
-		return 0;
-	return err_set(e, ERR_DENIED, 0,
-		       "%s is missing: run this as root, or as root of a user namespace that owns "
-		       "the host's network namespace",
-		       lacks);
+	(void)syscall(SYS_capget, &h, d);
+	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
+		if (!(d[needed[i].number / 32].effective & (1u << (needed[i].number % 32))))
+			return err_set(e, ERR_DENIED, 0,
+				       "%s is missing: run this as root, or as root of a user "
+				       "namespace that owns the host's network namespace",
+				       needed[i].name);
+	return 0;
 }
 
 /* The path without slashes at its end: the same directory made anew goes on with what it finds. */
@@ -105,15 +100,16 @@ static int see_implicit(const struct network *n, void *arg)
 }
 
 /* A call that found or left nothing leaves no state directory either. */
-static int tidy(struct store *s)
+static int tidy(struct engine *g)
 {
+	struct store *s = g->store;
 	struct implicit i = {.s = s};
 
 	int r = store_lock(s, NULL);
 
 	if (r < 0)
 		return r;
-	if (!member_any(s)) {
+	if (!member_any(s, g->network[0] ? g->network : NULL)) {
 		if (store_each_network(s, see_implicit, &i, NULL) == 0 && i.name[0])
 			store_del_network(s, i.name, NULL);
 		r = store_remove_if_empty(s, NULL);
@@ -129,8 +125,8 @@ void engine_closep(struct engine **p)
 	if (!g)
 		return;
 	/* Once more when it fails: what made the call fail may just be over. */
-	if (g->store && g->tidy && tidy(g->store) < 0)
-		tidy(g->store);
+	if (g->store && g->tidy && tidy(g) < 0)
+		tidy(g);
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);
 	rtnl_close(g->host);
@@ -205,31 +201,41 @@ int engine_each(struct engine *g, int (*fn)(const struct attachment *a, void *ar
 	return store_each_attachment(g->store, fn, on_broken, arg, e);
 }
 
-struct unrecorded {
+struct naming {
 	struct store *store;
+	const char *only_id;
 	int (*fn)(const char *id, const char *ifname, void *arg);
 	void *arg;
 };
 
+static int see_name(const char *id, const char *ifname, void *arg)
+{
+	struct naming *n = arg;
+
+	return n->only_id && strcmp(n->only_id, id) != 0 ? 0 : n->fn(id, ifname, n->arg);
+}
+
 /* A member without a record: what a killed process left, which `down` removes. */
 static int see_unrecorded(const char *network, const char *key, void *arg)
 {
-	struct unrecorded *u = arg;
+	struct naming *n = arg;
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
 
 	(void)network;
-	if (store_has_attachment(u->store, key) || name_parse_key(key, id, ifname) < 0)
+	if (name_parse_key(key, id, ifname) < 0 || (n->only_id && strcmp(n->only_id, id) != 0) ||
+	    store_has_attachment(n->store, key))
 		return 0;
-	return u->fn(id, ifname, u->arg);
+	return n->fn(id, ifname, n->arg);
 }
 
-int engine_each_name(struct engine *g, int (*fn)(const char *id, const char *ifname, void *arg),
-		     void *arg, struct err *e)
+int engine_each_name(struct engine *g, const char *only_id,
+		     int (*fn)(const char *id, const char *ifname, void *arg), void *arg,
+		     struct err *e)
 {
-	struct unrecorded u = {.store = g->store, .fn = fn, .arg = arg};
-	int r = store_each_key(g->store, fn, arg, e);
+	struct naming n = {.store = g->store, .only_id = only_id, .fn = fn, .arg = arg};
+	int r = store_each_key(g->store, see_name, &n, e);
 
-	return r != 0 ? r : member_each(g->store, see_unrecorded, &u, e);
+	return r != 0 ? r : member_each(g->store, see_unrecorded, &n, e);
 }
 
 int engine_cookie(int netns_fd, uint64_t *ret, struct err *e)

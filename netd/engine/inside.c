@@ -124,8 +124,6 @@ int inside_make(struct work *w, struct err *e)
 	uint32_t index = w->a->ctr_ifindex;
 	int r = work_inside(w, e);
 
-	if (r >= 0 && w->a->addr[FAM6].ip.family && !w->watch)
-		r = route_watch_open(w->netns_fd, &w->watch, e);
 	if (r >= 0 && !w->a->has_routes)
 		r = route_each(w->inside, see_default, has_default, e);
 	if (r >= 0)
@@ -148,5 +146,6 @@ int inside_make(struct work *w, struct err *e)
 		r = described_routes(w, b, index, e);
 	if (r >= 0)
 		r = rtnl_batch_run(b, e);
+	w->is_fresh_inside = r >= 0;
 	return r < 0 ? err_ctx(e, r, "in the container") : 0;
 }

@@ -32,6 +32,7 @@ struct engine {
 	bool has_rules;   /* they were looked at and found intact, or loaded anew */
 	bool fwd_started; /* by this run: what the others published may be served by nobody */
 	bool tidy;        /* nothing may be left: look when closing */
+	char network[NETNAME_STRLEN]; /* that the last one taken away was of; "": none */
 };
 
 struct work {
@@ -40,11 +41,13 @@ struct work {
 	struct attachment *a;      /* borrowed */
 	int netns_fd;              /* borrowed; -1: the inside cannot be reached */
 	struct rtnl *inside;       /* opened on demand */
-	struct route_watch *watch; /* opened before the addresses inside are made */
+	struct route_watch *watch; /* opened where the first look finds nothing */
 	struct reserve *res;
 	struct observed obs;
 	struct plan plan;
 	enum member_first first;
+	struct link_info seen_bridge; /* looked at a moment ago, under the same lock */
+	bool has_seen_bridge;
 	uint32_t bridge_index;
 	struct mac bridge_mac; /* as it is */
 	uint32_t bridge_mtu;
@@ -54,7 +57,9 @@ struct work {
 	struct network old_net; /* what is on record, where that is something else */
 	bool has_old_net;
 	bool is_force_address;
-	uint64_t generation; /* of the tables when the transaction began */
+	bool is_fresh_inside; /* the addresses inside were made by this transaction */
+	bool is_fresh_link;   /* made by this transaction, as a port of the bridge, up */
+	uint64_t generation;  /* of the tables when the transaction began */
 };
 uint32_t engine_owner(const char *state_dir); /* number of a state directory; NULL: the usual */
 void work_clear(struct work *w);

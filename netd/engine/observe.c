@@ -70,6 +70,7 @@ static int each_uplink(const struct link_info *l, void *arg)
  * appeared since. */
 static int observe_forwarding(struct work *w, struct err *e)
 {
+	uint32_t index = 0, seen = 0;
 	struct link_info l;
 	int r = 0;
 
@@ -80,7 +81,11 @@ static int observe_forwarding(struct work *w, struct err *e)
 		r = link_each(w->g->host, each_uplink, w, e);
 	}
 	for (int f = 0; r >= 0 && w->obs.has_network && !w->net.internal && f < N_FAM; f++) {
-		r = w->net.subnet[f].ip.family ? uplink_find(w->g->host, f, &l, NULL, e) : 1;
+		r = w->net.subnet[f].ip.family ? uplink_index(w->g->host, f, &index, e) : 1;
+		if (r != 0 || index == seen)
+			continue;
+		seen = index;
+		r = link_get_index(w->g->host, index, &l, e);
 		if (r == 0)
 			each_uplink(&l, w);
 	}

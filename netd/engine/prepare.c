@@ -292,13 +292,14 @@ static int derive_mac(struct work *w, const struct up_request *req, const char *
 static int find_mtu(struct work *w, const struct up_request *req, struct err *e)
 {
 	struct attachment *a = w->a;
-	struct link_info l;
 
 	a->mtu = req->mtu ? req->mtu : w->net.mtu;
 	if (a->mtu)
 		return 0;
-	if (w->net.mode == NET_BRIDGE && link_get(w->g->host, w->net.bridge, &l, NULL) == 0) {
-		a->mtu = l.mtu;
+	w->has_seen_bridge = w->net.mode == NET_BRIDGE &&
+			     link_get(w->g->host, w->net.bridge, &w->seen_bridge, NULL) == 0;
+	if (w->has_seen_bridge) {
+		a->mtu = w->seen_bridge.mtu;
 		return 0;
 	}
 	return uplink_mtu(w->g->host, &a->mtu, e);

@@ -168,7 +168,7 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 
 	if (r < 0)
 		return r;
-	if (!member_any(w->g->store))
+	if (!member_any(w->g->store, req->network))
 		r = hostop_purge(w->g, e);
 	if (r >= 0)
 		r = find_network(w, req, e);

@@ -7,8 +7,8 @@
  * A dump locks each of the table's buckets in turn (9 ms for an empty table of 262,144), a filtered
  * delete does not lock the empty ones (0.15 ms), hence the preference for the latter. Both delete
  * the same entries; what a filter cannot express is left to the dump, if a look at the table's text
- * form (0.15 ms) finds anything that it could concern. Each filter is a walk through the table, so a
- * look at few flows is worth it from two filters on, too.
+ * form (0.15 ms) finds anything that it could concern. Each filter is a walk through the table, as
+ * that look is: with few flows the look comes first, for it mostly ends the matter.
  */
 #include "net/conntrack.h"
 
@@ -37,8 +37,7 @@
 #define DUMP_MS 10000
 /* Filtered deletes that are sent at once. More of them would cost as much as a dump. */
 #define OPS_MAX 48
-/* From so many filtered deletes on, and with so few flows, a look at the table's text is less. */
-#define LOOK_OPS 2
+/* With so few flows a look at the table's text comes first. */
 #define LOOK_FLOWS 256
 /* Exact deletes that are sent at once. */
 #define DELETE_CHUNK 32
@@ -50,7 +49,7 @@ struct flush {
 	size_t n;
 	const struct ip *target; /* NULL: before publishing */
 	bool tcp_all;
-	int count; /* flows of the namespace; -1: not known */
+	int count;        /* flows of the namespace; -1: not known */
 	struct ip *local; /* addresses that a wildcard stands for when target is NULL */
 	size_t n_local, local_cap;
 };
@@ -303,9 +302,6 @@ static bool flush_filtered(struct flush *f)
 	}
 	if (o->n == 0)
 		return true;
-	if (o->n >= LOOK_OPS && f->count >= 0 && f->count <= LOOK_FLOWS &&
-	    !ctscout_sees(f->p, f->n))
-		return true;
 	f->seq += o->n;
 	if (send_run(f, o->buf, o->len) < 0)
 		return false;
@@ -445,10 +441,13 @@ static bool is_tracking(struct flush *f)
 
 static int flush(struct flush *f, struct err *e)
 {
-	int r = find_local(f, e);
+	bool is_seen = f->count >= 0 && f->count <= LOOK_FLOWS;
 
+	if (is_seen && !ctscout_sees(f->p, f->n, f->count))
+		return 0;
+	int r = find_local(f, e);
 	/* What filters cannot do is the dump's, if there is anything to do. */
-	if (r == 0 && !flush_filtered(f) && ctscout_sees(f->p, f->n))
+	if (r == 0 && !flush_filtered(f) && (is_seen || ctscout_sees(f->p, f->n, f->count)))
 		r = flush_dumped(f, e);
 	free(f->local);
 	return r;

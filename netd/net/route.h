@@ -46,6 +46,8 @@ int route_each_addr(struct rtnl *r, int (*fn)(uint32_t ifindex, const struct pre
 int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg), void *arg,
 	       struct err *e);
 
+/* 1 when the IPv6 address receives packets on ifindex, 0 when not yet. */
+int route_is_local(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e);
 /* Waits until the IPv6 address receives packets on ifindex: an address added with IFA_F_NODAD is
  * not tentative, but the kernel makes its local route a little after the acknowledgement. The
  * socket joins RTNLGRP_IPV6_ROUTE; it is best opened before the address is added. See also link_get

@@ -70,8 +70,7 @@ static void on_route(struct nlmsghdr *h, void *arg)
 		      nla_get_u32(oif) == a->ifindex;
 }
 
-/* 1 when the address is usable, 0 when not yet. */
-static int is_usable(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e)
+int route_is_local(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e)
 {
 	struct rtmsg rt = {
 		.rtm_family = AF_INET6, .rtm_dst_len = 128, .rtm_flags = RTM_F_FIB_MATCH};
@@ -103,7 +102,7 @@ int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *i
 	if (ip->family != AF_INET6)
 		return err_invalid(e, ERR_INTERNAL, "waiting for an address that is not IPv6");
 	for (;;) {
-		r = is_usable(w->r, ifindex, ip, e);
+		r = route_is_local(w->r, ifindex, ip, e);
 		if (r != 0)
 			return r < 0 ? r : 0;
 		left = clock_left(deadline);

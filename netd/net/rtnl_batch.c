@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * rtnl_batch: a list of requests in one buffer, sent in one sendmsg. The kernel goes through all of
- * them, also after a failure, and acknowledges each. A list whose acknowledgements could overflow
+ * them in order, also after a failure, and tells each failure. The last one is acknowledged: those
+ * before it that it said nothing of are done. A list whose acknowledgements could overflow
  * the receive buffer is sent in several pieces; nothing is ever sent twice, because a change whose
  * acknowledgement is lost may or may not have been made.
  */
@@ -100,9 +101,6 @@ int rtnl_batch_add(struct rtnl_batch *b, struct nl_msg *m, int ok_errno, const c
 	s = &b->steps[b->n++];
 	*s = (struct step){.what = what, .off = b->len, .len = len, .ok_errno = ok_errno};
 	s->is_get = (h->nlmsg_type & 3) == (RTM_GETLINK & 3);
-	/* The answer to a get is its own acknowledgement. */
-	if (!s->is_get)
-		h->nlmsg_flags |= NLM_F_ACK;
 	memset(b->buf + b->len, 0, len);
 	memcpy(b->buf + b->len, h, h->nlmsg_len);
 	b->len += len;
@@ -161,6 +159,9 @@ static int send_piece(struct rtnl_batch *b, size_t at, size_t n, struct err *e)
 
 	for (i = 0; i < n; i++)
 		(void)rtnl_stamp(b->r, step_hdr(b, s + i));
+	/* The answer to a get is its own acknowledgement. */
+	if (!last->is_get)
+		step_hdr(b, last)->nlmsg_flags |= NLM_F_ACK;
 	do
 		sent = send(rtnl_fd(b->r), b->buf + s->off, last->off + last->len - s->off, 0);
 	while (sent < 0 && errno == EINTR);
@@ -187,7 +188,8 @@ static int run_piece(struct rtnl_batch *b, size_t at, size_t n, int *first, stru
 			q++;
 		if (q < end && !q->is_done)
 			take_answer(q, h, first, e);
-		while (s < end && s->is_done)
+		/* An answer of a later one: the kernel has been through those before. */
+		while (s < end && (s->is_done || (s < q && q < end)))
 			s++;
 	}
 	return r;

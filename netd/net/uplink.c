@@ -48,8 +48,8 @@ static struct nl_msg *lookup_msg(int fam)
 	return m ? rtnl_msg_done(m, nla_put(m, RTA_DST, (int)ip_size(to), to->b)) : NULL;
 }
 
-int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
-		struct err *e)
+/* 0, 1 when there is no way out, or negative. */
+static int look_up(struct rtnl *r, int fam, struct answer *ret, struct err *e)
 {
 	struct answer a = {0};
 	struct err mine = ERR_INIT;
@@ -64,6 +64,28 @@ int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *r
 			*e = mine;
 		return w;
 	}
+	*ret = a;
+	return 0;
+}
+
+int uplink_index(struct rtnl *r, int fam, uint32_t *ret, struct err *e)
+{
+	struct answer a;
+	int w = look_up(r, fam, &a, e);
+
+	if (w == 0)
+		*ret = a.ifindex;
+	return w;
+}
+
+int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
+		struct err *e)
+{
+	struct answer a;
+	int w = look_up(r, fam, &a, e);
+
+	if (w != 0)
+		return w;
 	w = link_get_index(r, a.ifindex, ret_link, e);
 	if (w == 0 && ret_mtu)
 		*ret_mtu = a.mtu && a.mtu < ret_link->mtu ? a.mtu : ret_link->mtu;

@@ -14,6 +14,8 @@
  * way out in that family. */
 int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
 		struct err *e);
+/* Its number alone, which is one request less. */
+int uplink_index(struct rtnl *r, int fam, uint32_t *ret, struct err *e);
 /* The MTU towards the world: IPv4's way out, else IPv6's, else 1500. */
 int uplink_mtu(struct rtnl *r, uint32_t *ret, struct err *e);
 

@@ -381,7 +381,7 @@ int store_open(const char *dir, bool create, uint64_t host_cookie, const char *b
 	s = calloc(1, sizeof(*s));
 	if (!s)
 		return err_sys(e, ENOMEM, "no memory for the store");
-	json_count_failures();
+	json_prepare();
 	s->parentfd = s->dirfd = s->lockfd = -1;
 	for (int i = 0; i < N_SUB; i++)
 		s->sub[i] = -1;

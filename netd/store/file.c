@@ -155,7 +155,7 @@ int file_put(int dirfd, const char *name, const char *line, size_t len, bool syn
 	return err_set(e, ERR_BUSY, EAGAIN, "others keep removing the temporary file");
 }
 
-/* Reads at most len bytes; *ret_n tells how many there were. */
+/* Reads at most len bytes, one more than there should be; *ret_n tells how many there were. */
 static int read_some(int fd, char *p, size_t len, size_t *ret_n, struct err *e)
 {
 	size_t n = 0;
@@ -167,9 +167,10 @@ static int read_some(int fd, char *p, size_t len, size_t *ret_n, struct err *e)
 			continue;
 		if (k < 0)
 			return err_sys(e, errno, "cannot read");
-		if (k == 0)
-			break;
 		n += (size_t)k;
+		/* Short by one: the end, as the size has it. */
+		if (k == 0 || n + 1 == len)
+			break;
 	}
 	*ret_n = n;
 	return 0;

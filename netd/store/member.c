@@ -187,8 +187,15 @@ static int prune_network(const char *network, void *arg)
 	return 0;
 }
 
-bool member_any(struct store *s)
+bool member_any(struct store *s, const char *network)
 {
+	if (network && name_check_network(network, "network name", NULL) == 0) {
+		struct path net = member_path(network, NULL);
+
+		if (unlinkat(store_dirfd(s), net.p, AT_REMOVEDIR) < 0 &&
+		    (errno == ENOTEMPTY || errno == EEXIST))
+			return true;
+	}
 	member_each_network(s, prune_network, s, NULL);
 	return unlinkat(store_dirfd(s), MEMBERS, AT_REMOVEDIR) < 0 && errno != ENOENT;
 }

@@ -24,8 +24,9 @@ enum member_first {
 
 /* Enters key. Returns enum member_first (as it was before), or negative. */
 int member_join(struct store *s, const char *network, const char *key, struct err *e);
-/* Is there any? Empty directories that a killed process left are removed first. */
-bool member_any(struct store *s);
+/* Is there any? Empty directories that a killed process left are removed first. network, or NULL:
+ * one that likely has members, which makes the answer one system call. */
+bool member_any(struct store *s, const char *network);
 /* What member_join would return. */
 int member_peek(struct store *s, const char *network, struct err *e);
 /* Takes key out (absent: fine). Returns enum member_first: what the network is like now. */
