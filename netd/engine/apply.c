@@ -70,8 +70,8 @@ static bool is_out_of_the_way(struct work *w)
 	struct link_info l;
 	int r = link_get(w->g->host, w->a->host_ifname, &l, NULL);
 
-	return r == 1 ||
-	       (r == 0 && l.group == LINK_GROUP_VETH && link_del(w->g->host, l.index, NULL) >= 0);
+	return r == 1 || (r == 0 && (l.group == LINK_GROUP_VETH || l.group == LINK_GROUP_STRAY) &&
+			  link_del(w->g->host, l.index, NULL) >= 0);
 }
 
 static int do_veth(struct work *w, struct err *e)

@@ -176,7 +176,7 @@ static int gc_all_broken(struct engine *g, const struct census *c, struct gc_res
 
 struct strays {
 	const struct census *c;
-	size_t n;
+	size_t n, n_marked;
 	uint32_t index[256];
 };
 
@@ -184,6 +184,7 @@ static int see_link(const struct link_info *l, void *arg)
 {
 	struct strays *s = arg;
 
+	s->n_marked += l->group == LINK_GROUP_STRAY;
 	if ((l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_IFB) ||
 	    s->n == sizeof(s->index) / sizeof(s->index[0]))
 		return 0;
@@ -194,29 +195,42 @@ static int see_link(const struct link_info *l, void *arg)
 	return 0;
 }
 
+/* Marks some of them; s->n: how many. */
+static int mark_strays(struct engine *g, struct strays *s, struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+
+	s->n = s->n_marked = 0;
+	int r = link_each(g->host, see_link, s, e);
+	if (r >= 0)
+		r = rtnl_batch_new(g->host, &b, e);
+	for (size_t i = 0; r >= 0 && i < s->n; i++)
+		r = link_set_group(b, s->index[i], LINK_GROUP_STRAY, e);
+	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
+/* By group, for the kernel waits once for a request and holds everybody up meanwhile. */
 static int gc_strays(struct engine *g, const struct census *c, struct gc_result *ret, struct err *e)
 {
 	struct strays s = {.c = c};
+	int r;
 
 	do {
-		s.n = 0;
-		int r = link_each(g->host, see_link, &s, e);
-		for (size_t i = 0; r >= 0 && i < s.n; i++) {
-			r = link_del(g->host, s.index[i], e);
-			ret->n_links += r == 0;
-		}
-		if (r < 0)
-			return r;
-	} while (s.n == sizeof(s.index) / sizeof(s.index[0]));
-	return 0;
+		r = mark_strays(g, &s, e);
+	} while (r >= 0 && s.n > 0);
+	if (r < 0 || s.n_marked == 0)
+		return r;
+	r = link_del_group(g->host, LINK_GROUP_STRAY, e);
+	if (r >= 0)
+		ret->n_links += s.n_marked;
+	return r < 0 ? r : 0;
 }
 
 static int count_ours(const struct link_info *l, void *arg)
 {
 	size_t *n = arg;
 
-	*n += l->group == LINK_GROUP_VETH || l->group == LINK_GROUP_BRIDGE ||
-	      l->group == LINK_GROUP_IFB;
+	*n += link_is_ours(l);
 	return 0;
 }
 

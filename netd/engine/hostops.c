@@ -93,6 +93,8 @@ int hostop_purge(struct engine *g, struct err *e)
 		r = link_del_group(g->host, LINK_GROUP_VETH, e);
 	if (r >= 0)
 		r = link_del_group(g->host, LINK_GROUP_IFB, e);
+	if (r >= 0)
+		r = link_del_group(g->host, LINK_GROUP_STRAY, e);
 	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
 }
 

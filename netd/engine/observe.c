@@ -58,9 +58,8 @@ static int each_uplink(const struct link_info *l, void *arg)
 {
 	struct work *w = arg;
 
-	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 &&
-	    l->group != LINK_GROUP_VETH && l->group != LINK_GROUP_BRIDGE &&
-	    l->group != LINK_GROUP_IFB && l->master == 0 && strcmp(l->name, w->net.bridge) != 0 &&
+	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 && !link_is_ours(l) &&
+	    l->master == 0 && strcmp(l->name, w->net.bridge) != 0 &&
 	    (strcmp(l->kind, "bridge") != 0 || !spec_is_bridge(w->g, l->name)))
 		observe_uplink(w, l->name);
 	return 0;

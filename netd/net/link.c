@@ -135,6 +135,12 @@ int link_get_index(struct rtnl *r, uint32_t index, struct link_info *ret, struct
 	return get_link(r, get_msg(0, index, NULL), "reading a link", ret, e);
 }
 
+bool link_is_ours(const struct link_info *l)
+{
+	return l->group == LINK_GROUP_VETH || l->group == LINK_GROUP_BRIDGE ||
+	       l->group == LINK_GROUP_IFB || l->group == LINK_GROUP_STRAY;
+}
+
 int link_wait_carrier(struct rtnl *r, uint32_t index, int timeout_ms, struct err *e)
 {
 	uint64_t deadline = clock_ms() + (uint64_t)(timeout_ms > 0 ? timeout_ms : 0);

@@ -21,6 +21,8 @@
 
 /* ifbs that hold a container's rate limit. */
 #define LINK_GROUP_IFB 0x6e69
+/* What nobody owns any more, marked to be deleted by one request. */
+#define LINK_GROUP_STRAY 0x6e73
 
 struct veth_spec {
 	const char *host_ifname, *ctr_ifname;
@@ -49,6 +51,8 @@ struct link_info {
 	char name[IFNAME_STRLEN];
 	char kind[16]; /* "veth", "bridge", "" */
 };
+/* Does it carry one of the groups above? */
+bool link_is_ours(const struct link_info *l);
 /* By name. 1 when there is none. Getting a link also makes the kernel (since Linux 6.8) process its
  * pending carrier event, which is how the caller waits for carrier without sleeping. */
 int link_get(struct rtnl *r, const char *name, struct link_info *ret, struct err *e);
@@ -108,6 +112,8 @@ int link_set_mac(struct rtnl_batch *b, uint32_t index, const struct mac *mac, st
 #define LINK_ALLMULTI 2u
 int link_set_flags(struct rtnl_batch *b, uint32_t index, unsigned int mask, unsigned int value,
 		   struct err *e);
+/* One that is gone meanwhile counts as success. */
+int link_set_group(struct rtnl_batch *b, uint32_t index, uint32_t group, struct err *e);
 int link_set_tx_queue_len(struct rtnl_batch *b, uint32_t index, uint32_t len, struct err *e);
 /* Makes a link a port of a bridge: before link_port_set where somebody took it out. */
 int link_set_master(struct rtnl_batch *b, uint32_t index, uint32_t bridge, struct err *e);

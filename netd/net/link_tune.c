@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* link_tune: settings of a link that is there. Only queues requests. Read netdevice(7) for flags.
  */
+#include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
@@ -24,6 +25,16 @@ int link_set_flags(struct rtnl_batch *b, uint32_t index, unsigned int mask, unsi
 		ifi.ifi_flags |= IFF_ALLMULTI;
 	return rtnl_batch_add(b, rtnl_msg(RTM_NEWLINK, 0, &ifi, sizeof(ifi)), 0,
 			      "setting a link's flags", e);
+}
+
+int link_set_group(struct rtnl_batch *b, uint32_t index, uint32_t group, struct err *e)
+{
+	struct ifinfomsg ifi = {.ifi_family = AF_UNSPEC, .ifi_index = (int)index};
+	struct nl_msg *m = rtnl_msg(RTM_NEWLINK, 0, &ifi, sizeof(ifi));
+
+	if (m)
+		m = rtnl_msg_done(m, nla_put_u32(m, IFLA_GROUP, group));
+	return rtnl_batch_add(b, m, ENODEV, "setting a link's group", e);
 }
 
 int link_set_tx_queue_len(struct rtnl_batch *b, uint32_t index, uint32_t len, struct err *e)

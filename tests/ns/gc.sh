@@ -58,6 +58,9 @@ seq 260 | awk '{ print "link add name stray" $1 " group 28277 type bridge" }' >"
 ok 'strays' on host ip -batch "$NS_TMP/strays"
 like 'gc removes many strays' "$(nu gc)" '*260 links*'
 ok 'check' nu check one
+# A gc that was killed has marked some already.
+ok 'strays' on host sh -c 'ip link add m1 group 28275 type bridge && ip link add m2 group 28277 type bridge'
+like 'gc removes marked ones too' "$(nu gc)" '*2 links*'
 
 # A container dies without a word.
 container_new c4 host
