@@ -110,9 +110,12 @@ static int tidy(struct engine *g)
 	if (r < 0)
 		return r;
 	if (!member_any(s, g->network[0] ? g->network : NULL)) {
-		if (store_each_network(s, see_implicit, &i, NULL) == 0 && i.name[0])
-			store_del_network(s, i.name, NULL);
+		int k = store_each_network(s, see_implicit, &i, NULL);
+
+		if (k >= 0 && i.name[0])
+			k = store_del_network(s, i.name, NULL);
 		r = store_remove_if_empty(s, NULL);
+		r = k < 0 && r == 1 ? k : r; /* what could not be looked at may be what is left */
 	}
 	store_unlock(s);
 	return r;

@@ -6,7 +6,6 @@
  */
 #include "store/member.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,6 +36,12 @@ static struct path member_path(const char *network, const char *key)
 	return r;
 }
 
+static int see_any(const char *name, void *arg)
+{
+	(void)arg;
+	return name[0] != '.';
+}
+
 /* 1 when the directory has no entry (or is not there), 0 when it has one. */
 static int dir_is_empty(struct store *s, const char *path, struct err *e)
 {
@@ -44,16 +49,8 @@ static int dir_is_empty(struct store *s, const char *path, struct err *e)
 		openat(store_dirfd(s), path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 1 : err_sys(e, errno, "cannot open %s", path);
-	DIR *d = fdopendir(fd);
-	if (!d)
-		return err_sys(e, errno, "cannot read %s", path);
-	fd_take(&fd);
-	int empty = 1;
-	for (struct dirent *de; empty && (de = readdir(d));)
-		if (de->d_name[0] != '.')
-			empty = 0;
-	closedir(d);
-	return empty;
+	int r = file_each(fd, see_any, NULL, e);
+	return r < 0 ? err_ctx(e, r, "%s", path) : r == 0;
 }
 
 int member_peek(struct store *s, const char *network, struct err *e)
@@ -127,24 +124,29 @@ int member_leave(struct store *s, const char *network, const char *key, struct e
 	return MEMBER_FIRST_OF_HOST;
 }
 
+struct network_walk {
+	int (*fn)(const char *network, void *arg);
+	void *arg;
+};
+
+static int see_network(const char *name, void *arg)
+{
+	struct network_walk *w = arg;
+
+	return name[0] != '.' && name_check_network(name, "network name", NULL) == 0
+		       ? w->fn(name, w->arg)
+		       : 0;
+}
+
 int member_each_network(struct store *s, int (*fn)(const char *network, void *arg), void *arg,
 			struct err *e)
 {
+	struct network_walk w = {.fn = fn, .arg = arg};
 	CLEAN_FD int fd =
 		openat(store_dirfd(s), MEMBERS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "cannot open " MEMBERS);
-	DIR *d = fdopendir(fd);
-	if (!d)
-		return err_sys(e, errno, "cannot read " MEMBERS);
-	fd_take(&fd);
-	int r = 0;
-	for (struct dirent *de; r == 0 && (de = readdir(d));)
-		if (de->d_name[0] != '.' &&
-		    name_check_network(de->d_name, "network name", NULL) == 0)
-			r = fn(de->d_name, arg);
-	closedir(d);
-	return r;
+	return file_each(fd, see_network, &w, e);
 }
 
 struct member_walk {

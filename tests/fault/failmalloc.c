@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * failmalloc: preloaded into a program, makes its FAIL_AT-th allocation return NULL (0 or unset:
- * none). With FAIL_COUNT set, the number of allocations is written to descriptor 9 at the end.
- * One allocation of one process fails: children are left alone. Built on the C library's own names
+ * none), and with FAIL_AGAIN the FAIL_AGAIN-th after that one too. With FAIL_COUNT set, the number of allocations is written to descriptor 9 at the end.
+ * Allocations of one process fail: children are left alone. Built on the C library's own names
  * for its allocator.
  */
 #include <errno.h>
@@ -14,7 +14,7 @@ void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t n, size_t size);
 void *__libc_realloc(void *p, size_t size);
 
-static long n_allocations, fail_at = -1;
+static long n_allocations, fail_at = -1, fail_again;
 
 static int is_to_fail(void)
 {
@@ -27,8 +27,10 @@ static int is_to_fail(void)
 	if (fail_at < 0) {
 		const char *s = getenv("FAIL_AT");
 		fail_at = s ? strtol(s, NULL, 10) : 0;
+		s = getenv("FAIL_AGAIN");
+		fail_again = fail_at && s ? fail_at + strtol(s, NULL, 10) : 0;
 	}
-	if (++n_allocations != fail_at)
+	if (++n_allocations != fail_at && n_allocations != fail_again)
 		return 0;
 	errno = ENOMEM;
 	return 1;

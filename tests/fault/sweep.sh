@@ -176,6 +176,23 @@ sweep_malloc() {
 	is 'an allocation that fails: success, or an error that leaves nothing' $BAD 0
 }
 
+# A second allocation fails on the way back.
+sweep_malloc_twice() {
+	local k d rc
+	BAD=0
+	for k in 12 25 40 60 90; do
+		for d in 1 2 3 5 8 13 21 34; do
+			# shellcheck disable=SC2086
+			on host env LD_PRELOAD="$FAILMALLOC" FAIL_AT=$k FAIL_AGAIN=$d "$NETNS_UP" up c $ONE 2>"$NS_TMP/err"
+			rc=$?
+			[ $rc -lt 126 ] || broken "allocations $k and $d more: exit $rc: $(cat "$NS_TMP/err")"
+			[ $rc -ne 0 ] || nu down c -q || broken "down after allocations $k and $d more failed"
+			clean "allocations $k and $d more (exit $rc)" "$1"
+		done
+	done
+	is 'two allocations that fail: success, or an error that leaves nothing' $BAD 0
+}
+
 ns_world
 on host sh -c 'mkdir -p /run/netns && mount --bind /run/netns /run/netns && mount --make-shared /run/netns'
 fresh
@@ -203,7 +220,10 @@ kill-described)
 	UP="$(dirname "$NETNS_UP")/attach c"
 	sweep_kill 'described' empty ''
 	;;
-malloc) sweep_malloc "$NS_TMP/before.empty" ;;
+malloc)
+	sweep_malloc "$NS_TMP/before.empty"
+	sweep_malloc_twice "$NS_TMP/before.empty"
+	;;
 errno) sweep_errno "$NS_TMP/before.empty" ;;
 esac
 ns_done
