@@ -108,7 +108,8 @@ int dir_is_empty(struct store *s, struct err *e)
 	return 1;
 }
 
-static int remove_subs(struct store *s, struct err *e)
+/* keep: bits of subdirectories that stay. */
+static int remove_subs(struct store *s, unsigned int keep, struct err *e)
 {
 	struct err all = ERR_INIT;
 	int first = 0;
@@ -116,7 +117,7 @@ static int remove_subs(struct store *s, struct err *e)
 	dir_close_subs(s);
 	for (int i = 0; i < N_SUB; i++) {
 		struct err one = ERR_INIT;
-		int r = file_remove_tree(s->dirfd, dir_sub_name[i], &one);
+		int r = keep & 1u << i ? 0 : file_remove_tree(s->dirfd, dir_sub_name[i], &one);
 
 		if (r < 0) {
 			dir_ctx(s, (enum store_sub)i, NULL, r, &one);
@@ -131,7 +132,7 @@ static int remove_subs(struct store *s, struct err *e)
 
 int dir_remove_all(struct store *s, struct err *e)
 {
-	int r = remove_subs(s, e);
+	int r = remove_subs(s, 0, e);
 
 	for (size_t i = 0; i < N_DIR_FILES && r == 0; i++) {
 		r = file_remove_tree(s->dirfd, dir_file_name[i], e);
@@ -179,6 +180,18 @@ static int identity_write(struct store *s, struct err *e)
 		       "%s/" IDENT_NAME, s->path);
 }
 
+/* Of another boot only the networks stay that somebody made by name. A process that is killed here
+ * leaves the old identity, so the next one does it again. 1 when there are none. */
+static int forget_boot(struct store *s, struct err *e)
+{
+	size_t n = 0;
+	int r = remove_subs(s, 1u << SUB_NETWORKS, e);
+
+	if (r == 0)
+		r = netfile_forget(s, &n, e);
+	return r < 0 ? r : n == 0;
+}
+
 /* Global lock held: makes the content that of this boot and host. */
 static int settle(struct store *s, bool create, struct err *e)
 {
@@ -203,11 +216,13 @@ static int settle(struct store *s, bool create, struct err *e)
 				       "%s/" IDENT_NAME " is missing, but there are records",
 				       s->path);
 	}
-	if (!create) {
+	r = what == IDENT_BOOT ? forget_boot(s, e) : 1;
+	if (r == 1 && !create) {
 		r = dir_remove_all(s, e);
 		return r < 0 ? r : STEP_ABSENT;
 	}
-	r = remove_subs(s, e);
+	if (r == 1)
+		r = remove_subs(s, 0, e);
 	if (r == 0)
 		r = identity_write(s, e);
 	if (r < 0 && what == IDENT_NONE)

@@ -41,7 +41,7 @@ struct store {
 	int lock_ms;
 	int sub[N_SUB];
 	unsigned int fresh; /* bit i: sub[i], absence (-1) included, was looked at under the lock */
-	bool sync; /* not a tmpfs */
+	bool sync;          /* not a tmpfs */
 	bool is_locked;
 	uint64_t host_cookie;
 	char boot_id[BOOT_ID_STRLEN];
@@ -60,6 +60,9 @@ int dir_attach(struct store *s, bool create, struct err *e);
 int dir_sub(struct store *s, enum store_sub sub, bool create, int *ret, struct err *e);
 /* 1 when no attachment, network or host change is left, 0 when there is. */
 int dir_is_empty(struct store *s, struct err *e);
+/* netfile.c: removes what is no network that somebody made by name (network.implicit is not set);
+ * *ret_left: how many there are. No lock looked at. */
+int netfile_forget(struct store *s, size_t *ret_left, struct err *e);
 /* Removes all that the store owns, DIR too where it can be. Global lock held. */
 int dir_remove_all(struct store *s, struct err *e);
 void dir_close_subs(struct store *s);

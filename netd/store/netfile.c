@@ -101,3 +101,29 @@ int store_each_network(struct store *s, int (*fn)(const struct network *n, void 
 		*e = all;
 	return first;
 }
+
+int netfile_forget(struct store *s, size_t *ret_left, struct err *e)
+{
+	CLEAN_NAMES struct file_names l = {0};
+	size_t left = 0;
+	int fd, r;
+
+	r = dir_sub(s, SUB_NETWORKS, false, &fd, e);
+	if (r == 0)
+		r = file_list(fd, &l, e);
+	for (size_t i = 0; r == 0 && i < l.n; i++) {
+		struct network n;
+		int k = store_get_network(s, l.name[i], &n, NULL);
+
+		if (k == -ENOMEM)
+			r = err_sys(e, ENOMEM, "networks of another boot");
+		else if (k == 0 && !n.implicit)
+			left++;
+		else
+			r = file_remove_tree(fd, l.name[i], e);
+	}
+	if (r < 0)
+		return r;
+	*ret_left = left;
+	return 0;
+}

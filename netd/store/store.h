@@ -12,7 +12,8 @@
  *   DIR/ports, DIR/ranges   symbolic links to "ID@IF": claims on host ports (see claim.h)
  *   DIR/host/...            what was changed on the host, its value before (see hostlog.h)
  *
- * State of another boot is void: opening the store then removes it under the global lock. State of
+ * State of another boot is void but for the networks that somebody made by name, which a persistent
+ * directory keeps: opening the store then removes the rest under the global lock. State of
  * another host namespace in the same boot is refused. Files are replaced by write to a temporary
  * name and rename; a persistent directory (not tmpfs) is fsynced. RLIMIT_FSIZE and SIGXFSZ are
  * survived. A record whose CRC or content is wrong is never used: readers return ERR_PROTOCOL with

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * failmalloc: preloaded into a program, makes its FAIL_AT-th allocation return NULL (0 or unset:
- * none), and with FAIL_AGAIN the FAIL_AGAIN-th after that one too. With FAIL_COUNT set, the number of allocations is written to descriptor 9 at the end.
- * Allocations of one process fail: children are left alone. Built on the C library's own names
- * for its allocator.
+ * none), and with FAIL_AGAIN the FAIL_AGAIN-th after that one too. With FAIL_COUNT set, the number
+ * of allocations is written to descriptor 9 at the end. Allocations of one process fail: children
+ * are left alone. Built on the C library's own names for its allocator.
  */
 #include <errno.h>
 #include <stdio.h>

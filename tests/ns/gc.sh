@@ -146,5 +146,19 @@ on host sh -c 'cp -a /run/saved /run/netd && rm -r /run/saved &&
 ok 'up after a reboot' nu up "$p2" --name two -p 8080:80 -q
 is 'the old attachment is void' "$(nu ls | grep -c one)" 0
 nu down two -q
+
+# A network made by name outlives a boot in a state directory that does.
+nu network create kept --subnet 10.66.0.0/24 -q
+nu up "$p1" --name one --network kept -q
+on host cp -a /run/netd /run/saved
+nu down one -q
+nu network rm kept
+on host sh -c 'cp -a /run/saved /run/netd && rm -r /run/saved &&
+	python3 "$1" "$2" /run/netd/identity /run/netd/attachments/one@eth0' sh "$NS_TMP/reboot.py" $old
+like 'the network is there after a reboot' "$(nu network ls)" '*kept*'
+ok 'and can be used' nu up "$p2" --name two --network kept -q
+is 'with its addresses' "$(nu ls | grep -c '10\.66\.0\.')" 1
+nu down two -q
+ok 'and removed' nu network rm kept
 residue host "$NS_TMP/before" 'nothing is left at the end'
 ns_done

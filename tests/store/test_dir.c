@@ -217,13 +217,37 @@ static void test_other_boot(void **state)
 	store_closep(&s);
 	must(0, store_open(DIR_NAME, true, COOKIE + 1, BOOT2, &s, e));
 	assert_int_equal(util_records(s), 0);
-	must(1, store_get_network(s, "net", &n, e));
-	assert_int_equal(util_count(DIR_NAME), 2);
+	/* The network that somebody made stays; those that came by themselves, and what cannot be
+	 * read, do not. */
+	must(0, store_get_network(s, "net", &n, e));
+	assert_int_equal(util_count(DIR_NAME), 3);
+	must(0, store_lock(s, e));
+	n.implicit = true;
+	strcpy(n.name, "itself");
+	must(0, store_put_network(s, &n, e));
+	store_unlock(s);
+	util_write(DIR_NAME "/networks/broken", "x", 1);
+	util_write(DIR_NAME "/networks/.half", "x", 1);
 	fill(s);
 	store_closep(&s);
 
-	/* Who makes nothing removes it all the same. */
-	must(1, store_open(DIR_NAME, false, COOKIE, BOOT, &s, e));
+	/* Who makes nothing else does it all the same. */
+	must(0, store_open(DIR_NAME, false, COOKIE, BOOT, &s, e));
+	must(0, store_get_network(s, "net", &n, e));
+	must(1, store_get_network(s, "itself", &n, e));
+	assert_int_equal(util_count(DIR_NAME), 3);
+	fill(s);
+	store_closep(&s);
+
+	/* Without such a network nothing stays. */
+	must(0, store_open(DIR_NAME, true, COOKIE, BOOT, &s, e));
+	must(0, store_lock(s, e));
+	must(0, store_del_network(s, "net", e));
+	n.implicit = true;
+	strcpy(n.name, "itself");
+	must(0, store_put_network(s, &n, e));
+	store_closep(&s);
+	must(1, store_open(DIR_NAME, false, COOKIE, BOOT2, &s, e));
 	assert_int_equal(util_count(DIR_NAME), -1);
 }
 
