@@ -495,6 +495,8 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 	if (prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
 		err_gather(&all, &one);
 	addrs_drop(g, a, &all);
+	if (a->phase == ATTACH_INTENT)
+		claim_undo_cursor(g->store);
 	err_reset(&one);
 	if (store_get_network(g->store, a->network, &net, &one) != 0)
 		hostop_network_of(a, &net);

@@ -259,7 +259,12 @@ static int cursor_open(struct pool *p, bool *ret_known, struct err *e)
 	r = dir_sub(p->s, SUB_CURSORS, true, &fd, e);
 	if (r < 0)
 		return r;
-	r = file_open_rw(fd, p->network, true, 0644, &p->cursorfd, e);
+	r = file_open_rw(fd, p->network, false, 0644, &p->cursorfd, e);
+	if (r == 1) {
+		r = file_open_rw(fd, p->network, true, 0644, &p->cursorfd, e);
+		if (r == 0)
+			snprintf(p->s->made_cursor, sizeof(p->s->made_cursor), "%s", p->network);
+	}
 	if (r < 0)
 		return dir_ctx(p->s, SUB_CURSORS, p->network, r, e);
 	if (pread(p->cursorfd, text, CURSOR_LEN, (off_t)p->slot * CURSOR_LEN) == CURSOR_LEN &&
@@ -281,6 +286,15 @@ static int cursor_move(struct pool *p, uint64_t i, struct err *e)
 	snprintf(text, sizeof(text), "%07u\n", (unsigned)i % 10000000u);
 	r = file_write_at(p->cursorfd, text, CURSOR_LEN, (off_t)p->slot * CURSOR_LEN, e);
 	return r < 0 ? dir_ctx(p->s, SUB_CURSORS, p->network, r, e) : 0;
+}
+
+void claim_undo_cursor(struct store *s)
+{
+	int fd;
+
+	if (s->made_cursor[0] && dir_sub(s, SUB_CURSORS, false, &fd, NULL) == 0)
+		unlinkat(fd, s->made_cursor, 0);
+	s->made_cursor[0] = '\0';
 }
 
 /* It could not be written: an empty file must not stay behind. */

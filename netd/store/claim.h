@@ -59,6 +59,8 @@ struct claim_cursor {
 int claim_get_cursor(struct store *s, const char *network, struct claim_cursor *ret, struct err *e);
 int claim_put_cursor(struct store *s, const char *network, const struct claim_cursor *c,
 		     struct err *e);
+/* The search that this process was the first to make came to nothing: the file goes. */
+void claim_undo_cursor(struct store *s);
 /* 0, or 1 when key has no such claim (another's is left alone). */
 int claim_drop_addr(struct store *s, const struct ip *ip, const char *key, struct err *e);
 /* Reads the owner of an address: 0 and the key, 1: free. Needs no lock. */

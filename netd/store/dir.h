@@ -41,7 +41,8 @@ struct store {
 	int lock_ms;
 	int sub[N_SUB];
 	unsigned int fresh; /* bit i: sub[i], absence (-1) included, was looked at under the lock */
-	bool sync;          /* not a tmpfs */
+	char made_cursor[NETNAME_STRLEN]; /* by this process, which may still come to nothing */
+	bool sync;                        /* not a tmpfs */
 	bool is_locked;
 	uint64_t host_cookie;
 	char boot_id[BOOT_ID_STRLEN];

@@ -90,6 +90,23 @@ on c1 ip link add eth0 type veth peer name x
 wrong 4 '*eth0*' up "$pid"
 on c1 ip link del eth0
 
+# What others have, each named: a port, an address, the last address, a link of the bridge's name.
+container_new c2 host
+nu network create tiny --subnet 10.77.0.0/30 -q
+nu network create odd --subnet 10.78.0.0/24 -q
+nu up "$(ns_pid c2)" --name first --network tiny -p 8080:80 -q
+on host ip link add nb-odd type bridge
+snapshot host >"$NS_TMP/before"
+wrong 4 '*8080*first*' up "$pid" -p 8080:80
+wrong 4 '*8080*first*' up "$pid" -p 9000:90 -p 198.51.100.1:8000-8100:80-180
+wrong 4 '*10.77.0.2*first*' up "$pid" --network tiny --ip 10.77.0.2
+wrong 7 '*tiny*10.77.0.0/30*' up "$pid" --network tiny
+wrong 4 '*nb-odd*' up "$pid" --network odd
+on host ip link del nb-odd
+nu down first -q
+nu network rm tiny
+nu network rm odd
+
 # State directory: read-only, full, not a directory, inside something that is none.
 on host sh -c 'mkdir /run/ro /run/full && mount -t tmpfs -o ro tmpfs /run/ro &&
 	mount -t tmpfs -o nr_inodes=2 tmpfs /run/full && : >/run/plain'
