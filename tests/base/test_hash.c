@@ -110,10 +110,8 @@ static void test_hash_spread(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_crc_vectors),
-		cmocka_unit_test(test_crc_model),
-		cmocka_unit_test(test_crc_long),
-		cmocka_unit_test(test_hash64),
+		cmocka_unit_test(test_crc_vectors), cmocka_unit_test(test_crc_model),
+		cmocka_unit_test(test_crc_long),    cmocka_unit_test(test_hash64),
 		cmocka_unit_test(test_hash_spread),
 	};
 

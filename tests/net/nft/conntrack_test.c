@@ -354,7 +354,8 @@ static void many_and_none(void **state)
 	world_free(&w);
 }
 
-/* However many lines the table's text has, whether they end a page of it or not: every one counts. */
+/* However many lines the table's text has, whether they end a page of it or not: every one counts.
+ */
 static void among_others(void **state)
 {
 	struct publish p[2] = {run(IPPROTO_UDP, 5000, 1), run(IPPROTO_UDP, 5001, 1)};
