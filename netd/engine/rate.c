@@ -43,7 +43,7 @@ static int set_out(struct engine *g, const struct attachment *a, const struct li
 	name_ifb(a->id, a->ifname, ifb);
 	r = qdisc_ifb_add(g->host, ifb, l->mtu, LINK_GROUP_IFB, &index, e);
 	if (r >= 0)
-		r = qdisc_tbf_set(g->host, index, &s, e);
+		r = qdisc_tbf_set(g->host, index, &s, true, e);
 	return r < 0 ? r : qdisc_redirect_set(g->host, l->index, index, e);
 }
 
@@ -76,7 +76,9 @@ int rate_make(struct engine *g, const struct attachment *a, struct err *e)
 			       a->ifname);
 	if (r >= 0 && a->rate.in_rate) {
 		struct tbf_spec s = spec_of(a->rate.in_rate, a->rate.in_burst, l.mtu);
-		r = qdisc_tbf_set(g->host, l.index, &s, e);
+		r = qdisc_tbf_set(g->host, l.index, &s, a->kind == ATTACH_VETH, e);
+		if (r < 0)
+			err_ctx(e, r, "%s", a->host_ifname);
 	} else if (r >= 0) {
 		r = qdisc_tbf_del(g->host, l.index, e);
 	}

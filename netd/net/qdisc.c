@@ -70,39 +70,24 @@ static int put_tbf(struct nl_msg *m, const struct tbf_spec *s)
 	return bad | nla_nest_end(m, options);
 }
 
-int qdisc_tbf_set(struct rtnl *r, uint32_t index, const struct tbf_spec *s, struct err *e)
-{
-	struct nl_msg *m =
-		tc_msg(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_REPLACE, index, TC_H_ROOT, OUR_HANDLE, 0);
-	struct err mine = ERR_INIT;
-	int w;
-
-	if (m)
-		m = rtnl_msg_done(m, put_tbf(m, s));
-	w = rtnl_call(r, m, NULL, NULL, NULL, "limiting a link's rate", &mine);
-	return w < 0 ? explain(w, "CONFIG_NET_SCH_TBF", &mine, e) : 0;
-}
-
-struct tbf_answer {
-	uint32_t handle;
-	uint64_t rate;
-	bool is_tbf;
+struct answer {
+	uint32_t handle; /* 0: the kernel's own choice, or none */
+	char kind[16];
+	uint64_t rate; /* of a token bucket */
 };
 
 static void on_qdisc(struct nlmsghdr *h, void *arg)
 {
 	struct nlattr *tb[TCA_MAX + 1], *opt[TCA_TBF_MAX + 1];
 	const struct tcmsg *tcm = nlmsg_data(h);
-	struct tbf_answer *a = arg;
-	char kind[16] = "";
+	struct answer *a = arg;
 
 	if (h->nlmsg_type != RTM_NEWQDISC || nlmsg_parse(h, sizeof(*tcm), tb, TCA_MAX, NULL) < 0)
 		return;
 	a->handle = tcm->tcm_handle;
 	if (tb[TCA_KIND])
-		(void)nla_strlcpy(kind, tb[TCA_KIND], sizeof(kind));
-	a->is_tbf = strcmp(kind, "tbf") == 0;
-	if (!a->is_tbf || !tb[TCA_OPTIONS] ||
+		(void)nla_strlcpy(a->kind, tb[TCA_KIND], sizeof(a->kind));
+	if (strcmp(a->kind, "tbf") != 0 || !tb[TCA_OPTIONS] ||
 	    nla_parse_nested(opt, TCA_TBF_MAX, tb[TCA_OPTIONS], NULL) < 0)
 		return;
 	if (opt[TCA_TBF_PARMS] && nla_len(opt[TCA_TBF_PARMS]) >= (int)sizeof(struct tc_tbf_qopt)) {
@@ -115,27 +100,66 @@ static void on_qdisc(struct nlmsghdr *h, void *arg)
 		a->rate = nla_get_u64(opt[TCA_TBF_RATE64]);
 }
 
-int qdisc_tbf_get(struct rtnl *r, uint32_t index, uint64_t *ret, struct err *e)
+/* 1: there is none that can be shown, or no such link. */
+static int read_qdisc(struct rtnl *r, uint32_t index, uint32_t parent, struct answer *ret,
+		      struct err *e)
 {
-	struct tbf_answer a = {0};
 	struct err mine = ERR_INIT;
 	/* The kernel tells those who listen, and with NLM_F_ECHO also who asks. Its own defaults it
 	 * does not show; then the acknowledgement is the answer. */
-	int w = rtnl_call(r, tc_msg(RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO, index, TC_H_ROOT, 0, 0),
-			  on_qdisc, NULL, &a, "reading a queueing discipline", &mine);
+	int w = rtnl_call(r, tc_msg(RTM_GETQDISC, NLM_F_ACK | NLM_F_ECHO, index, parent, 0, 0),
+			  on_qdisc, NULL, ret, "reading a queueing discipline", &mine);
 
-	/* The ways to say that there is none that can be shown, or no such link. */
 	if (w == -ENOENT || w == -EINVAL || w == -ENODEV)
 		return 1;
-	if (w < 0) {
-		if (e)
-			*e = mine;
-		return w;
-	}
-	if (!a.is_tbf || a.handle != OUR_HANDLE)
-		return 1;
+	if (w < 0 && e)
+		*e = mine;
+	return w < 0 ? w : !ret->kind[0];
+}
+
+static bool is_ours(const struct answer *a)
+{
+	return a->handle == OUR_HANDLE && strcmp(a->kind, "tbf") == 0;
+}
+
+int qdisc_tbf_get(struct rtnl *r, uint32_t index, uint64_t *ret, struct err *e)
+{
+	struct answer a = {.kind = ""};
+	int w = read_qdisc(r, index, TC_H_ROOT, &a, e);
+
+	if (w != 0 || !is_ours(&a))
+		return w < 0 ? w : 1;
 	*ret = a.rate;
 	return 0;
+}
+
+/* The kernel refused to put a bucket there: because of what somebody else has put there? */
+static int explain_root(struct rtnl *r, uint32_t index, int w, struct err *mine, struct err *e)
+{
+	struct answer a = {.kind = ""};
+
+	if ((w == -EEXIST || w == -EINVAL) && read_qdisc(r, index, TC_H_ROOT, &a, NULL) == 0 &&
+	    a.handle && !is_ours(&a))
+		return err_set(e, ERR_CONFLICT, 0,
+			       "the link has a queueing discipline of somebody else's: %s %x:",
+			       a.kind, TC_H_MAJ(a.handle) >> 16);
+	return explain(w, "CONFIG_NET_SCH_TBF", mine, e);
+}
+
+int qdisc_tbf_set(struct rtnl *r, uint32_t index, const struct tbf_spec *s, bool is_own_link,
+		  struct err *e)
+{
+	/* Without NLM_F_REPLACE the kernel changes what has our handle, replaces its own default
+	 * (which comes back with the end of ours), and refuses to touch anything else. */
+	uint16_t flags = NLM_F_CREATE | (is_own_link ? NLM_F_REPLACE : 0);
+	struct nl_msg *m = tc_msg(RTM_NEWQDISC, flags, index, TC_H_ROOT, OUR_HANDLE, 0);
+	struct err mine = ERR_INIT;
+	int w;
+
+	if (m)
+		m = rtnl_msg_done(m, put_tbf(m, s));
+	w = rtnl_call(r, m, NULL, NULL, NULL, "limiting a link's rate", &mine);
+	return w < 0 ? explain_root(r, index, w, &mine, e) : 0;
 }
 
 int qdisc_tbf_del(struct rtnl *r, uint32_t index, struct err *e)
@@ -222,17 +246,18 @@ static int put_mirred(struct nl_msg *m, uint32_t to)
 
 static int put_u32(struct nl_msg *m, uint32_t to)
 {
-	union {
-		struct tc_u32_sel sel;
-		char room[sizeof(struct tc_u32_sel) + sizeof(struct tc_u32_key)];
-	} u = {.sel = {.flags = TC_U32_TERMINAL, .nkeys = 1}}; /* 0 under mask 0: everything */
+	/* The key, all zero, follows: 0 under mask 0 is everything. */
+	const struct tc_u32_sel sel = {.flags = TC_U32_TERMINAL, .nkeys = 1};
+	char room[sizeof(sel) + sizeof(struct tc_u32_key)] = {0};
 	struct nlattr *options;
 	int bad = nla_put_string(m, TCA_KIND, "u32");
+
+	memcpy(room, &sel, sizeof(sel));
 
 	options = nla_nest_start(m, TCA_OPTIONS);
 	if (!options)
 		return -1;
-	bad |= nla_put(m, TCA_U32_SEL, sizeof(u.room), &u);
+	bad |= nla_put(m, TCA_U32_SEL, sizeof(room), room);
 	bad |= put_mirred(m, to);
 	return bad | nla_nest_end(m, options);
 }
@@ -321,12 +346,17 @@ int qdisc_redirect_del(struct rtnl *r, uint32_t index, struct err *e)
 {
 	struct filters f = {false, false};
 	struct err mine = ERR_INIT;
+	struct answer a = {.kind = ""};
 	int w = del_filter(r, index, e), gone = w;
 
 	if (w >= 0)
 		w = look(r, index, &f, e);
 	if (w < 0 || f.ours || f.others || gone == 1)
 		return w < 0 ? w : gone;
+	/* A clsact is not of our making, and may have filters on its other half. */
+	w = read_qdisc(r, index, TC_H_INGRESS, &a, e);
+	if (w != 0 || strcmp(a.kind, "ingress") != 0)
+		return w < 0 ? w : 0;
 	w = rtnl_call(r, tc_msg(RTM_DELQDISC, 0, index, TC_H_INGRESS, INGRESS_HANDLE, 0), NULL,
 		      NULL, NULL, "taking an ingress discipline away", &mine);
 	return w < 0 && w != -ENOENT && w != -EINVAL ? explain(w, "it", &mine, e) : 0;

@@ -18,9 +18,11 @@ struct tbf_spec {
 	uint32_t burst; /* bytes, at least the link's MTU with its header */
 };
 
-/* Makes the link's root discipline a token bucket, or changes the one that is there.
+/* Makes the link's root discipline a token bucket, or changes ours that is there. Somebody else's
+ * is replaced on a link of our own, and otherwise ERR_CONFLICT that names it.
  * ERR_UNSUPPORTED names what the kernel lacks. */
-int qdisc_tbf_set(struct rtnl *r, uint32_t index, const struct tbf_spec *s, struct err *e);
+int qdisc_tbf_set(struct rtnl *r, uint32_t index, const struct tbf_spec *s, bool is_own_link,
+		  struct err *e);
 /* Takes ours away. 1 when there was none of ours. */
 int qdisc_tbf_del(struct rtnl *r, uint32_t index, struct err *e);
 /* The rate of our bucket in *ret (bytes a second). 1 when there is none of ours. */

@@ -150,6 +150,92 @@ static void test_rates_foreign(void **state)
 	MUST("ip link del v0");
 }
 
+static void foreign_link(struct want *w)
+{
+	MUST("ip link add v0 type veth peer name eth0 netns c0 && ip link set v0 up && "
+	     "ip -n c0 link set eth0 up");
+	want_init(w, 0);
+	w->req.kind = ATTACH_FOREIGN;
+	w->req.net_spec = NULL;
+	w->req.host_ifname = "v0";
+	want_given(w, "198.51.100.2/24", NULL);
+}
+
+/* What somebody has put at the root of his link is not replaced, before or after ours was there. */
+static void test_rates_occupied(void **state)
+{
+	struct attach_rate both = {8000000, 16000000, 0, 2000000};
+	struct want w;
+
+	(void)state;
+	foreign_link(&w);
+	w.req.rate = both;
+	MUST("tc qdisc add dev v0 root handle 7: pfifo limit 33");
+	FAILS(ERR_CONFLICT, WHAT_NONE, up(&w, NULL));
+	assert_non_null(strstr(err.text, "v0: the link has a queueing discipline of somebody "
+					 "else's: pfifo 7:"));
+	MUST("tc qdisc show dev v0 | grep -q 'pfifo 7: root .*limit 33p'");
+	NOTHING(down(0));
+	MUST("test -z \"" IFB "\"");
+	/* A bucket of his, too; even one with our number. */
+	MUST("tc qdisc del dev v0 root && "
+	     "tc qdisc add dev v0 root handle 7: tbf rate 1mbit burst 10kb latency 10ms");
+	FAILS(ERR_CONFLICT, WHAT_NONE, up(&w, NULL));
+	MUST("tc qdisc show dev v0 | grep -q 'tbf 7: root .*rate 1Mbit'");
+	MUST("tc qdisc del dev v0 root && tc qdisc add dev v0 root handle 6e75: pfifo limit 34");
+	FAILS(ERR_CONFLICT, WHAT_NONE, up(&w, NULL));
+	MUST("tc qdisc show dev v0 | grep -q 'pfifo 6e75: root .*limit 34p'");
+	MUST("tc qdisc del dev v0 root");
+	OK(up(&w, NULL));
+	MUST("tc qdisc replace dev v0 root handle 7: pfifo limit 35");
+	assert_int_equal(check(0), 1);
+	FAILS(ERR_CONFLICT, WHAT_NONE, up(&w, NULL));
+	OK(down(0));
+	MUST("tc qdisc show dev v0 | grep -q 'pfifo 7: root .*limit 35p'");
+	MUST("ip link del v0");
+}
+
+/* A rate that is added later, and cannot: the attachment stays as it was. */
+static void test_rates_occupied_later(void **state)
+{
+	struct attach_rate both = {8000000, 16000000, 0, 2000000};
+	struct want w;
+
+	(void)state;
+	foreign_link(&w);
+	want_publish(&w, "8080:80");
+	OK(up(&w, NULL));
+	MUST("tc qdisc add dev v0 root handle 7: pfifo limit 33");
+	FAILS(ERR_CONFLICT, WHAT_NONE, adjust(&both, NULL, NULL));
+	OK(check(0));
+	MUST("tc qdisc show dev v0 | grep -q 'pfifo 7: root .*limit 33p'");
+	OK(down(0));
+	MUST("tc qdisc show dev v0 | grep -q 'pfifo 7: root .*limit 33p'");
+	MUST("test -z \"" IFB "\" && ip link del v0");
+}
+
+/* A clsact is somebody's, whose other half may have filters: it stays when ours leaves. */
+static void test_rates_clsact(void **state)
+{
+	struct attach_rate out = {0, 16000000, 0, 2000000};
+	struct want w;
+
+	(void)state;
+	foreign_link(&w);
+	w.req.rate = out;
+	if (!sh("tc qdisc add dev v0 clsact")) {
+		MUST("ip link del v0");
+		return; /* the kernel has only `ingress` */
+	}
+	MUST("tc filter add dev v0 egress protocol all prio 9 u32 match u32 0 0 flowid 1:1");
+	OK(up(&w, NULL));
+	MUST("tc filter show dev v0 ingress | grep -q mirred");
+	OK(down(0));
+	MUST_NOT("tc filter show dev v0 ingress | grep -q mirred");
+	MUST("tc filter show dev v0 egress | grep -q 'pref 9 '");
+	MUST("ip link del v0");
+}
+
 static void test_settings(void **state)
 {
 	struct attach_tune t = {.has_promisc = true,
@@ -222,6 +308,9 @@ int main(void)
 		cmocka_unit_test_teardown(test_rates, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_gc, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_foreign, host_is_clean),
+		cmocka_unit_test_teardown(test_rates_occupied, host_is_clean),
+		cmocka_unit_test_teardown(test_rates_occupied_later, host_is_clean),
+		cmocka_unit_test_teardown(test_rates_clsact, host_is_clean),
 		cmocka_unit_test_teardown(test_settings, host_is_clean),
 		cmocka_unit_test_teardown(test_mac, host_is_clean),
 	};
