@@ -12,8 +12,6 @@
 #include "cni-plugin/tune.h"
 #include "model/name.h"
 
-#define VLAN_MAX 4094
-
 const char *const conf_iface_keys[] = {
 	"bridge",
 	"isGateway",
@@ -145,56 +143,86 @@ static int parse_network(const struct call *c, struct conf_iface *i, struct faul
 	return 0;
 }
 
-static int parse_trunk(const struct call *c, struct fault *f)
+static int parse_trunk_entry(json_t *v, const char *at, struct attach_vlan *ret, struct fault *f)
 {
-	char at[GOJSON_PATHLEN];
-	json_t *list = NULL, *v;
-	size_t i;
+	int64_t id = 0, min = 0, max = 0;
+	struct err e = ERR_INIT;
+	int r = 0;
 
-	if (gojson_arr(c->conf.doc, "", "vlanTrunk", &list, f) < 0)
+	if (!json_is_object(v))
+		return gojson_wrong(at, "an object", v, f);
+	if (gojson_range(v, at, "id", 0, VLAN_MAX, &id, f) < 0 ||
+	    gojson_range(v, at, "minID", 0, VLAN_MAX, &min, f) < 0 ||
+	    gojson_range(v, at, "maxID", 0, VLAN_MAX, &max, f) < 0)
 		return -1;
-	json_array_foreach(list, i, v)
-	{
-		int64_t id = 0, min = 0, max = 0;
+	if (min > max || (min == 0) != (max == 0) || (!id && !min))
+		return fault_set(f, FAULT_CONFIG,
+				 "%s: expected id, or minID and maxID with minID <= maxID", at);
+	if (min)
+		r = attach_vlan_add_trunk(ret, (uint16_t)min, (uint16_t)max, &e);
+	if (r == 0 && id)
+		r = attach_vlan_add_trunk(ret, (uint16_t)id, (uint16_t)id, &e);
+	if (r == 0)
+		return 0;
+	err_ctx(&e, r, "%s", at);
+	return fault_err(f, &e);
+}
 
-		gojson_path(at, "", "vlanTrunk", (long)i);
-		if (!json_is_object(v))
-			return gojson_wrong(at, "an object", v, f);
-		if (gojson_range(v, at, "id", 0, VLAN_MAX, &id, f) < 0 ||
-		    gojson_range(v, at, "minID", 0, VLAN_MAX, &min, f) < 0 ||
-		    gojson_range(v, at, "maxID", 0, VLAN_MAX, &max, f) < 0)
+/* vlan, vlanTrunk, preserveDefaultVlan. The guard of a port lets no tagged frame pass, so a trunk
+ * goes without it, and a configuration that asks for both contradicts itself. */
+static int parse_vlan(const struct call *c, struct conf_iface *i, bool is_guard_said,
+		      bool *is_guarded, struct fault *f)
+{
+	struct attach_vlan *v = &i->req.vlan;
+	char at[GOJSON_PATHLEN];
+	json_t *list = NULL, *item;
+	bool keep = true;
+	int64_t id = 0;
+	size_t k;
+
+	if (flag(c, "preserveDefaultVlan", &keep, f) < 0 ||
+	    gojson_range(c->conf.doc, "", "vlan", 0, VLAN_MAX, &id, f) < 0 ||
+	    gojson_arr(c->conf.doc, "", "vlanTrunk", &list, f) < 0)
+		return -1;
+	json_array_foreach(list, k, item)
+	{
+		if (parse_trunk_entry(item, gojson_path(at, "", "vlanTrunk", (long)k), v, f) < 0)
 			return -1;
-		if (min > max || (min == 0) != (max == 0) || (!id && !min))
-			return fault_set(f, FAULT_CONFIG,
-					 "%s: expected id, or minID and maxID with minID <= maxID",
-					 at);
 	}
-	if (json_array_size(list))
-		return fault_set(f, FAULT_UNSUPPORTED,
-				 "unsupported field vlanTrunk: %zu entries; a VLAN trunk into a "
-				 "container is not built",
-				 json_array_size(list));
+	v->pvid = (uint16_t)id;
+	v->is_alone = !keep && (v->pvid || v->n_trunk);
+	if (!attach_vlan_is_set(v))
+		return 0;
+	if (i->net.mode != NET_BRIDGE)
+		return fault_set(f, FAULT_CONFIG, "vlan: a routed network has no bridge");
+	if (v->n_trunk && is_guard_said && *is_guarded)
+		return fault_set(f, FAULT_CONFIG,
+				 "vlanTrunk: macspoofchk lets no tagged frame pass");
+	if (v->n_trunk)
+		*is_guarded = false;
+	i->net.is_filtering = true;
+	i->net.vlan = v->pvid;
 	return 0;
 }
 
-static int parse_port(const struct call *c, struct up_request *q, struct fault *f)
+static int parse_port(const struct call *c, struct conf_iface *i, struct fault *f)
 {
-	bool is_guarded = true, keep = false;
-	int64_t vlan = 0;
+	struct up_request *q = &i->req;
+	bool is_guarded = true;
+	int said;
 
 	if (flag(c, "hairpinMode", &q->is_hairpin, f) < 0 ||
 	    flag(c, "promiscMode", &q->is_promisc, f) < 0 ||
 	    flag(c, "forceAddress", &q->is_force_address, f) < 0 ||
-	    flag(c, "enabledad", &q->is_dad, f) < 0 || flag(c, "macspoofchk", &is_guarded, f) < 0 ||
+	    flag(c, "enabledad", &q->is_dad, f) < 0 ||
 	    flag(c, "portIsolation", &q->is_port_isolated, f) < 0 ||
-	    flag(c, "preserveDefaultVlan", &keep, f) < 0 ||
-	    flag(c, "disableContainerInterface", &q->is_down, f) < 0 ||
-	    gojson_range(c->conf.doc, "", "vlan", 0, VLAN_MAX, &vlan, f) < 0 ||
-	    parse_trunk(c, f) < 0)
+	    flag(c, "disableContainerInterface", &q->is_down, f) < 0)
+		return -1;
+	said = gojson_bool(c->conf.doc, "", "macspoofchk", &is_guarded, f);
+	if (said < 0 || parse_vlan(c, i, said == 0, &is_guarded, f) < 0)
 		return -1;
 	if (q->is_hairpin && q->is_promisc)
 		return fault_set(f, FAULT_CONFIG, "hairpinMode and promiscMode exclude each other");
-	q->vlan = (uint16_t)vlan;
 	q->is_unguarded = !is_guarded;
 	return 0;
 }
@@ -227,7 +255,7 @@ int conf_iface_parse(const struct call *c, const struct ipam *ipam, struct conf_
 	struct up_request *q = &ret->req;
 	int r;
 
-	if (parse_network(c, ret, f) < 0 || parse_port(c, q, f) < 0 ||
+	if (parse_network(c, ret, f) < 0 || parse_port(c, ret, f) < 0 ||
 	    conf_publish(&c->conf, &ret->publish, &q->n_publish, f) < 0 ||
 	    conf_rate(&c->conf, &q->rate, f) < 0 || conf_aliases(&c->conf, f) < 0 ||
 	    tune_parse(&c->conf, c->env.ifname, &q->tune, &ret->sysctl, &q->n_sysctl, f) < 0)

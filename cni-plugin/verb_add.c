@@ -157,9 +157,13 @@ static int check_ip6(const struct conf_iface *i, struct fault *f)
 	return 0;
 }
 
-static int unsupported_vlan(uint16_t vlan, const struct err *e, struct fault *f)
+static int unsupported_vlan(const struct attach_vlan *v, const struct err *e, struct fault *f)
 {
-	fault_set(f, FAULT_UNSUPPORTED, "unsupported field vlan: %u", vlan);
+	if (v->pvid)
+		fault_set(f, FAULT_UNSUPPORTED, "unsupported field vlan: %u", v->pvid);
+	else
+		fault_set(f, FAULT_UNSUPPORTED, "unsupported field vlanTrunk: from %u on",
+			  v->trunk[0].min);
 	return fault_details(f, "%s", e->text);
 }
 
@@ -179,8 +183,8 @@ static int attach(struct add *w, struct result *ret, struct fault *f)
 		memset(w->iface.req.is_default_route, 0, sizeof(w->iface.req.is_default_route));
 	}
 	int r = engine_up(w->g, &w->iface.req, &a, &e);
-	if (r < 0 && e.kind == ERR_UNSUPPORTED && w->iface.req.vlan)
-		return unsupported_vlan(w->iface.req.vlan, &e, f);
+	if (r < 0 && e.kind == ERR_UNSUPPORTED && attach_vlan_is_set(&w->iface.req.vlan))
+		return unsupported_vlan(&w->iface.req.vlan, &e, f);
 	if (r < 0)
 		return call_fault(&e, f);
 	*ret = w->c->conf.prev;

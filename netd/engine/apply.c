@@ -343,6 +343,7 @@ static const struct {
 } steps[N_OPS] = {
 	[OP_GUARD] = {do_guard, undo_guard, "guard", false},
 	[OP_VETH] = {do_veth, undo_veth, "link", false},
+	[OP_VLAN] = {vlan_port_make, NULL, "VLAN", false}, /* goes with the link */
 	[OP_PORT] = {do_port, undo_port, "bridge port", true},
 	[OP_HOST_ROUTE] = {do_host_route, NULL, "route", false}, /* goes with the link */
 	[OP_INSIDE] = {inside_make, NULL, "interface", false},

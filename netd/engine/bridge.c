@@ -407,6 +407,8 @@ int bridge_make(struct work *w, struct err *e)
 	if (r >= 0)
 		r = w->is_bridge_strange ? adopt(w, b, e) : make_own(w, e);
 	if (r >= 0)
+		r = vlan_bridge_make(w, b, e);
+	if (r >= 0)
 		r = drop_old_gateways(w, b, e);
 	if (r >= 0)
 		r = add_gateways(w, b, e);

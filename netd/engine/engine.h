@@ -74,8 +74,9 @@ struct up_request {
 	bool is_hairpin, is_promisc, is_unguarded, is_port_isolated, is_dad;
 	bool is_own_netns; /* netns_fd may be the host's own namespace: both ends are there */
 	bool is_down;      /* the interface inside is made but not set up; no addresses */
-	/* Where the kernel has no CONFIG_BRIDGE_VLAN_FILTERING: ERR_UNSUPPORTED. */
-	uint16_t vlan;
+	/* Of the bridge's port. net_spec has is_filtering, and the same VLAN as pvid. Where the
+	 * kernel has no CONFIG_BRIDGE_VLAN_FILTERING: ERR_UNSUPPORTED. */
+	struct attach_vlan vlan;
 	size_t n_sysctl;
 	const struct attach_sysctl *sysctl;
 	struct attach_tune tune;

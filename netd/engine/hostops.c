@@ -181,6 +181,8 @@ void hostop_network_of(const struct attachment *a, struct network *ret)
 				.internal = a->internal,
 				.isolate = a->isolate,
 				.is_spec = a->request != 0,
+				.is_filtering = attach_vlan_is_set(&a->vlan),
+				.vlan = a->vlan.pvid,
 				.masquerade = true};
 	memcpy(ret->name, a->network, sizeof(ret->name));
 	memcpy(ret->bridge, a->bridge, sizeof(ret->bridge));

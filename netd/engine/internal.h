@@ -96,6 +96,15 @@ int rate_remove(struct engine *g, const struct attachment *a, bool fast, struct 
 int rate_remove_ifb(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 int rate_observe(struct work *w, struct err *e);
 
+/* vlan.c. ERR_UNSUPPORTED where the kernel cannot. */
+int vlan_check_kernel(struct engine *g, struct err *e);
+/* Queues what the network's bridge needs; a bridge of somebody else's has to have it. */
+int vlan_bridge_make(struct work *w, struct rtnl_batch *b, struct err *e);
+/* 1: the bridge is as the network's VLAN needs it, 0: it is not. */
+int vlan_bridge_observe(struct work *w, struct err *e);
+int vlan_port_make(struct work *w, struct err *e);
+int vlan_port_observe(struct work *w, struct err *e);
+
 /* tune.c: sysctls and settings inside. */
 int tune_make(struct work *w, struct err *e);
 int tune_observe(struct work *w, struct err *e);

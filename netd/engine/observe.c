@@ -124,7 +124,8 @@ static bool is_uncertain(const struct work *w)
 
 	for (int f = 0; f < N_FAM; f++)
 		grows = grows || w->net.is_member[f];
-	return w->g->deep || w->is_bridge_strange || w->net.is_adopted || grows;
+	return w->g->deep || w->is_bridge_strange || w->net.is_filtering || w->net.is_adopted ||
+	       grows;
 }
 
 static int observe_bridge(struct work *w, struct err *e)
@@ -139,6 +140,10 @@ static int observe_bridge(struct work *w, struct err *e)
 	r = observe_net_elements(w, e);
 	if (r >= 0 && w->obs.has_network && w->net.is_spec) {
 		r = bridge_has_gateways(w, e);
+		w->obs.has_network = r == 1;
+	}
+	if (r >= 0 && w->obs.has_network) {
+		r = vlan_bridge_observe(w, e);
 		w->obs.has_network = r == 1;
 	}
 	return r < 0 ? r : 0;
@@ -286,7 +291,7 @@ static int observe_link(struct work *w, struct err *e)
 			  (l.is_up && w->bridge_index && l.master == w->bridge_index);
 	if (w->a->mode == NET_BRIDGE) {
 		w->obs.has_host_route = true;
-		return 0;
+		return attach_vlan_is_set(&w->a->vlan) ? vlan_port_observe(w, e) : 0;
 	}
 	struct seek s = {.a = w->a, .ifindex = l.index};
 	s.n = attachment_ips(w->a, s.ip);

@@ -30,11 +30,16 @@ static bool needs_announcement(const struct attachment *a)
 
 static void plan_link(const struct attachment *a, const struct observed *o, struct plan *ret)
 {
-	bool touched = !o->has_link || !o->has_inside || !o->has_port;
+	bool has_vlan = o->has_vlan || !attach_vlan_is_set(&a->vlan);
+	/* Static entries are made for the VLANs that the port has: again when it gets others. */
+	bool has_port = o->has_port && has_vlan;
+	bool touched = !o->has_link || !o->has_inside || !has_port;
 
 	if (!o->has_link)
 		add(ret, OP_VETH);
-	if (a->mode == NET_BRIDGE && !o->has_port)
+	if (a->mode == NET_BRIDGE && !has_vlan)
+		add(ret, OP_VLAN);
+	if (a->mode == NET_BRIDGE && !has_port)
 		add(ret, OP_PORT);
 	if (a->mode == NET_ROUTED && !o->has_host_route)
 		add(ret, OP_HOST_ROUTE);
@@ -106,6 +111,21 @@ static void text_publish(const struct attachment *a, struct buf *out)
 		buf_printf(out, " %s", publish_str(&a->publish[i], s));
 }
 
+static void text_vlan(const struct attachment *a, struct buf *out)
+{
+	const struct attach_vlan *v = &a->vlan;
+
+	buf_printf(out, "port %s: VLAN", a->host_ifname);
+	if (v->pvid)
+		buf_printf(out, " %u untagged", v->pvid);
+	for (size_t i = 0; i < v->n_trunk; i++) {
+		buf_printf(out, " %u", v->trunk[i].min);
+		if (v->trunk[i].max != v->trunk[i].min)
+			buf_printf(out, "-%u", v->trunk[i].max);
+	}
+	buf_printf(out, "%s\n", v->is_alone ? ", without the bridge's default" : "");
+}
+
 static void text_tune(const struct attachment *a, struct buf *out)
 {
 	buf_printf(out, "settings:");
@@ -147,6 +167,9 @@ static void text_op(const struct op *op, const struct network *net, const struct
 		buf_printf(out, "link %s: create, peer %s in the container, mtu %u%s%s\n",
 			   a->host_ifname, a->ifname, a->mtu, a->bridge[0] ? ", port of " : "",
 			   a->bridge);
+		break;
+	case OP_VLAN:
+		text_vlan(a, out);
 		break;
 	case OP_PORT:
 		buf_printf(out, "port %s: static FDB entry, no learning%s\n", a->host_ifname,

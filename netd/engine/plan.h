@@ -35,7 +35,7 @@ struct observed {
 	struct host_sysctl sysctl[OBSERVED_SYSCTL_MAX]; /* those that differ from what we need */
 	/* attachment */
 	bool has_guard, has_link, has_port, has_host_route, has_inside, has_reservation, has_dnat,
-		has_tune, has_rate;
+		has_tune, has_rate, has_vlan;
 };
 
 enum op_kind {
@@ -45,6 +45,7 @@ enum op_kind {
 	OP_SYSCTL,       /* one value of the host, recorded before */
 	OP_GUARD,        /* the endpoint's guard elements */
 	OP_VETH,         /* the pair, inner end in place */
+	OP_VLAN,         /* the bridge port's VLANs */
 	OP_PORT,         /* bridge port flags, static FDB, neighbours */
 	OP_HOST_ROUTE,   /* routed mode: /32 and /128, neighbours, forwarding */
 	OP_INSIDE,       /* lo and interface up, addresses, routes, neighbours */

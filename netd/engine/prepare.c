@@ -329,8 +329,9 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 }
 
 /* What a description says beside the network and its addresses. */
-static int copy_described(struct attachment *a, const struct up_request *req, struct err *e)
+static int copy_described(struct work *w, const struct up_request *req, struct err *e)
 {
+	struct attachment *a = w->a;
 	int r;
 
 	if (req->is_l2 && (a->mode != NET_BRIDGE || req->n_set || req->n_given || req->n_publish))
@@ -340,9 +341,14 @@ static int copy_described(struct attachment *a, const struct up_request *req, st
 		return err_set(e, ERR_USAGE, 0, "expected addresses");
 	if (req->is_hairpin && req->is_promisc)
 		return err_set(e, ERR_USAGE, 0, "hairpin and promiscuous mode exclude each other");
-	if (req->vlan)
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "VLANs on a bridge (CONFIG_BRIDGE_VLAN_FILTERING)");
+	r = attach_vlan_check(&req->vlan, e);
+	if (r >= 0 && attach_vlan_is_set(&req->vlan) && a->mode != NET_BRIDGE)
+		return err_set(e, ERR_USAGE, 0, "VLANs are for bridges");
+	if (r >= 0 && attach_vlan_is_set(&req->vlan))
+		r = vlan_check_kernel(w->g, e);
+	if (r < 0)
+		return r;
+	a->vlan = req->vlan;
 	a->request = request_hash(req);
 	a->kind = req->kind;
 	a->is_l2 = req->is_l2;
@@ -379,7 +385,7 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	int r = publish_check_list(req->publish, req->n_publish, e);
 	if (r >= 0)
 		r = attachment_add_publish(a, req->publish, req->n_publish, e);
-	return r < 0 || !request_is_described(req) ? r : copy_described(a, req, e);
+	return r < 0 || !request_is_described(req) ? r : copy_described(w, req, e);
 }
 
 int prepare_claim(struct work *w, const struct up_request *req, struct err *e)

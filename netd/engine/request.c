@@ -126,6 +126,15 @@ static void mix_settings(uint64_t *h, const struct up_request *req)
 	mix_text(h, req->host_ifname);
 }
 
+static void mix_vlan(uint64_t *h, const struct attach_vlan *v)
+{
+	mix_number(h, v->pvid);
+	if (!v->n_trunk && !v->is_alone) /* as records have it that are older than these two */
+		return;
+	mix_number(h, v->is_alone);
+	mix(h, v->trunk, v->n_trunk * sizeof(v->trunk[0]));
+}
+
 uint64_t request_hash(const struct up_request *req)
 {
 	uint64_t h = 0x7265717565737400;
@@ -143,7 +152,7 @@ uint64_t request_hash(const struct up_request *req)
 			      req->is_default_route[FAM6] << 2 | req->is_hairpin << 3 |
 			      req->is_promisc << 4 | req->is_unguarded << 5 |
 			      req->is_port_isolated << 6 | req->is_dad << 7 | req->is_down << 8));
-	mix_number(&h, req->vlan);
+	mix_vlan(&h, &req->vlan);
 	mix_settings(&h, req);
 	return h ? h : 1;
 }

@@ -115,6 +115,7 @@ static bool differs(const struct network *want, const struct network *have, char
 		{"internal", want->internal != have->internal},
 		{"isolation", want->isolate != have->isolate},
 		{"openness", want->is_open != have->is_open && !have->has_policy},
+		{"VLAN", want->vlan != have->vlan || want->is_filtering != have->is_filtering},
 		{"kind", !have->is_spec},
 	};
 	size_t used = 0;

@@ -6,6 +6,7 @@
  */
 #include "model/attach.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -186,4 +187,74 @@ int attach_rate_check(const struct attach_rate *r, struct err *e)
 					   (unsigned long long)burst[i]);
 	}
 	return 0;
+}
+
+bool attach_vlan_is_set(const struct attach_vlan *v)
+{
+	return v->pvid || v->n_trunk || v->is_alone;
+}
+
+bool attach_vlan_equal(const struct attach_vlan *a, const struct attach_vlan *b)
+{
+	bool same = a->pvid == b->pvid && a->is_alone == b->is_alone && a->n_trunk == b->n_trunk;
+
+	for (size_t i = 0; same && i < a->n_trunk; i++)
+		same = a->trunk[i].min == b->trunk[i].min && a->trunk[i].max == b->trunk[i].max;
+	return same;
+}
+
+static int check_range(uint16_t min, uint16_t max, struct err *e)
+{
+	if (min < VLAN_MIN || max > VLAN_MAX || min > max)
+		return err_invalid(e, ERR_USAGE, "VLANs: expected %d..%d, found %u..%u", VLAN_MIN,
+				   VLAN_MAX, min, max);
+	return 0;
+}
+
+int attach_vlan_check(const struct attach_vlan *v, struct err *e)
+{
+	if (v->pvid > VLAN_MAX)
+		return err_invalid(e, ERR_USAGE, "VLAN: expected %d..%d, found %u", VLAN_MIN,
+				   VLAN_MAX, v->pvid);
+	if (v->n_trunk > ATTACH_TRUNK_MAX)
+		return err_invalid(e, ERR_USAGE, "more than %d ranges of VLANs", ATTACH_TRUNK_MAX);
+	for (size_t i = 0; i < v->n_trunk; i++) {
+		if (check_range(v->trunk[i].min, v->trunk[i].max, e) < 0)
+			return -EINVAL;
+		if (i && v->trunk[i].min <= v->trunk[i - 1].max)
+			return err_invalid(e, ERR_USAGE, "VLANs: %u..%u is out of order",
+					   v->trunk[i].min, v->trunk[i].max);
+	}
+	return 0;
+}
+
+int attach_vlan_add_trunk(struct attach_vlan *v, uint16_t min, uint16_t max, struct err *e)
+{
+	struct attach_vlan_range all[ATTACH_TRUNK_MAX + 1];
+	size_t n = 0, i = 0;
+
+	if (check_range(min, max, e) < 0)
+		return -EINVAL;
+	while (i < v->n_trunk && v->trunk[i].max + 1 < min)
+		all[n++] = v->trunk[i++];
+	for (; i < v->n_trunk && v->trunk[i].min <= max + 1; i++) {
+		min = v->trunk[i].min < min ? v->trunk[i].min : min;
+		max = v->trunk[i].max > max ? v->trunk[i].max : max;
+	}
+	all[n++] = (struct attach_vlan_range){min, max};
+	while (i < v->n_trunk)
+		all[n++] = v->trunk[i++];
+	if (n > ATTACH_TRUNK_MAX)
+		return err_set(e, ERR_QUOTA, 0, "more than %d ranges of VLANs", ATTACH_TRUNK_MAX);
+	memcpy(v->trunk, all, n * sizeof(all[0]));
+	v->n_trunk = (uint16_t)n;
+	return 0;
+}
+
+bool attach_vlan_has(const struct attach_vlan *v, uint16_t vid)
+{
+	for (size_t i = 0; i < v->n_trunk; i++)
+		if (vid >= v->trunk[i].min && vid <= v->trunk[i].max)
+			return true;
+	return false;
 }

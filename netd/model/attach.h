@@ -56,10 +56,32 @@ struct attach_tune {
 	struct mac mac; /* all zero: as it is */
 };
 
+/* VLANs of a bridge port. All zero: none is set, the port has the bridge's default. */
+#define VLAN_MIN 1
+#define VLAN_MAX 4094
+#define ATTACH_TRUNK_MAX 64
+struct attach_vlan_range {
+	uint16_t min, max;
+};
+struct attach_vlan {
+	uint16_t pvid; /* untagged frames are of this one, both ways; 0: of the bridge's default */
+	bool is_alone; /* the bridge's default VLAN is taken off the port */
+	uint16_t n_trunk;
+	struct attach_vlan_range trunk[ATTACH_TRUNK_MAX]; /* tagged; ascending, no overlap */
+};
+
 /* A unicast address that an interface can have, and a gateway of its family. ERR_USAGE. */
 int attach_ip_check(const struct attach_ip *ip, struct err *e);
 bool attach_rate_is_set(const struct attach_rate *r);
 bool attach_tune_is_set(const struct attach_tune *t);
+bool attach_vlan_is_set(const struct attach_vlan *v);
+bool attach_vlan_equal(const struct attach_vlan *a, const struct attach_vlan *b);
+/* Numbers in their range, the trunk in its order. ERR_USAGE. */
+int attach_vlan_check(const struct attach_vlan *v, struct err *e);
+/* Adds a range of tagged VLANs, joined with what it overlaps or touches. ERR_USAGE, ERR_QUOTA. */
+int attach_vlan_add_trunk(struct attach_vlan *v, uint16_t min, uint16_t max, struct err *e);
+/* The VLAN is one of the trunk's. */
+bool attach_vlan_has(const struct attach_vlan *v, uint16_t vid);
 
 /* Checks and spells out a sysctl as a configuration has it: "net.ipv4.conf.IFNAME.rp_filter" or
  * with slashes; the first of the two that occurs separates, the other one is part of names. IFNAME

@@ -85,7 +85,7 @@ struct attachment {
 	bool is_unguarded;       /* may send from any address */
 	bool is_port_isolated;
 	bool is_dad; /* IPv6 addresses are checked for duplicates before use */
-	uint16_t vlan;
+	struct attach_vlan vlan;
 };
 
 /* All addresses with their gateways, in the order in which they were asked for: addr[f] has

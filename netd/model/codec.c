@@ -176,6 +176,21 @@ static void put_rate(struct out *o, const struct attach_rate *r)
 	put(o, "rate", out_take(&sub));
 }
 
+static void put_vlan(struct out *o, const struct attach_vlan *v)
+{
+	json_t *arr = v->n_trunk ? put_arr(o, "trunk") : NULL;
+
+	for (size_t i = 0; i < v->n_trunk && arr; i++) {
+		struct out item = {.obj = json_object()};
+
+		put_int(&item, "min", v->trunk[i].min);
+		put_int(&item, "max", v->trunk[i].max);
+		append(arr, &item, &o->failed);
+	}
+	put_some(o, "vlan", v->pvid);
+	put_flag(o, "vlanAlone", v->is_alone);
+}
+
 /* Each key only where it says something: the documents of attachments without parts have none. */
 static void put_parts(struct out *o, const struct attachment *a)
 {
@@ -185,7 +200,7 @@ static void put_parts(struct out *o, const struct attachment *a)
 		put_tune(o, &a->tune);
 	if (attach_rate_is_set(&a->rate))
 		put_rate(o, &a->rate);
-	put_some(o, "vlan", a->vlan);
+	put_vlan(o, &a->vlan);
 	put_flag(o, "leased", a->is_leased);
 	put_flag(o, "down", a->is_down);
 	put_flag(o, "hairpin", a->is_hairpin);
@@ -273,6 +288,8 @@ json_t *codec_network(const struct network *n)
 	put_flag(&o, "open", n->is_open);
 	put_flag(&o, "policy", n->has_policy);
 	put_flag(&o, "adopted", n->is_adopted);
+	put_flag(&o, "vlanFiltering", n->is_filtering);
+	put_some(&o, "vlan", n->vlan);
 	put_subnets(&o, n);
 	put(&o, "internal", json_boolean(n->internal));
 	put(&o, "isolate", json_boolean(n->isolate));

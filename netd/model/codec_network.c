@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "model/attach.h"
 #include "model/codec.h"
 #include "model/codec_in.h"
 
@@ -35,6 +36,7 @@ static int in_described_subnets(const struct in *in, json_t *arr, struct network
 
 static int in_spec(const struct in *in, struct network *n)
 {
+	uint32_t vlan = 0;
 	int r = in_opt_bool(in, "spec", &n->is_spec);
 
 	if (r >= 0)
@@ -45,6 +47,11 @@ static int in_spec(const struct in *in, struct network *n)
 		r = in_opt_bool(in, "policy", &n->has_policy);
 	if (r >= 0)
 		r = in_opt_bool(in, "adopted", &n->is_adopted);
+	if (r >= 0)
+		r = in_opt_bool(in, "vlanFiltering", &n->is_filtering);
+	if (r >= 0)
+		r = in_opt_u32(in, "vlan", 0, VLAN_MAX, &vlan);
+	n->vlan = (uint16_t)vlan;
 	return r < 0 ? r : 0;
 }
 

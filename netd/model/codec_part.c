@@ -145,12 +145,40 @@ static int in_flags(const struct in *in, struct attachment *a)
 		{"unguarded", &a->is_unguarded},
 		{"portIsolated", &a->is_port_isolated},
 	};
-	uint32_t vlan = 0;
-	int r = in_opt_u32(in, "vlan", 0, 4094, &vlan);
+	int r = 0;
 
 	for (size_t i = 0; r >= 0 && i < sizeof(flags) / sizeof(flags[0]); i++)
 		r = in_opt_bool(in, flags[i].key, flags[i].to);
-	a->vlan = (uint16_t)vlan;
+	return r < 0 ? r : 0;
+}
+
+static int in_vlan(const struct in *in, struct attach_vlan *v)
+{
+	uint32_t vlan = 0, min = 0, max = 0;
+	json_t *arr = NULL;
+	size_t n = 0;
+	int r = in_opt_u32(in, "vlan", 0, VLAN_MAX, &vlan);
+
+	v->pvid = (uint16_t)vlan;
+	if (r >= 0)
+		r = in_opt_bool(in, "vlanAlone", &v->is_alone);
+	if (r >= 0)
+		r = in_opt_arr(in, "trunk", ATTACH_TRUNK_MAX, &arr, &n);
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		char path[PATH_STRLEN];
+		struct in item;
+
+		r = in_item(in, arr, "trunk", i, path, &item);
+		if (r >= 0)
+			r = in_opt_u32(&item, "min", VLAN_MIN, VLAN_MAX, &min);
+		if (r == 0)
+			r = in_opt_u32(&item, "max", VLAN_MIN, VLAN_MAX, &max);
+		if (r != 0)
+			return r < 0 ? r : in_bad(&item, "min", "expected min and max");
+		v->trunk[v->n_trunk++] = (struct attach_vlan_range){(uint16_t)min, (uint16_t)max};
+		if (attach_vlan_check(v, in->e) < 0)
+			return in_wrong(&item, "min");
+	}
 	return r < 0 ? r : 0;
 }
 
@@ -164,6 +192,8 @@ int in_parts(const struct in *in, struct attachment *a)
 		r = in_tune(in, &a->tune);
 	if (r == 0)
 		r = in_rate(in, &a->rate);
+	if (r == 0)
+		r = in_vlan(in, &a->vlan);
 	if (r == 0)
 		r = in_flags(in, a);
 	return r;

@@ -49,11 +49,13 @@ struct network {
 	 * have no subnet at all, and their gateways and bridge are as given. All zero for others.
 	 */
 	bool is_spec;
-	bool is_gateway; /* the bridge has the gateway addresses */
-	bool is_open;    /* new connections from everywhere reach the addresses, not only
-			  * published ports */
-	bool has_policy; /* somebody else decided on is_open: a description does not change it */
-	bool is_adopted; /* the bridge was there before: it is not deleted. Set by the engine */
+	bool is_gateway;   /* the bridge has the gateway addresses */
+	bool is_open;      /* new connections from everywhere reach the addresses, not only
+			    * published ports */
+	bool has_policy;   /* somebody else decided on is_open: a description does not change it */
+	bool is_filtering; /* members have VLANs of their own: the bridge tells them apart */
+	uint16_t vlan;     /* that members and the gateway are in; 0: the bridge's default */
+	bool is_adopted;   /* the bridge was there before: it is not deleted. Set by the engine */
 	/* As in struct net_subnet, for subnet[f]. */
 	bool is_member[N_FAM], is_own[N_FAM];
 	size_t n_more;

@@ -90,6 +90,40 @@ static void test_kinds(void **state)
 	drop(&m);
 }
 
+static void test_vlans(void **state)
+{
+	const struct attach_vlan *v;
+	struct made m;
+
+	(void)state;
+	assert_int_equal(make(&bridge, "1.1.0", "'vlan':100,'preserveDefaultVlan':false," DUAL, &m),
+			 0);
+	v = &m.iface.req.vlan;
+	assert_true(v->pvid == 100 && v->is_alone && v->n_trunk == 0);
+	assert_true(m.iface.net.is_filtering && m.iface.net.vlan == 100);
+	assert_false(m.iface.req.is_unguarded);
+	drop(&m);
+	/* in any order, joined; a trunk goes without the guard, which is not asked for */
+	assert_int_equal(make(&bridge, "1.1.0",
+			      "'vlanTrunk':[{'minID':200,'maxID':299},{'id':7},"
+			      "{'minID':300,'maxID':310,'id':6},{'id':250}]," DUAL,
+			      &m),
+			 0);
+	v = &m.iface.req.vlan;
+	assert_true(v->pvid == 0 && !v->is_alone && v->n_trunk == 2);
+	assert_true(v->trunk[0].min == 6 && v->trunk[0].max == 7);
+	assert_true(v->trunk[1].min == 200 && v->trunk[1].max == 310);
+	assert_true(m.iface.net.is_filtering && m.iface.net.vlan == 0);
+	assert_true(m.iface.req.is_unguarded);
+	drop(&m);
+	/* none at all */
+	assert_int_equal(make(&bridge, "1.1.0",
+			      "'vlan':0,'vlanTrunk':[],'preserveDefaultVlan':false," DUAL, &m),
+			 0);
+	assert_false(attach_vlan_is_set(&m.iface.req.vlan) || m.iface.net.is_filtering);
+	drop(&m);
+}
+
 static void test_ipam(void **state)
 {
 	char s[PREFIX_STRLEN];
@@ -140,7 +174,13 @@ static void test_refused(void **state)
 		{"1.1.0", "'vlan':5000," DUAL, FAULT_CONFIG},
 		{"1.1.0", "'vlan':-1," DUAL, FAULT_CONFIG},
 		{"1.1.0", "'vlanTrunk':[{'minID':9,'maxID':3}]," DUAL, FAULT_CONFIG},
-		{"1.1.0", "'vlanTrunk':[{'id':9}]," DUAL, FAULT_UNSUPPORTED},
+		{"1.1.0", "'vlanTrunk':[{}]," DUAL, FAULT_CONFIG},
+		{"1.1.0", "'vlanTrunk':[{'id':4095}]," DUAL, FAULT_CONFIG},
+		{"1.1.0", "'vlanTrunk':[{'minID':9}]," DUAL, FAULT_CONFIG},
+		{"1.1.0", "'vlanTrunk':[9]," DUAL, FAULT_DECODE},
+		{"1.1.0", "'vlanTrunk':[{'id':9}],'macspoofchk':true," DUAL, FAULT_CONFIG},
+		{"1.1.0", "'mode':'routed','vlan':9," DUAL, FAULT_CONFIG},
+		{"1.1.0", "'preserveDefaultVlan':1," DUAL, FAULT_DECODE},
 		{"1.1.0", "'bridge':'abcdefghijklmnop'," DUAL, FAULT_CONFIG},
 		{"1.1.0", "'bridge':'a;b'," DUAL, FAULT_CONFIG},
 		{"1.1.0", "'hairpinMode':true,'promiscMode':true," DUAL, FAULT_CONFIG},
@@ -257,9 +297,10 @@ static void test_foreign_result(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bridge),     cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_ipam),       cmocka_unit_test(test_refused),
-		cmocka_unit_test(test_allow_list), cmocka_unit_test(test_foreign_result),
+		cmocka_unit_test(test_bridge),         cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_vlans),          cmocka_unit_test(test_ipam),
+		cmocka_unit_test(test_refused),        cmocka_unit_test(test_allow_list),
+		cmocka_unit_test(test_foreign_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -402,8 +402,6 @@ static void test_targets(void **state)
 	FAILS(ERR_CONFLICT, WHAT_INTERFACE, up(&w, NULL));
 	MUST("ip -n c0 link show eth0 | grep -q other");
 	MUST("ip -n c0 link del eth0");
-	w.req.vlan = 7;
-	FAILS(ERR_UNSUPPORTED, WHAT_NONE, up(&w, NULL));
 }
 
 int main(void)

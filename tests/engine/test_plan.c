@@ -242,6 +242,44 @@ static void test_kinds_and_parts(void **state)
 	}
 }
 
+/* A port's VLANs come before its static entries, which are made for them; nobody else is asked. */
+static void test_vlan(void **state)
+{
+	struct plan p;
+
+	(void)state;
+	for (unsigned bits = 0; bits < 1u << N_FACTS; bits++) {
+		struct attachment a = sample(NET_BRIDGE, 1);
+		struct observed o = facts(bits, 0);
+		CLEAN_BUF struct buf out = BUF_INIT;
+		struct network net = {.is_spec = true};
+
+		a.vlan.pvid = 100;
+		plan_up(&a, &o, &p);
+		assert_true(find(&p, OP_VLAN) >= 0);
+		assert_true(find(&p, OP_PORT) >= 0);
+		assert_before(&p, OP_VETH, OP_VLAN);
+		assert_before(&p, OP_VLAN, OP_PORT);
+		assert_before(&p, OP_GUARD, OP_VLAN);
+		assert_before(&p, OP_VLAN, OP_INSIDE);
+		o.has_vlan = true;
+		plan_up(&a, &o, &p);
+		assert_int_equal(find(&p, OP_VLAN), -1);
+		assert_int_equal(find(&p, OP_PORT) >= 0, !o.has_port);
+		o.has_vlan = false;
+		attach_vlan_add_trunk(&a.vlan, 7, 7, NULL);
+		attach_vlan_add_trunk(&a.vlan, 200, 300, NULL);
+		a.vlan.is_alone = true;
+		plan_up(&a, &o, &p);
+		plan_text(&p, &net, &a, &o, &out);
+		assert_non_null(strstr(out.p, "port nu0123456789abc: VLAN 100 untagged 7 200-300, "
+					      "without the bridge's default\n"));
+		a.mode = NET_ROUTED;
+		plan_up(&a, &o, &p);
+		assert_int_equal(find(&p, OP_VLAN), -1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -251,6 +289,7 @@ int main(void)
 		cmocka_unit_test(test_most_sysctls_fit),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_kinds_and_parts),
+		cmocka_unit_test(test_vlan),
 	};
 
 	return cmocka_run_group_tests_name("plan", tests, NULL, NULL);

@@ -28,7 +28,7 @@ static void check_request(const struct up_request *q)
 		MUST(attach_sysctl_check(&q->sysctl[i], NULL) == 0);
 	MUST(attach_rate_check(&q->rate, NULL) == 0);
 	MUST(!q->mtu || (q->mtu >= 68 && q->mtu <= 65535));
-	MUST(q->vlan <= 4094);
+	MUST(attach_vlan_check(&q->vlan, NULL) == 0);
 }
 
 static void run(const struct plugin *p, const uint8_t *data, size_t size)

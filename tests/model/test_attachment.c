@@ -59,11 +59,48 @@ static void test_release(void **state)
 	attachment_clear(NULL);
 }
 
+static void test_vlan(void **state)
+{
+	struct attach_vlan v = {0}, w;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_false(attach_vlan_is_set(&v));
+	assert_int_equal(attach_vlan_add_trunk(&v, 10, 20, &e), 0);
+	assert_int_equal(attach_vlan_add_trunk(&v, 4094, 4094, &e), 0);
+	assert_int_equal(attach_vlan_add_trunk(&v, 1, 5, &e), 0);
+	assert_int_equal(v.n_trunk, 3);
+	assert_true(attach_vlan_has(&v, 5) && attach_vlan_has(&v, 4094) && !attach_vlan_has(&v, 6));
+	w = v;
+	assert_true(attach_vlan_equal(&v, &w));
+	assert_int_equal(attach_vlan_add_trunk(&v, 6, 9, &e), 0); /* touches both */
+	assert_int_equal(v.n_trunk, 2);
+	assert_true(v.trunk[0].min == 1 && v.trunk[0].max == 20);
+	assert_false(attach_vlan_equal(&v, &w));
+	assert_int_equal(attach_vlan_add_trunk(&v, 1, 4094, &e), 0);
+	assert_int_equal(v.n_trunk, 1);
+	assert_int_equal(attach_vlan_check(&v, &e), 0);
+	assert_int_equal(attach_vlan_add_trunk(&v, 0, 4, &e), -EINVAL);
+	assert_int_equal(attach_vlan_add_trunk(&v, 4, 4095, &e), -EINVAL);
+	assert_int_equal(attach_vlan_add_trunk(&v, 5, 4, &e), -EINVAL);
+	v.n_trunk = 0;
+	for (uint16_t i = 0; i < ATTACH_TRUNK_MAX; i++)
+		assert_int_equal(attach_vlan_add_trunk(&v, 2 * i + 1, 2 * i + 1, &e), 0);
+	assert_true(attach_vlan_add_trunk(&v, 4000, 4000, &e) < 0);
+	assert_int_equal(e.kind, ERR_QUOTA);
+	assert_int_equal(v.n_trunk, ATTACH_TRUNK_MAX);
+	assert_int_equal(attach_vlan_add_trunk(&v, 2, 2, &e), 0); /* joins two */
+	assert_int_equal(v.n_trunk, ATTACH_TRUNK_MAX - 1);
+	v.pvid = 4095;
+	assert_int_equal(attach_vlan_check(&v, &e), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_vlan),
 	};
 
 	return cmocka_run_group_tests_name("attachment", tests, NULL, NULL);

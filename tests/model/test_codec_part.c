@@ -29,7 +29,8 @@ static const char parts_doc[] =
 	"rp_filter\",\"value\":\"2\"}],\"tune\":{\"promisc\":true,\"allmulti\":false,"
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
-	"800000,\"out\":9000000,\"outBurst\":1600000},\"vlan\":100,\"down\":true,\"hairpin\":true,"
+	"800000,\"out\":9000000,\"outBurst\":1600000},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
+	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"down\":true,\"hairpin\":true,"
 	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
 
 static const char l2_doc[] =
@@ -60,7 +61,8 @@ static const char foreign_doc[] =
 
 static const char spec_doc[] =
 	"{\"version\":1,\"name\":\"web\",\"mode\":\"bridge\",\"bridge\":\"cni0\",\"spec\":true,"
-	"\"isGateway\":true,\"open\":true,\"adopted\":true,\"subnets\":[{\"subnet\":\"10.83.4.0/"
+	"\"isGateway\":true,\"open\":true,\"adopted\":true,\"vlanFiltering\":true,\"vlan\":100,"
+	"\"subnets\":[{\"subnet\":\"10.83.4.0/"
 	"24\","
 	"\"gateway\":\"10.83.4.254\",\"ownGateway\":true},{\"subnet\":\"2001:db8::/"
 	"64\",\"gateway\":"
@@ -158,6 +160,13 @@ static void test_wrong_parts(void **state)
 		{"rate", "{\"in\":1}", "8000"},
 		{"rate", "{\"inBurst\":800}", "without a rate"},
 		{"vlan", "4095", "0..4094"},
+		{"trunk[0].min", "0", "1..4094"},
+		{"trunk[0].max", "4095", "1..4094"},
+		{"trunk[0].max", "6", "=trunk[0].min: VLANs: expected 1..4094, found 7..6"},
+		{"trunk[0].max", "200", "=trunk[1].min: VLANs: 200..300 is out of order"},
+		{"trunk[0].max", NULL, "=trunk[0].min: expected min and max"},
+		{"trunk[1]", "5", "expected an object"},
+		{"vlanAlone", "1", "true or false"},
 	};
 
 	(void)state;
