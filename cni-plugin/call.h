@@ -35,7 +35,7 @@ struct plugin {
 struct call {
 	const struct plugin *plugin;
 	const char *state_dir; /* NULL: the engine's own */
-	uint64_t started_at;   /* CLOCK_REALTIME, ns */
+	uint64_t started_at;   /* clock_boot_ns */
 	struct env env;
 	struct conf conf;
 	bool is_own_netns; /* call_netns opened the namespace that the plugin runs in */

@@ -73,8 +73,10 @@ int conf_ips(const struct conf *c, const struct env *env, struct prefix ret[ENV_
 	     size_t *ret_n, struct fault *f);
 /* dns of the configuration, replaced by that of the runtime, if any. */
 int conf_dns(const struct conf *c, struct result_dns *ret, struct fault *f);
-/* Names for the container; nobody resolves them yet, but they must be what the conventions say. */
-int conf_aliases(const struct conf *c, struct fault *f);
+/* aliases: names for the container, kept on record; nobody resolves them yet. They point into the
+ * configuration. */
+int conf_aliases(const struct conf *c, const char *ret[ATTACH_ALIAS_MAX], size_t *ret_n,
+		 struct fault *f);
 
 /* A list of prefixes without host bits; *ret_n <= max. */
 int conf_prefixes(json_t *obj, const char *path, const char *key, struct prefix *ret, size_t max,

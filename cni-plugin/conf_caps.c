@@ -11,6 +11,7 @@
 #include <strings.h>
 
 #include "cni-plugin/gojson.h"
+#include "model/name.h"
 
 static int at_err(struct fault *f, const char *at, struct err *e)
 {
@@ -136,7 +137,15 @@ static size_t drop_covered(struct publish *p, size_t n)
 static int parse_policy(const struct conf *c, bool *ret, struct fault *f)
 {
 	const char *s = "reserve";
+	bool shadows = false;
 
+	if (gojson_bool(c->doc, "", "allowShadow", &shadows, f) < 0)
+		return -1;
+	/* One socket and one claim hold a port for all addresses or for one. */
+	if (shadows)
+		return fault_set(f, FAULT_UNSUPPORTED,
+				 "unsupported field allowShadow: true; a port of all addresses "
+				 "and the same port of one address are one container's");
 	if (gojson_str(c->doc, "", "portPolicy", &s, f) < 0)
 		return -1;
 	*ret = strcmp(s, "steal") == 0;
@@ -366,19 +375,28 @@ int conf_dns(const struct conf *c, struct result_dns *ret, struct fault *f)
 	return runtime_dns(c, ret, f);
 }
 
-int conf_aliases(const struct conf *c, struct fault *f)
+int conf_aliases(const struct conf *c, const char *ret[ATTACH_ALIAS_MAX], size_t *ret_n,
+		 struct fault *f)
 {
 	char at[GOJSON_PATHLEN];
 	json_t *list = NULL, *v;
+	struct err e = ERR_INIT;
 	size_t i;
 
 	if (gojson_arr(c->runtime, "runtimeConfig", "aliases", &list, f) < 0)
 		return -1;
+	if (json_array_size(list) > ATTACH_ALIAS_MAX)
+		return fault_set(f, FAULT_QUOTA, "runtimeConfig.aliases: more than %d names",
+				 ATTACH_ALIAS_MAX);
 	json_array_foreach(list, i, v)
 	{
+		gojson_path(at, "runtimeConfig", "aliases", (long)i);
 		if (!json_is_string(v))
-			return gojson_wrong(gojson_path(at, "runtimeConfig", "aliases", (long)i),
-					    "a string", v, f);
+			return gojson_wrong(at, "a string", v, f);
+		ret[i] = json_string_value(v);
+		if (name_check_alias(ret[i], "alias", &e) < 0)
+			return at_err(f, at, &e);
 	}
+	*ret_n = json_array_size(list);
 	return 0;
 }

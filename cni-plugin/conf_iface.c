@@ -35,6 +35,7 @@ const char *const conf_iface_keys[] = {
 	"noMasq",
 	"ingressPolicy",
 	"portPolicy",
+	"allowShadow",
 	"sysctl",
 	"promisc",
 	"allmulti",
@@ -257,7 +258,8 @@ int conf_iface_parse(const struct call *c, const struct ipam *ipam, struct conf_
 
 	if (parse_network(c, ret, f) < 0 || parse_port(c, ret, f) < 0 ||
 	    conf_publish(&c->conf, &ret->publish, &q->n_publish, f) < 0 ||
-	    conf_rate(&c->conf, &q->rate, f) < 0 || conf_aliases(&c->conf, f) < 0 ||
+	    conf_rate(&c->conf, &q->rate, f) < 0 ||
+	    conf_aliases(&c->conf, ret->alias, &q->n_alias, f) < 0 ||
 	    tune_parse(&c->conf, c->env.ifname, &q->tune, &ret->sysctl, &q->n_sysctl, f) < 0)
 		return -1;
 	r = conf_mac(&c->conf, &c->env, &q->mac, f);
@@ -353,6 +355,7 @@ int conf_iface_complete(const struct call *c, struct ipam *ipam, struct conf_ifa
 	q->n_publish = conf_publish_fitting(i->publish, q->n_publish, has);
 	q->publish = i->publish;
 	q->sysctl = i->sysctl;
+	q->alias = i->alias;
 	if (q->is_l2 && q->n_publish)
 		return fault_set(f, FAULT_CONFIG, "portMappings: there is no address to map to");
 	return 0;

@@ -14,8 +14,9 @@ struct conf_iface {
 	bool is_default_gateway;
 	struct publish *publish;      /* owned */
 	struct attach_sysctl *sysctl; /* owned */
-	struct result_dns dns;        /* owned */
-	struct up_request req;        /* points into this, the call and the ipam */
+	const char *alias[ATTACH_ALIAS_MAX];
+	struct result_dns dns; /* owned */
+	struct up_request req; /* points into this, the call and the ipam */
 };
 
 #define CONF_IFACE_INIT                                                                            \

@@ -174,6 +174,19 @@ static int add_word(json_t **list, const char *word)
 	return *list ? json_array_append_new(*list, json_string(word)) : -1;
 }
 
+/* The last one counts; one that is no UTF-8 is left out, as below. */
+static int set_domain(const char *word, struct result_dns *ret)
+{
+	json_t *v = word ? json_string(word) : NULL;
+
+	if (!v)
+		return 0;
+	json_decref(v);
+	free(ret->domain);
+	ret->domain = strdup(word);
+	return ret->domain ? 0 : -1;
+}
+
 static int resolv_line(char *line, struct result_dns *ret)
 {
 	char *save = NULL, *word = strtok_r(line, " \t", &save), *rest;
@@ -187,12 +200,8 @@ static int resolv_line(char *line, struct result_dns *ret)
 		list = &ret->search;
 	else if (strcmp(word, "options") == 0)
 		list = &ret->options;
-	else if (strcmp(word, "domain") == 0) {
-		rest = strtok_r(NULL, " \t", &save);
-		free(ret->domain);
-		ret->domain = rest ? strdup(rest) : NULL;
-		return rest && !ret->domain ? -1 : 0;
-	}
+	else if (strcmp(word, "domain") == 0)
+		return set_domain(strtok_r(NULL, " \t", &save), ret);
 	if (!list)
 		return 0;
 	while ((rest = strtok_r(NULL, " \t", &save)))

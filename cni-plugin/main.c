@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -24,14 +23,6 @@
 
 #define STDIN_DEADLINE_MS 30000
 #define UID_MAP_HOST "         0          0 4294967295\n"
-
-static uint64_t realtime_ns(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
 
 /* Takes the reference. The text goes out in one write. */
 static int print(json_t *doc)
@@ -248,7 +239,7 @@ static int state_dir(char out[256], const char **ret, struct fault *f)
 static int serve(const struct plugin *by_name, bool is_stdin_open)
 {
 	struct call c = {.plugin = by_name ? by_name : &plugin_netd,
-			 .started_at = realtime_ns(),
+			 .started_at = clock_boot_ns(),
 			 .conf = CONF_INIT};
 	struct result result = RESULT_INIT;
 	struct fault f = FAULT_INIT;

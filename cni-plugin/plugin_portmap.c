@@ -12,9 +12,8 @@
 #include "cni-plugin/verb_add.h"
 
 static const char *const keys[] = {
-	"snat",         "masqAll",      "markMasqBit", "externalSetMarkChain",
-	"conditionsV4", "conditionsV6", "backend",     "portPolicy",
-	NULL,
+	"snat",         "masqAll", "markMasqBit", "externalSetMarkChain", "conditionsV4",
+	"conditionsV6", "backend", "portPolicy",  "allowShadow",          NULL,
 };
 
 static int refuse_conditions(const struct call *c, struct fault *f)

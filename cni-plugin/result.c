@@ -226,6 +226,17 @@ static json_t *dns_json(const struct result_dns *d, bool *bad)
 	return o;
 }
 
+json_t *result_dns_json(const struct result_dns *d)
+{
+	bool bad = false;
+	json_t *o = dns_json(d, &bad);
+
+	if (!bad)
+		return o;
+	json_decref(o);
+	return NULL;
+}
+
 /* 0.1.0 and 0.2.0: the first address of a family, and the family's routes. */
 static void put_old(json_t *doc, const struct result *r, int fam, bool *bad)
 {

@@ -84,6 +84,8 @@ bool result_dns_is_empty(const struct result_dns *d);
 /* Whether the shape of v can say it: 0.1.0 and 0.2.0 need an address. */
 int result_fits(const struct result *r, enum cni_version v, struct fault *f);
 /* New reference; NULL: no memory. */
+/* dns as a result has it; NULL without memory. */
+json_t *result_dns_json(const struct result_dns *d);
 json_t *result_json(const struct result *r, enum cni_version v);
 json_t *result_fault_json(const struct fault *f, enum cni_version v);
 /* The answer to VERSION; says is what cniVersion it names. */

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/json.h"
 #include "cni-plugin/conf_iface.h"
 #include "cni-plugin/exec.h"
 #include "cni-plugin/iface.h"
@@ -97,11 +98,22 @@ static void take_dns(struct conf_iface *i, struct ipam *ipam, struct result *ret
 	*from = (struct result_dns){0};
 }
 
+struct add {
+	struct call *c;
+	struct engine *g;
+	struct ipam ipam;
+	struct conf_iface iface;
+	int netns_fd;
+	bool has_lease; /* an IPAM plugin gave addresses in this call */
+	char *note;
+};
+
 /* The attachment of this name in this namespace that a call before has finished: its addresses are
  * what the IPAM plugin said then; asked again it would refuse. 1: there is none. */
 static int given_before(struct engine *g, int netns_fd, const struct call *c, struct ipam *ipam)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_JSON json_t *dns = NULL;
 	uint64_t cookie;
 
 	if (engine_get(g, c->env.id, c->env.ifname, &a, NULL) != 0 ||
@@ -116,17 +128,25 @@ static int given_before(struct engine *g, int netns_fd, const struct call *c, st
 		ipam->route[i] = a->route[i];
 	ipam->n_route = a->n_route;
 	ipam->n_given = attachment_ips(a, ipam->given);
+	if (a->note && json_parse(a->note, strlen(a->note), &dns, NULL) == 0)
+		result_parse_dns(dns, "dns", &ipam->dns, NULL);
 	return 0;
 }
 
-struct add {
-	struct call *c;
-	struct engine *g;
-	struct ipam ipam;
-	struct conf_iface iface;
-	int netns_fd;
-	bool has_lease; /* an IPAM plugin gave addresses in this call */
-};
+/* What the IPAM plugin says of DNS is in no address: noted for when the same ADD comes again. */
+static int note_dns(struct add *w, struct fault *f)
+{
+	CLEAN_JSON json_t *dns = NULL;
+
+	if (w->ipam.kind != IPAM_OTHER || result_dns_is_empty(&w->ipam.dns))
+		return 0;
+	dns = result_dns_json(&w->ipam.dns);
+	w->note = dns ? json_dumps(dns, JSON_COMPACT) : NULL;
+	if (!w->note)
+		return fault_set(f, FAULT_INTERNAL, "no memory for dns");
+	w->iface.req.note = w->note;
+	return 0;
+}
 
 static int lease(struct add *w, struct fault *f)
 {
@@ -172,8 +192,8 @@ static int attach(struct add *w, struct result *ret, struct fault *f)
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct err e = ERR_INIT;
 
-	if (lease(w, f) < 0 || conf_iface_complete(w->c, &w->ipam, &w->iface, f) < 0 ||
-	    check_ip6(&w->iface, f) < 0)
+	if (lease(w, f) < 0 || note_dns(w, f) < 0 ||
+	    conf_iface_complete(w->c, &w->ipam, &w->iface, f) < 0 || check_ip6(&w->iface, f) < 0)
 		return -1;
 	w->iface.req.netns_fd = w->netns_fd;
 	if (w->c->is_own_netns) {
@@ -212,6 +232,7 @@ int verb_add(struct call *c, struct result *ret, struct fault *f)
 		fault_gather(f, &undo);
 	engine_closep(&w.g);
 	fd_closep(&w.netns_fd);
+	free(w.note);
 	conf_iface_clear(&w.iface);
 	ipam_clear(&w.ipam);
 	return r;

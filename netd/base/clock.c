@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * clock: the one place that reads the monotonic clock. Deadlines are absolute values of clock_ms,
+ * clock: the one place that reads the monotonic clocks. Deadlines are absolute values of clock_ms,
  * so that a wait resumed after EINTR or in a loop does not start its time anew.
  */
 #include "base/clock.h"
@@ -14,6 +14,14 @@ uint64_t clock_ns(void)
 
 	/* Cannot fail: CLOCK_MONOTONIC exists and the pointer is good. */
 	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t clock_boot_ns(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_BOOTTIME, &ts);
 	return (uint64_t)ts.tv_sec * 1000000000u + (uint64_t)ts.tv_nsec;
 }
 

@@ -81,6 +81,11 @@ struct up_request {
 	const struct attach_sysctl *sysctl;
 	struct attach_tune tune;
 	struct attach_rate rate;
+	/* Kept in the record: names that the container is to be found by, and a text of the
+	 * caller's own, which is no part of what makes a request another one. */
+	size_t n_alias;
+	const char *const *alias;
+	const char *note; /* NULL: none */
 
 	/* ATTACH_FOREIGN: the interface `ifname` inside is somebody else's, with the addresses
 	 * given[]: nothing but ports, rates (on host_ifname), sysctls and tune is made. Of net_spec
@@ -190,7 +195,7 @@ int engine_gc(struct engine *g, struct gc_result *ret, struct err *e);
 int engine_gc_gentle(struct engine *g, struct gc_result *ret, struct err *e);
 
 /* Removes every attachment of one network that is not in keep, but those made since started_at
- * (nanoseconds of CLOCK_REALTIME; 0: since the call began), of any kind. Goes on after errors and
+ * (clock_boot_ns; 0: since the call began), of any kind. Goes on after errors and
  * reports them together. Also takes away what killed processes left of them. */
 struct attach_name {
 	const char *id, *ifname;

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "engine/internal.h"
 #include "net/ruleset.h"
 #include "store/claim.h"
@@ -69,9 +69,10 @@ static int see_record(const char *id, const char *ifname, void *arg)
 	return note(m, key);
 }
 
-static bool is_newer(const struct attachment *a, uint64_t started_at)
+/* The wall clock may be set between the two. A record of another boot is older than any call. */
+static bool is_newer(const struct engine *g, const struct attachment *a, uint64_t started_at)
 {
-	return (uint64_t)a->created * 1000000000u + a->created_nsec >= started_at;
+	return strcmp(a->boot_id, g->boot_id) == 0 && a->made_at >= started_at;
 }
 
 /* No record: its process was killed before it wrote one, or after it removed it. */
@@ -130,7 +131,7 @@ static int one_member(struct engine *g, const struct members *m, size_t i, uint6
 		return r;
 	r = store_get_attachment(g->store, id, ifname, &a, &why);
 	if (r == 0)
-		r = strcmp(a->network, m->network) != 0 || is_newer(a, started_at)
+		r = strcmp(a->network, m->network) != 0 || is_newer(g, a, started_at)
 			    ? 0
 			    : gone(g, a, ret, e);
 	else if (r > 0)
@@ -145,14 +146,6 @@ static int one_member(struct engine *g, const struct members *m, size_t i, uint6
 	return r;
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec now = {0};
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
-
 int engine_gc_network(struct engine *g, const char *network, const struct attach_name *keep,
 		      size_t n_keep, uint64_t started_at, struct gc_result *ret, struct err *e)
 {
@@ -164,7 +157,7 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 		return r;
 	memset(ret, 0, sizeof(*ret));
 	if (!started_at)
-		started_at = now_ns();
+		started_at = clock_boot_ns();
 	r = member_each(g->store, see_member, &m, &one);
 	m.n_members = m.n;
 	if (r >= 0)

@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
 #include "engine/gcnet.h"
 #include "store/claim.h"
@@ -49,7 +50,7 @@ static int lease_new(struct engine *g, const char *id, const char *ifname, const
 	a->mode = NET_ROUTED;
 	a->is_leased = true;
 	a->created = (int64_t)now.tv_sec;
-	a->created_nsec = (uint32_t)now.tv_nsec;
+	a->made_at = clock_boot_ns();
 	snprintf(a->id, sizeof(a->id), "%s", id);
 	snprintf(a->ifname, sizeof(a->ifname), "%s", ifname);
 	snprintf(a->network, sizeof(a->network), "%s", network);

@@ -164,6 +164,9 @@ int ports_start_part(const struct attachment *a, struct attachment **ret, struct
 	part->n_route = 0;
 	part->sysctl = NULL;
 	part->n_sysctl = 0;
+	part->alias = NULL;
+	part->n_alias = 0;
+	part->note = NULL;
 	*ret = part;
 	return 0;
 }

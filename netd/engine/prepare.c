@@ -11,6 +11,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "net/link.h"
@@ -360,7 +361,11 @@ static int copy_described(struct work *w, const struct up_request *req, struct e
 	a->is_dad = req->is_dad;
 	a->tune = req->tune;
 	a->rate = req->rate;
-	r = attach_rate_check(&req->rate, e);
+	r = attachment_set_aliases(a, req->alias, req->n_alias, e);
+	if (r >= 0)
+		r = attachment_set_note(a, req->note, e);
+	if (r >= 0)
+		r = attach_rate_check(&req->rate, e);
 	return r < 0 ? r : attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
 }
 
@@ -375,7 +380,7 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	a->internal = w->net.internal;
 	a->isolate = w->net.isolate;
 	a->created = (int64_t)now.tv_sec;
-	a->created_nsec = request_is_described(req) ? (uint32_t)now.tv_nsec : 0;
+	a->made_at = request_is_described(req) ? clock_boot_ns() : 0;
 	snprintf(a->id, sizeof(a->id), "%s", req->id);
 	snprintf(a->ifname, sizeof(a->ifname), "%s", req->ifname);
 	snprintf(a->network, sizeof(a->network), "%s", w->net.name);
@@ -478,7 +483,8 @@ int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e)
 	lease.request = 0;
 	lease.host_ifname[0] = '\0';
 	lease.has_routes = false;
-	lease.n_publish = lease.n_route = lease.n_sysctl = 0;
+	lease.n_publish = lease.n_route = lease.n_sysctl = lease.n_alias = 0;
+	lease.note = NULL;
 	memset(&lease.tune, 0, sizeof(lease.tune));
 	memset(&lease.rate, 0, sizeof(lease.rate));
 	return store_put_attachment(g->store, &lease, e);

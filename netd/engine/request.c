@@ -153,6 +153,8 @@ uint64_t request_hash(const struct up_request *req)
 			      req->is_promisc << 4 | req->is_unguarded << 5 |
 			      req->is_port_isolated << 6 | req->is_dad << 7 | req->is_down << 8));
 	mix_vlan(&h, &req->vlan);
+	for (size_t i = 0; i < req->n_alias; i++)
+		mix_text(&h, req->alias[i]);
 	mix_settings(&h, req);
 	return h ? h : 1;
 }

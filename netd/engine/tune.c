@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * tune: settings inside: sysctls of the namespace, and of the interface its flags, queue length,
- * MTU and MAC address. They go with the namespace or the link, so nothing is taken back. A sysctl
+ * MTU and MAC address. They go with the namespace or the link, so nothing is taken back, but what
+ * a call has changed that fails. A sysctl
  * that cannot be written because /proc is read-only, but has the value already, is fine.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "engine/internal.h"
@@ -34,17 +36,48 @@ static bool has_value(const struct attach_sysctl *s)
 	return sysctl_get_text(s->key, now, sizeof(now), NULL) == 0 && same_value(now, s->value);
 }
 
+/* Sysctls that are being set, and what they were. */
+struct setting {
+	const struct attachment *a;
+	size_t done;
+	struct attach_sysctl *old; /* key "": cannot be put back (write-only, or too long) */
+};
+
+static void note_old(const struct attach_sysctl *s, struct attach_sysctl *old)
+{
+	old->key[0] = '\0';
+	if (sysctl_get_text(s->key, old->value, sizeof(old->value), NULL) == 0)
+		memcpy(old->key, s->key, sizeof(old->key));
+}
+
+static int put_back(void *arg, struct err *e)
+{
+	struct setting *t = arg;
+
+	(void)e;
+	while (t->done-- > 0)
+		if (t->old[t->done].key[0])
+			sysctl_set_text(t->old[t->done].key, t->old[t->done].value, NULL);
+	t->done = 0;
+	return 0;
+}
+
+/* All or none: the namespace outlives an attachment that was refused. */
 static int write_all(void *arg, struct err *e)
 {
-	const struct attachment *a = arg;
+	struct setting *t = arg;
 
-	for (size_t i = 0; i < a->n_sysctl; i++) {
+	for (; t->done < t->a->n_sysctl; t->done++) {
+		const struct attach_sysctl *s = &t->a->sysctl[t->done];
 		struct err mine = ERR_INIT;
-		int r = sysctl_set_text(a->sysctl[i].key, a->sysctl[i].value, &mine);
+		int r;
 
-		if (r == -EROFS && has_value(&a->sysctl[i]))
+		note_old(s, &t->old[t->done]);
+		r = sysctl_set_text(s->key, s->value, &mine);
+		if (r == -EROFS && has_value(s))
 			continue;
 		if (r < 0) {
+			put_back(t, NULL);
 			err_gather(e, &mine);
 			return r;
 		}
@@ -108,14 +141,23 @@ static int set_link(struct work *w, struct err *e)
 
 int tune_make(struct work *w, struct err *e)
 {
+	struct setting t = {.a = w->a};
 	int r = 0;
 
 	if (w->netns_fd < 0)
 		return err_set(e, ERR_ABSENT, 0, "the container's namespace cannot be reached");
-	if (attach_tune_is_set(&w->a->tune))
+	if (w->a->n_sysctl) {
+		t.old = calloc(w->a->n_sysctl, sizeof(*t.old));
+		if (!t.old)
+			return err_set(e, ERR_INTERNAL, ENOMEM, "sysctls");
+		r = netns_call(w->netns_fd, write_all, &t, e);
+	}
+	if (r >= 0 && attach_tune_is_set(&w->a->tune)) {
 		r = set_link(w, e);
-	if (r >= 0 && w->a->n_sysctl)
-		r = netns_call(w->netns_fd, write_all, w->a, e);
+		if (r < 0 && t.done)
+			netns_call(w->netns_fd, put_back, &t, NULL);
+	}
+	free(t.old);
 	return r < 0 ? err_ctx(e, r, "in the container") : 0;
 }
 

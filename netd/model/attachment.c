@@ -16,6 +16,8 @@ void attachment_clear(struct attachment *a)
 	free(a->publish);
 	free(a->route);
 	free(a->sysctl);
+	free(a->alias);
+	free(a->note);
 	memset(a, 0, sizeof(*a));
 }
 
@@ -129,22 +131,68 @@ int attachment_add_sysctls(struct attachment *a, const struct attach_sysctl *s, 
 			   struct err *e)
 {
 	struct attach_sysctl *list;
+	size_t have = a->n_sysctl;
 
 	if (n == 0)
 		return 0;
-	if (n > ATTACH_SYSCTL_MAX || a->n_sysctl > ATTACH_SYSCTL_MAX - n)
-		return err_invalid(e, ERR_QUOTA, "more than %d sysctls", ATTACH_SYSCTL_MAX);
-	list = reallocarray(a->sysctl, a->n_sysctl + n, sizeof(*list));
+	/* A copy with room for one too many: what is there stays as it is when they do not fit. */
+	list = calloc(ATTACH_SYSCTL_MAX + 1, sizeof(*list));
 	if (!list)
 		return err_sys(e, ENOMEM, "sysctls");
-	a->sysctl = list;
-	for (size_t i = 0; i < n; i++) {
+	if (have)
+		memcpy(list, a->sysctl, have * sizeof(*list));
+	for (size_t i = 0; i < n && have <= ATTACH_SYSCTL_MAX; i++) {
 		size_t k = 0;
 
-		while (k < a->n_sysctl && strcmp(list[k].key, s[i].key) != 0)
+		while (k < have && strcmp(list[k].key, s[i].key) != 0)
 			k++;
 		list[k] = s[i];
-		a->n_sysctl += k == a->n_sysctl;
+		have += k == have;
 	}
+	if (have > ATTACH_SYSCTL_MAX) {
+		free(list);
+		return err_invalid(e, ERR_QUOTA, "more than %d sysctls", ATTACH_SYSCTL_MAX);
+	}
+	free(a->sysctl);
+	a->sysctl = list;
+	a->n_sysctl = have;
+	return 0;
+}
+
+int attachment_set_aliases(struct attachment *a, const char *const *alias, size_t n, struct err *e)
+{
+	char(*list)[ALIAS_STRLEN] = NULL;
+
+	if (n > ATTACH_ALIAS_MAX)
+		return err_invalid(e, ERR_QUOTA, "more than %d aliases", ATTACH_ALIAS_MAX);
+	for (size_t i = 0; i < n; i++)
+		if (name_check_alias(alias[i], "alias", e) < 0)
+			return -EINVAL;
+	if (n) {
+		list = calloc(n, sizeof(*list));
+		if (!list)
+			return err_sys(e, ENOMEM, "aliases");
+	}
+	for (size_t i = 0; i < n; i++)
+		strcpy(list[i], alias[i]);
+	free(a->alias);
+	a->alias = list;
+	a->n_alias = n;
+	return 0;
+}
+
+int attachment_set_note(struct attachment *a, const char *note, struct err *e)
+{
+	char *copy = NULL;
+
+	if (note && strlen(note) > ATTACH_NOTE_MAX)
+		return err_invalid(e, ERR_QUOTA, "a note of more than %d bytes", ATTACH_NOTE_MAX);
+	if (note) {
+		copy = strdup(note);
+		if (!copy)
+			return err_sys(e, ENOMEM, "a note");
+	}
+	free(a->note);
+	a->note = copy;
 	return 0;
 }

@@ -62,7 +62,7 @@ struct attachment {
 
 	/* What follows is all zero for an attachment of a network made by `network create`. */
 	enum attach_kind kind;
-	uint32_t created_nsec;   /* of the second in `created` */
+	uint64_t made_at;        /* clock_boot_ns, of the boot in boot_id; 0: unknown */
 	uint64_t request;        /* hash of the description it was made from; 0: none */
 	uint8_t position[N_FAM]; /* of addr[] among all addresses, see attachment_ips */
 	size_t n_extra;
@@ -86,6 +86,9 @@ struct attachment {
 	bool is_port_isolated;
 	bool is_dad; /* IPv6 addresses are checked for duplicates before use */
 	struct attach_vlan vlan;
+	size_t n_alias;
+	char (*alias)[ALIAS_STRLEN]; /* further names of the container; owned */
+	char *note; /* the front door's own, given back as it is; NULL: none; owned */
 };
 
 /* All addresses with their gateways, in the order in which they were asked for: addr[f] has
@@ -99,6 +102,12 @@ int attachment_set_routes(struct attachment *a, const struct attach_route *r, si
 /* Adds, or replaces values of keys that are there. */
 int attachment_add_sysctls(struct attachment *a, const struct attach_sysctl *s, size_t n,
 			   struct err *e);
+#define ATTACH_ALIAS_MAX 64
+#define ATTACH_NOTE_MAX 16384
+/* In place of those that are there. ERR_USAGE, ERR_QUOTA. */
+int attachment_set_aliases(struct attachment *a, const char *const *alias, size_t n, struct err *e);
+/* UTF-8; NULL: none. */
+int attachment_set_note(struct attachment *a, const char *note, struct err *e);
 /* Zeroes and frees what it owns. Accepts NULL and half-built values. */
 void attachment_clear(struct attachment *a);
 void attachment_free(struct attachment *a); /* clear + free */

@@ -191,6 +191,15 @@ static void put_vlan(struct out *o, const struct attach_vlan *v)
 	put_flag(o, "vlanAlone", v->is_alone);
 }
 
+static void put_aliases(struct out *o, const struct attachment *a)
+{
+	json_t *arr = a->n_alias ? put_arr(o, "aliases") : NULL;
+
+	for (size_t i = 0; i < a->n_alias && arr; i++)
+		if (json_array_append_new(arr, json_string(a->alias[i])) < 0)
+			o->failed = true;
+}
+
 /* Each key only where it says something: the documents of attachments without parts have none. */
 static void put_parts(struct out *o, const struct attachment *a)
 {
@@ -201,6 +210,9 @@ static void put_parts(struct out *o, const struct attachment *a)
 	if (attach_rate_is_set(&a->rate))
 		put_rate(o, &a->rate);
 	put_vlan(o, &a->vlan);
+	put_aliases(o, a);
+	if (a->note)
+		put_str(o, "note", a->note);
 	put_flag(o, "leased", a->is_leased);
 	put_flag(o, "down", a->is_down);
 	put_flag(o, "hairpin", a->is_hairpin);
@@ -250,7 +262,7 @@ json_t *codec_attachment(const struct attachment *a)
 	put_str(&o, "bootId", a->boot_id);
 	put_str(&o, "netnsPath", a->netns_path);
 	put_int(&o, "created", (uint64_t)a->created);
-	put_some(&o, "createdNsec", a->created_nsec);
+	put_some(&o, "madeAt", a->made_at);
 	put_ports(&o, a);
 	put_parts(&o, a);
 	return out_take(&o);

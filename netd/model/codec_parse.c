@@ -253,7 +253,7 @@ static int in_origin(const struct in *in, struct attachment *a)
 	if (r == 0)
 		a->created = (int64_t)v;
 	if (r == 0)
-		r = in_opt_u32(in, "createdNsec", 0, 999999999, &a->created_nsec);
+		r = in_opt_u64(in, "madeAt", &a->made_at);
 	return r < 0 ? r : 0;
 }
 

@@ -182,6 +182,33 @@ static int in_vlan(const struct in *in, struct attach_vlan *v)
 	return r < 0 ? r : 0;
 }
 
+static int in_aliases(const struct in *in, struct attachment *a)
+{
+	const char *list[ATTACH_ALIAS_MAX];
+	json_t *arr = NULL;
+	size_t n = 0;
+	int r = in_opt_arr(in, "aliases", ATTACH_ALIAS_MAX, &arr, &n);
+
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < n; i++) {
+		list[i] = json_string_value(json_array_get(arr, i));
+		if (!list[i])
+			return in_bad(in, "aliases", "expected strings");
+	}
+	return attachment_set_aliases(a, list, n, in->e) < 0 ? in_wrong(in, "aliases") : 0;
+}
+
+static int in_note(const struct in *in, struct attachment *a)
+{
+	const char *note;
+	int r = in_str(in, "note", JSON_OPTIONAL, &note);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return attachment_set_note(a, note, in->e) < 0 ? in_wrong(in, "note") : 0;
+}
+
 int in_parts(const struct in *in, struct attachment *a)
 {
 	int r = in_routes(in, a);
@@ -194,6 +221,10 @@ int in_parts(const struct in *in, struct attachment *a)
 		r = in_rate(in, &a->rate);
 	if (r == 0)
 		r = in_vlan(in, &a->vlan);
+	if (r == 0)
+		r = in_aliases(in, a);
+	if (r == 0)
+		r = in_note(in, a);
 	if (r == 0)
 		r = in_flags(in, a);
 	return r;

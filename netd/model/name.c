@@ -68,6 +68,11 @@ int name_check_network(const char *s, const char *what, struct err *e)
 	return check(s, NETNAME_MAX, what, e);
 }
 
+int name_check_alias(const char *s, const char *what, struct err *e)
+{
+	return check(s, ALIAS_MAX, what, e);
+}
+
 int name_check_path(const char *s, const char *what, struct err *e)
 {
 	size_t len = strlen(s);

@@ -15,9 +15,11 @@
 #define ID_MAX 100
 #define IFNAME_MAX 15
 #define NETNAME_MAX 64
+#define ALIAS_MAX 253 /* of a name in DNS, as text */
 #define ID_STRLEN (ID_MAX + 1)
 #define IFNAME_STRLEN (IFNAME_MAX + 1)
 #define NETNAME_STRLEN (NETNAME_MAX + 1)
+#define ALIAS_STRLEN (ALIAS_MAX + 1)
 /* "ID@IFNAME" with NUL: the key of an attachment, its record's file name and its claims' owner */
 #define KEY_STRLEN (ID_MAX + 1 + IFNAME_MAX + 1)
 
@@ -26,6 +28,8 @@ int name_check_id(const char *s, const char *what, struct err *e);
 /* Nor one of: all, default, lo. */
 int name_check_ifname(const char *s, const char *what, struct err *e);
 int name_check_network(const char *s, const char *what, struct err *e);
+/* A name that a container is to be found by; it may have dots. */
+int name_check_alias(const char *s, const char *what, struct err *e);
 
 /* A path that is kept for people to read: 1..NAME_PATH_MAX bytes of printable ASCII, without quotes
  * and backslash, so that it can stand in any text. ERR_USAGE. */

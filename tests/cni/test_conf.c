@@ -347,6 +347,9 @@ static void test_bad_values(void **state)
 		{"'runtimeConfig':{'ips':{}}", FAULT_DECODE},
 		{"'runtimeConfig':{'dns':{'servers':[7]}}", FAULT_DECODE},
 		{"'runtimeConfig':{'aliases':[7]}", FAULT_DECODE},
+		{"'runtimeConfig':{'aliases':['a','b c']}", FAULT_CONFIG},
+		{"'runtimeConfig':{'aliases':['']}", FAULT_CONFIG},
+		{"'runtimeConfig':{'aliases':'a'}", FAULT_DECODE},
 		{"'dns':{'nameservers':'x'}", FAULT_DECODE},
 	};
 
@@ -357,16 +360,73 @@ static void test_bad_values(void **state)
 		struct env none = {0};
 		struct prefix ips[ENV_IPS_MAX];
 		struct result_dns dns = {0};
+		const char *alias[ATTACH_ALIAS_MAX];
 		struct mac m;
 		size_t n;
 
 		assert_int_equal(parse_conf("1.1.0", table[i].rest, &c, &f), 0);
 		if (conf_mac(&c, &none, &m, &f) >= 0 && conf_ips(&c, &none, ips, &n, &f) == 0 &&
 		    conf_dns(&c, &dns, &f) == 0)
-			conf_aliases(&c, &f);
+			conf_aliases(&c, alias, &n, &f);
 		result_dns_clear(&dns);
 		if (f.code != table[i].code)
 			fail_msg("%s: code %d %s", table[i].rest, f.code, f.msg);
+	}
+}
+
+static void test_aliases(void **state)
+{
+	const char *alias[ATTACH_ALIAS_MAX];
+	char text[2048] = "'runtimeConfig':{'aliases':['n'";
+	struct fault f = FAULT_INIT;
+	size_t n = 0;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		CLEAN_CONF struct conf c;
+
+		assert_int_equal(parse_conf("1.1.0",
+					    i ? "" : "'runtimeConfig':{'Aliases':['web','a.b-c']}",
+					    &c, &f),
+				 0);
+		assert_int_equal(conf_aliases(&c, alias, &n, &f), 0);
+		assert_int_equal(n, i ? 0 : 2);
+		if (!i)
+			assert_string_equal(alias[1], "a.b-c");
+	}
+	for (int i = 0; i < ATTACH_ALIAS_MAX; i++)
+		strcat(text, ",'n'");
+	strcat(text, "]}");
+	CLEAN_CONF struct conf c;
+	assert_int_equal(parse_conf("1.1.0", text, &c, &f), 0);
+	assert_int_equal(conf_aliases(&c, alias, &n, &f), -1);
+	assert_int_equal(f.code, FAULT_QUOTA);
+}
+
+static void test_shadow(void **state)
+{
+	static const struct {
+		const char *rest;
+		int code;
+	} table[] = {
+		{"'allowShadow':false", 0},
+		{"'allowShadow':true", FAULT_UNSUPPORTED},
+		{"'allowShadow':1", FAULT_DECODE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		CLEAN_CONF struct conf c;
+		struct fault f = FAULT_INIT;
+		struct publish *p = NULL;
+		size_t n;
+
+		assert_int_equal(parse_conf("1.1.0", table[i].rest, &c, &f), 0);
+		if (conf_publish(&c, &p, &n, &f) == 0)
+			free(p);
+		assert_int_equal(f.code, table[i].code);
+		if (f.code == FAULT_UNSUPPORTED)
+			MUST_HAVE(f.msg, "allowShadow: true");
 	}
 }
 
@@ -398,7 +458,8 @@ int main(void)
 		cmocka_unit_test(test_bad_ports),  cmocka_unit_test(test_many_ports),
 		cmocka_unit_test(test_fitting),    cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_precedence), cmocka_unit_test(test_bad_values),
-		cmocka_unit_test(test_dns),
+		cmocka_unit_test(test_dns),        cmocka_unit_test(test_aliases),
+		cmocka_unit_test(test_shadow),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

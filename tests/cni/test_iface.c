@@ -3,6 +3,8 @@
  * those that are refused. */
 #include "util.h"
 
+#include <unistd.h>
+
 #include "cni-plugin/conf_iface.h"
 #include "cni-plugin/ipam.h"
 #include "cni-plugin/tune.h"
@@ -255,6 +257,32 @@ static void test_refused(void **state)
 	}
 }
 
+/* Bytes that are no UTF-8 cannot stand in a result: what has them is left out. */
+static void test_resolv(void **state)
+{
+	char path[] = "/tmp/resolvXXXXXX", rest[256];
+	static const char text[] = "nameserver 10.0.0.2\ndomain good\ndomain b\xff"
+				   "d\n"
+				   "search a \xc3( c\noptions ndots:2\n";
+	CLEAN_JSON json_t *out = NULL;
+	struct made m;
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0 && write(fd, text, sizeof(text) - 1) == (ssize_t)sizeof(text) - 1);
+	close(fd);
+	snprintf(rest, sizeof(rest),
+		 "'ipam':{'type':'host-local','subnet':'10.0.0.0/24','resolvConf':'%s'}", path);
+	assert_int_equal(make(&bridge, "1.1.0", rest, &m), 0);
+	unlink(path);
+	assert_string_equal(m.ipam.dns.domain, "good");
+	assert_int_equal(json_array_size(m.ipam.dns.search), 2);
+	out = result_dns_json(&m.ipam.dns);
+	assert_non_null(out);
+	assert_int_equal(json_object_size(out), 4);
+	drop(&m);
+}
+
 static void test_allow_list(void **state)
 {
 	CLEAN_JSON json_t *o = json_pack("{s:s}", "net.ipv4.conf.IFNAME.rp_filter", "1");
@@ -297,10 +325,10 @@ static void test_foreign_result(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_bridge),         cmocka_unit_test(test_kinds),
-		cmocka_unit_test(test_vlans),          cmocka_unit_test(test_ipam),
-		cmocka_unit_test(test_refused),        cmocka_unit_test(test_allow_list),
-		cmocka_unit_test(test_foreign_result),
+		cmocka_unit_test(test_bridge),     cmocka_unit_test(test_kinds),
+		cmocka_unit_test(test_vlans),      cmocka_unit_test(test_resolv),
+		cmocka_unit_test(test_ipam),       cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_allow_list), cmocka_unit_test(test_foreign_result),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

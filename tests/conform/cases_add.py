@@ -125,7 +125,9 @@ def dying(t):
 @case(40, 'the interface exists: code 102, it is untouched, no lease and no rule are left')
 def exists(t):
   net, box = t.cni.net(ports=[t.cni.port(8080)]), t.box('box40')
-  box.sh('ip link add eth0 type veth peer name other; ip addr add 192.0.2.77/24 dev eth0; ip link set eth0 up')
+  box.sh('ip link add eth0 type veth peer name other; ip addr add 192.0.2.77/24 dev eth0; ip link set eth0 up;'
+         'ip link set other up')
+  until(5, lambda: 'state UP' in box.sh('ip -o link show eth0'))  # the kernel tells it a little later
   before = box.sh('ip -o link show eth0; ip -o -4 addr show eth0; ip route')
   links = t.lab.host_links()
   t.fails(t.cni.add(net, box), 102, where='eth0')

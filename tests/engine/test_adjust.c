@@ -274,6 +274,49 @@ static void test_settings(void **state)
 	want_sysctl(&w, "net.ipv4.no_such_thing", "0");
 	FAILS(ERR_ABSENT, WHAT_NONE, up(&w, NULL));
 	MUST_NOT("ip -n c0 link show eth0");
+	ctr_renew(0);
+}
+
+#define SYSCTL_IS(key, value) "test \"$(ip netns exec c0 cat /proc/sys/net/ipv4/" key ")\" = " value
+
+/* A call that is refused leaves the values that it found, of those that came before what it was
+ * refused for, too; whether it is a sysctl or the interface that refuses. */
+static void test_settings_roll_back(void **state)
+{
+	struct attach_tune mtu = {.mtu = 1300};
+	struct want w, more;
+
+	(void)state;
+	want_web(&w);
+	want_sysctl(&w, "net.ipv4.ip_default_ttl", "77");
+	OK(up(&w, NULL));
+	memset(&more, 0, sizeof(more));
+	more.req.ifname = "eth0";
+	want_sysctl(&more, "net.ipv4.ip_default_ttl", "88");
+	want_sysctl(&more, "net.ipv4.tcp_keepalive_probes", "5");
+	want_sysctl(&more, "net.ipv4.tcp_keepalive_time", "no number");
+	assert_true(adjust(NULL, &more, NULL) < 0);
+	MUST(SYSCTL_IS("ip_default_ttl", "77") " && " SYSCTL_IS("tcp_keepalive_probes", "9"));
+	OK(check(0));
+	more.req.n_sysctl = 2;
+	MUST("ip -n c0 link set eth0 down && ip -n c0 link set eth0 name gone");
+	FAILS(ERR_ABSENT, WHAT_INTERFACE, adjust(NULL, &more, &mtu));
+	MUST(SYSCTL_IS("ip_default_ttl", "77") " && " SYSCTL_IS("tcp_keepalive_probes", "9"));
+	MUST("ip -n c0 link set gone name eth0");
+	NOTHING(up(&w, NULL));
+	OK(check(0));
+	OK(adjust(NULL, &more, NULL));
+	MUST(SYSCTL_IS("ip_default_ttl", "88") " && " SYSCTL_IS("tcp_keepalive_probes", "5"));
+	OK(check(0));
+	OK(down(0));
+	/* An ADD that fails: the namespace may be used again. */
+	ctr_renew(0);
+	want_web(&w);
+	want_sysctl(&w, "net.ipv4.ip_default_ttl", "77");
+	want_sysctl(&w, "net.ipv4.tcp_keepalive_time", "no number");
+	assert_true(up(&w, NULL) < 0);
+	MUST(SYSCTL_IS("ip_default_ttl", "64"));
+	ctr_renew(0);
 }
 
 static void test_mac(void **state)
@@ -312,6 +355,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rates_occupied_later, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_clsact, host_is_clean),
 		cmocka_unit_test_teardown(test_settings, host_is_clean),
+		cmocka_unit_test_teardown(test_settings_roll_back, host_is_clean),
 		cmocka_unit_test_teardown(test_mac, host_is_clean),
 	};
 

@@ -4,9 +4,12 @@
  * clean-up of one network, and the question whether there is room.
  */
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
+#include "store/store.h"
+#include "sys/bootid.h"
+#include "sys/netns.h"
 #include "world.h"
 
 /* Container 0 has an interface of somebody else's; a client is in c1, beyond the host. */
@@ -213,12 +216,25 @@ static void test_import(void **state)
 	MUST("rm -r /run/h");
 }
 
-static uint64_t now_ns(void)
+/* The record says another time of the wall clock, which may be set at any time. */
+static void set_created(const char *id, int64_t created)
 {
-	struct timespec t;
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	char boot_id[BOOT_ID_STRLEN];
+	CLEAN_STORE struct store *s = NULL;
+	uint64_t cookie;
+	int self;
 
-	clock_gettime(CLOCK_REALTIME, &t);
-	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+	OK(netns_open_self(&self, &err));
+	OK(engine_cookie(self, &cookie, &err));
+	close(self);
+	OK(bootid_get(boot_id, &err));
+	assert_true(store_open("/run/netd", false, cookie, boot_id, &s, &err) >= 0);
+	OK(store_get_attachment(s, id, "eth0", &a, &err));
+	a->created = created;
+	OK(store_lock(s, &err));
+	OK(store_put_attachment(s, a, &err));
+	store_unlock(s);
 }
 
 static void test_gc_network(void **state)
@@ -249,11 +265,13 @@ static void test_gc_network(void **state)
 	q.network = "web";
 	OK(engine_lease(g, &q, &a, &err));
 	/* c3 is made after the call began: it stays. */
-	before = now_ns();
+	before = clock_boot_ns();
 	OK(down(3));
 	want_init(&w, 3);
 	want_set(&w, "192.0.2.128/25");
 	OK(up(&w, NULL));
+	set_created("c3", 1);
+	set_created("c2", 4102444800);
 	OK(engine_gc_network(g, "web", keep, 2, before, &res, &err));
 	assert_int_equal(res.n_attachments, 2); /* c2's eth0, the lease */
 	OK(check(1));

@@ -3,6 +3,7 @@
  * fuzz_cnicaps: the value of one capability: the first byte chooses which, the rest is its JSON.
  * What is understood keeps the promises of conf.h.
  */
+#include "model/name.h"
 #include "cni-plugin/ipam.h"
 
 #include "fuzz_cni.h"
@@ -44,6 +45,7 @@ static int ranges(const struct conf *c, struct fault *f)
 static int read_one(size_t which, const struct conf *c, struct fault *f)
 {
 	struct env env = {.id = "c"};
+	const char *alias[ATTACH_ALIAS_MAX];
 	struct prefix ips[ENV_IPS_MAX];
 	struct result_dns dns = {0};
 	struct attach_rate rate;
@@ -69,7 +71,10 @@ static int read_one(size_t which, const struct conf *c, struct fault *f)
 		result_dns_clear(&dns);
 		return r;
 	case 5:
-		return conf_aliases(c, f);
+		r = conf_aliases(c, alias, &n, f);
+		for (size_t i = 0; r == 0 && i < n; i++)
+			MUST(name_check_alias(alias[i], "alias", NULL) == 0);
+		return r;
 	default:
 		return ranges(c, f);
 	}

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,30 @@ static void test_add(void **state)
 	assert_true(attachment_add_publish(&a, many, PUBLISH_MAX + 1, &e) < 0);
 	assert_true(attachment_add_publish(&a, many, SIZE_MAX, &e) < 0);
 	assert_null(a.publish);
+}
+
+static void test_sysctls(void **state)
+{
+	struct attach_sysctl s[ATTACH_SYSCTL_MAX + 1] = {0};
+	struct attachment a = {.id = "web"};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	for (int i = 0; i <= ATTACH_SYSCTL_MAX; i++)
+		snprintf(s[i].key, sizeof(s[i].key), "net/ipv4/k%d", i);
+	assert_int_equal(attachment_add_sysctls(&a, s, ATTACH_SYSCTL_MAX, &e), 0);
+	/* The same again are the same, however many there are. */
+	strcpy(s[5].value, "7");
+	assert_int_equal(attachment_add_sysctls(&a, s, ATTACH_SYSCTL_MAX, &e), 0);
+	assert_int_equal(a.n_sysctl, ATTACH_SYSCTL_MAX);
+	assert_string_equal(a.sysctl[5].value, "7");
+	/* One too many: all is as it was. */
+	strcpy(s[5].value, "8");
+	assert_true(attachment_add_sysctls(&a, s, ATTACH_SYSCTL_MAX + 1, &e) < 0);
+	assert_int_equal(e.kind, ERR_QUOTA);
+	assert_int_equal(a.n_sysctl, ATTACH_SYSCTL_MAX);
+	assert_string_equal(a.sysctl[5].value, "7");
+	attachment_clear(&a);
 }
 
 static void test_release(void **state)
@@ -100,6 +125,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_add),
 		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_vlan),
 	};
 

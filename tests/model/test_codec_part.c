@@ -21,7 +21,7 @@ static const char parts_doc[] =
 	"64\",\"gateway\":\"2001:db8::1\"},"
 	"{\"address\":\"2001:db8:1::7/64\"},{\"address\":\"10.85.0.1/16\"}],\"mtu\":1400,"
 	"\"netnsCookie\":\"5\",\"bootId\":\"01234567-89ab-cdef-0123-456789abcdef\",\"created\":1,"
-	"\"createdNsec\":999999999,\"ports\":[],\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":"
+	"\"madeAt\":86400000000001,\"ports\":[],\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":"
 	"\"192.0.2.0/"
 	"24\",\"gw\":\"10.83.4.9\",\"mtu\":1300,\"advmss\":1200,\"priority\":5,\"table\":100},"
 	"{\"dst\":\"198.51.100.0/24\",\"scope\":253}],\"defaultRoute6\":true,\"sysctls\":[{\"key\":"
@@ -30,7 +30,7 @@ static const char parts_doc[] =
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
 	"800000,\"out\":9000000,\"outBurst\":1600000},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
-	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"down\":true,\"hairpin\":true,"
+	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
 	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
 
 static const char l2_doc[] =
@@ -167,6 +167,10 @@ static void test_wrong_parts(void **state)
 		{"trunk[0].max", NULL, "=trunk[0].min: expected min and max"},
 		{"trunk[1]", "5", "expected an object"},
 		{"vlanAlone", "1", "true or false"},
+		{"aliases", "[\"a b\"]", "alias: expected 1..253 of"},
+		{"aliases", "[7]", "expected strings"},
+		{"aliases", "\"a\"", "expected an array"},
+		{"note", "7", "expected a string"},
 	};
 
 	(void)state;

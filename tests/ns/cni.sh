@@ -114,7 +114,7 @@ is 'none of them left anything' "$(cat "$NS_TMP/diff")" ''
 # --- a delegated IPAM plugin ---
 mkdir "$NS_TMP/ipam"
 plugin() { printf '#!/bin/sh\necho "$CNI_COMMAND" >>%s/ipam/calls\n%s\n' "$NS_TMP" "$2" >"$NS_TMP/cni/$1"; chmod 755 "$NS_TMP/cni/$1"; }
-plugin ipam-good '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"203.0.113.77/26\",\"gateway\":\"203.0.113.65\"}}"'
+plugin ipam-good '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"0.2.0\",\"ip4\":{\"ip\":\"203.0.113.77/26\",\"gateway\":\"203.0.113.65\"},\"dns\":{\"nameservers\":[\"203.0.113.99\"],\"domain\":\"lan\"}}"'
 plugin ipam-none '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"1.0.0\"}"'
 plugin ipam-junk '[ "$CNI_COMMAND" != ADD ] || { echo oops; exit 1; }'
 plugin ipam-says '[ "$CNI_COMMAND" != ADD ] || { echo "{\"code\":123,\"msg\":\"no luck\"}"; exit 1; }'
@@ -135,6 +135,7 @@ ok 'ADD with an IPAM plugin, SIGCHLD ignored' cni ADD bridge other "$(foreign ip
 is 'its address' "$(answer 'd["ips"][0]["address"]')" 203.0.113.77/26
 ok 'the same ADD again' cni ADD bridge other "$(foreign ipam-good)"
 is 'asks no second time' "$(cat "$NS_TMP/ipam/calls")" ADD
+is 'and answers with its dns, too' "$(answer 'd["dns"]["nameservers"], d["dns"]["domain"]')" "(['203.0.113.99'], 'lan')"
 fails 50 'STATUS without the IPAM plugin' STATUS bridge - "$(foreign absent)"
 ok 'STATUS with it' cni STATUS bridge - "$(foreign ipam-good)"
 ok 'DEL' cni DEL bridge other "$(foreign ipam-good)"
@@ -170,6 +171,33 @@ is 'its port is closed' "$(refused out http://$HOST4:8081/hello)" ''
 ok 'chain: DEL of bridge' cni DEL bridge chain "$FINAL"
 on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of the chain is left' "$(cat "$NS_TMP/diff")" ''
+
+# --- what is not done is refused by name, and nothing is made ---
+container_new plain host
+ok 'refusals: bridge' cni ADD bridge plain "$(conf "$IPAM,\"runtimeConfig\":{\"aliases\":[\"web\",\"web.lan\"]}")"
+like 'aliases are on record' "$(on host "$NETNS_UP" status plain --json)" '*"aliases"*"web"*"web.lan"*'
+PORTS='"runtimeConfig":{"portMappings":[{"hostPort":8089,"containerPort":80,"protocol":"tcp"}]}'
+cp "$NS_TMP/answer" "$NS_TMP/plain"
+on host sh -c "$NS_LOOK" >"$NS_TMP/kernel.plain"
+refuse() { # PLUGIN KEYS: the first of them
+	local key
+	key=${2%%\":*}
+	fails 2 "$1: ${key#\"}" ADD "$1" plain "$(prev "$(conf "$2")" plain)"
+	like 'the key is named' "$(answer 'd["msg"]')" "unsupported field ${key#\"}: *"
+}
+refuse portmap "\"conditionsV4\":[\"-s\",\"192.0.2.1\"],$PORTS"
+refuse portmap "\"conditionsV6\":[\"!\",\"-d\",\"::1\"],$PORTS"
+refuse portmap "\"allowShadow\":true,$PORTS"
+refuse bandwidth '"unshapedSubnets":["10.0.0.0/8"],"ingressRate":8000000'
+refuse bandwidth '"shapedSubnets":["10.0.0.0/8"],"ingressRate":8000000'
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel.plain" - >"$NS_TMP/diff"
+is 'none of them made anything' "$(cat "$NS_TMP/diff")" ''
+on host tc qdisc replace dev "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["interfaces"][1]["name"])' "$NS_TMP/plain")" root handle 7: pfifo
+ok 'a discipline at the root of a link of ours gives way' cni ADD bandwidth plain \
+	"$(prev "$(conf '"ingressRate":8000000')" plain)"
+ok 'refusals: DEL' cni DEL bridge plain "$(conf "$IPAM")"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- ingressPolicy of a chained firewall ---
 closed() { NET=closed conf "$IPAM" | sed 's/nuweb/nuclosed/; s,203.0.113.0/26,203.0.113.192/26,; s,db8:83:,db8:84:,'; }
@@ -209,6 +237,13 @@ C=$(prev "$(NET=cali conf '"runtimeConfig":{"portMappings":[{"hostPort":8082,"co
 ok 'portmap behind a foreign plugin' cni ADD portmap alien "$C"
 is 'its port is reached' "$(http out http://$HOST4:8082/hello)" 'hello from alien'
 is 'on 127.0.0.1, too' "$(http host http://127.0.0.1:8082/hello)" 'hello from alien'
+cp "$NS_TMP/answer" "$NS_TMP/beforebw"
+on host tc qdisc add dev caliX root handle 7: pfifo limit 33
+fails 7 'bandwidth where somebody has a discipline' ADD bandwidth alien "$(prev "$(NET=cali conf '"ingressRate":8000000')")"
+like 'it is named' "$(answer 'd["msg"]')" '*caliX*pfifo 7:*'
+is 'and stays' "$(on host tc qdisc show dev caliX | grep -c 'pfifo 7: root .*limit 33p')" 1
+on host tc qdisc del dev caliX root
+cp "$NS_TMP/beforebw" "$NS_TMP/answer"
 ok 'bandwidth behind it' cni ADD bandwidth alien "$(prev "$(NET=cali conf '"ingressRate":8000000')")"
 is 'its limit' "$(on host tc qdisc show dev caliX | grep -c tbf)" 1
 ok 'CHECK of portmap' cni CHECK portmap alien "$C"
