@@ -12,6 +12,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@
 #define BACKLOG 4096
 #define PICK_TRIES 16
 #define LOST_TRIES 4
+#define N_OTHERS 64 /* descriptors beside the bound ones, generously */
 
 /* One socket's place: what tells it from all others of a key. */
 struct place {
@@ -40,6 +42,7 @@ struct places {
 struct reserve {
 	struct fwdlink link;
 	struct places bound, served;
+	size_t n_max; /* of bound, with the descriptors that this process may have; 0: unknown */
 	bool is_probe;
 };
 
@@ -245,6 +248,21 @@ static int pick_port(struct place *at, bool keep)
 	return r;
 }
 
+/* Many ports need more descriptors than the soft limit allows, which is 1,024 by custom; the hard
+ * one says what is allowed. */
+static void make_room(struct reserve *r)
+{
+	struct rlimit now;
+
+	if (r->bound.n < r->n_max || getrlimit(RLIMIT_NOFILE, &now) < 0)
+		return;
+	if (r->bound.n + N_OTHERS >= now.rlim_cur && now.rlim_cur < now.rlim_max) {
+		now.rlim_cur = now.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &now);
+	}
+	r->n_max = now.rlim_cur > N_OTHERS ? now.rlim_cur - N_OTHERS : 0;
+}
+
 static int bind_run(struct reserve *r, struct publish *p, struct err *e)
 {
 	for (uint32_t i = 0; i < p->count; i++) {
@@ -256,6 +274,7 @@ static int bind_run(struct reserve *r, struct publish *p, struct err *e)
 		bool pick = p->host_port == 0;
 		if (!pick && places_has(&r->served, &at))
 			continue;
+		make_room(r);
 		int k = pick ? pick_port(&at, !r->is_probe) : bind_place(&at, !r->is_probe);
 		if (k < 0)
 			return bind_error(-k, &at, e);

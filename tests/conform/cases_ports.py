@@ -162,6 +162,12 @@ def shadow(t):
   _up(t, t.cni.net(ports=[t.cni.port(8081)]), t.box('wild76'), servers=())
   net = t.cni.net(ports=[t.cni.port(8081, 80, 'tcp', t.lab.V4)])
   t.fails(t.cni.add(net, t.box('b')), 100, 'wildcard first', 'wild76')
+  t.cni.delete(net, t.box('b'))
+  # Whoever allows it says so; whoever does not, says that.
+  net.plugins[-1]['allowShadow'] = True
+  result = t.cni.add(net, t.box('b'))
+  if result.rc != 0:
+    t.fails(result, 2, 'allowShadow', 'allowShadow')
 
 
 @case(77, '5,000 ports in one ADD: one transaction, less than 150 ms')

@@ -172,6 +172,17 @@ ok 'chain: DEL of bridge' cni DEL bridge chain "$FINAL"
 on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of the chain is left' "$(cat "$NS_TMP/diff")" ''
 
+# --- more ports than a shell lets a process have descriptors ---
+container_new many host
+serve_http many 80
+MANY=$(python3 -c 'import json; print(json.dumps([{"hostPort": 10000 + 2 * n, "containerPort": 80, "protocol": "tcp"} for n in range(300)]))')
+ok '300 ports with a soft limit of 128 descriptors' cni ADD netd many \
+	"$(conf "$IPAM,\"runtimeConfig\":{\"portMappings\":$MANY}")" prlimit --nofile=128:
+is 'the last one is reached' "$(http out http://$HOST4:10598/hello)" 'hello from many'
+ok 'DEL of 300 ports' cni DEL netd many "$(conf "$IPAM")"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of them is left' "$(cat "$NS_TMP/diff")" ''
+
 # --- what is not done is refused by name, and nothing is made ---
 container_new plain host
 ok 'refusals: bridge' cni ADD bridge plain "$(conf "$IPAM,\"runtimeConfig\":{\"aliases\":[\"web\",\"web.lan\"]}")"
