@@ -29,37 +29,45 @@ static uint64_t either(uint64_t a, uint64_t b)
 
 /* ---- rates ---- */
 
-static int adjust_rate(struct engine *g, struct attachment *a, const struct attach_rate *rate,
-		       const char *host_ifname, struct err *e)
+/* As it was, as far as possible; what may be left stays on record. */
+static void restore_rate(struct engine *g, struct attachment *a, const struct attachment *was)
 {
-	const struct attach_rate before = a->rate;
+	int r = rate_remove(g, a, false, NULL);
+
+	if (r >= 0 && attach_rate_is_set(&was->rate))
+		r = rate_make(g, was, -1, NULL);
+	if (r < 0) {
+		a->rate.in_rate = either(a->rate.in_rate, was->rate.in_rate);
+		a->rate.out_rate = either(a->rate.out_rate, was->rate.out_rate);
+		return;
+	}
+	a->rate = was->rate;
+	memcpy(a->host_ifname, was->host_ifname, sizeof(a->host_ifname));
+	(void)put(g, a, NULL);
+}
+
+static int adjust_rate(struct engine *g, struct attachment *a, const struct adjust_request *req,
+		       struct err *e)
+{
+	const struct attach_rate *rate = req->rate;
+	const struct attachment was = *a; /* owns nothing */
 	int r = attach_rate_check(rate, e);
 
 	if (r < 0)
 		return r;
-	if (!attach_rate_is_set(rate) && !attach_rate_is_set(&before))
+	if (!attach_rate_is_set(rate) && !attach_rate_is_set(&was.rate))
 		return 0;
-	if (host_ifname && a->kind == ATTACH_FOREIGN)
-		snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", host_ifname);
-	a->rate.in_rate = either(rate->in_rate, before.in_rate);
-	a->rate.out_rate = either(rate->out_rate, before.out_rate);
+	if (req->host_ifname && a->kind == ATTACH_FOREIGN)
+		snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", req->host_ifname);
+	a->rate.in_rate = either(rate->in_rate, was.rate.in_rate);
+	a->rate.out_rate = either(rate->out_rate, was.rate.out_rate);
 	r = put(g, a, e);
 	if (r < 0)
 		return r;
 	a->rate = *rate;
-	r = rate_make(g, a, e);
+	r = rate_make(g, a, req->netns_fd, e);
 	if (r < 0) {
-		struct err one = ERR_INIT;
-		struct attachment was = *a;
-		/* As it was, as far as possible; what may be left stays on record. */
-		was.rate = before;
-		if (rate_make(g, &was, &one) >= 0) {
-			a->rate = before;
-			(void)put(g, a, NULL);
-		} else {
-			a->rate.in_rate = either(rate->in_rate, before.in_rate);
-			a->rate.out_rate = either(rate->out_rate, before.out_rate);
-		}
+		restore_rate(g, a, &was);
 		return r;
 	}
 	return put(g, a, e);
@@ -220,7 +228,7 @@ static int adjust(struct engine *g, struct attachment *a, const struct adjust_re
 					a->id, a->ifname),
 				WHAT_NETNS);
 	if (r >= 0 && req->rate)
-		r = adjust_rate(g, a, req->rate, req->host_ifname, e);
+		r = adjust_rate(g, a, req, e);
 	if (r >= 0 && settles)
 		r = adjust_settings(g, a, req, e);
 	return r;

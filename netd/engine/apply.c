@@ -326,7 +326,7 @@ static int do_conntrack(struct work *w, struct err *e)
 
 static int do_rate(struct work *w, struct err *e)
 {
-	return rate_make(w->g, w->a, e);
+	return rate_make(w->g, w->a, w->netns_fd, e);
 }
 
 static int undo_rate(struct work *w, struct err *e)

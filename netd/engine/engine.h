@@ -136,7 +136,8 @@ int engine_unpublish(struct engine *g, const char *id, const char *ifname, const
  * all zero takes the limits off. Recorded before it is made; down takes it away. */
 struct adjust_request {
 	const char *id, *ifname;
-	int netns_fd;            /* needed for sysctls and tune; -1: unknown */
+	int netns_fd; /* needed for sysctls and tune; for rates of a foreign one it tells whether
+		       * host_ifname is its other end; -1: unknown */
 	const char *host_ifname; /* for rates of a foreign one; NULL: as recorded */
 	const struct attach_rate *rate;
 	size_t n_sysctl;

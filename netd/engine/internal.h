@@ -88,8 +88,9 @@ int inside_make(struct work *w, struct err *e);
  * the interface's MAC address changes. */
 int inside_neighbours(struct work *w, uint32_t index, struct err *e);
 
-/* rate.c. Limits as a->rate says; a direction without a rate is freed. */
-int rate_make(struct engine *g, const struct attachment *a, struct err *e);
+/* rate.c. Limits as a->rate says; a direction without a rate is freed. netns_fd -1: that the link
+ * is the attachment's is not looked at. */
+int rate_make(struct engine *g, const struct attachment *a, int netns_fd, struct err *e);
 /* Takes away everything that may exist of them. Gathers. fast: as for teardown. */
 int rate_remove(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 /* What does not go with the link of the attachment. */

@@ -66,7 +66,25 @@ static int del_ifb(struct engine *g, const struct attachment *a, bool fast, stru
 	return r < 0 ? r : 0;
 }
 
-int rate_make(struct engine *g, const struct attachment *a, struct err *e)
+/* That the two are one veth: the host's end of a foreign interface is what somebody says it is, and
+ * a limit on another link, the host's uplink say, would be the whole host's. */
+static int check_pair(const struct attachment *a, const struct link_info *host, int netns_fd,
+		      struct err *e)
+{
+	CLEAN_RTNL struct rtnl *inside = NULL;
+	struct link_info l = {0};
+	int r = rtnl_open_in(netns_fd, &inside, e);
+
+	if (r >= 0)
+		r = link_get(inside, a->ifname, &l, e);
+	if (r < 0 || (r == 0 && host->peer_index == l.index && l.peer_index == host->index &&
+		      strcmp(host->kind, "veth") == 0))
+		return r;
+	return err_set(e, ERR_USAGE, 0, "%s on the host is not the other end of %s/%s", host->name,
+		       a->id, a->ifname);
+}
+
+int rate_make(struct engine *g, const struct attachment *a, int netns_fd, struct err *e)
 {
 	struct link_info l;
 	int r = host_end(g, a, &l, e);
@@ -74,6 +92,8 @@ int rate_make(struct engine *g, const struct attachment *a, struct err *e)
 	if (r == 1)
 		return err_set(e, ERR_ABSENT, 0, "the host's end of %s/%s is not known", a->id,
 			       a->ifname);
+	if (r >= 0 && a->kind == ATTACH_FOREIGN && netns_fd >= 0)
+		r = check_pair(a, &l, netns_fd, e);
 	if (r >= 0 && a->rate.in_rate) {
 		struct tbf_spec s = spec_of(a->rate.in_rate, a->rate.in_burst, l.mtu);
 		r = qdisc_tbf_set(g->host, l.index, &s, a->kind == ATTACH_VETH, e);

@@ -214,6 +214,51 @@ static void test_rates_occupied_later(void **state)
 	MUST("test -z \"" IFB "\" && ip link del v0");
 }
 
+/* Whatever a result says: a limit is for the interface's own other end, and no other link. */
+static void test_rates_other_link(void **state)
+{
+	struct attach_rate both = {8000000, 16000000, 0, 2000000};
+	struct want w;
+
+	(void)state;
+	foreign_link(&w);
+	MUST("ip link add up0 type veth peer name up1 && ip link set up0 up && "
+	     "ip link add d0 type ifb && ip link set d0 up");
+	for (int i = 0; i < 2; i++) {
+		w.req.rate = both;
+		w.req.n_publish = 0;
+		w.req.host_ifname = i ? "d0" : "up0";
+		FAILS(ERR_USAGE, WHAT_NONE, up(&w, NULL));
+		assert_non_null(strstr(err.text, "is not the other end of c0/eth0"));
+		MUST_NOT("tc qdisc show | grep -q tbf");
+		MUST_NOT("tc qdisc show | grep -q ingress");
+		NOTHING(down(0));
+	}
+	/* The same later: the attachment stays as it was, and is not bound to that link. */
+	memset(&w.req.rate, 0, sizeof(w.req.rate));
+	w.req.host_ifname = NULL;
+	want_publish(&w, "8080:80");
+	OK(up(&w, NULL));
+	{
+		CLEAN_ATTACHMENT struct attachment *a = NULL;
+		CLEAN_ENGINE struct engine *g = open_engine();
+		struct adjust_request q = {.id = "c0",
+					   .ifname = "eth0",
+					   .netns_fd = ctr_fd(0),
+					   .host_ifname = "up0",
+					   .rate = &both};
+
+		assert_true(engine_adjust(g, &q, &a, &err) < 0);
+		OK(engine_get(g, "c0", "eth0", &a, &err));
+		assert_string_equal(a->host_ifname, "");
+		assert_false(attach_rate_is_set(&a->rate));
+	}
+	MUST_NOT("tc qdisc show | grep -q tbf");
+	OK(check(0));
+	OK(down(0));
+	MUST("ip link del up0 && ip link del d0 && ip link del v0");
+}
+
 /* A clsact is somebody's, whose other half may have filters: it stays when ours leaves. */
 static void test_rates_clsact(void **state)
 {
@@ -353,6 +398,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_rates_foreign, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_occupied, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_occupied_later, host_is_clean),
+		cmocka_unit_test_teardown(test_rates_other_link, host_is_clean),
 		cmocka_unit_test_teardown(test_rates_clsact, host_is_clean),
 		cmocka_unit_test_teardown(test_settings, host_is_clean),
 		cmocka_unit_test_teardown(test_settings_roll_back, host_is_clean),
