@@ -19,7 +19,7 @@
 
 struct members {
 	const char *network;
-	const struct attach_name *keep;
+	char (*keep)[KEY_STRLEN]; /* sorted */
 	size_t n_keep;
 	size_t n, cap;
 	size_t n_members; /* the first of them are in the network; the others may be, by their
@@ -27,15 +27,28 @@ struct members {
 	char (*key)[KEY_STRLEN];
 };
 
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* A runtime's list may be long, and is asked for each member. */
+static int sort_keep(struct members *m, const struct attach_name *keep, size_t n)
+{
+	m->keep = calloc(n ? n : 1, sizeof(*m->keep));
+	if (!m->keep)
+		return -ENOMEM;
+	for (size_t i = 0; i < n; i++)
+		name_key(keep[i].id, keep[i].ifname, m->keep[i]);
+	m->n_keep = n;
+	qsort(m->keep, n, sizeof(*m->keep), by_key);
+	return 0;
+}
+
 static int note(struct members *m, const char *key)
 {
-	char wanted[KEY_STRLEN];
-
-	for (size_t i = 0; i < m->n_keep; i++) {
-		name_key(m->keep[i].id, m->keep[i].ifname, wanted);
-		if (strcmp(wanted, key) == 0)
-			return 0;
-	}
+	if (m->n_keep && bsearch(key, m->keep, m->n_keep, sizeof(*m->keep), by_key))
+		return 0;
 	if (m->n == m->cap) {
 		size_t cap = m->cap ? 2 * m->cap : 64;
 		void *more = reallocarray(m->key, cap, sizeof(*m->key));
@@ -149,13 +162,15 @@ static int one_member(struct engine *g, const struct members *m, size_t i, uint6
 int engine_gc_network(struct engine *g, const char *network, const struct attach_name *keep,
 		      size_t n_keep, uint64_t started_at, struct gc_result *ret, struct err *e)
 {
-	struct members m = {.network = network, .keep = keep, .n_keep = n_keep};
+	struct members m = {.network = network};
 	struct err all = ERR_INIT, one = ERR_INIT;
 	int r = name_check_network(network, "network name", e);
 
 	if (r < 0)
 		return r;
 	memset(ret, 0, sizeof(*ret));
+	if (sort_keep(&m, keep, n_keep) < 0)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "attachments to keep");
 	if (!started_at)
 		started_at = clock_boot_ns();
 	r = member_each(g->store, see_member, &m, &one);
@@ -171,6 +186,7 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 			err_gather(&all, &one);
 	}
 	free(m.key);
+	free(m.keep);
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
 }
