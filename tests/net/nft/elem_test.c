@@ -261,6 +261,64 @@ static void version_is_stable(void **state)
 	}
 }
 
+/* Each line is one command whose words are of a few harmless characters, whatever passed the checks
+ * of names and addresses: nothing could end a word, a string or a command. */
+static void check_harmless(const struct elem_list *l)
+{
+	static const char good[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				   " ._:/@-{},";
+	CLEAN_BUF struct buf b = BUF_INIT;
+	char *save = NULL;
+
+	ruleset_elements(l, &b);
+	assert_false(b.failed);
+	for (char *s = strtok_r(b.p, "\n", &save); s; s = strtok_r(NULL, "\n", &save)) {
+		size_t quotes = 0, braces = 0;
+
+		assert_memory_equal(s, "add element ", 12);
+		for (char *p = s; *p; p++) {
+			quotes += *p == '"';
+			braces += *p == '{' || *p == '}';
+			if (*p != '"' && !strchr(good, *p))
+				fail_msg("'%c' in %s", *p, s);
+		}
+		assert_int_equal(quotes % 2, 0);
+		assert_int_equal(braces, 2);
+	}
+}
+
+/* The longest names that pass, of every character that passes. */
+static void text_is_harmless(void **state)
+{
+	static const char name[] = "Az09_.-";
+	struct attachment a = attachment(NET_BRIDGE);
+	struct network n = network(NET_BRIDGE);
+	CLEAN_ELEMS struct elem_list l = {0};
+	struct publish p = {.proto = 6, .host_port = 1, .ctr_port = 65535, .count = 1};
+
+	(void)state;
+	for (size_t i = 0; i < ID_MAX; i++)
+		a.id[i] = name[i % 7];
+	for (size_t i = 0; i < IFNAME_MAX; i++)
+		a.ifname[i] = a.host_ifname[i] = n.bridge[i] = name[i % 7];
+	for (size_t i = 0; i < NETNAME_MAX; i++)
+		n.name[i] = name[i % 7];
+	assert_int_equal(name_check_id(a.id, "", NULL), 0);
+	assert_int_equal(name_check_ifname(a.ifname, "", NULL), 0);
+	assert_int_equal(name_check_network(n.name, "", NULL), 0);
+	n.isolate = n.internal = true;
+	assert_int_equal(ip_parse("2001:db8::ffff:192.0.2.1", &p.host_ip, NULL), 0);
+	for (int mode = NET_BRIDGE; mode <= NET_ROUTED; mode++) {
+		a.mode = n.mode = mode;
+		assert_int_equal(elem_of_network(&n, &l, NULL), 0);
+		assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+		assert_int_equal(elem_of_publish(&a, &p, 1, &l, NULL), 0);
+	}
+	assert_int_equal(elem_of_opened(FAM4, a.ifname, &l, NULL), 0);
+	assert_true(l.n > 10);
+	check_harmless(&l);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -273,6 +331,7 @@ int main(void)
 		cmocka_unit_test(published_without_family),
 		cmocka_unit_test(population_fills_every_set),
 		cmocka_unit_test(version_is_stable),
+		cmocka_unit_test(text_is_harmless),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
