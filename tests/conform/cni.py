@@ -8,6 +8,7 @@ way a case speaks of a network, not of plugins. Nothing here judges a result; ca
 import copy
 import json
 import os
+import select
 import subprocess
 import time
 
@@ -77,6 +78,19 @@ def environment(command, **variables):
   return {k: v for k, v in env.items() if v is not None}
 
 
+class Process(subprocess.Popen):
+  """Popen's wait with a time limit looks, sleeps a millisecond, looks again: more than STATUS takes."""
+
+  def wait(self, timeout=None):
+    if timeout is not None and self.returncode is None:
+      fd = os.pidfd_open(self.pid)
+      watch = select.poll()
+      watch.register(fd, select.POLLIN)
+      watch.poll(max(0, timeout) * 1000)
+      os.close(fd)
+    return super().wait(timeout)
+
+
 class Call:
   """A plugin that has been started; result() waits for its end and for the end of its output."""
 
@@ -84,8 +98,8 @@ class Call:
     self.path, self.command = path, command
     self.stdin = stdin if isinstance(stdin, bytes) or stdin is None else json.dumps(stdin).encode()
     self.begin = time.perf_counter()
-    self.process = subprocess.Popen([path], stdin=popen.pop('fd0', subprocess.PIPE), stdout=subprocess.PIPE,
-                                    stderr=subprocess.PIPE, env=env, **popen)
+    self.process = Process([path], stdin=popen.pop('fd0', subprocess.PIPE), stdout=subprocess.PIPE,
+                           stderr=subprocess.PIPE, env=env, **popen)
 
   def feed(self):
     """Hands over the input of a call that runs beside others."""

@@ -30,7 +30,8 @@ static const char parts_doc[] =
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
 	"800000,\"out\":9000000,\"outBurst\":1600000},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
-	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
+	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":"
+	"\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
 	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
 
 static const char l2_doc[] =
