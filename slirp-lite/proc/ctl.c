@@ -45,15 +45,15 @@ struct ctl {
 };
 
 /* Is somebody listening there? Anything but a clear no is a yes. */
-static bool is_served(const struct sockaddr_un *sa)
+static bool is_served(const struct sockaddr_un *sa, int type)
 {
-	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	CLEAN_FD int fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
 	return fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
 	       errno != ECONNREFUSED;
 }
 
-static int remove_stale(const struct sockaddr_un *sa, struct err *e)
+static int remove_stale(const struct sockaddr_un *sa, int type, struct err *e)
 {
 	struct stat st;
 
@@ -61,13 +61,13 @@ static int remove_stale(const struct sockaddr_un *sa, struct err *e)
 		return errno == ENOENT ? 0 : err_sys(e, errno, "%s", sa->sun_path);
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_CONFLICT, EEXIST, "%s is there and no socket", sa->sun_path);
-	if (is_served(sa))
+	if (is_served(sa, type))
 		return err_set(e, ERR_CONFLICT, EADDRINUSE, "%s", sa->sun_path);
 	return unlink(sa->sun_path) < 0 && errno != ENOENT ? err_sys(e, errno, "%s", sa->sun_path)
 							   : 0;
 }
 
-int ctl_listen(const char *path, int *ret_fd, struct err *e)
+int ctl_bind(const char *path, int type, int *ret_fd, struct err *e)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	CLEAN_FD int fd = -1;
@@ -76,11 +76,11 @@ int ctl_listen(const char *path, int *ret_fd, struct err *e)
 	if (strlen(path) >= sizeof(sa.sun_path))
 		return err_invalid(e, ERR_USAGE, "the specified API socket path is too long");
 	memcpy(sa.sun_path, path, strlen(path) + 1);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	/* The mode of the socket is that of its file: it never is open to others. */
 	if (fd < 0 || fchmod(fd, 0600) < 0)
 		return err_sys(e, errno, "%s", path);
-	r = remove_stale(&sa, e);
+	r = remove_stale(&sa, type, e);
 	if (r < 0)
 		return r;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)
@@ -92,6 +92,11 @@ int ctl_listen(const char *path, int *ret_fd, struct err *e)
 	}
 	*ret_fd = fd_take(&fd);
 	return 0;
+}
+
+int ctl_listen(const char *path, int *ret_fd, struct err *e)
+{
+	return ctl_bind(path, SOCK_STREAM, ret_fd, e);
 }
 
 int ctl_new(int listen_fd, const struct ctl_ops *ops, struct ctl **ret, struct err *e)
@@ -215,13 +220,15 @@ static void parse_http(struct ctl *c, struct client *k)
 
 static void parse(struct ctl *c, struct client *k)
 {
-	CLEAN_JSON json_t *top = NULL;
-	struct err e = ERR_INIT;
+	/* What follows the request is nobody's: clients in C send the end of a string along. */
+	const size_t flags = JSON_REJECT_DUPLICATES | JSON_DECODE_ANY | JSON_DISABLE_EOF_CHECK;
+	json_error_t why;
+	CLEAN_JSON json_t *top = json_loadb(k->text ? k->text : "", k->len, flags, &why);
 
-	if (json_parse(k->text ? k->text : "", k->len, &top, &e) < 0)
-		refuse(k, "bad request: cannot parse JSON", e.text);
+	if (!top)
+		refuse(k, "bad request: cannot parse JSON", why.text);
 	else if (!json_is_object(top))
-		refuse(k, "bad request: cannot parse JSON", "expected an object");
+		refuse(k, "bad request: json_object() failed", "expected an object");
 	else
 		run(c, k, top);
 }
@@ -243,11 +250,7 @@ static void read_request(struct ctl *c, struct client *k)
 			return;
 		}
 		if (n == 0) {
-			/* Nothing at all was asked: a look whether we are there. */
-			if (k->len == 0)
-				drop(k);
-			else
-				parse(c, k);
+			parse(c, k);
 			return;
 		}
 		if (k->len + (size_t)n > CTL_REQUEST_MAX) {
@@ -288,7 +291,7 @@ static void write_answer(struct client *k)
 	drop(k);
 }
 
-static bool is_welcome(int fd)
+bool ctl_is_welcome(int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
@@ -328,7 +331,7 @@ static void accept_clients(struct ctl *c, uint64_t now)
 				c->rest_until = now + REST_MS;
 			return;
 		}
-		k = is_welcome(fd) ? find_place(c) : NULL;
+		k = ctl_is_welcome(fd) ? find_place(c) : NULL;
 		if (k)
 			*k = (struct client){
 				.fd = fd_take(&fd), .id = ++c->next_id, .until = now + CTL_IDLE_MS};

@@ -35,6 +35,10 @@ struct ctl_ops {
 /* Binds path with mode 0600. A socket that nobody listens to any more is removed first; anything
  * else there is ERR_CONFLICT. */
 int ctl_listen(const char *path, int *ret_fd, struct err *e);
+/* The same with a socket of another type. */
+int ctl_bind(const char *path, int type, int *ret_fd, struct err *e);
+/* The other end is the user that started us, or root. */
+bool ctl_is_welcome(int fd);
 /* Takes listen_fd (-1: no socket, nothing ever happens). */
 int ctl_new(int listen_fd, const struct ctl_ops *ops, struct ctl **ret, struct err *e);
 void ctl_free(struct ctl *c); /* accepts NULL */

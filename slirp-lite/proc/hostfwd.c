@@ -46,6 +46,18 @@ static bool parse_addr(json_t *o, const char *key, int family, const struct ip *
 	       ret->family == family;
 }
 
+bool hostfwd_whole(const json_t *v, uint64_t min, uint64_t max, uint64_t *ret)
+{
+	/* Up to 2^53 a double has all integers. */
+	double d = json_number_value(v);
+
+	if (!json_is_number(v) || !(d >= (double)min && d <= (double)max) ||
+	    d != (double)(uint64_t)d)
+		return false;
+	*ret = (uint64_t)d;
+	return true;
+}
+
 /* A number, or "FIRST-LAST". */
 static bool parse_ports(json_t *o, const char *key, uint16_t *ret_first, uint16_t *ret_count)
 {
@@ -53,12 +65,8 @@ static bool parse_ports(json_t *o, const char *key, uint16_t *ret_first, uint16_
 	const char *text = json_string_value(v), *dash = text ? strchr(text, '-') : NULL;
 	uint64_t first, last;
 
-	if (json_is_integer(v)) {
-		json_int_t n = json_integer_value(v);
-
-		if (n < 1 || n > UINT16_MAX)
-			return false;
-		first = last = (uint64_t)n;
+	if (hostfwd_whole(v, 1, UINT16_MAX, &first)) {
+		last = first;
 	} else if (!dash || parse_u64_n(text, (size_t)(dash - text), 1, UINT16_MAX, &first) < 0 ||
 		   parse_u64(dash + 1, first, UINT16_MAX, &last) < 0) {
 		return false;
@@ -72,20 +80,25 @@ const char *hostfwd_parse(json_t *a, const struct plan *plan, struct publish *re
 			  struct ip *ret_guest, struct err *e)
 {
 	struct publish p = {0};
+	const struct ip *ours;
 	struct ip any, guest;
 	uint16_t n_guest;
 	int family;
 
 	if (!parse_proto(a, &p.proto, &family))
 		return "proto";
+	ours = &plan->guest[family == AF_INET ? FAM4 : FAM6];
 	any = (struct ip){.family = (uint8_t)family};
 	if (!parse_addr(a, "host_addr", family, &any, &p.host_ip, e))
 		return "host_addr";
 	if (!parse_ports(a, "host_port", &p.host_port, &p.count))
 		return "host_port";
-	if (!parse_addr(a, "guest_addr", family, &plan->guest[family == AF_INET ? FAM4 : FAM6],
-			&guest, e) ||
-	    ip_is_any(&guest) || ip_is_loopback(&guest) || ip_is_multicast(&guest))
+	if (!parse_addr(a, "guest_addr", family, ours, &guest, e) || ip_is_loopback(&guest) ||
+	    ip_is_multicast(&guest))
+		return "guest_addr";
+	if (ip_is_any(&guest)) /* whoever is there */
+		guest = *ours;
+	if (guest.family == 0)
 		return "guest_addr";
 	if (!parse_ports(a, "guest_port", &p.ctr_port, &n_guest) || n_guest != p.count)
 		return "guest_port";

@@ -19,6 +19,9 @@
  * to the guest of the plan. */
 const char *hostfwd_parse(json_t *arguments, const struct plan *plan, struct publish *ret,
 			  struct ip *ret_guest, struct err *e);
+/* A JSON number without a fraction ("8080" and "8080.0": some languages know no other numbers); max
+ * is at most 2^53. */
+bool hostfwd_whole(const json_t *v, uint64_t min, uint64_t max, uint64_t *ret);
 /* One entry of list_hostfwd; a new reference. */
 json_t *hostfwd_entry(const struct published_rule *r);
 

@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "net/portowner.h"
 #include "proc/autoports.h"
+#include "proc/bess.h"
 #include "proc/ctl.h"
 #include "proc/nameservers.h"
 #include "proc/nsd.h"
@@ -35,6 +36,7 @@
 #include "proc/requests.h"
 #include "proc/sandbox.h"
 #include "proc/setup.h"
+#include "proc/slirp4netns.h"
 #include "proc/supervisor.h"
 #include "proc/target.h"
 #include "proc/zygote.h"
@@ -60,27 +62,6 @@ static void print_version(void)
 {
 	/* Clients take the text after the last line that has the word "version". */
 	printf("slirp-lite version %s\nlibslirp: none (own TCP/IP)\n", NETNS_UP_VERSION);
-}
-
-static void print_plan(const struct options *o, const struct plan *p)
-{
-	char net[PREFIX_STRLEN], a[IP_STRLEN], b[IP_STRLEN];
-
-	printf("Starting slirp\n* MTU:             %u\n", p->mtu);
-	printf("* Network:         %s\n", prefix_str(&p->net[FAM4], net));
-	printf("* Gateway:         %s\n", ip_str(&p->gateway[FAM4], a));
-	if (p->dns[FAM4].family)
-		printf("* DNS:             %s\n", ip_str(&p->dns[FAM4], a));
-	printf("* Recommended IP:  %s\n", ip_str(&p->guest[FAM4], b));
-	if (p->net[FAM6].ip.family) {
-		printf("* Network (IPv6):  %s\n", prefix_str(&p->net[FAM6], net));
-		printf("* Gateway (IPv6):  %s\n", ip_str(&p->gateway[FAM6], a));
-		if (p->dns[FAM6].family)
-			printf("* DNS (IPv6):      %s\n", ip_str(&p->dns[FAM6], a));
-	}
-	if (o->api)
-		printf("* API Socket:      %s\n", o->api);
-	(void)fflush(stdout);
 }
 
 /* Standard descriptors to /dev/null, messages to the log file if there is one: whoever reads our
@@ -115,7 +96,7 @@ static int on_ready(void *arg, struct err *e)
 	if (l->options.is_background)
 		r = detach(l, e);
 	else
-		print_plan(&l->options, &l->config.policy.plan);
+		slirp4netns_print_plan(&l->config.policy.plan, l->options.api);
 	if (r < 0)
 		return r;
 	/* A client that went away without waiting is no reason to end: its exit descriptor is. */
@@ -339,9 +320,10 @@ static int start(struct launch *l, struct err *e)
 		.config = &l->config,
 		.sandbox = l->options.sandbox,
 	};
+	const bool is_made = l->target.tap_fd >= 0;
 	int r = 0;
 
-	if (l->target.kind != TARGET_TAPFD)
+	if (!is_made)
 		r = setup_start(&spec, &l->setup, e);
 	if (r == 0)
 		r = zygote_start(&zspec, &l->zygote, e);
@@ -351,7 +333,7 @@ static int start(struct launch *l, struct err *e)
 		r = confine(l, e);
 	if (r == 0)
 		finish_nsd(l);
-	if (r == 0 && l->target.kind != TARGET_TAPFD)
+	if (r == 0 && !is_made)
 		r = setup_finish(&l->setup, &l->tap, e);
 	else if (r == 0)
 		l->tap = fd_take(&l->target.tap_fd);
@@ -412,6 +394,9 @@ static int run(struct launch *l)
 
 	if (r == 0)
 		r = open_all(l, &e);
+	if (r == 0 && l->options.kind == TARGET_BESS)
+		r = bess_open(l->options.target, l->signals, l->options.exit_fd, &l->target.tap_fd,
+			      &e);
 	if (r == 0)
 		r = start(l, &e);
 	if (r == 0)
@@ -484,6 +469,8 @@ int main(int argc, char **argv)
 	log_setup("slirp-lite", LOG_LEVEL_INFO);
 	if (options_parse(argc, argv, &l.options, &e) < 0) {
 		log_error("%s", e.text);
+		if (slirp4netns_is_name(argv[0]))
+			options_help(&(const struct options){.program = "slirp4netns"});
 		return 1;
 	}
 	if (l.options.is_help) {
@@ -491,12 +478,17 @@ int main(int argc, char **argv)
 		return 0;
 	}
 	if (l.options.is_version) {
-		print_version();
+		if (l.options.is_slirp4netns)
+			slirp4netns_print_version();
+		else
+			print_version();
 		return 0;
 	}
 	log_setup("slirp-lite", l.options.log_level);
 	if (l.options.has_extra)
 		log_warn("what follows %s is ignored", l.options.tap);
+	if (l.options.is_without_ipv6)
+		log_warn("without IPv6, which needs an MTU of 1280");
 	close_on_exec(l.options.exit_fd);
 	close_on_exec(l.options.ready_fd);
 	if (l.options.is_background)

@@ -16,9 +16,12 @@
 
 #include "base/opt.h"
 #include "base/parse.h"
+#include "proc/slirp4netns.h"
 
-#define MTU_MIN 576 /* what every IPv4 host takes, RFC 1122 3.3.3 */
-#define MTU_MIN6 1280
+/* What every IPv4 link carries, RFC 791 3.2, and the least that Linux takes for a tap. slirp4netns
+ * takes 1 to 67 too, and then fails. */
+#define MTU_MIN 68
+#define MTU_MIN6 1280 /* RFC 8200 5 */
 #define MTU_MAX 65521
 #define INDEX_GATEWAY 2
 #define INDEX_DNS 3
@@ -144,6 +147,17 @@ static int set_kind(void *into, const char *value, struct err *e)
 	if (i < 0)
 		return i;
 	((struct options *)into)->kind = kinds[i];
+	return 0;
+}
+
+static int set_target_type(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"netns", "bess", NULL};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->is_bess = i == 1;
 	return 0;
 }
 
@@ -342,6 +356,9 @@ static const struct opt table[] = {
 	{0, "disable-dns", NULL, "no DNS server", set_dns_off},
 	{0, "macaddress", "MAC", "MAC address of the interface, with --configure", set_mac},
 	{0, "netns-type", "TYPE", "what the target is: pid, path or tapfd", set_kind},
+	{0, "target-type", "TYPE",
+	 "netns (default), or bess: the target is the path of a socket to make, for frames",
+	 set_target_type},
 	{0, "userns-path", "PATH", "user namespace to join for the network namespace", set_userns},
 	{0, "outbound-addr", "IPV4|IFACE", "source address of what goes out", set_outbound4},
 	{0, "outbound-addr6", "IPV6|IFACE", "the same for IPv6", set_outbound6},
@@ -395,6 +412,17 @@ static int check_target(struct options *o, struct err *e)
 	uint32_t n;
 	int r;
 
+	if (o->is_bess) {
+		const char *other = o->is_configured         ? "--configure"
+				    : o->kind != TARGET_AUTO ? "--netns-type"
+				    : o->userns_path         ? "--userns-path"
+							     : NULL;
+
+		if (other)
+			return err_invalid(e, ERR_USAGE, "%s: conflicts with --target-type=bess",
+					   other);
+		o->kind = TARGET_BESS;
+	}
 	if (o->kind == TARGET_AUTO)
 		o->kind =
 			is_number(o->target) || !strchr(o->target, '/') ? TARGET_PID : TARGET_PATH;
@@ -429,7 +457,7 @@ static int check_together(const struct options *o, struct err *e)
 	if (o->is_configured && o->kind == TARGET_TAPFD)
 		return err_invalid(e, ERR_USAGE,
 				   "--configure: cannot be used with --netns-type=tapfd");
-	if (o->is_ipv6 && o->mtu < MTU_MIN6)
+	if (o->is_ipv6 && o->mtu < MTU_MIN6 && !o->is_slirp4netns)
 		return err_invalid(e, ERR_USAGE, "--mtu: %u is too small for --enable-ipv6 (%d)",
 				   o->mtu, MTU_MIN6);
 	if (o->is_loopback_off && (o->is_loopback_open || o->n_loopback > 0))
@@ -443,9 +471,12 @@ static int check_together(const struct options *o, struct err *e)
 
 int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 {
+	const bool is_slirp4netns = slirp4netns_is_name(argv[0]);
 	struct options o = {
-		.program = "slirp-lite",
-		.local = PORT_LOCAL_SPLICE,
+		.program = is_slirp4netns ? "slirp4netns" : "slirp-lite",
+		.is_slirp4netns = is_slirp4netns,
+		/* Its clients know the gateway's address as theirs. */
+		.local = is_slirp4netns ? PORT_LOCAL_GATEWAY : PORT_LOCAL_SPLICE,
 		.exit_fd = -1,
 		.ready_fd = -1,
 		.target_fd = -1,
@@ -475,6 +506,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 			return r;
 		if (n > 1)
 			memcpy(o.tap, argv[2], strlen(argv[2]) + 1);
+		/* Its clients ask for IPv6 whatever the MTU is, and get what is possible. */
+		o.is_without_ipv6 = o.is_ipv6 && o.mtu < MTU_MIN6;
+		o.is_ipv6 = o.is_ipv6 && !o.is_without_ipv6;
 	}
 	*ret = o;
 	return 0;
@@ -517,5 +551,6 @@ void options_config(const struct options *o, struct worker_config *ret)
 	c.policy.is_loopback_open = o->is_loopback_open;
 	c.policy.n_loopback = o->n_loopback;
 	memcpy(c.policy.loopback, o->loopback, sizeof(c.policy.loopback));
+	c.is_raw_link = o->kind == TARGET_BESS;
 	*ret = c;
 }

@@ -19,7 +19,7 @@
 #include "model/publish_list.h"
 #include "stack/config.h"
 
-enum target_kind { TARGET_AUTO, TARGET_PID, TARGET_PATH, TARGET_TAPFD };
+enum target_kind { TARGET_AUTO, TARGET_PID, TARGET_PATH, TARGET_TAPFD, TARGET_BESS };
 enum sandbox_mode { SANDBOX_ON, SANDBOX_STRICT, SANDBOX_OFF };
 
 struct options {
@@ -33,7 +33,10 @@ struct options {
 	bool is_configured;      /* -c */
 	bool is_ipv6;
 	bool is_version, is_help, is_background;
-	bool has_extra; /* operands beyond the two, which are ignored */
+	bool has_extra;       /* operands beyond the two, which are ignored */
+	bool is_slirp4netns;  /* called by that name */
+	bool is_bess;         /* --target-type=bess */
+	bool is_without_ipv6; /* asked for, but the MTU leaves no room for it */
 	int exit_fd, ready_fd;
 	uint32_t mtu;
 	const char *api;  /* path of the control socket, or NULL */

@@ -7,6 +7,7 @@
 #include "proc/requests.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -272,15 +273,17 @@ static void do_add_hostfwd(struct requests *q, uint64_t id, json_t *arguments)
 
 static void do_remove_hostfwd(struct requests *q, uint64_t id, json_t *arguments)
 {
-	const json_t *rule = json_object_get(arguments, "id");
-	json_int_t n = json_integer_value(rule);
+	struct err e = ERR_INIT;
+	uint64_t n = 0;
 
-	if (!json_is_integer(rule) || n < 1)
-		refuse(q, id, "bad request: remove_hostfwd: bad arguments.id", NULL);
-	else if (n > UINT32_MAX || published_remove(q->env.published, (uint32_t)n) < 0)
-		refuse(q, id, "bad request: remove_hostfwd: slirp_remove_hostfwd failed", NULL);
-	else
+	if (!hostfwd_whole(json_object_get(arguments, "id"), 1, UINT32_MAX, &n) ||
+	    published_remove(q->env.published, (uint32_t)n) < 0) {
+		if (n > 0)
+			(void)err_set(&e, ERR_ABSENT, ENOENT, "there is no %" PRIu64, n);
+		refuse(q, id, "bad request: remove_hostfwd: bad arguments.id", &e);
+	} else {
 		answer_later(q, id, json_pack("{s:{}}", "return"));
+	}
 }
 
 /* The last n rules, as they came to be. */

@@ -130,6 +130,8 @@ int target_open(const struct options *o, struct target *t, struct err *e)
 		/* The number was lent to us: it is ours from now on. */
 		t->tap_fd = o->target_fd;
 		return fcntl(t->tap_fd, F_SETFD, FD_CLOEXEC) < 0 ? err_sys(e, errno, "FD") : 0;
+	case TARGET_BESS: /* who will be there connects later */
+		return 0;
 	case TARGET_PID:
 		r = netns_open_pid(o->target_pid, &t->netns_fd, &t->pidfd, e);
 		if (r == 0)

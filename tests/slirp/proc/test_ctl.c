@@ -136,7 +136,11 @@ static void test_answers(void **state)
 	expect(w, "{\"execute\":\"x\"}", "bad request: unknown execute");
 	expect(w, "{\"execute\":", "bad request: cannot parse JSON");
 	expect(w, "words", "bad request: cannot parse JSON");
-	expect(w, "[1]", "bad request: cannot parse JSON");
+	expect(w, "[1]", "bad request: json_object() failed");
+	expect(w, "42", "bad request: json_object() failed");
+	expect(w, "\"now\"", "bad request: json_object() failed");
+	expect(w, "", "bad request: cannot parse JSON");
+	expect(w, "{\"execute\":\"now\"} and more", "{\"return\":1}");
 	expect(w, "{\"execute\":\"x\",\"execute\":\"y\"}", "bad request: cannot parse JSON");
 	/* A scraper. */
 	expect(w, "GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 404 Not Found");
@@ -205,7 +209,7 @@ static void test_later_answer(void **state)
 	/* Nobody is there any more. */
 	ctl_answer(w->ctl, w->asked, "late");
 	close(fd);
-	expect(w, "", "");
+	expect(w, "{}", "no execute found");
 }
 
 static void test_scraper(void **state)

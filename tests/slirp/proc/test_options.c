@@ -15,21 +15,27 @@
 
 #include "proc/options.h"
 
-#define MAX_ARGS 16
+#define MAX_ARGS 24
 
 /* Splits at blanks. */
-static int parse(const char *line, struct options *o, struct err *e)
+static int parse_as(const char *program, const char *line, struct options *o, struct err *e)
 {
-	static char text[1024];
-	char *argv[MAX_ARGS + 1] = {(char[]){"slirp-lite"}};
+	static char text[1024], name[64];
+	char *argv[MAX_ARGS + 1] = {name};
 	int argc = 1;
 
 	(void)snprintf(text, sizeof(text), "%s", line);
+	(void)snprintf(name, sizeof(name), "%s", program);
 	for (char *w = strtok(text, " "); w && argc < MAX_ARGS; w = strtok(NULL, " "))
 		argv[argc++] = w;
 	argv[argc] = NULL;
 	*e = (struct err)ERR_INIT;
 	return options_parse(argc, argv, o, e);
+}
+
+static int parse(const char *line, struct options *o, struct err *e)
+{
+	return parse_as("slirp-lite", line, o, e);
 }
 
 static struct options good(const char *line)
@@ -102,6 +108,73 @@ static void test_clients(void **state)
 	assert_true(good("--mtu nonsense --help").is_help);
 }
 
+/* Called by the name of the program that it stands in for. */
+static void test_name(void **state)
+{
+	static const char *const names[] = {"slirp4netns", "/usr/bin/slirp4netns",
+					    "./my-slirp4netns.sh"};
+	struct options o;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		assert_int_equal(parse_as(names[i], "4711", &o, &e), 0);
+		assert_true(o.is_slirp4netns);
+		assert_int_equal(o.local, PORT_LOCAL_GATEWAY);
+		assert_string_equal(o.program, "slirp4netns");
+		assert_false(o.is_loopback_open);
+	}
+	assert_int_equal(parse_as("slirp4netns", "--local-client splice 1", &o, &e), 0);
+	assert_int_equal(o.local, PORT_LOCAL_SPLICE);
+	assert_int_equal(parse_as("/opt/slirp4netns/slirp-lite", "1", &o, &e), 0);
+	assert_false(o.is_slirp4netns);
+	assert_int_equal(o.local, PORT_LOCAL_SPLICE);
+	/* IPv6 is asked for by default, and does not pass a small MTU. */
+	assert_int_equal(parse_as("slirp4netns", "-6 -m 1279 1", &o, &e), 0);
+	assert_true(o.is_without_ipv6 && !o.is_ipv6);
+	assert_int_equal(parse_as("slirp4netns", "-6 -m 1280 1", &o, &e), 0);
+	assert_true(o.is_ipv6 && !o.is_without_ipv6);
+	assert_int_equal(good("-m 68 1").mtu, 68);
+	assert_int_equal(good("--target-type netns 12").kind, TARGET_PID);
+	o = good("--target-type bess /run/x");
+	assert_int_equal(o.kind, TARGET_BESS);
+	assert_string_equal(o.target, "/run/x");
+}
+
+/* Every line that is known to be passed, by podman 4.3 and 5.8 and rootlesskit 1.1, 2 and 3. */
+static void test_known_lines(void **state)
+{
+	static const char *const lines[] = {
+		"--disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp "
+		"--enable-ipv6 -c -e 0 -r 1 --netns-type=path /run/netns/x tap0",
+		"--disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp "
+		"--enable-ipv6 -c -e 0 -r 1 --api-socket /run/x.net 4711 tap0",
+		"--disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp "
+		"--cidr=10.1.2.0/24 --enable-ipv6 --outbound-addr=192.0.2.1 --outbound-addr6=eth0 "
+		"-c -r 0 --netns-type=path /run/netns/x tap0",
+		"--disable-host-loopback --mtu=65520 --enable-sandbox --enable-seccomp "
+		"--enable-ipv6 -c -r 0 -e 1 --api-socket /run/x.net --netns-type=path "
+		"/run/netns/x tap0",
+		"--mtu 65520 -r 0 4711 tap0",
+		"--mtu 65520 -r 0 --disable-host-loopback --cidr 10.0.3.0/24 --api-socket "
+		"/run/.s4nn.sock --enable-sandbox --enable-seccomp --enable-ipv6 4711 tap0",
+		"--mtu 65520 -r 0 --disable-host-loopback --api-socket /run/.s4nn.sock "
+		"--enable-seccomp --userns-path=/proc/1/ns/user --netns-type=path /run/netns/x "
+		"tap0",
+	};
+	struct options o;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		if (parse_as("slirp4netns", lines[i], &o, &e) < 0)
+			fail_msg("%s: %s", lines[i], e.text);
+		assert_string_equal(o.tap, "tap0");
+		assert_int_equal(o.mtu, 65520);
+		assert_false(o.is_loopback_open || o.n_loopback > 0 || o.has_extra);
+	}
+}
+
 static void test_values(void **state)
 {
 	struct options o = good("-c --cidr 192.168.0.0/16 --cidr6 fd12:3456::/64 -6 --disable-dns "
@@ -141,7 +214,8 @@ static const struct {
 	{"", "expected PID, PATH or FD"},
 	{"--nonsense 1", "--nonsense: "},
 	{"-x 1", "-x: "},
-	{"--mtu 575 1", "--mtu: "},
+	{"--mtu 67 1", "--mtu: "},
+	{"--mtu 0 1", "--mtu: "},
 	{"--mtu 65522 1", "--mtu: "},
 	{"--mtu 1e3 1", "--mtu: "},
 	{"-m", "-m: "},
@@ -169,6 +243,10 @@ static const struct {
 	{"--netns-type tapfd 999", "FD: "},
 	{"-c --netns-type tapfd 0", "--configure: "},
 	{"--userns-path /x --netns-type tapfd 0", "--userns-path: "},
+	{"--target-type x 1", "--target-type: "},
+	{"--target-type bess -c /x", "--configure: "},
+	{"--target-type bess --netns-type path /x", "--netns-type: "},
+	{"--target-type bess --userns-path /y /x", "--userns-path: "},
 	{"0", "PID: "},
 	{"-- -5", "PID: "},
 	{"name", "PID: "},
@@ -235,9 +313,10 @@ static void test_many_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_clients),
-		cmocka_unit_test(test_values),     cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_many_ports),
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_values),      cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_many_ports),  cmocka_unit_test(test_name),
+		cmocka_unit_test(test_known_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
