@@ -70,14 +70,25 @@ static unsigned neighbour_index(const struct ip *ip)
 	return (b[3] ^ b[2] * 3u ^ b[1] * 7u ^ (ip->family == AF_INET6 ? 0x55u : 0)) % NEIGHBOURS;
 }
 
+struct neighbour *emit_neighbour(struct emit *x, const struct ip *ip)
+{
+	return &x->neighbours[neighbour_index(ip)];
+}
+
+void emit_saw(struct emit *x, const struct mac *mac)
+{
+	x->last = *mac;
+}
+
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac)
 {
-	struct neighbour *n = &x->neighbours[neighbour_index(ip)];
+	struct neighbour *n = emit_neighbour(x, ip);
 
 	if (ip_equal(&n->ip, ip) && eth_equal(&n->mac, mac))
 		return;
 	n->ip = *ip;
 	n->mac = *mac;
+	n->n_asked = 0;
 }
 
 struct mac emit_mac_of(const struct emit *x, const struct ip *ip)
@@ -89,7 +100,9 @@ struct mac emit_mac_of(const struct emit *x, const struct ip *ip)
 		return n->mac;
 	if (ip_is_multicast(ip))
 		return eth_of_group(ip);
-	return eth_equal(&x->plan->guest_mac, &none) ? eth_broadcast : x->plan->guest_mac;
+	if (!eth_equal(&x->plan->guest_mac, &none))
+		return x->plan->guest_mac;
+	return eth_equal(&x->last, &none) || emit_is_broadcast(ip) ? eth_broadcast : x->last;
 }
 
 static int write_frame(struct emit *x, const struct link_meta *m, const struct iovec *iov, int n,
@@ -333,6 +346,7 @@ int emit_packet(struct emit *x, const struct emit_ip *h, const void *l4, size_t 
 		return -EINVAL;
 	if (l4_len + len > 65535 - (h->dst.family == AF_INET ? IP4_HDR_LEN : 0))
 		return -EMSGSIZE;
+	emit_ask(x, &h->dst);
 	memcpy(own, l4, l4_len);
 	if (h->gso_size != 0 && len > h->gso_size) {
 		gso = gso_of(x, h);

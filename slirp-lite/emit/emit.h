@@ -33,6 +33,9 @@ void emit_set_tap(struct emit *x, emit_tap_fn *fn, void *arg);
 /* What the stack saw: ip is at mac (called for frames with an acceptable source). */
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac);
 
+/* Somebody on the link is at mac: who is asked for an address that nobody has been seen with. */
+void emit_saw(struct emit *x, const struct mac *mac);
+
 struct emit_ip {
 	struct ip src, dst;
 	uint8_t proto;
@@ -61,7 +64,7 @@ int emit_icmp_error(struct emit *x, const struct ip *from, uint8_t type, uint8_t
 /* A frame that is no IP packet (ARP): ethertype in host order. */
 int emit_frame(struct emit *x, const struct mac *dst, uint16_t ethertype, const void *data,
 	       size_t len);
-/* The MAC of ip as learned, else of the guest, else broadcast. */
+/* The MAC of ip as learned, else of the guest, else of who sent last, else broadcast. */
 struct mac emit_mac_of(const struct emit *x, const struct ip *ip);
 
 #endif

@@ -11,6 +11,7 @@
 struct neighbour {
 	struct ip ip;
 	struct mac mac;
+	uint32_t n_asked; /* for others that would be here */
 };
 
 struct emit {
@@ -23,7 +24,14 @@ struct emit {
 	uint32_t frag_id;
 	uint32_t tokens;
 	uint64_t tokens_at;
+	struct mac last; /* that sent a frame; all zero: nobody did */
 	struct neighbour neighbours[NEIGHBOURS];
 };
+
+/* Its place, which may be another's. */
+struct neighbour *emit_neighbour(struct emit *x, const struct ip *ip);
+bool emit_is_broadcast(const struct ip *ip);
+/* Asks whose address it is, where that is neither known nor given; not at every frame. */
+void emit_ask(struct emit *x, const struct ip *ip);
 
 #endif

@@ -207,6 +207,7 @@ void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const st
 		drop(w, STAT_DROP_ETH);
 		return;
 	}
+	emit_saw(w->emit, &f.src);
 	switch (f.type) {
 	case ETH_TYPE_IP4:
 	case ETH_TYPE_IP6:

@@ -114,6 +114,18 @@ void ndp_build_na(uint8_t *out, const struct ip *target, const struct mac *mac, 
 	put_mac(&o, OPT_TARGET_MAC, mac);
 }
 
+void ndp_build_ns(uint8_t *out, const struct ip *target, const struct mac *mac)
+{
+	struct out o = out_of(out, NDP_NS_LEN);
+
+	out_u8(&o, ICMP_V6_NS);
+	out_u8(&o, 0);
+	out_u16(&o, 0);
+	out_u32(&o, 0);
+	out_copy(&o, target->b, 16);
+	put_mac(&o, OPT_SOURCE_MAC, mac);
+}
+
 static void put_prefix(struct out *o, const struct ndp_ra *ra)
 {
 	struct prefix net = prefix_network(&ra->prefix);

@@ -33,6 +33,9 @@ int ndp_parse(const struct ip_packet *k, struct ndp *ret);
 #define NDP_NA_LEN 32
 void ndp_build_na(uint8_t *out, const struct ip *target, const struct mac *mac, bool is_solicited);
 
+#define NDP_NS_LEN 32
+void ndp_build_ns(uint8_t *out, const struct ip *target, const struct mac *mac);
+
 struct ndp_ra {
 	struct mac mac;
 	bool is_managed, is_other; /* addresses, other configuration by DHCPv6 */

@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "emit/emit.h"
+#include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
 #include "wire/ip.h"
+#include "wire/ndp.h"
 #include "wire/reass.h"
 #include "wire/tcphdr.h"
 #include "wire/udphdr.h"
@@ -96,6 +98,14 @@ static struct emit_ip header(bool is_v4, uint8_t proto)
 				.csum_offset = proto == IPPROTO_TCP   ? 16
 					       : proto == IPPROTO_UDP ? 6
 								      : 2};
+}
+
+static void drop_question(void)
+{
+	struct eth_frame f;
+	ssize_t n = read(other, frame, sizeof(frame));
+
+	assert_true(n > 0 && eth_parse(frame, (size_t)n, &f) == 0 && f.type == ETH_TYPE_ARP);
 }
 
 /* Every length up to some hundred bytes in pieces of odd lengths; a UDP checksum that comes out as
@@ -342,7 +352,61 @@ static void neighbours(void **state)
 	memset(&plan.guest_mac, 0, sizeof(plan.guest_mac));
 	h.dst = ip_of("10.0.2.101");
 	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	drop_question();
 	assert_true(next(&k, &f) && eth_equal(&f.dst, &eth_broadcast));
+	/* Who spoke last is whom it may concern, until the address is known. */
+	emit_saw(x, &a);
+	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	drop_question();
+	assert_true(next(&k, &f) && eth_equal(&f.dst, &a));
+	emit_learn(x, &h.dst, &b);
+	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	assert_true(next(&k, &f) && eth_equal(&f.dst, &b));
+}
+
+/* Whose MAC address is neither given nor known is asked for, by each family's means, not for ever.
+ */
+static void questions(void **state)
+{
+	struct emit_ip h = header(true, IPPROTO_UDP);
+	struct ip group = ip_of("ff02::1:ff00:100");
+	struct mac want = eth_of_group(&group), guest = {{2, 0, 0, 0, 0, 9}};
+	uint8_t l4[8] = {0, 1, 0, 2, 0, 8, 0, 0};
+	struct ip_packet k;
+	struct eth_frame f;
+	struct arp arp;
+	struct ndp n;
+	unsigned n_asked = 0;
+	ssize_t len;
+
+	(void)state;
+	memset(&plan.guest_mac, 0, sizeof(plan.guest_mac));
+	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	len = read(other, frame, sizeof(frame));
+	assert_true(len > 0 && eth_parse(frame, (size_t)len, &f) == 0 && f.type == ETH_TYPE_ARP);
+	assert_true(eth_equal(&f.dst, &eth_broadcast));
+	assert_int_equal(arp_parse(f.payload, f.len, &arp), 0);
+	assert_int_equal(arp.op, ARP_REQUEST);
+	assert_true(ip_equal(&arp.target, &h.dst) && ip_equal(&arp.sender, &plan.gateway[FAM4]));
+	assert_true(next(&k, &f) && k.proto == IPPROTO_UDP);
+	for (int i = 0; i < 1000; i++) {
+		emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+		while ((len = read(other, frame, sizeof(frame))) > 0)
+			n_asked += eth_parse(frame, (size_t)len, &f) == 0 && f.type == ETH_TYPE_ARP;
+	}
+	assert_in_range(n_asked, 10, 40);
+	h = header(false, IPPROTO_UDP);
+	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	assert_true(next(&k, &f) && k.proto == IPPROTO_ICMPV6 && eth_equal(&f.dst, &want));
+	assert_true(ip_sum_ok(&k) && ndp_parse(&k, &n) == 0);
+	assert_true(n.type == ICMP_V6_NS && ip_equal(&n.target, &h.dst));
+	assert_true(n.has_mac && eth_equal(&n.mac, &plan.our_mac));
+	assert_true(next(&k, &f) && k.proto == IPPROTO_UDP);
+	/* Answered, or given from the beginning: no question. */
+	emit_learn(x, &h.dst, &guest);
+	emit_packet(x, &h, l4, sizeof(l4), NULL, 0);
+	assert_true(next(&k, &f) && k.proto == IPPROTO_UDP && eth_equal(&f.dst, &guest));
+	assert_false(next(&k, &f));
 }
 
 /* What makes no sense is refused before it is written. */
@@ -369,7 +433,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(checksums),  T(segments),   T(fragments), T(errors),
-		T(error_rate), T(neighbours), T(refused),
+		T(error_rate), T(neighbours), T(questions), T(refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

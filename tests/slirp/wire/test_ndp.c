@@ -141,6 +141,8 @@ static void test_build(void **state)
 	assert_hex(out, NDP_NA_LEN, "88 00 0000 e0000000" GATEWAY "02 01 52550a000202");
 	ndp_build_na(out, &gateway, &ra.mac, false);
 	assert_hex(out, NDP_NA_LEN, "88 00 0000 a0000000" GATEWAY "02 01 52550a000202");
+	ndp_build_ns(out, &gateway, &ra.mac);
+	assert_hex(out, NDP_NS_LEN, "87 00 0000 00000000" GATEWAY "01 01 52550a000202");
 	n = ndp_build_ra(out, &ra);
 	assert_hex(out, n,
 		   "86 00 0000 40 40 ffff 00000000 00000000 01 01 52550a000202 05 01 0000 000005dc "
