@@ -35,7 +35,10 @@ struct ctl_ops {
 /* Binds path with mode 0600. A socket that nobody listens to any more is removed first; anything
  * else there is ERR_CONFLICT. */
 int ctl_listen(const char *path, int *ret_fd, struct err *e);
-/* The same with a socket of another type. */
+/* Waits for whoever still serves path to be gone, for at most timeout_ms: its clients see its end.
+ */
+void ctl_await_end(const char *path, int timeout_ms);
+/* The same as ctl_listen with a socket of another type. */
 int ctl_bind(const char *path, int type, int *ret_fd, struct err *e);
 /* The other end is the user that started us, or root. */
 bool ctl_is_welcome(int fd);

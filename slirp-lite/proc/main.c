@@ -42,6 +42,7 @@
 #include "proc/zygote.h"
 
 #define NOFILE_MAX 131072
+#define PREDECESSOR_MS 2000
 
 struct launch {
 	struct options options;
@@ -247,6 +248,10 @@ static int open_all(struct launch *l, struct err *e)
 		r = nameservers_load(NAMESERVERS_PATH, &l->config.resolvers, e);
 	if (r == 0 && o->pcap)
 		r = err_ctx(e, pcap_create(o->pcap, &l->pcap, e), "--pcap");
+	/* A container that is started again at once: the one before is about to end, and has its
+	 * ports until then. */
+	if (r == 0 && o->api && o->is_slirp4netns)
+		ctl_await_end(o->api, PREDECESSOR_MS);
 	if (r == 0 && o->api)
 		r = err_ctx(e, ctl_listen(o->api, &l->listen_fd, e), "--api-socket");
 	l->has_socket = l->listen_fd >= 0;
@@ -274,7 +279,7 @@ static bool wants_nsd(const struct launch *l)
 {
 	const struct options *o = &l->options;
 
-	return l->target.kind != TARGET_TAPFD &&
+	return l->target.kind != TARGET_TAPFD && l->target.kind != TARGET_BESS &&
 	       (o->is_publish_auto ||
 		(o->local == PORT_LOCAL_SPLICE && (o->api || o->publish.n > 0)));
 }
@@ -357,14 +362,16 @@ static int supervise(struct launch *l, const char **ret_why, struct err *e)
 		.autoports = l->autoports,
 		.signals = l->signals,
 		.listen_fd = fd_take(&l->listen_fd),
+		.api = l->has_socket ? l->options.api : NULL,
 		.on_ready = on_ready,
 		.arg = l,
 	};
 
+	l->has_socket = false;
 	return supervisor_run(&spec, ret_why, e);
 }
 
-/* Whatever is there; the socket's file first, so that who sees us gone sees it gone. */
+/* Whatever is there. */
 static void end(struct launch *l)
 {
 	if (l->has_socket && unlink(l->options.api) < 0 && errno != ENOENT)

@@ -432,6 +432,10 @@ int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct
 	/* Published ports are free before anybody can read that we have stopped. */
 	published_close(s->published);
 	zygote_end(s->zygote);
+	/* While it is served nobody else takes its place, so it is ours; who sees us gone sees it
+	 * gone. */
+	if (s->api && unlink(s->api) < 0 && errno != ENOENT)
+		log_warn("%s: %s", s->api, strerror(errno));
 	if (v.requests)
 		requests_flush(v.requests, FLUSH_MS);
 	if (v.log_r >= 0)

@@ -33,6 +33,7 @@ struct supervisor_spec {
 	struct autoports *autoports; /* NULL: nothing is published by itself */
 	int signals;                 /* signalfd of TERM, INT, HUP */
 	int listen_fd;               /* control socket or -1; taken */
+	const char *api;             /* its file, which is removed at the end; NULL: none */
 	/* Called once when traffic works. */
 	int (*on_ready)(void *arg, struct err *e);
 	void *arg;

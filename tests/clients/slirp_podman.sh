@@ -1,0 +1,117 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# podman 4 of an ordinary user, and root's, with slirp-lite in the place of slirp4netns (network_cmd_path): both
+# port handlers, TCP and UDP, the client's address, restarts without a pause, what the container reaches and
+# what not, and nothing left.
+. "$(dirname "$0")/slirp_lib.sh"
+
+client_world
+serve_peer out tcp 7000 4
+serve host socat TCP-LISTEN:7007,bind=127.0.0.1,fork,reuseaddr 'SYSTEM:echo secret'
+wait_port host tcp 7007
+# The root of the containers; the user's own, so that podman can write to it.
+root=$NS_TMP/root
+mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/run" "$root/tmp" "$root/www/cgi-bin"
+cp "$(command -v busybox)" "$root/bin/busybox"
+for name in sh httpd sleep ip wget nc; do
+	ln -s busybox "$root/bin/$name"
+done
+echo hello >"$root/www/hello"
+cat >"$root/www/cgi-bin/peer" <<'P'
+#!/bin/sh
+a=${REMOTE_ADDR#[}
+a=${a%]}
+printf 'Content-Type: text/plain\r\n\r\n%s\n' "${a#::ffff:}"
+P
+cat >"$root/bin/serve" <<'P'
+#!/bin/sh
+exec httpd -f -p 80 -h /www
+P
+chmod 755 "$root/www/cgi-bin/peer" "$root/bin/serve"
+chown -R $CLIENT_UID:$CLIENT_UID "$root"
+cat >"$NS_TMP/containers.conf" <<END
+[network]
+network_backend = "netavark"
+[engine]
+cgroup_manager = "cgroupfs"
+events_logger = "none"
+runtime = "crun"
+network_cmd_path = "$S4"
+END
+on host sh -c 'mount -n -t cgroup2 none /sys/fs/cgroup && mount -n -t tmpfs -o mode=755 tmpfs /var/lib' ||
+	bail 'cannot prepare the host'
+CLIENT_ENV="CONTAINERS_CONF=$NS_TMP/containers.conf"
+podman() { client timeout 60 podman --storage-driver vfs "$@"; }
+rootful() { on host timeout 60 env $CLIENT_ENV podman --storage-driver vfs "$@"; }
+# Limits are kept as they are: raising them needs a capability of its own.
+OPTIONS='--cgroups=disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024'
+page() { on "$1" curl -sS -m 3 "http://$2/$3" 2>&1; }
+reads() { # CONTAINER ADDRESS:PORT: what it says first
+	podman exec "$1" sh -c 'echo | nc -w 2 "$1" "$2" 2>&1' sh "${2%:*}" "${2##*:}"
+}
+serve_udp() { # CONTAINER: busybox has no server of datagrams
+	local pid
+	pid=$(podman inspect -f '{{.State.Pid}}' "$1")
+	(exec nsenter -t "$pid" -n -- setpriv --pdeathsig KILL env "$NS_MARK" "$PYTHON" "$NS_TMP/peer.py" 90) >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	UDP_SERVER=$!
+	ns_until 10 nsenter -t "$pid" -n sh -c 'ss -Hlnu "sport = 90" | grep -q .' || fail 'no server of datagrams'
+}
+free_ports() { [ -z "$(on host ss -Hlntu 'sport = :8080 or sport = :8081')" ]; }
+
+like 'podman info names it' "$(podman info)" "*slirp4netns version [0-9]*"
+for handler in slirp4netns rootlesskit; do
+	# shellcheck disable=SC2086 # a list
+	ok "$handler: run" podman run -d --name c1 --network slirp4netns:port_handler=$handler $OPTIONS \
+		-p 8080:80 -p 8081:90/udp --rootfs "$root" serve
+	is "$handler: podman port" "$(podman port c1 | sort | tr '\n' ' ')" '80/tcp -> 0.0.0.0:8080 90/udp -> 0.0.0.0:8081 '
+	is "$handler: a published port" "$(page out $HOST4:8080 hello)" hello
+	serve_udp c1
+	case $handler in
+	slirp4netns)
+		is 'a remote client comes with its own address' "$(page out $HOST4:8080 cgi-bin/peer)" "$OUT4"
+		is 'one of the host as the gateway' "$(page host 127.0.0.1:8080 cgi-bin/peer)" 10.0.2.2
+		is 'UDP: with its own address too' "$(who out udp $HOST4 8081)" "$OUT4"
+		;;
+	*) is "$handler: UDP, as itself" "$(who out udp $HOST4 8081)" 10.0.2.100 ;;
+	esac
+	is "$handler: it reaches the outside" "$(reads c1 $OUT4:7000 | cut -d' ' -f1)" "$HOST4"
+	for a in 10.0.2.2 127.0.0.1 fd00::2 ::1; do
+		case $(reads c1 $a:7007) in *secret*) fail "$handler: the host's loopback at $a" ;; esac
+	done
+	# shellcheck disable=SC2086 # a list
+	said=$(podman run -d --name c2 --network slirp4netns:port_handler=$handler \
+		$OPTIONS -p 8080:80 --rootfs "$root" serve 2>&1)
+	like "$handler: a port is published once" "$? $said" '12[56] *Error:*'
+	podman rm -f -t 0 c2 >/dev/null 2>&1
+	unserve $UDP_SERVER
+	is "$handler: its owner keeps it" "$(page out $HOST4:8080 hello)" hello
+	n=0
+	while [ $n -lt 20 ] && podman restart -t 0 c1 >"$NS_TMP/restart" 2>&1; do
+		n=$((n + 1))
+	done
+	is "$handler: twenty restarts" "$n $(cat "$NS_TMP/restart")" '20 c1'
+	is "$handler: served again" "$(ns_until 5 page out $HOST4:8080 hello | tail -n 1)" hello
+	podman stop -t 0 c1 >/dev/null
+	ok "$handler: stopped: the ports are free" ns_until 5 free_ports
+	ok "$handler: and slirp-lite is gone" ns_until 5 no_slirp
+	podman rm -f -t 0 c1 >/dev/null
+	is "$handler: no socket is left" "$(on host find "$RUNTIME/libpod" "$RUNTIME/netns" -name '*.net' -o -name 'netns-*')" ''
+done
+
+# shellcheck disable=SC2086 # a list
+ok 'a network of containers, rootless' podman run -d --name b1 --network slirp4netns:cidr=10.9.0.0/24,enable_ipv6=false,mtu=1000 \
+	$OPTIONS --rootfs "$root" serve
+like 'with addresses of its own' "$(podman exec b1 ip -o -4 addr show tap0)" '*10.9.0.100/24*'
+like 'and an MTU' "$(podman exec b1 ip -o link show tap0)" '*mtu 1000*'
+podman rm -f -t 0 b1 >/dev/null
+# shellcheck disable=SC2086 # a list
+ok 'as root' rootful run -d --name r1 --network slirp4netns $OPTIONS -p 8080:80 --rootfs "$root" serve
+is 'as root: the published port' "$(page out $HOST4:8080 hello)" hello
+rootful rm -f -t 0 r1 >/dev/null
+ok 'as root: slirp-lite ends' ns_until 5 no_slirp
+for p in $(_ns_strays); do # podman's own, which holds its namespaces
+	! grep -q '^podman' "/proc/$p/comm" || kill -KILL "$p"
+done
+is 'no process is left' "$(_ns_processes)" ''
+ns_done
