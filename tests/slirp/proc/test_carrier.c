@@ -1,14 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/*
- * Clients of the host to servers in a container, through a process that is confined as a worker is:
- * its filter here kills at the first call that is not in the table. Sockets inside come from a real
- * nsd, in a namespace of an unprivileged user.
- */
-#include <arpa/inet.h>
+/* Clients of the host to servers in a container, by sockets that were made inside of it. */
 #include <errno.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,12 +8,8 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -29,375 +17,10 @@
 
 #include "base/clock.h"
 #include "box.h"
-#include "io/loop.h"
-#include "proc/filters.h"
-#include "proc/nsd.h"
-#include "relay/carrier.h"
-#include "sys/sandbox.h"
+#include "carrier_rig.h"
 
-#define WAIT_S 20
 #define BULK (64u * 1024 * 1024)
 #define MANY 1000
-#define PORT 8080   /* inside */
-#define CLOSED 8081 /* inside; nobody there */
-#define NUMBER 5    /* of the published port, for carrier_cut */
-
-enum { TCP4, TCP6, TO_CLOSED, UDP4, N_LISTENERS };
-
-/* ---- the worker ---- */
-
-struct shared {
-	long rss_before, rss_after; /* kB */
-	bool is_ready;
-};
-
-struct worker {
-	struct loop *loop;
-	struct carrier *carrier;
-	struct source carrier_src, control_src, listen_src[N_LISTENERS];
-	bool is_over;
-};
-
-static struct worker wk;
-static struct shared *shared;
-
-static const struct dest to_port = {
-	.target = {{.family = AF_INET, .b = {127, 0, 0, 1}}, {.family = AF_INET6, .b = {[15] = 1}}},
-	.port = PORT,
-};
-static const struct dest to_closed = {
-	.target = {{.family = AF_INET, .b = {127, 0, 0, 1}}},
-	.port = CLOSED,
-};
-
-static void on_carrier(struct source *s, uint32_t events, uint64_t now)
-{
-	(void)s;
-	(void)events;
-	carrier_event(wk.carrier, now);
-}
-
-/* Another way to serve a client. */
-static void fall_back(void *arg, int fd, uint32_t port)
-{
-	(void)arg;
-	send(fd, port == NUMBER ? "fallback" : "?", port == NUMBER ? 8 : 1,
-	     MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
-}
-
-static void on_client(struct source *s, uint32_t events, uint64_t now)
-{
-	const struct dest *to = s == &wk.listen_src[TO_CLOSED] ? &to_closed : &to_port;
-	struct sockaddr_storage peer;
-	socklen_t len = sizeof(peer);
-	int fd;
-
-	(void)events;
-	while ((fd = accept4(s->fd, (struct sockaddr *)&peer, &len,
-			     SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
-		if (!carrier_is_open(wk.carrier) ||
-		    carrier_take(wk.carrier, fd, peer.ss_family, NUMBER, to, now) < 0)
-			fall_back(NULL, fd, NUMBER);
-}
-
-static void on_datagram(struct source *s, uint32_t events, uint64_t now)
-{
-	struct sockaddr_in6 peer;
-	_Alignas(struct cmsghdr) char ctl[128];
-	char data[2048];
-	struct iovec iov = {data, sizeof(data)};
-	struct msghdr h = {.msg_name = &peer,
-			   .msg_namelen = sizeof(peer),
-			   .msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = ctl,
-			   .msg_controllen = sizeof(ctl)};
-	ssize_t n = recvmsg(s->fd, &h, MSG_DONTWAIT);
-
-	(void)events;
-	if (n >= 0)
-		(void)carrier_datagram(wk.carrier, s->fd, NUMBER, &to_port, &h, data, (size_t)n,
-				       now);
-}
-
-static void on_control(struct source *s, uint32_t events, uint64_t now)
-{
-	struct carrier_gauges g;
-	char c;
-
-	(void)events;
-	(void)now;
-	if (recv(s->fd, &c, 1, MSG_DONTWAIT) != 1) {
-		wk.is_over = true;
-	} else if (c == 'g') {
-		g = carrier_gauges(wk.carrier);
-		send(s->fd, &g, sizeof(g), MSG_DONTWAIT | MSG_NOSIGNAL);
-	} else {
-		carrier_cut(wk.carrier, NUMBER);
-	}
-}
-
-static long rss_kb(pid_t pid)
-{
-	char path[64], line[256];
-	long kb = 0;
-
-	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return 0;
-	while (fgets(line, sizeof(line), f))
-		if (strncmp(line, "RssAnon:", 8) == 0)
-			kb = strtol(line + 8, NULL, 10);
-	fclose(f);
-	return kb;
-}
-
-/* As sandbox_enter does it, and with a filter that forgives nothing. */
-static bool confine(void)
-{
-	const struct filter_spec spec = filters_worker(false);
-	struct filter f;
-
-	if (filter_compile(&spec, &f, NULL) < 0)
-		return false;
-#ifndef __SANITIZE_ADDRESS__ /* whose own calls are refused, which it survives */
-	for (unsigned i = 0; i < f.n; i++)
-		if (f.code[i].code == (BPF_RET | BPF_K) &&
-		    (f.code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
-			f.code[i].k = SECCOMP_RET_KILL_PROCESS;
-#endif
-	return sandbox_limit(8192, false) == 0 && sandbox_drop_capabilities() == 0 &&
-	       sandbox_forbid_gains() == 0 && sandbox_landlock(NULL) == 0 && filter_load(&f) == 0;
-}
-
-static bool make_worker(int channel, int control, const int *listeners, unsigned pipes)
-{
-	const struct carrier_conf conf = {.channel = channel,
-					  .conns_max = 2048,
-					  .flows_max = 256,
-					  .pipes_max = pipes,
-					  .lost = fall_back};
-	struct err e = ERR_INIT;
-
-	if (loop_new(&wk.loop, &e) < 0)
-		return false;
-	shared->rss_before = rss_kb(getpid());
-	if (carrier_new(&conf, &wk.carrier) < 0)
-		return false;
-	shared->rss_after = rss_kb(getpid());
-	wk.carrier_src.fn = on_carrier;
-	wk.control_src.fn = on_control;
-	if (loop_add(wk.loop, &wk.carrier_src, carrier_fd(wk.carrier), EPOLLIN) < 0 ||
-	    loop_add(wk.loop, &wk.control_src, control, EPOLLIN) < 0)
-		return false;
-	for (int i = 0; i < N_LISTENERS; i++) {
-		wk.listen_src[i].fn = i == UDP4 ? on_datagram : on_client;
-		if (loop_add(wk.loop, &wk.listen_src[i], listeners[i], EPOLLIN) < 0)
-			return false;
-	}
-	return confine();
-}
-
-static _Noreturn void worker(int channel, int control, const int *listeners, unsigned pipes)
-{
-	int status = 1;
-
-	signal(SIGPIPE, SIG_IGN);
-	if (make_worker(channel, control, listeners, pipes)) {
-		shared->is_ready = true;
-		status = 0;
-		while (!wk.is_over) {
-			uint64_t now = loop_round(wk.loop, carrier_due(wk.carrier));
-			if (carrier_due(wk.carrier) <= now)
-				carrier_tick(wk.carrier, now);
-		}
-	}
-	for (;;)
-		syscall(SYS_exit_group, status);
-}
-
-/* ---- the world ---- */
-
-struct world {
-	struct box box;
-	struct nsd nsd;
-	pid_t worker;
-	int control;
-	int listeners[N_LISTENERS];
-	uint16_t ports[N_LISTENERS];
-	int server; /* the listener inside */
-};
-
-static struct world w;
-static int report[2]; /* servers tell on it how it went */
-
-static void open_listener(int i)
-{
-	struct sockaddr_in four = {.sin_family = AF_INET};
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_addr = in6addr_loopback};
-	bool is_six = i == TCP6;
-	int type = (i == UDP4 ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	struct sockaddr *sa = is_six ? (struct sockaddr *)&six : (struct sockaddr *)&four;
-	socklen_t len = is_six ? sizeof(six) : sizeof(four);
-	const int on = 1;
-	int fd = socket(is_six ? AF_INET6 : AF_INET, type, 0);
-
-	four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	assert_int_equal(bind(fd, sa, len), 0);
-	assert_int_equal(getsockname(fd, sa, &len), 0);
-	if (i == UDP4)
-		assert_int_equal(setsockopt(fd, IPPROTO_IP, IP_PKTINFO, &on, sizeof(on)), 0);
-	else
-		assert_int_equal(listen(fd, 1024), 0);
-	w.listeners[i] = fd;
-	w.ports[i] = ntohs(is_six ? six.sin6_port : four.sin_port);
-}
-
-static void start_with(unsigned pipes)
-{
-	struct err e = ERR_INIT;
-	int pair[2];
-
-	w = (struct world){.nsd = NSD_INIT};
-	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, report), 0);
-	box_start(&w.box);
-	const struct nsd_spec spec = {w.box.netns_fd, w.box.userns_fd, false};
-	if (nsd_start(&spec, &w.nsd, &e) < 0 || nsd_finish(&w.nsd, &e) < 0)
-		fail_msg("%s", e.text);
-	for (int i = 0; i < N_LISTENERS; i++)
-		open_listener(i);
-	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
-	memset(shared, 0, sizeof(*shared));
-	w.worker = fork();
-	if (w.worker == 0) {
-		close(pair[0]);
-		worker(w.nsd.sockets_fd, pair[1], w.listeners, pipes);
-	}
-	close(pair[1]);
-	w.control = pair[0];
-	setsockopt(w.control, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = WAIT_S},
-		   sizeof(struct timeval));
-}
-
-static void serve(void (*fn)(int listener))
-{
-	w.server = box_listen(&w.box, "::", PORT);
-	assert_true(w.server >= 0);
-	assert_true(box_run(&w.box, w.server, fn) > 0);
-}
-
-static void end(void)
-{
-	int status;
-
-	close(w.control);
-	assert_int_equal(waitpid(w.worker, &status, 0), w.worker);
-	assert_int_equal(status, 0);
-	for (int i = 0; i < N_LISTENERS; i++)
-		close(w.listeners[i]);
-	nsd_end(&w.nsd);
-	box_end(&w.box);
-	close(report[0]);
-	close(report[1]);
-}
-
-static struct carrier_gauges gauges(void)
-{
-	struct carrier_gauges g;
-
-	assert_int_equal(send(w.control, "g", 1, 0), 1);
-	assert_int_equal(recv(w.control, &g, sizeof(g), 0), sizeof(g));
-	return g;
-}
-
-static int client(int i)
-{
-	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(w.ports[i])};
-	struct sockaddr_in6 six = {.sin6_family = AF_INET6,
-				   .sin6_port = htons(w.ports[i]),
-				   .sin6_addr = in6addr_loopback};
-	const struct timeval limit = {.tv_sec = WAIT_S};
-	int fd = socket(i == TCP6 ? AF_INET6 : AF_INET,
-			(i == UDP4 ? SOCK_DGRAM : SOCK_STREAM) | SOCK_CLOEXEC, 0);
-
-	four.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-	assert_int_equal(i == TCP6 ? connect(fd, (struct sockaddr *)&six, sizeof(six))
-				   : connect(fd, (struct sockaddr *)&four, sizeof(four)),
-			 0);
-	return fd;
-}
-
-/* ---- streams whose every byte is known ---- */
-
-static void fill(uint64_t *buf, size_t n_words, uint64_t *x)
-{
-	for (size_t i = 0; i < n_words; i++) {
-		*x += 0x9e3779b97f4a7c15ULL;
-		buf[i] = *x ^ *x >> 29;
-	}
-}
-
-#define WORDS 8192
-
-static bool send_stream(int fd, uint64_t seed, size_t n)
-{
-	uint64_t buf[WORDS];
-
-	for (size_t at = 0; at < n; at += sizeof(buf)) {
-		size_t len = n - at < sizeof(buf) ? n - at : sizeof(buf);
-
-		fill(buf, WORDS, &seed);
-		for (size_t sent = 0; sent < len;) {
-			ssize_t k = send(fd, (char *)buf + sent, len - sent, MSG_NOSIGNAL);
-			if (k < 0)
-				return false;
-			sent += (size_t)k;
-		}
-	}
-	return true;
-}
-
-/* Until the end of the stream, which has to be after n bytes. */
-static bool receive_stream(int fd, uint64_t seed, size_t n)
-{
-	uint64_t want[WORDS], got[WORDS];
-
-	for (size_t at = 0; at < n; at += sizeof(got)) {
-		size_t len = n - at < sizeof(got) ? n - at : sizeof(got);
-
-		fill(want, WORDS, &seed);
-		if (recv(fd, got, len, MSG_WAITALL) != (ssize_t)len || memcmp(got, want, len) != 0)
-			return false;
-	}
-	return recv(fd, got, 1, 0) == 0;
-}
-
-static void tell(const char *what)
-{
-	(void)send(report[1], what, strlen(what) + 1, 0);
-}
-
-static void expect_report(const char *what)
-{
-	struct pollfd p = {.fd = report[0], .events = POLLIN};
-	char text[64] = "";
-
-	assert_int_equal(poll(&p, 1, WAIT_S * 1000), 1);
-	assert_true(recv(report[0], text, sizeof(text), 0) > 0);
-	assert_string_equal(text, what);
-}
-
-static void be_reset(int fd)
-{
-	const struct linger now = {1, 0};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
-	close(fd);
-}
 
 /* ---- servers ---- */
 
@@ -407,11 +30,11 @@ static void both_ways(int listener)
 		pid_t sender = fork();
 
 		if (sender == 0) {
-			bool ok = send_stream(fd, 2, BULK);
+			bool ok = rig_send(fd, 2, BULK);
 			shutdown(fd, SHUT_WR);
 			_exit(!ok);
 		}
-		tell(receive_stream(fd, 1, BULK) ? "right" : "wrong");
+		rig_tell(rig_receive(fd, 1, BULK) ? "right" : "wrong");
 		waitpid(sender, NULL, 0);
 	}
 }
@@ -444,8 +67,8 @@ static void answer_after_end(int listener)
 {
 	int fd = accept(listener, NULL, NULL);
 
-	if (receive_stream(fd, 7, 3000000))
-		send_stream(fd, 8, 2000000);
+	if (rig_receive(fd, 7, 3000000))
+		rig_send(fd, 8, 2000000);
 	close(fd);
 }
 
@@ -453,9 +76,9 @@ static void end_then_read(int listener)
 {
 	int fd = accept(listener, NULL, NULL);
 
-	send_stream(fd, 9, 100000);
+	rig_send(fd, 9, 100000);
 	shutdown(fd, SHUT_WR);
-	tell(receive_stream(fd, 10, 3000000) ? "right" : "wrong");
+	rig_tell(rig_receive(fd, 10, 3000000) ? "right" : "wrong");
 	close(fd);
 }
 
@@ -466,7 +89,7 @@ static void speak_and_reset(int listener)
 
 	send(fd, "last words", 10, MSG_NOSIGNAL);
 	recv(fd, &c, 1, 0);
-	be_reset(fd);
+	rig_reset(fd);
 }
 
 static void report_end(int listener)
@@ -477,7 +100,7 @@ static void report_end(int listener)
 
 		while ((n = recv(fd, buf, sizeof(buf), 0)) > 0)
 			;
-		tell(n == 0 ? "end" : errno == ECONNRESET ? "reset" : "other");
+		rig_tell(n == 0 ? "end" : errno == ECONNRESET ? "reset" : "other");
 	}
 }
 
@@ -485,7 +108,7 @@ static void flood(int listener)
 {
 	for (int fd; (fd = accept(listener, NULL, NULL)) >= 0; close(fd))
 		if (fork() == 0) {
-			send_stream(fd, 3, BULK / 2);
+			rig_send(fd, 3, BULK / 2);
 			_exit(0);
 		}
 }
@@ -494,68 +117,68 @@ static void flood(int listener)
 
 static void bulk(int i)
 {
-	int fd = client(i);
+	int fd = rig_client(i);
 	pid_t sender = fork();
 
 	if (sender == 0) {
-		bool ok = send_stream(fd, 1, BULK);
+		bool ok = rig_send(fd, 1, BULK);
 		shutdown(fd, SHUT_WR);
 		_exit(!ok);
 	}
 	uint64_t began = clock_ns();
-	assert_true(receive_stream(fd, 2, BULK));
+	assert_true(rig_receive(fd, 2, BULK));
 	print_message("%.2f Gbit/s\n", BULK * 8.0 / (double)(clock_ns() - began));
 	int status;
 	assert_int_equal(waitpid(sender, &status, 0), sender);
 	assert_int_equal(status, 0);
-	expect_report("right");
+	rig_expect("right");
 	close(fd);
 }
 
 static void test_bulk(void **state)
 {
 	(void)state;
-	start_with(16);
-	serve(both_ways);
+	rig_start(16);
+	rig_serve(both_ways);
 	bulk(TCP4);
 	bulk(TCP6);
-	end();
+	rig_end();
 }
 
 static void test_without_pipes(void **state)
 {
 	(void)state;
-	start_with(0);
-	serve(both_ways);
+	rig_start(0);
+	rig_serve(both_ways);
 	bulk(TCP4);
-	end();
+	rig_end();
 }
 
 static void test_half_close(void **state)
 {
 	(void)state;
-	start_with(4);
-	serve(answer_after_end);
-	int fd = client(TCP4);
-	assert_true(send_stream(fd, 7, 3000000));
+	rig_start(4);
+	rig_serve(answer_after_end);
+	int fd = rig_client(TCP4);
+	assert_true(rig_send(fd, 7, 3000000));
 	shutdown(fd, SHUT_WR);
-	assert_true(receive_stream(fd, 8, 2000000));
+	assert_true(rig_receive(fd, 8, 2000000));
 	close(fd);
-	end();
+	rig_end();
 }
 
 static void test_half_close_inside(void **state)
 {
 	(void)state;
-	start_with(4);
-	serve(end_then_read);
-	int fd = client(TCP6);
-	assert_true(receive_stream(fd, 9, 100000));
-	assert_true(send_stream(fd, 10, 3000000));
+	rig_start(4);
+	rig_serve(end_then_read);
+	int fd = rig_client(TCP6);
+	assert_true(rig_receive(fd, 9, 100000));
+	assert_true(rig_send(fd, 10, 3000000));
 	shutdown(fd, SHUT_WR);
-	expect_report("right");
+	rig_expect("right");
 	close(fd);
-	end();
+	rig_end();
 }
 
 static void expect_reset(int fd)
@@ -572,45 +195,45 @@ static void test_resets(void **state)
 	char buf[16];
 
 	(void)state;
-	start_with(4);
-	serve(speak_and_reset);
-	int fd = client(TCP4);
+	rig_start(4);
+	rig_serve(speak_and_reset);
+	int fd = rig_client(TCP4);
 	assert_int_equal(recv(fd, buf, 10, MSG_WAITALL), 10);
 	assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
 	expect_reset(fd);
 	/* Nobody there. */
-	expect_reset(client(TO_CLOSED));
-	end();
-	start_with(4);
-	serve(report_end);
+	expect_reset(rig_client(TO_CLOSED));
+	rig_end();
+	rig_start(4);
+	rig_serve(report_end);
 	for (int i = 0; i < 2; i++) {
-		fd = client(TCP4);
+		fd = rig_client(TCP4);
 		assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
 		usleep(20000);
 		if (i)
-			be_reset(fd);
+			rig_reset(fd);
 		else
 			close(fd);
-		expect_report(i ? "reset" : "end");
+		rig_expect(i ? "reset" : "end");
 	}
-	end();
+	rig_end();
 }
 
 /* Who does not read stops the server, and nobody else. */
 static void test_slow_reader(void **state)
 {
 	(void)state;
-	start_with(4);
-	serve(flood);
-	int slow = client(TCP4);
+	rig_start(4);
+	rig_serve(flood);
+	int slow = rig_client(TCP4);
 	usleep(300000);
-	assert_in_range(rss_kb(w.worker), 0, 32768);
-	int other = client(TCP4);
-	assert_true(receive_stream(other, 3, BULK / 2));
-	assert_true(receive_stream(slow, 3, BULK / 2));
+	assert_in_range(rig_rss_kb(w.worker), 0, 32768);
+	int other = rig_client(TCP4);
+	assert_true(rig_receive(other, 3, BULK / 2));
+	assert_true(rig_receive(slow, 3, BULK / 2));
 	close(other);
 	close(slow);
-	end();
+	rig_end();
 }
 
 static void exchange(int fd, int number, int round)
@@ -628,25 +251,25 @@ static void test_many(void **state)
 	static int fd[MANY];
 
 	(void)state;
-	start_with(8);
-	serve(echo_all);
+	rig_start(8);
+	rig_serve(echo_all);
 	for (int i = 0; i < MANY; i++)
-		fd[i] = client(i % 2 ? TCP6 : TCP4);
+		fd[i] = rig_client(i % 2 ? TCP6 : TCP4);
 	for (int round = 0; round < 2; round++)
 		for (int i = 0; i < MANY; i++)
 			exchange(fd[i], i, round);
-	assert_int_equal(gauges().n_conns, MANY);
+	assert_int_equal(rig_gauges().n_conns, MANY);
 	for (int i = 0; i < MANY; i += 2)
 		close(fd[i]);
-	for (int k = 0; k < 200 && gauges().n_conns != MANY / 2; k++)
+	for (int k = 0; k < 200 && rig_gauges().n_conns != MANY / 2; k++)
 		usleep(10000);
-	assert_int_equal(gauges().n_conns, MANY / 2);
+	assert_int_equal(rig_gauges().n_conns, MANY / 2);
 	/* No longer published: all of them at once. */
 	assert_int_equal(send(w.control, "c", 1, 0), 1);
 	for (int i = 1; i < MANY; i += 2)
 		expect_reset(fd[i]);
-	assert_int_equal(gauges().n_conns, 0);
-	end();
+	assert_int_equal(rig_gauges().n_conns, 0);
+	rig_end();
 }
 
 /* The datagram that begins a flow arrives although no socket was there for it. */
@@ -655,8 +278,8 @@ static void test_datagrams(void **state)
 	char got[64];
 
 	(void)state;
-	start_with(0);
-	int server = box_bind(&w.box, "127.0.0.1", PORT), fd = client(UDP4);
+	rig_start(0);
+	int server = box_bind(&w.box, "127.0.0.1", PORT), fd = rig_client(UDP4);
 	assert_true(server >= 0);
 	for (int i = 0; i < 3; i++) {
 		assert_int_equal(send(fd, "question", 8, 0), 8);
@@ -664,11 +287,11 @@ static void test_datagrams(void **state)
 		assert_int_equal(recv(fd, got, sizeof(got), 0), 8);
 		assert_memory_equal(got, "question", 8);
 	}
-	assert_int_equal(gauges().n_flows, 1);
+	assert_int_equal(rig_gauges().n_flows, 1);
 	assert_int_equal(send(w.control, "c", 1, 0), 1);
-	assert_int_equal(gauges().n_flows, 0);
+	assert_int_equal(rig_gauges().n_flows, 0);
 	close(fd);
-	end();
+	rig_end();
 }
 
 /* The sockets' maker is stopped while a client waits, then killed: both clients are served in the
@@ -678,14 +301,14 @@ static void test_lost(void **state)
 	char got[16] = "";
 
 	(void)state;
-	start_with(4);
-	serve(echo_all);
-	int stands = client(TCP4);
+	rig_start(4);
+	rig_serve(echo_all);
+	int stands = rig_client(TCP4);
 	exchange(stands, 1, 1);
 	assert_int_equal(kill(w.nsd.pid, SIGSTOP), 0);
 	/* Until the pool is empty. */
 	for (int i = 0; i < 64; i++) {
-		int fd = client(TCP4);
+		int fd = rig_client(TCP4);
 		assert_int_equal(send(fd, "x", 1, MSG_NOSIGNAL), 1);
 		assert_true(recv(fd, got, sizeof(got), 0) > 0);
 		close(fd);
@@ -694,20 +317,20 @@ static void test_lost(void **state)
 	}
 	assert_memory_equal(got, "fallback", 8);
 	assert_int_equal(kill(w.nsd.pid, SIGKILL), 0);
-	int fd = client(TCP4);
+	int fd = rig_client(TCP4);
 	assert_int_equal(recv(fd, got, sizeof(got), 0), 8);
 	assert_memory_equal(got, "fallback", 8);
 	close(fd);
 	exchange(stands, 1, 2);
 	close(stands);
-	end();
+	rig_end();
 }
 
 /* A worker that publishes nothing hardly notices. */
 static void test_idle_memory(void **state)
 {
 	(void)state;
-	start_with(32);
+	rig_start(32);
 	for (int i = 0; i < 1000 && !__atomic_load_n(&shared->is_ready, __ATOMIC_ACQUIRE); i++)
 		usleep(10000);
 	assert_true(shared->is_ready);
@@ -715,7 +338,7 @@ static void test_idle_memory(void **state)
 #ifndef __SANITIZE_ADDRESS__
 	assert_true(shared->rss_after - shared->rss_before < 64);
 #endif
-	end();
+	rig_end();
 }
 
 int main(void)
@@ -728,14 +351,6 @@ int main(void)
 		cmocka_unit_test(test_lost),       cmocka_unit_test(test_idle_memory),
 	};
 
-	signal(SIGPIPE, SIG_IGN);
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-		      0);
-	if (shared == MAP_FAILED)
-		return 1;
-	/* Two ends of 1,000 connections. */
-	const struct rlimit files = {8192, 8192};
-	(void)setrlimit(RLIMIT_NOFILE, &files);
-	box_become_user();
+	rig_prepare();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
