@@ -36,6 +36,7 @@ enum op {
 	READ_MEMORY,
 	OPEN_MEMORY,
 	TRACE_OWN,
+	LISTEN_V6ONLY,
 	RUN
 };
 
@@ -88,6 +89,18 @@ static int do_listen(const char *ip, uint16_t port)
 	int fd = bound(ip, port, SOCK_STREAM);
 
 	return fd >= 0 && listen(fd, 64) < 0 ? -errno : fd;
+}
+
+static int do_listen_v6only(uint16_t port)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = address("::", port, &ss);
+	int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0), on = 1;
+
+	if (fd < 0 || setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &on, sizeof(on)) < 0 ||
+	    bind(fd, (struct sockaddr *)&ss, len) < 0 || listen(fd, 64) < 0)
+		return -errno;
+	return fd;
 }
 
 static int do_connected(const char *ip, uint16_t port)
@@ -192,6 +205,8 @@ static int obey(const struct order *o)
 	switch (o->op) {
 	case LISTEN:
 		return do_listen(o->ip, o->port);
+	case LISTEN_V6ONLY:
+		return do_listen_v6only(o->port);
 	case BIND:
 		return bound(o->ip, o->port, SOCK_DGRAM);
 	case BIND_CONNECTED:
@@ -319,6 +334,11 @@ static int order_ip(const struct box *b, int op, const char *ip, uint16_t port)
 int box_listen(const struct box *b, const char *ip, uint16_t port)
 {
 	return order_ip(b, LISTEN, ip, port);
+}
+
+int box_listen_v6only(const struct box *b, uint16_t port)
+{
+	return order(b, (struct order){.op = LISTEN_V6ONLY, .port = port});
 }
 
 int box_bind(const struct box *b, const char *ip, uint16_t port)

@@ -24,6 +24,7 @@ void box_end(struct box *b);
 
 /* Each: >= 0 or -errno. Handles are the box's own descriptors. */
 int box_listen(const struct box *b, const char *ip, uint16_t port);
+int box_listen_v6only(const struct box *b, uint16_t port);        /* on :: */
 int box_bind(const struct box *b, const char *ip, uint16_t port); /* UDP */
 /* UDP, bound and connected to ip. */
 int box_bind_connected(const struct box *b, const char *ip, uint16_t port);
