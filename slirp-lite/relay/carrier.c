@@ -20,8 +20,7 @@ struct carrier {
 	struct inside *inside;
 	struct relay *relay;
 	struct dgram *dgram;
-	void (*lost)(void *arg, int fd, uint32_t port);
-	void *arg;
+	struct carrier_conf conf;
 	uint64_t now_ms; /* of the call that is under way */
 };
 
@@ -32,11 +31,18 @@ static int take_socket(void *arg, int family, int type)
 	return inside_take(c->inside, family, type, c->now_ms);
 }
 
-static void lose(void *arg, int fd, uint32_t port)
+static void lose(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port)
 {
 	struct carrier *c = arg;
 
-	c->lost(c->arg, fd, port);
+	c->conf.lost(c->conf.arg, fd, peer, port);
+}
+
+static void count(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out)
+{
+	struct carrier *c = arg;
+
+	c->conf.account(c->conf.arg, port, n_in, n_out);
 }
 
 static int set_up(struct carrier *c, const struct carrier_conf *conf)
@@ -68,10 +74,11 @@ int carrier_new(const struct carrier_conf *conf, struct carrier **ret)
 		return -ENOMEM;
 	c->channel = conf->channel;
 	c->epoll_fd = -1;
-	c->lost = conf->lost;
-	c->arg = conf->arg;
-	c->ops = (struct relay_ops){
-		.socket = take_socket, .lost = conf->lost ? lose : NULL, .arg = c};
+	c->conf = *conf;
+	c->ops = (struct relay_ops){.socket = take_socket,
+				    .lost = conf->lost ? lose : NULL,
+				    .account = conf->account ? count : NULL,
+				    .arg = c};
 	int r = set_up(c, conf);
 	if (r < 0) {
 		carrier_free(c);
@@ -168,11 +175,11 @@ void carrier_expect(struct carrier *c, int type, const struct dest *to, uint64_t
 			inside_warm(c->inside, to->target[f].family, type, now_ms);
 }
 
-int carrier_take(struct carrier *c, int fd, int family, uint32_t port, const struct dest *to,
-		 uint64_t now_ms)
+int carrier_take(struct carrier *c, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		 const struct dest *to, uint64_t now_ms)
 {
 	c->now_ms = now_ms;
-	return relay_take(c->relay, fd, family, port, to, now_ms);
+	return relay_take(c->relay, fd, peer, port, to, now_ms);
 }
 
 int carrier_datagram(struct carrier *c, int port_fd, uint32_t port, const struct dest *to,

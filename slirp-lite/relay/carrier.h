@@ -18,11 +18,13 @@
 struct carrier_conf {
 	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
 	uint32_t conns_max; /* connections, two descriptors each */
-	uint32_t flows_max; /* of UDP, one descriptor each */
+	uint32_t flows_max; /* of UDP, one descriptor each; 0: none */
 	unsigned pipes_max; /* pairs, two descriptors each; the rest is copied */
 	/* A client that was taken, of whom nothing was read, and for whom no socket came: takes it
 	 * over, to serve it in another way. NULL: it is reset. */
-	void (*lost)(void *arg, int fd, uint32_t port);
+	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);
+	/* Bytes that were delivered to the container, and to the client. NULL: nobody counts. */
+	void (*account)(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out);
 	void *arg;
 };
 
@@ -51,8 +53,8 @@ bool carrier_is_open(const struct carrier *c);
 void carrier_expect(struct carrier *c, int type, const struct dest *to, uint64_t now_ms);
 /* As relay_take and dgram_take: 0, or -errno and the client stays the caller's; the latter 1 when
  * the datagram is not of a client on this host. port: the caller's number, for carrier_cut. */
-int carrier_take(struct carrier *c, int fd, int family, uint32_t port, const struct dest *to,
-		 uint64_t now_ms);
+int carrier_take(struct carrier *c, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		 const struct dest *to, uint64_t now_ms);
 int carrier_datagram(struct carrier *c, int port_fd, uint32_t port, const struct dest *to,
 		     struct msghdr *h, const void *data, size_t len, uint64_t now_ms);
 /* The port is no longer published: before its socket is closed. */

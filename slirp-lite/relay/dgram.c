@@ -254,7 +254,7 @@ static int flow_start(struct dgram *d, const struct flow_key *k, int port_fd, co
 	if (i == SLOT_NONE) {
 		if (fd >= 0)
 			close(fd);
-		return 0;
+		return -ENOSPC;
 	}
 	struct flow *f = flow_at(d, i);
 	f->fd = -1;
@@ -338,14 +338,22 @@ static bool read_key(struct msghdr *h, uint32_t port, struct flow_key *ret)
 	return dest_is_local(&from, &at);
 }
 
+static void account(const struct dgram *d, const struct flow *f, uint64_t n_in, uint64_t n_out)
+{
+	if (d->ops && d->ops->account)
+		d->ops->account(d->ops->arg, f->key.port, n_in, n_out);
+}
+
 /* False: the flow is over. */
-static bool pass(const struct flow *f, const void *data, size_t len)
+static bool pass(const struct dgram *d, const struct flow *f, const void *data, size_t len)
 {
 	ssize_t n;
 
 	do
 		n = send(f->fd, data, len, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);
+	if (n >= 0)
+		account(d, f, (uint64_t)n, 0);
 	return n >= 0 || errno == EAGAIN || errno == ENOBUFS || errno == ENOMEM ||
 	       errno == EMSGSIZE || errno == EPERM;
 }
@@ -364,7 +372,7 @@ static int pass_inward(struct dgram *d, const struct flow_key *k, int port_fd,
 		if (f->fd < 0)
 			return 0;
 		flow_touch(d, i, f->has_reply ? STREAM : f->list, now_ms);
-		if (pass(f, v->iov_base, v->iov_len))
+		if (pass(d, f, v->iov_base, v->iov_len))
 			return 0;
 		flow_end(d, i);
 	}
@@ -410,7 +418,7 @@ void dgram_ready(struct dgram *d, uint64_t now_ms)
 		}
 		h->is_used = false;
 		flow_touch(d, i - 1, ONE_SHOT, now_ms);
-		if (!pass(f, h->data, h->len))
+		if (!pass(d, f, h->data, h->len))
 			flow_end(d, i - 1);
 	}
 }
@@ -438,6 +446,7 @@ static void pass_outward(struct dgram *d, const struct flow *f, unsigned int n)
 {
 	size_t len = write_source(&f->key, d->ctl[0]);
 	unsigned int sent = 0;
+	uint64_t n_out = 0;
 
 	for (unsigned int i = 0; i < n; i++) {
 		struct msghdr *h = &d->msg[i].msg_hdr;
@@ -453,8 +462,11 @@ static void pass_outward(struct dgram *d, const struct flow *f, unsigned int n)
 		int k = sendmmsg(f->port_fd, d->msg + sent, n - sent, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (k < 0 && errno == EINTR)
 			continue;
+		for (int i = 0; i < k; i++)
+			n_out += d->msg[sent + (unsigned int)i].msg_len;
 		sent += k > 0 ? (unsigned int)k : 1;
 	}
+	account(d, f, 0, n_out);
 }
 
 void dgram_event(struct dgram *d, uint32_t index, uint32_t gen, uint64_t now_ms)

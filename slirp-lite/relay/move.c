@@ -105,7 +105,7 @@ static ssize_t step_copy(struct mover *m, struct end *from, struct end *to)
 										       : -EIO;
 }
 
-enum moved move_turn(struct mover *m, struct end *from, struct end *to)
+enum moved move_turn(struct mover *m, struct end *from, struct end *to, uint64_t *moved)
 {
 	size_t total = 0;
 	ssize_t n = 0;
@@ -123,6 +123,7 @@ enum moved move_turn(struct mover *m, struct end *from, struct end *to)
 		if (n == 0 && from->pipe == PIPES_NONE && !to->writable)
 			break;
 		total += (size_t)n;
+		*moved += (uint64_t)n;
 	}
 	if (from->pipe != PIPES_NONE && from->held == 0) {
 		pipes_give(&m->pipes, from->pipe, true);

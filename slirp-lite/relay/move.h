@@ -29,8 +29,8 @@ struct mover {
 
 enum moved { MOVED_ALL, MOVED_SOME, MOVED_RESET };
 
-/* Moves what can be moved, a bounded number of bytes; MOVED_SOME: there is more. The end of `from`
- * is passed on behind its last byte. */
-enum moved move_turn(struct mover *m, struct end *from, struct end *to);
+/* Moves what can be moved, a bounded number of bytes, which is added to *moved; MOVED_SOME: there
+ * is more. The end of `from` is passed on behind its last byte. */
+enum moved move_turn(struct mover *m, struct end *from, struct end *to, uint64_t *moved);
 
 #endif

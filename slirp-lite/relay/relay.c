@@ -48,9 +48,9 @@ struct conn {
 	uint32_t prev, next;
 	uint8_t queue; /* with more to move, or waiting for a socket of a family */
 	bool is_connecting;
-	/* While it waits. */
+	/* While it waits. Addresses of both families fit. */
 	uint64_t since_ms;
-	struct sockaddr_in6 to;
+	struct sockaddr_in6 to, peer;
 };
 
 struct relay {
@@ -162,9 +162,12 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 static void conn_turn(struct relay *r, uint32_t i)
 {
 	struct conn *c = conn_at(r, i);
-	enum moved in = move_turn(&r->mover, &c->end[OUTER], &c->end[INNER]);
-	enum moved out = move_turn(&r->mover, &c->end[INNER], &c->end[OUTER]);
+	uint64_t n_in = 0, n_out = 0;
+	enum moved in = move_turn(&r->mover, &c->end[OUTER], &c->end[INNER], &n_in);
+	enum moved out = move_turn(&r->mover, &c->end[INNER], &c->end[OUTER], &n_out);
 
+	if (r->ops && r->ops->account && (n_in || n_out))
+		r->ops->account(r->ops->arg, c->port, n_in, n_out);
 	if (in == MOVED_RESET || out == MOVED_RESET)
 		conn_end(r, i, true);
 	else if (c->end[OUTER].is_shut && c->end[INNER].is_shut)
@@ -314,16 +317,18 @@ static void conn_lose(struct relay *r, uint32_t i)
 	struct conn *c = conn_at(r, i);
 	int fd = c->end[OUTER].fd;
 	uint32_t port = c->port;
+	struct sockaddr_storage peer = {0};
 
+	memcpy(&peer, &c->peer, sizeof(c->peer));
 	conn_release(r, i);
 	if (r->ops->lost)
-		r->ops->lost(r->ops->arg, fd, port);
+		r->ops->lost(r->ops->arg, fd, &peer, port);
 	else
 		close_with_reset(fd);
 }
 
-int relay_take(struct relay *r, int fd, int family, uint32_t port, const struct dest *to,
-	       uint64_t now_ms)
+int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
+	       const struct dest *to, uint64_t now_ms)
 {
 	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1;
@@ -333,8 +338,9 @@ int relay_take(struct relay *r, int fd, int family, uint32_t port, const struct 
 	if (i == SLOT_NONE)
 		return -ENOSPC;
 	struct conn *c = conn_at(r, i);
-	(void)dest_pick(to, family, &ss);
+	(void)dest_pick(to, dest_ip(peer).family, &ss);
 	memcpy(&c->to, &ss, sizeof(c->to));
+	memcpy(&c->peer, peer, sizeof(c->peer));
 	c->port = port;
 	c->since_ms = now_ms;
 	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE};
@@ -443,8 +449,7 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
 			continue;
 		if (fd < 0)
 			return -errno;
-		if (!is_local(fd, &peer) ||
-		    relay_take(r, fd, dest_ip(&peer).family, port, to, now_ms) < 0)
+		if (!is_local(fd, &peer) || relay_take(r, fd, &peer, port, to, now_ms) < 0)
 			close_with_reset(fd);
 	}
 	return 0;

@@ -25,7 +25,9 @@ struct relay_ops {
 	int (*socket)(void *arg, int family, int type);
 	/* A client that waited, of whom nothing was read, and for whom no socket came: takes it
 	 * over. NULL: such a client is reset. */
-	void (*lost)(void *arg, int fd, uint32_t port);
+	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);
+	/* Bytes that were delivered to the container, and to the client; NULL: nobody counts. */
+	void (*account)(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out);
 	void *arg;
 };
 
@@ -47,10 +49,10 @@ void relay_free(struct relay *r); /* ends all connections; accepts NULL */
  * something: the listener is to be left alone for a while. */
 int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct dest *to,
 		 uint64_t now_ms);
-/* Takes over the client fd (non-blocking), whose address is of this family. 0, or -errno: there is
- * no room or no socket for it, and fd stays the caller's. */
-int relay_take(struct relay *r, int fd, int family, uint32_t port, const struct dest *to,
-	       uint64_t now_ms);
+/* Takes over the client fd (non-blocking), whose address is peer. 0, or -errno: there is no room or
+ * no socket for it, and fd stays the caller's. */
+int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
+	       const struct dest *to, uint64_t now_ms);
 /* ops->socket may have more to give: goes on with clients that wait, first come first served. */
 void relay_ready(struct relay *r);
 /* is_outer: which end. Events of connections that are gone are ignored. */

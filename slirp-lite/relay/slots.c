@@ -9,6 +9,10 @@
 
 int slots_init(struct slots *s, uint32_t max, size_t size)
 {
+	if (max == 0) {
+		*s = (struct slots){.size = size};
+		return 0;
+	}
 	void *p = mmap(NULL, (size_t)max * size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 

@@ -59,12 +59,23 @@ static void on_carrier(struct source *s, uint32_t events, uint64_t now)
 }
 
 /* Another way to serve a client. */
-static void fall_back(void *arg, int fd, uint32_t port)
+static void fall_back(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port)
+{
+	bool is_right = port == NUMBER && peer->ss_family == AF_INET &&
+			((const struct sockaddr_in *)peer)->sin_port != 0;
+
+	(void)arg;
+	send(fd, is_right ? "fallback" : "?", is_right ? 8 : 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	close(fd);
+}
+
+static void account(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out)
 {
 	(void)arg;
-	send(fd, port == NUMBER ? "fallback" : "?", port == NUMBER ? 8 : 1,
-	     MSG_DONTWAIT | MSG_NOSIGNAL);
-	close(fd);
+	if (port == NUMBER) {
+		shared->n_in += n_in;
+		shared->n_out += n_out;
+	}
 }
 
 static void on_client(struct source *s, uint32_t events, uint64_t now)
@@ -78,8 +89,8 @@ static void on_client(struct source *s, uint32_t events, uint64_t now)
 	while ((fd = accept4(s->fd, (struct sockaddr *)&peer, &len,
 			     SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0)
 		if (!carrier_is_open(wk.carrier) ||
-		    carrier_take(wk.carrier, fd, peer.ss_family, NUMBER, to, now) < 0)
-			fall_back(NULL, fd, NUMBER);
+		    carrier_take(wk.carrier, fd, &peer, NUMBER, to, now) < 0)
+			fall_back(NULL, fd, &peer, NUMBER);
 }
 
 static void on_datagram(struct source *s, uint32_t events, uint64_t now)
@@ -159,7 +170,8 @@ static bool make_worker(int channel, int control, const int *listeners, unsigned
 					  .conns_max = 2048,
 					  .flows_max = 256,
 					  .pipes_max = pipes,
-					  .lost = fall_back};
+					  .lost = fall_back,
+					  .account = account};
 	struct err e = ERR_INIT;
 
 	if (loop_new(&wk.loop, &e) < 0)

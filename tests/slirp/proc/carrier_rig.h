@@ -27,6 +27,7 @@ enum { TCP4, TCP6, TO_CLOSED, UDP4, N_LISTENERS };
 struct rig_shared {
 	long rss_before, rss_after; /* kB, of the worker, around carrier_new */
 	bool is_ready;
+	uint64_t n_in, n_out; /* what the carrier accounted for */
 };
 
 struct rig {

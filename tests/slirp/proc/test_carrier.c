@@ -143,6 +143,8 @@ static void test_bulk(void **state)
 	bulk(TCP4);
 	bulk(TCP6);
 	rig_end();
+	assert_int_equal(shared->n_in, 2 * BULK);
+	assert_int_equal(shared->n_out, 2 * BULK);
 }
 
 static void test_without_pipes(void **state)
@@ -292,6 +294,8 @@ static void test_datagrams(void **state)
 	assert_int_equal(rig_gauges().n_flows, 0);
 	close(fd);
 	rig_end();
+	assert_int_equal(shared->n_in, 3 * 8);
+	assert_int_equal(shared->n_out, 3 * 8);
 }
 
 /* The sockets' maker is stopped while a client waits, then killed: both clients are served in the
