@@ -10,7 +10,6 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-#define TURN_BYTES (1024 * 1024)
 #define COPY_MIN (16 * 1024)
 
 /* Bytes read from `from`, 0 at its end, or -errno. */
@@ -112,7 +111,7 @@ enum moved move_turn(struct mover *m, struct end *from, struct end *to, uint64_t
 
 	if (from->pipe == PIPES_NONE && from->readable && !from->has_ended)
 		from->pipe = pipes_take(&m->pipes);
-	while (total < TURN_BYTES) {
+	while (total < m->turn) {
 		if (from->held == 0 && (!from->readable || from->has_ended))
 			break;
 		if (from->held && !to->writable)
@@ -133,5 +132,5 @@ enum moved move_turn(struct mover *m, struct end *from, struct end *to, uint64_t
 		shutdown(to->fd, SHUT_WR);
 		to->is_shut = true;
 	}
-	return total >= TURN_BYTES ? MOVED_SOME : MOVED_ALL;
+	return total >= m->turn ? MOVED_SOME : MOVED_ALL;
 }

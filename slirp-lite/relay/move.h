@@ -4,6 +4,7 @@
 #define SLIRP_LITE_RELAY_MOVE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "relay/pipes.h"
@@ -24,6 +25,7 @@ struct end {
 
 struct mover {
 	struct pipes pipes;
+	size_t turn;              /* bytes of one direction in one go */
 	char copy[MOVE_COPY_MAX]; /* untouched while there are pipes */
 };
 

@@ -25,6 +25,10 @@
 #include "relay/watch.h"
 
 #define ACCEPT_BATCH 32
+#define TURN_BYTES (1024 * 1024)
+/* In somebody else's loop, who has other things to do as well: so much, of so many connections. */
+#define TURN_BYTES_GUEST (256 * 1024)
+#define TURN_CONNS_GUEST 16
 /* Five SYNs, 31 s in all: a container that does not answer at all. */
 #define SYN_RETRIES 4
 /* A container that vanished without a word is noticed after about ten minutes. */
@@ -76,6 +80,7 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 	r->epoll_fd = conf->epoll_fd;
 	r->ops = conf->ops;
 	r->spare = -1;
+	r->mover.turn = r->ops ? TURN_BYTES_GUEST : TURN_BYTES;
 	if (r->ops)
 		pipes_init_fixed(&r->mover.pipes, conf->n_pipes);
 	else
@@ -179,10 +184,10 @@ static void conn_turn(struct relay *r, uint32_t i)
 bool relay_go_on(struct relay *r)
 {
 	struct queue *q = &r->queues[Q_MORE];
-	uint32_t last = q->last;
+	uint32_t last = q->last, max = r->ops ? TURN_CONNS_GUEST : UINT32_MAX;
 
 	/* Those that queue up again during this round wait for the next one. */
-	while (q->first) {
+	for (uint32_t k = 0; q->first && k < max; k++) {
 		uint32_t i = q->first - 1;
 		queue_del(r, i);
 		conn_turn(r, i);
