@@ -11,7 +11,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -86,7 +85,7 @@ static const uint64_t after_ms[N_LISTS] = {
 
 int dgram_new(const struct dgram_conf *conf, struct dgram **ret)
 {
-	struct dgram *d = calloc(1, sizeof(*d));
+	struct dgram *d = slots_map(sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
@@ -95,7 +94,7 @@ int dgram_new(const struct dgram_conf *conf, struct dgram **ret)
 	d->seed = clock_ns();
 	int r = slots_init(&d->flows, conf->max, sizeof(struct flow));
 	if (r < 0) {
-		free(d);
+		slots_unmap(d, sizeof(*d));
 		return r;
 	}
 	*ret = d;
@@ -526,5 +525,5 @@ void dgram_free(struct dgram *d)
 	for (uint32_t i = 0; (i = slots_next(&d->flows, i)) != SLOT_NONE; i++)
 		flow_end(d, i);
 	slots_free(&d->flows);
-	free(d);
+	slots_unmap(d, sizeof(*d));
 }

@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -68,13 +67,13 @@ struct relay {
 
 int relay_new(const struct relay_conf *conf, struct relay **ret)
 {
-	struct relay *r = calloc(1, sizeof(*r));
+	struct relay *r = slots_map(sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
 	int k = slots_init(&r->conns, conf->max, sizeof(struct conn));
 	if (k < 0) {
-		free(r);
+		slots_unmap(r, sizeof(*r));
 		return k;
 	}
 	r->epoll_fd = conf->epoll_fd;
@@ -477,5 +476,5 @@ void relay_free(struct relay *r)
 	slots_free(&r->conns);
 	if (r->spare >= 0)
 		close(r->spare);
-	free(r);
+	slots_unmap(r, sizeof(*r));
 }

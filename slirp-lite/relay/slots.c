@@ -7,25 +7,33 @@
 #include <string.h>
 #include <sys/mman.h>
 
-int slots_init(struct slots *s, uint32_t max, size_t size)
+void *slots_map(size_t size)
 {
-	if (max == 0) {
-		*s = (struct slots){.size = size};
-		return 0;
-	}
-	void *p = mmap(NULL, (size_t)max * size, PROT_READ | PROT_WRITE,
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
 		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED)
-		return -errno;
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void slots_unmap(void *p, size_t size)
+{
+	if (p)
+		munmap(p, size);
+}
+
+int slots_init(struct slots *s, uint32_t max, size_t size)
+{
+	void *p = max > 0 ? slots_map((size_t)max * size) : NULL;
+
+	if (max > 0 && !p)
+		return -ENOMEM;
 	*s = (struct slots){.mem = p, .size = size, .max = max};
 	return 0;
 }
 
 void slots_free(struct slots *s)
 {
-	if (s->mem)
-		munmap(s->mem, (size_t)s->max * s->size);
+	slots_unmap(s->mem, (size_t)s->max * s->size);
 	*s = (struct slots){0};
 }
 
