@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""slirp_load.py serve KIND | KIND SERVER SECONDS: many short connections, or many small exchanges.
+"""slirp_load.py serve KIND PORT | KIND SERVER PORT SECONDS: many short connections, or many small exchanges.
 
 conn: connect, one byte there, one byte back, the server closes; two clients at a time. rr: one byte there
 and back over one connection. The client prints {"value": per second, "count", "p99_us"}.
@@ -10,11 +10,10 @@ import socket
 import sys
 import time
 
-PORT = 5300
 CLIENTS = 2
 
 
-def serve(kind):
+def serve(kind, port):
   servers = CLIENTS if kind == 'conn' else 1
   for _ in range(servers - 1):
     if os.fork() == 0:
@@ -22,7 +21,7 @@ def serve(kind):
   listener = socket.socket()
   listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
   listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-  listener.bind(('0.0.0.0', PORT))
+  listener.bind(('0.0.0.0', port))
   listener.listen(1024)
   while True:
     peer, _ = listener.accept()
@@ -42,7 +41,7 @@ def connections(server, end):
   times = []
   while (begin := time.perf_counter()) < end:
     with socket.socket() as s:
-      s.connect((server, PORT))
+      s.connect(server)
       s.send(b'x')
       while s.recv(16):
         pass
@@ -54,7 +53,7 @@ def exchanges(server, end):
   times = []
   with socket.socket() as s:
     s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    s.connect((server, PORT))
+    s.connect(server)
     while (begin := time.perf_counter()) < end:
       s.send(b'x')
       s.recv(1)
@@ -81,6 +80,6 @@ def drive(kind, server, seconds):
 
 if __name__ == '__main__':
   if sys.argv[1] == 'serve':
-    serve(sys.argv[2])
+    serve(sys.argv[2], int(sys.argv[3]))
   else:
-    drive(sys.argv[1], sys.argv[2], float(sys.argv[3]))
+    drive(sys.argv[1], (sys.argv[2], int(sys.argv[3])), float(sys.argv[4]))

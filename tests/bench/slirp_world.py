@@ -151,6 +151,17 @@ class Pasta(System):
     return version_of(['pasta', '--version'], 'passt')
 
 
+class Way:
+  """Where a measurement's two ends are: how to enter each, and what the client calls."""
+
+  def __init__(self, server, client, address, serve_at, call_at):
+    self.server, self.client, self.address = server, client, address
+    self.serve_at, self.call_at = serve_at, call_at  # {'iperf': port, 'load': port}
+
+
+PORTS = {'iperf': 5201, 'load': 5300}
+
+
 def timeouts_of(pid):
   with open(f'/proc/{pid}/net/netstat', encoding='utf-8') as file:
     lines = [line.split() for line in file]
@@ -220,14 +231,18 @@ class World:
     spaces = ['self', self.server.pid] + ([system.container.pid] if system.container else [])
     return sum(timeouts_of(p) for p in spaces)
 
+  def way(self, system):
+    return Way(self.server.enter, system.prefix, SERVER, PORTS, PORTS)
+
   def _measured(self, system, server, client, seconds):
     """Runs server, then client; (the client's output, CPU seconds of the system, time-outs)."""
-    serving = subprocess.Popen(self.server.enter + server, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+    way = self.way(system)
+    serving = subprocess.Popen(way.server + server, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, start_new_session=True)
     try:
       time.sleep(0.2)
       cpu, timeouts = system.cpu_s(), self._timeouts(system)
-      done = subprocess.run(system.prefix + client, capture_output=True, text=True, timeout=seconds * 2 + 15,
+      done = subprocess.run(way.client + client, capture_output=True, text=True, timeout=seconds * 2 + 15,
                             stdin=subprocess.DEVNULL, check=False)
       return done.stdout, system.cpu_s() - cpu, self._timeouts(system) - timeouts
     except subprocess.TimeoutExpired:
@@ -236,9 +251,14 @@ class World:
       os.killpg(serving.pid, signal.SIGKILL)
       serving.wait()
 
+  def _run_iperf(self, system, seconds, extra):
+    way = self.way(system)
+    return self._measured(
+      system, ['iperf3', '-s', '-1', '-p', str(way.serve_at['iperf'])],
+      ['iperf3', '-c', way.address, '-p', str(way.call_at['iperf']), '-t', f'{seconds:g}', '-J', *extra], seconds)
+
   def iperf(self, system, seconds, extra):
-    text, cpu, timeouts = self._measured(
-      system, ['iperf3', '-s', '-1'], ['iperf3', '-c', SERVER, '-t', f'{seconds:g}', '-J', *extra], seconds)
+    text, cpu, timeouts = self._run_iperf(system, seconds, extra)
     try:
       end = json.loads(text)['end']
       gigabytes = end['sum_received']['bytes'] / 1e9
@@ -253,9 +273,7 @@ class World:
       return {'error': 'iperf3 gave no result', 'timeouts': timeouts}
 
   def iperf_udp(self, system, seconds, extra):
-    text, cpu, _ = self._measured(
-      system, ['iperf3', '-s', '-1'],
-      ['iperf3', '-c', SERVER, '-u', '-b', '0', '-l', '1400', '-t', f'{seconds:g}', '-J', *extra], seconds)
+    text, cpu, _ = self._run_iperf(system, seconds, ['-u', '-b', '0', '-l', '1400', *extra])
     try:
       end = json.loads(text)['end']['sum']
       delivered = end['packets'] - end['lost_packets']
@@ -265,9 +283,10 @@ class World:
       return {'error': 'iperf3 gave no result'}
 
   def load(self, system, kind, seconds):
-    python = [sys.executable, '-B', LOAD]
+    way, python = self.way(system), [sys.executable, '-B', LOAD]
     text, cpu, timeouts = self._measured(
-      system, python + ['serve', kind], python + [kind, SERVER, f'{seconds:g}'], seconds)
+      system, python + ['serve', kind, str(way.serve_at['load'])],
+      python + [kind, way.address, str(way.call_at['load']), f'{seconds:g}'], seconds)
     try:
       out = json.loads(text)
     except ValueError:
