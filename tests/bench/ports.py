@@ -161,8 +161,8 @@ def main():
   parser = argparse.ArgumentParser(description=__doc__)
   parser.add_argument('--program', action='append', default=[],
                       help='the slirp-lite to measure; NAME=PATH to measure several')
-  parser.add_argument('--time', type=float, default=2, help='seconds for one figure (2)')
-  parser.add_argument('--warm', type=float, default=0.5, help='seconds of warm-up before, which do not count (0.5)')
+  parser.add_argument('--time', type=int, default=2, help='seconds for one figure (2)')
+  parser.add_argument('--warm', type=int, default=1, help='seconds of warm-up before, which do not count (1)')
   parser.add_argument('--rounds', type=int, default=5, help='turns of each figure, of which the median is shown (5)')
   parser.add_argument('--quick', action='store_true', help='one turn of one second, MTU 1500 alone')
   parser.add_argument('--json', type=argparse.FileType('w'), help='write all figures to this file')

@@ -30,6 +30,8 @@ def serve(port):
       if s is sockets[0]:
         peer, address = s.accept()
         with peer:
+          peer.settimeout(2)
+          peer.recv(64)
           peer.send(json.dumps(plain(address)).encode())
       else:
         _, address = s.recvfrom(64)
@@ -41,8 +43,7 @@ def ask(proto, address, port):
   with socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM) as s:
     s.settimeout(2)
     s.connect((address, port))
-    if proto == 'udp':
-      s.send(b'who am I?')
+    s.send(b'who am I?')
     seen = tuple(json.loads(s.recv(256)))
     print(json.dumps({'seen': seen[0], 'is_real': seen == plain(s.getsockname())}))
 
