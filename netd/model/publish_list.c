@@ -48,7 +48,8 @@ int publish_list_except(struct publish_list *l, uint8_t proto, uint16_t first, u
 		uint32_t end = p->host_port + (uint32_t)p->count, after = last + 1u;
 		struct publish q;
 
-		if (p->proto != proto || p->host_port == 0 || after <= p->host_port || first >= end) {
+		if (p->proto != proto || p->host_port == 0 || after <= p->host_port ||
+		    first >= end) {
 			r = publish_list_add(&kept, p, e);
 			continue;
 		}

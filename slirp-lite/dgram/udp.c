@@ -36,18 +36,18 @@ int udp_new(const struct udp_env *env, struct udp **ret, struct err *e)
 	int r = udp_ports_init(u, e);
 	if (r == 0)
 		r = mappings_new(&(struct mappings_env){.host = env->host,
-						    .loop = env->loop,
-						    .wheel = env->wheel,
-						    .stats = env->stats,
-						    .policy = env->policy,
-						    .kind = HOST_UDP,
-						    .max = env->max,
-						    .once_ms = env->once_ms,
-						    .stream_ms = env->stream_ms,
-						    .fn = on_socket,
-						    .closing = on_closing,
-						    .arg = u},
-			     &u->mappings, e);
+							.loop = env->loop,
+							.wheel = env->wheel,
+							.stats = env->stats,
+							.policy = env->policy,
+							.kind = HOST_UDP,
+							.max = env->max,
+							.once_ms = env->once_ms,
+							.stream_ms = env->stream_ms,
+							.fn = on_socket,
+							.closing = on_closing,
+							.arg = u},
+				 &u->mappings, e);
 	if (r < 0) {
 		udp_free(u);
 		return r;

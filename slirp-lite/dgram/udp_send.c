@@ -45,7 +45,8 @@ static bool is_next(const struct run *r, const struct ip *dst, const struct udp_
 {
 	return r && !r->is_closed && len > 0 && len <= r->seg && r->to.port == to->port &&
 	       ip_equal(&r->dst, dst) && ip_equal(&r->to.to, &to->to) &&
-	       ip_equal(&r->to.from, &to->from) && r->n < UDP_RUN_SEGMENTS && r->total + len <= UDP_RUN_BYTES;
+	       ip_equal(&r->to.from, &to->from) && r->n < UDP_RUN_SEGMENTS &&
+	       r->total + len <= UDP_RUN_BYTES;
 }
 
 static void set_scope(struct run *r)
@@ -176,8 +177,8 @@ void udp_send(struct udp *u, struct mapping *m, const struct udp_target *to, con
 		send_run(u, m, to, &s->dst, data, len, seg, now);
 	else
 		for (size_t at = 0; at < len; at += seg)
-			send_one(u, m, to, &s->dst, data + at,
-				 len - at < seg ? len - at : seg, now);
+			send_one(u, m, to, &s->dst, data + at, len - at < seg ? len - at : seg,
+				 now);
 }
 
 /* --- sending ------------------------------------------------------------------------------- */
@@ -187,8 +188,7 @@ static void add_control(struct udp_messages *ms, int level, int type, const void
 {
 	union send_control *c = &ms->control[ms->n - 1];
 	struct msghdr *h = &ms->m[ms->n - 1].msg_hdr;
-	struct cmsghdr head = {
-		.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len)};
+	struct cmsghdr head = {.cmsg_level = level, .cmsg_type = type, .cmsg_len = CMSG_LEN(len)};
 	uint8_t *at = c->b + h->msg_controllen;
 
 	memset(at, 0, CMSG_SPACE(len));

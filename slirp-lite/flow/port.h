@@ -23,11 +23,11 @@ enum port_local {
 
 struct port_spec {
 	uint32_t slot;
-	uint8_t proto;  /* IPPROTO_TCP, IPPROTO_UDP */
-	uint8_t family; /* of the socket; TCP of AF_INET6 may have clients of both */
-	uint8_t local;  /* enum port_local */
-	bool is_wild;   /* bound to no one address: answers must say theirs */
-	uint16_t port;  /* of the container, host order */
+	uint8_t proto;          /* IPPROTO_TCP, IPPROTO_UDP */
+	uint8_t family;         /* of the socket; TCP of AF_INET6 may have clients of both */
+	uint8_t local;          /* enum port_local */
+	bool is_wild;           /* bound to no one address: answers must say theirs */
+	uint16_t port;          /* of the container, host order */
 	struct ip guest[N_FAM]; /* whom it leads to; family 0: not by this family */
 };
 

@@ -13,7 +13,6 @@
 #define ACCEPT_BATCH 32
 #define REST_MS 100
 #define PORT_TRIES 64
-#define FIRST_PORT 49152
 
 struct port {
 	struct source src; /* TCP; fd -1: none */
@@ -26,9 +25,8 @@ struct port {
 struct ports {
 	struct ports_env env;
 	struct timer rest;
-	uint16_t last_port; /* of a client that was given back */
-	uint32_t n_ever;    /* slots from here on were never used */
-	struct port *port;  /* PORTS_MAX of them; pages that are not used cost nothing */
+	uint32_t n_ever;   /* slots from here on were never used */
+	struct port *port; /* PORTS_MAX of them; pages that are not used cost nothing */
 };
 
 static void on_rest(struct timer *t, uint64_t now);
@@ -124,13 +122,13 @@ static struct dest dest_of(const struct port_spec *s)
 }
 
 /* By a socket inside the container's namespace. */
-static bool carry_client(struct port *q, int fd, const struct ip *peer, uint64_t now)
+static bool carry_client(struct port *q, int fd, const struct sockaddr_storage *peer, uint64_t now)
 {
 	struct carrier *c = q->owner->env.carrier;
 	const struct dest to = dest_of(&q->spec);
 
 	if (!c || q->spec.local != PORT_LOCAL_SPLICE || !carrier_is_open(c) ||
-	    carrier_take(c, fd, peer->family, q->spec.slot, &to, now) < 0)
+	    carrier_take(c, fd, peer, q->spec.slot, &to, now) < 0)
 		return false;
 	q->tally.flows++;
 	return true;
@@ -164,23 +162,32 @@ static void take_client(struct port *q, int fd, const struct sockaddr_storage *s
 	}
 	peer = host_plain(&peer);
 	is_local = ip_is_loopback(&peer) || ip_equal(&peer, &local);
-	if (!is_local || !carry_client(q, fd, &peer, now))
+	if (!is_local || !carry_client(q, fd, ss, now))
 		dial(q, fd, &peer, port, is_local, now);
 }
 
-void ports_take_back(struct ports *p, int fd, uint32_t slot, uint64_t now)
+void ports_take_back(struct ports *p, int fd, const struct sockaddr_storage *peer, uint32_t slot,
+		     uint64_t now)
 {
 	struct port *q = slot < PORTS_MAX ? &p->port[slot] : NULL;
-	struct ip peer;
+	struct ip ip;
+	uint16_t port;
 
-	if (!q || !q->is_used || !local_address(&p->env, fd, &peer)) {
+	if (!q || !q->is_used || host_from_sockaddr(peer, sizeof(*peer), &ip, &port) < 0) {
 		reset_client(&p->env, fd);
 		return;
 	}
 	q->tally.flows--;
-	/* Whose port it had is not known any more; it is the gateway's that counts. */
-	p->last_port = p->last_port < FIRST_PORT ? FIRST_PORT : (uint16_t)(p->last_port + 1);
-	dial(q, fd, &peer, p->last_port, true, now);
+	ip = host_plain(&ip);
+	dial(q, fd, &ip, port, true, now);
+}
+
+void ports_account(struct ports *p, uint32_t slot, uint64_t n_in, uint64_t n_out)
+{
+	if (slot >= PORTS_MAX || !p->port[slot].is_used)
+		return;
+	p->port[slot].tally.in += n_in;
+	p->port[slot].tally.out += n_out;
 }
 
 bool ports_carry(struct ports *p, const struct port_spec *s, int fd, struct msghdr *h,

@@ -43,7 +43,10 @@ void ports_free(struct ports *p); /* accepts NULL */
  * fails: 0, -EEXIST (the slot is in use), -EINVAL or another -errno. */
 int ports_add(struct ports *p, const struct port_spec *s, int fd);
 /* A client of slot that carrier took and gives back: it comes in as the gateway. */
-void ports_take_back(struct ports *p, int fd, uint32_t slot, uint64_t now);
+void ports_take_back(struct ports *p, int fd, const struct sockaddr_storage *peer, uint32_t slot,
+		     uint64_t now);
+/* Bytes that carrier has moved for a client of slot. */
+void ports_account(struct ports *p, uint32_t slot, uint64_t n_in, uint64_t n_out);
 /* A datagram of a client on this host that came to a published UDP socket of the room's; h as
  * recvmsg(2) left it. False: it is to go through the tap. */
 bool ports_carry(struct ports *p, const struct port_spec *s, int fd, struct msghdr *h,

@@ -18,7 +18,8 @@
 #define BYTES_A_FLUSH (256u * 1024) /* the container's TCP should not wait longer for an ACK */
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
-#define CARRIER_PIPES 8 /* of a quota of the user's, whatever containers he has: more are copied */
+#define CARRIER_PIPES 8 /* of a quota of the user's, whatever containers he has: more are copied   \
+			 */
 
 static void flush(struct worker *w, uint64_t now)
 {
@@ -81,11 +82,20 @@ static void on_carrier(struct source *s, uint32_t events, uint64_t now)
 }
 
 /* A client for whom no socket inside came. */
-static void on_carrier_lost(void *arg, int fd, uint32_t slot)
+static void on_carrier_lost(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t slot)
 {
 	struct worker *w = arg;
 
-	ports_take_back(w->ports, fd, slot, loop_now(w->loop));
+	ports_take_back(w->ports, fd, peer, slot, loop_now(w->loop));
+}
+
+static void on_carrier_bytes(void *arg, uint32_t slot, uint64_t n_in, uint64_t n_out)
+{
+	struct worker *w = arg;
+
+	/* Also while the worker is taken down, when there are no ports any more. */
+	if (w->ports)
+		ports_account(w->ports, slot, n_in, n_out);
 }
 
 static bool on_local_datagram(void *arg, const struct port_spec *s, int fd, struct msghdr *h,
@@ -138,6 +148,7 @@ static int make_carrier(struct worker *w, struct err *e)
 					  .flows_max = w->conf.local_max,
 					  .pipes_max = CARRIER_PIPES,
 					  .lost = on_carrier_lost,
+					  .account = on_carrier_bytes,
 					  .arg = w};
 	int r = w->fds.inside < 0 ? 0 : carrier_new(&conf, &w->carrier);
 
@@ -313,6 +324,7 @@ void worker_free(struct worker *w)
 	if (!w)
 		return;
 	ports_free(w->ports);
+	w->ports = NULL;
 	carrier_free(w->carrier);
 	tcp_free(w->tcp);
 	udp_free(w->udp);

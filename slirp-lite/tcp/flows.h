@@ -72,7 +72,7 @@ struct tcp_seen {
 	enum tcp_state state;
 	bool is_inward;
 	uint32_t rtt_us, idle_ms;
-	uint32_t n_timeout; /* retransmission time-outs since it last went on */
+	uint32_t n_timeout;       /* retransmission time-outs since it last went on */
 	uint32_t queued, blocked; /* bytes for the container, for the host */
 };
 bool tcp_list(const struct tcp *t, uint32_t *cursor, uint64_t now, struct tcp_seen *ret);
