@@ -203,7 +203,7 @@ int ask_with(int fd, const char *verb, json_t *arguments, json_t **ret, struct e
 	CLEAN_FREE char *text = malloc(ANSWER_MAX);
 	CLEAN_JSON json_t *doc = json_pack("{s:s,s:o*}", "execute", verb, "arguments", arguments);
 	uint64_t deadline = clock_ms() + ASK_MS;
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	request = doc ? json_dumps(doc, JSON_COMPACT) : NULL;

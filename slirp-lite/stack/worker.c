@@ -18,8 +18,9 @@
 #define BYTES_A_FLUSH (256u * 1024) /* the container's TCP should not wait longer for an ACK */
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
-#define CARRIER_PIPES 8 /* of a quota of the user's, whatever containers he has: more are copied   \
-			 */
+#define CARRIER_PIPES                                                                              \
+	8 /* of a quota of the user's, whatever containers he has: more are copied                 \
+	   */
 
 static void flush(struct worker *w, uint64_t now)
 {

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Verbs of slirp_probe.py about published ports and the control socket. It is never run by itself."""
+import os
+import socket
+import time
+
+from probe import PATIENCE, ask, family_of, name_of, receive_text, udp_socket
+
+
+def udp_from(host, port):
+  """The answer comes from the address that was asked: the socket takes no other."""
+  with udp_socket(family_of(host)) as s:
+    s.connect((host, int(port)))
+    s.settimeout(PATIENCE / 5)
+    for _ in range(5):
+      s.send(b'who')
+      try:
+        print(s.recv(1000).decode())
+        return
+      except TimeoutError:
+        pass
+    print('silence')
+
+
+def udp_leave(host, port):
+  """Asks and is gone before the answer comes."""
+  with udp_socket(family_of(host)) as s:
+    s.sendto(b'refuse', (host, int(port)))
+
+
+def serve_udp_refused(port):
+  """Answers a client that is gone, until an error says so; prints it."""
+  with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as s:
+    s.bind(('::', int(port)))
+    s.settimeout(PATIENCE)
+    peer = s.recvfrom(100)[1]
+    s.connect(peer)
+    s.settimeout(0.3)
+    for _ in range(10):
+      try:
+        s.send(b'anybody')
+        s.recv(10)
+      except TimeoutError:
+        continue
+      except OSError as e:
+        print(name_of(e.errno), flush=True)
+        return
+    print('silence', flush=True)
+
+
+def tcp_hold(host, port, n, seconds):
+  """n connections that say nothing for some seconds; how many were there."""
+  held = []
+  for _ in range(int(n)):
+    s = socket.create_connection((host, int(port)), 5)
+    held.append(s)
+  print(len(held), flush=True)
+  time.sleep(float(seconds))
+
+
+def restarts(n, program, target, port, host):
+  """Starts and ends the program again and again with the same port, with a client each time."""
+  import subprocess
+  for i in range(int(n)):
+    r, w = os.pipe()
+    p = subprocess.Popen([program, '-c', '-r', str(w), '-p', f'{port}:7000', target, 'tap0'], pass_fds=[w],
+                         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    os.close(w)
+    ready = os.read(r, 1)
+    os.close(r)
+    if ready != b'1':
+      print(i, p.stderr.read().decode().strip())
+      p.wait()
+      return
+    with socket.create_connection((host, int(port)), 5) as s:
+      s.sendall(b'peer\n')
+      if not receive_text(s):
+        print(i, 'no answer')
+    p.terminate()
+    if p.wait(10) != 0:
+      print(i, 'status', p.returncode, p.stderr.read().decode().strip())
+      return
+    p.stderr.close()
+  print(n, 'times')
+
+
+def tcp_who(host, port, source=0):
+  """The address and port of this client as the server sees it."""
+  with socket.socket(family_of(host), socket.SOCK_STREAM) as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.settimeout(PATIENCE)
+    s.bind(('', int(source)))
+    s.connect((host, int(port)))
+    s.sendall(b'peer\n')
+    print(receive_text(s).replace('::ffff:', ''))
+
+
+def api(path, request, shut=1):
+  """One request to a control socket; its answer."""
+  with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+    s.settimeout(PATIENCE)
+    s.connect(path)
+    s.sendall(request.encode())
+    if int(shut):
+      s.shutdown(socket.SHUT_WR)
+    print(receive_text(s))
