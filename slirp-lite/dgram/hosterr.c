@@ -181,7 +181,7 @@ static struct ip source_of(const struct policy *p, const struct mapping *m, cons
 
 	if (from->family == m->in.family && !ip_is_any(from) &&
 	    !(from->family == AF_INET6 && ip_is_link_local(from)))
-		seen = policy_unmap(p, from);
+		seen = policy_unmap(p, from, &m->sent.dst);
 	if (ip_is_loopback(&seen) || ip_is_multicast(&seen) || ip_equal(&seen, &m->in))
 		seen = (struct ip){0};
 	return seen;

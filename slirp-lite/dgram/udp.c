@@ -113,7 +113,7 @@ unsigned udp_drain_errors(struct udp *u, struct mapping *m, const struct run *se
 			port = sending->to.port;
 			len = sending->seg;
 		} else if (e->dst.family && !e->is_local) {
-			dst = policy_unmap(u->env.policy, &e->dst);
+			dst = policy_unmap(u->env.policy, &e->dst, &m->sent.dst);
 			port = e->port;
 		}
 		n++;

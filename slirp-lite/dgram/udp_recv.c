@@ -27,25 +27,6 @@ struct group {
 	struct iovec iov[EMIT_IOV_MAX];
 };
 
-static bool may_answer(const struct udp *u, const struct mapping *m, const struct ip *from,
-		       uint16_t port)
-{
-	const struct plan *plan = &u->env.policy->plan;
-	const int fam = ip_fam(&m->in);
-	struct ip to;
-
-	if (from->family != m->in.family || port == 0)
-		return false;
-	if (ip_is_loopback(from))
-		return policy_check(u->env.policy, IPPROTO_UDP, &plan->gateway[fam], port, &to) ==
-			       POLICY_ALLOW &&
-		       ip_is_loopback(&to);
-	if (from->family == AF_INET6 && ip_is_link_local(from))
-		return false;
-	return !ip_is_any(from) && !ip_is_multicast(from) && !ip_equal(from, &m->in) &&
-	       !prefix_contains(&plan->net[fam], from);
-}
-
 static void send_group(struct udp *u, const struct mapping *m, struct group *g)
 {
 	uint8_t l4[UDP_HDR_LEN];
@@ -141,9 +122,10 @@ static bool find_sender(struct udp *u, struct mapping *m, const struct udp_targe
 {
 	if (m->is_port)
 		return udp_port_heard(u, m, who, len, ret, ret_port, now);
-	if (!may_answer(u, m, &who->to, who->port))
+	if (!policy_answer_ok(u->env.policy, IPPROTO_UDP, &who->to, who->port, &m->in,
+			      &m->sent.dst))
 		return false;
-	*ret = policy_unmap(u->env.policy, &who->to);
+	*ret = policy_unmap(u->env.policy, &who->to, &m->sent.dst);
 	*ret_port = who->port;
 	return true;
 }

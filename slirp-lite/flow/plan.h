@@ -12,14 +12,23 @@
 #include "model/addr.h"
 
 struct plan {
-	struct prefix net[N_FAM]; /* family 0: this family is off */
-	struct ip gateway[N_FAM]; /* x.x.x.2, prefix::2 */
-	struct ip dns[N_FAM];     /* x.x.x.3, prefix::3; family 0: no DNS server of ours */
-	struct ip guest[N_FAM];   /* recommended: x.x.x.100, prefix::100 */
-	struct mac our_mac;       /* of the gateway; its EUI-64 address is our link-local one */
-	struct mac guest_mac;     /* of the tap; all zero: not known, learn it */
-	uint32_t mtu;             /* of the tap, 1280 (576 without IPv6) .. 65521 */
-	bool is_dhcp, is_ra;      /* answer guests that ask */
+	struct prefix net[N_FAM];   /* family 0: this family is off */
+	struct ip gateway[N_FAM];   /* x.x.x.2, prefix::2 */
+	struct ip dns[N_FAM];       /* x.x.x.3, prefix::3; family 0: no DNS server of ours */
+	struct ip guest[N_FAM];     /* recommended: x.x.x.100, prefix::100 */
+	struct mac our_mac;         /* of the gateway; its EUI-64 address is our link-local one */
+	struct mac guest_mac;       /* of the tap; all zero: not known, learn it */
+	uint32_t mtu;               /* of the tap, 1280 (576 without IPv6) .. 65521 */
+	bool is_dhcp[N_FAM], is_ra; /* answer guests that ask */
+	bool is_ndp_off;            /* neighbour discovery is not answered at all */
+	bool is_dns_untold;         /* DHCP and router advertisements do not name the DNS server */
+	/* The network is the host's own: the guest has an address of the host, and the other
+	 * addresses of the network are the host's neighbours, who are reached as themselves. */
+	bool is_shared[N_FAM];
+	bool is_router[N_FAM];        /* the gateway's address is that of a router of the host's */
+	struct ip loopback_at[N_FAM]; /* leads to the host's loopback, all ports; family 0: none */
+	struct ip host_at[N_FAM];     /* leads to host[]; family 0: none */
+	struct ip host[N_FAM];        /* the host's own address; family 0: it has none */
 };
 
 #endif

@@ -59,21 +59,73 @@ static bool is_open(const struct policy *p, uint8_t proto, uint16_t port)
 	return false;
 }
 
+static bool is_off(const struct policy *p, uint8_t proto)
+{
+	switch (proto) {
+	case IPPROTO_TCP:
+		return p->is_tcp_off;
+	case IPPROTO_UDP:
+		return p->is_udp_off;
+	default:
+		return p->is_ping_off;
+	}
+}
+
+bool policy_is_gateway(const struct plan *plan, const struct ip *ip)
+{
+	int fam = ip_fam(ip);
+
+	return is_same(&plan->gateway[fam], ip) && !plan->is_router[fam];
+}
+
+/* In the guest's network, and yet nobody to connect to: where nobody but the guest lives in it, all
+ * of it; else the guest itself and the addresses that mean everybody. */
+static bool is_nobody(const struct plan *plan, int fam, const struct ip *dst)
+{
+	const struct prefix *net = &plan->net[fam];
+	struct ip last;
+
+	if (is_same(&plan->guest[fam], dst))
+		return true;
+	if (!prefix_contains(net, dst))
+		return false;
+	if (!plan->is_shared[fam])
+		return true;
+	last = prefix_last(net);
+	return fam == FAM4 && net->len < 31 && (ip_equal(&net->ip, dst) || ip_equal(&last, dst));
+}
+
+/* An address that leads to the host because somebody chose so. */
+static const struct ip *mapped_to(const struct plan *plan, int fam, const struct ip *dst)
+{
+	if (is_same(&plan->loopback_at[fam], dst))
+		return &loopback[fam];
+	return is_same(&plan->host_at[fam], dst) ? &plan->host[fam] : NULL;
+}
+
 enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
 				 uint16_t port, struct ip *ret)
 {
 	const struct plan *plan = &p->plan;
 	bool has_ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP;
+	const struct ip *to;
 	int fam;
 
 	if (dst->family != AF_INET && dst->family != AF_INET6)
 		return POLICY_REFUSE;
 	fam = ip_fam(dst);
-	if (plan->net[fam].ip.family == 0 || (has_ports && port == 0))
+	if (plan->net[fam].ip.family == 0 || (has_ports && port == 0) || is_off(p, proto))
 		return POLICY_REFUSE;
 	if (is_same(&plan->dns[fam], dst) && has_ports && port == 53)
 		return POLICY_DNS;
-	if (is_same(&plan->gateway[fam], dst)) {
+	to = mapped_to(plan, fam, dst);
+	if (to) {
+		if (!has_ports || to->family == 0)
+			return POLICY_GATEWAY;
+		*ret = *to;
+		return POLICY_ALLOW;
+	}
+	if (policy_is_gateway(plan, dst)) {
 		if (!has_ports || !is_open(p, proto, port))
 			return POLICY_GATEWAY;
 		*ret = loopback[fam];
@@ -81,8 +133,7 @@ enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const st
 	}
 	if (is_same(&plan->dns[fam], dst) || is_our_link_local(p, dst))
 		return POLICY_GATEWAY;
-	/* Nobody but the guest lives in its network, and it does not reach itself through us. */
-	if (is_special(dst) || prefix_contains(&plan->net[fam], dst))
+	if (is_special(dst) || is_nobody(plan, fam, dst))
 		return POLICY_REFUSE;
 	*ret = *dst;
 	return POLICY_ALLOW;
@@ -96,15 +147,38 @@ bool policy_source_ok(const struct policy *p, const struct ip *src)
 		return false;
 	fam = ip_fam(src);
 	if (p->plan.net[fam].ip.family == 0 || is_same(&p->plan.gateway[fam], src) ||
-	    is_same(&p->plan.dns[fam], src) || is_our_link_local(p, src))
+	    is_same(&p->plan.dns[fam], src) || mapped_to(&p->plan, fam, src) ||
+	    is_our_link_local(p, src))
 		return false;
 	/* A link-local source is good for the gateway's link-local address. */
 	return !is_special(src) || (fam == FAM6 && ip_is_link_local(src));
 }
 
-struct ip policy_unmap(const struct policy *p, const struct ip *from)
+struct ip policy_unmap(const struct policy *p, const struct ip *from, const struct ip *sent)
 {
-	const struct ip *gateway = &p->plan.gateway[ip_fam(from)];
+	const struct plan *plan = &p->plan;
+	const int fam = ip_fam(from);
 
-	return ip_is_loopback(from) && gateway->family != 0 ? *gateway : *from;
+	if (ip_is_loopback(from)) {
+		if (is_same(&plan->loopback_at[fam], sent) || policy_is_gateway(plan, sent))
+			return *sent;
+		if (plan->loopback_at[fam].family)
+			return plan->loopback_at[fam];
+		return policy_is_gateway(plan, &plan->gateway[fam]) ? plan->gateway[fam] : *from;
+	}
+	if (is_same(&plan->host[fam], from) && plan->host_at[fam].family && !ip_equal(from, sent))
+		return plan->host_at[fam];
+	return *from;
+}
+
+bool policy_answer_ok(const struct policy *p, uint8_t proto, const struct ip *from, uint16_t port,
+		      const struct ip *guest, const struct ip *sent)
+{
+	struct ip seen, to;
+
+	if (from->family != guest->family)
+		return false;
+	seen = policy_unmap(p, from, sent);
+	return policy_check(p, proto, &seen, port, &to) == POLICY_ALLOW && ip_equal(&to, from) &&
+	       !ip_equal(&seen, guest);
 }

@@ -5,8 +5,10 @@
  *
  * 0.0.0.0/8, 127.0.0.0/8, 224.0.0.0/4, 240.0.0.0/4, ::/128, ::1, ::ffff:0:0/96, ::/96, fe80::/10,
  * ff00::/8 are refused unless a rule maps them. The gateway's address maps to the host's loopback
- * only for the ports that a rule opens (all when the loopback is open). The DNS server's address is
- * port 53 only and is answered by local/dns; is_dns says so.
+ * only for the ports that a rule opens (all when the loopback is open), and only where it is ours:
+ * a router of the host's is reached as itself. plan.loopback_at and plan.host_at are addresses that
+ * somebody chose to lead to the host. The DNS server's address is port 53 only and is answered by
+ * local/dns; is_dns says so.
  */
 #ifndef SLIRP_FLOW_POLICY_H
 #define SLIRP_FLOW_POLICY_H
@@ -31,6 +33,7 @@ struct policy {
 	size_t n_loopback;     /* else these ports of it */
 	struct policy_port loopback[POLICY_PORTS_MAX];
 	struct ip outbound[N_FAM]; /* source of what goes out; family 0: the kernel picks */
+	bool is_tcp_off, is_udp_off, is_ping_off;
 };
 
 enum policy_verdict {
@@ -45,8 +48,14 @@ enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const st
 				 uint16_t port, struct ip *ret);
 /* Whether a frame with this source may open flows: unicast, not special, not ours. */
 bool policy_source_ok(const struct policy *p, const struct ip *src);
-/* The address that the container sees for an answer from host address `from` (undoes the mapping of
- * the loopback to the gateway). */
-struct ip policy_unmap(const struct policy *p, const struct ip *from);
+/* The address that the container sees for an answer from host address `from`: undoes the mapping.
+ * sent: where it sent to last; where several addresses lead to `from`, that is the one. */
+struct ip policy_unmap(const struct policy *p, const struct ip *from, const struct ip *sent);
+/* Whether from:port of the host's side may speak to `guest`, who sent to `sent` last: nobody may
+ * whom the guest could not have asked. */
+bool policy_answer_ok(const struct policy *p, uint8_t proto, const struct ip *from, uint16_t port,
+		      const struct ip *guest, const struct ip *sent);
+/* Whether ip is the gateway's address and that is ours. */
+bool policy_is_gateway(const struct plan *plan, const struct ip *ip);
 
 #endif

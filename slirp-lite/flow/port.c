@@ -19,7 +19,7 @@ enum port_shown port_shown(const struct policy *p, const struct port_spec *s, co
 	if (s->guest[fam].family == 0)
 		return PORT_SHOWN_NOT;
 	/* Any port but DNS's: the address is what is asked about. */
-	is_own = is_own && policy_check(p, IPPROTO_TCP, from, 1, &to) == POLICY_ALLOW &&
+	is_own = is_own && policy_check(p, s->proto, from, 1, &to) == POLICY_ALLOW &&
 		 ip_equal(&to, from) && !ip_equal(from, &s->guest[fam]);
 	if (!is_own && p->plan.gateway[fam].family == 0)
 		return PORT_SHOWN_NOT;

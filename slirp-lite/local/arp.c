@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * arp: the gateway and the DNS server are at our MAC address, and nothing that the container says
- * changes that. Nobody else is answered for: the container learns that an address of its own
- * network is nobody's. RFC 826, RFC 5227.
+ * changes that. In a network of its own nobody else is answered for: the container learns that an
+ * address is nobody's. In one that is the host's, everybody is reached through us. RFC 826,
+ * RFC 5227.
  */
 #include <netinet/in.h>
 
@@ -26,7 +27,8 @@ void local_arp(struct local *l, const uint8_t *p, size_t len)
 	}
 	if (!ip_is_any(&a.sender))
 		emit_learn(l->env.emit, &a.sender, &a.sender_mac);
-	if (a.op != ARP_REQUEST || !local_is_ours(l, &a.target))
+	if (a.op != ARP_REQUEST ||
+	    !(local_is_ours(l, &a.target) || local_is_neighbour(l, &a.target, &a.sender)))
 		return;
 	reply = (struct arp){.op = ARP_REPLY,
 			     .sender_mac = plan->our_mac,

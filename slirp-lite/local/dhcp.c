@@ -27,7 +27,7 @@ static void answer(struct local *l, const struct dhcp *d, uint8_t type, const st
 			       .server = plan->gateway[FAM4],
 			       .prefix_len = plan->net[FAM4].len,
 			       .broadcast = prefix_last(&plan->net[FAM4]),
-			       .dns = plan->dns[FAM4],
+			       .dns = local_told_dns(l, FAM4),
 			       .mtu = (uint16_t)plan->mtu};
 	bool has_address = type == DHCP_ACK && !ip_is_any(&d->client);
 	uint8_t out[DHCP_REPLY_MAX];

@@ -92,7 +92,7 @@ bool dhcp6_input(struct local *l, const struct ip_packet *k, const struct udphdr
 				.server = our_duid(l),
 				.ia_status = DHCP6_NO_ADDRESS,
 				.lifetime_s = LEASE_S,
-				.dns = l->env.plan->dns[FAM6]};
+				.dns = local_told_dns(l, FAM6)};
 	uint8_t out[DHCP6_REPLY_MAX];
 	struct dhcp6 d;
 

@@ -294,18 +294,30 @@ static void try_readable(struct source *s, uint32_t events, uint64_t now)
 	}
 }
 
-/* The gateway by its name: the types it has; NODATA for others. */
+/* Where the container finds the host: at the address that was chosen for that, else at the
+ * gateway's where that is ours. */
+static const struct ip *host_address(const struct plan *plan, int fam)
+{
+	if (plan->host_at[fam].family)
+		return &plan->host_at[fam];
+	if (plan->loopback_at[fam].family)
+		return &plan->loopback_at[fam];
+	return plan->is_router[fam] ? &no_ip : &plan->gateway[fam];
+}
+
+/* The host by its name: the types it has; NODATA for others. */
 static bool answer_host(struct local *l, const struct dns *d, uint8_t *out, size_t *ret_len)
 {
-	const struct plan *plan = l->env.plan;
+	const struct ip *a = host_address(l->env.plan, FAM4);
+	const struct ip *aaaa = host_address(l->env.plan, FAM6);
 	const struct ip *ip = &no_ip;
 
-	if (!dns_name_is(d, HOST_NAME) || d->qclass != DNS_CLASS_IN)
+	if (!dns_name_is(d, HOST_NAME) || d->qclass != DNS_CLASS_IN || !(a->family || aaaa->family))
 		return false;
-	if (d->qtype == DNS_TYPE_A || (d->qtype == DNS_TYPE_ANY && plan->gateway[FAM4].family))
-		ip = &plan->gateway[FAM4];
+	if (d->qtype == DNS_TYPE_A || (d->qtype == DNS_TYPE_ANY && a->family))
+		ip = a;
 	else if (d->qtype == DNS_TYPE_AAAA || d->qtype == DNS_TYPE_ANY)
-		ip = &plan->gateway[FAM6];
+		ip = aaaa;
 	*ret_len = dns_build_answer(out, d, DNS_RCODE_OK, ip, HOST_TTL_S);
 	return true;
 }

@@ -77,10 +77,15 @@ struct local {
 
 #define OWNER(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
+/* What DHCP and router advertisements name as the DNS server; family 0: nothing. */
+struct ip local_told_dns(const struct local *l, int fam);
 void local_count(struct local *l, enum stat_id s);
 /* Whether ip is one that we answer for. */
 bool local_is_ours(const struct local *l, const struct ip *ip);
 bool local_is_guest(const struct local *l, const struct ip *ip); /* in the guest's network */
+/* Whether `asker` (:: or 0.0.0.0: nobody yet) is to find ip at our MAC address because it is a
+ * neighbour of the host's. */
+bool local_is_neighbour(const struct local *l, const struct ip *ip, const struct ip *asker);
 /* A UDP datagram to the container. */
 void local_send_udp(struct local *l, const struct ip *src, uint16_t sport, const struct ip *dst,
 		    uint16_t dport, const void *data, size_t len);

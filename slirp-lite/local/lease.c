@@ -15,7 +15,8 @@ static bool nth(const struct plan *plan, int fam, uint64_t i, struct ip *ret)
 	if (plan->guest[fam].family == 0 || !prefix_contains(net, &plan->guest[fam]) ||
 	    prefix_nth(net, prefix_index(net, &plan->guest[fam]) + i, &ip) < 0 ||
 	    ip_equal(&ip, &plan->gateway[fam]) || ip_equal(&ip, &plan->dns[fam]) ||
-	    (fam == FAM4 && i > 0 && ip_equal(&ip, &last)))
+	    /* The addresses beside it are those of the host's neighbours. */
+	    (i > 0 && plan->is_shared[fam]) || (fam == FAM4 && i > 0 && ip_equal(&ip, &last)))
 		return false;
 	*ret = ip;
 	return true;

@@ -52,7 +52,16 @@ bool local_is_ours(const struct local *l, const struct ip *ip)
 
 	return ip_equal(ip, &plan->gateway[fam]) ||
 	       (plan->dns[fam].family && ip_equal(ip, &plan->dns[fam])) ||
+	       (plan->loopback_at[fam].family && ip_equal(ip, &plan->loopback_at[fam])) ||
+	       (plan->host_at[fam].family && ip_equal(ip, &plan->host_at[fam])) ||
 	       (fam == FAM6 && ip_equal(ip, &l->link_local));
+}
+
+struct ip local_told_dns(const struct local *l, int fam)
+{
+	static const struct ip none;
+
+	return l->env.plan->is_dns_untold ? none : l->env.plan->dns[fam];
 }
 
 bool local_is_guest(const struct local *l, const struct ip *ip)
@@ -64,6 +73,16 @@ bool local_is_guest(const struct local *l, const struct ip *ip)
 		return false;
 	return prefix_contains(&plan->net[fam], ip) || ip_equal(ip, &plan->guest[fam]) ||
 	       (fam == FAM6 && ip_is_link_local(ip));
+}
+
+bool local_is_neighbour(const struct local *l, const struct ip *ip, const struct ip *asker)
+{
+	const struct plan *plan = l->env.plan;
+	int fam = ip_fam(ip);
+
+	/* Who asks for its own address, or has none yet, wants to know whether it is free. */
+	return plan->is_shared[fam] && !ip_is_any(asker) && !ip_equal(ip, asker) &&
+	       !ip_equal(ip, &plan->guest[fam]) && prefix_contains(&plan->net[fam], ip);
 }
 
 void local_send_udp(struct local *l, const struct ip *src, uint16_t sport, const struct ip *dst,
@@ -81,7 +100,7 @@ bool local_dhcp(struct local *l, const struct ip_packet *k, const struct udphdr_
 {
 	const struct plan *plan = l->env.plan;
 
-	if (!plan->is_dhcp || plan->net[ip_fam(&k->src)].ip.family == 0)
+	if (!plan->is_dhcp[ip_fam(&k->src)] || plan->net[ip_fam(&k->src)].ip.family == 0)
 		return false;
 	return k->src.family == AF_INET6 ? dhcp6_input(l, k, u, now) : dhcp4_input(l, k, u, now);
 }

@@ -46,13 +46,13 @@ static void advertise_router(struct local *l, const struct ip *dst)
 	const struct plan *plan = l->env.plan;
 	struct prefix net = plan->net[FAM6];
 	struct ndp_ra ra = {.mac = plan->our_mac,
-			    .is_managed = plan->is_dhcp && net.len != 64,
-			    .is_other = plan->is_dhcp,
+			    .is_managed = plan->is_dhcp[FAM6] && net.len != 64,
+			    .is_other = plan->is_dhcp[FAM6],
 			    .lifetime = ROUTER_LIFETIME_S,
 			    .mtu = plan->mtu,
 			    .prefix = net,
 			    .is_autonomous = net.len == 64,
-			    .dns = plan->dns[FAM6]};
+			    .dns = local_told_dns(l, FAM6)};
 	uint8_t out[NDP_RA_MAX];
 
 	send_icmp6(l, &l->link_local, dst, out, ndp_build_ra(out, &ra));
@@ -71,7 +71,7 @@ static void on_solicitation(struct local *l, const struct ip_packet *k, const st
 {
 	if (n->has_mac)
 		emit_learn(l->env.emit, &k->src, &n->mac);
-	if (local_is_ours(l, &n->target))
+	if (local_is_ours(l, &n->target) || local_is_neighbour(l, &n->target, &k->src))
 		advertise_neighbour(l, &n->target, &k->src);
 }
 
@@ -112,7 +112,8 @@ bool local_ndp(struct local *l, const struct ip_packet *k, bool is_sum_ok, uint6
 		return true;
 	if (m.type < ICMP_V6_RS || m.type > ICMP_V6_REDIRECT)
 		return false;
-	if (l->env.plan->net[FAM6].ip.family == 0 || ndp_parse(k, &n) < 0 || !is_heard(l, k, &n)) {
+	if (l->env.plan->net[FAM6].ip.family == 0 || l->env.plan->is_ndp_off ||
+	    ndp_parse(k, &n) < 0 || !is_heard(l, k, &n)) {
 		local_count(l, STAT_DROP_NDP);
 		return true;
 	}

@@ -253,25 +253,187 @@ static void sources(void **state)
 static void unmap(void **state)
 {
 	struct policy p = make();
-	struct ip lo = ip_of("127.0.0.1"), other = ip_of("198.51.100.1"), r;
+	struct ip lo = ip_of("127.0.0.1"), other = ip_of("198.51.100.1"), none = {0}, r;
 	char text[IP_STRLEN];
 
 	(void)state;
-	r = policy_unmap(&p, &lo);
+	r = policy_unmap(&p, &lo, &none);
 	assert_string_equal(ip_str(&r, text), "10.0.2.2");
-	r = policy_unmap(&p, &other);
+	r = policy_unmap(&p, &other, &none);
 	assert_string_equal(ip_str(&r, text), "198.51.100.1");
 	lo = ip_of("::1");
-	r = policy_unmap(&p, &lo);
+	r = policy_unmap(&p, &lo, &none);
 	assert_string_equal(ip_str(&r, text), "fd00:1:2:3::2");
+}
+
+/* A guest that has the host's own addresses, as pasta(1) gives them. */
+static struct policy make_shared(void)
+{
+	struct policy p = make();
+
+	p.plan.net[FAM4] = (struct prefix){ip_of("198.51.100.0"), 24};
+	p.plan.gateway[FAM4] = ip_of("198.51.100.1");
+	p.plan.guest[FAM4] = p.plan.host[FAM4] = ip_of("198.51.100.7");
+	p.plan.net[FAM6] = (struct prefix){ip_of("2001:db8::"), 64};
+	p.plan.gateway[FAM6] = ip_of("fe80::1");
+	p.plan.guest[FAM6] = p.plan.host[FAM6] = ip_of("2001:db8::7");
+	p.plan.dns[FAM4] = ip_of("169.254.1.1");
+	p.plan.dns[FAM6] = ip_of("fd00::53");
+	p.plan.host_at[FAM4] = ip_of("169.254.1.2");
+	p.plan.host_at[FAM6] = ip_of("fd00::2");
+	p.plan.is_shared[FAM4] = p.plan.is_shared[FAM6] = true;
+	p.plan.is_router[FAM4] = true;
+	return p;
+}
+
+static void shared(void **state)
+{
+	static const struct {
+		const char *dst;
+		uint16_t port;
+		enum policy_verdict v;
+		const char *to;
+	} cases[] = {
+		/* the router and the neighbours are themselves */
+		{"198.51.100.1", 80, POLICY_ALLOW, "198.51.100.1"},
+		{"198.51.100.9", 80, POLICY_ALLOW, "198.51.100.9"},
+		{"2001:db8::1", 80, POLICY_ALLOW, "2001:db8::1"},
+		{"fe80::1", 80, POLICY_GATEWAY, ""},
+		/* the guest's own address, everybody's */
+		{"198.51.100.7", 80, POLICY_REFUSE, ""},
+		{"2001:db8::7", 80, POLICY_REFUSE, ""},
+		{"198.51.100.0", 80, POLICY_REFUSE, ""},
+		{"198.51.100.255", 80, POLICY_REFUSE, ""},
+		/* the host by the address that was chosen for it: never its loopback */
+		{"169.254.1.2", 80, POLICY_ALLOW, "198.51.100.7"},
+		{"169.254.1.2", 53, POLICY_ALLOW, "198.51.100.7"},
+		{"fd00::2", 80, POLICY_ALLOW, "2001:db8::7"},
+		{"169.254.1.1", 53, POLICY_DNS, ""},
+		{"169.254.1.1", 80, POLICY_GATEWAY, ""},
+		{"fd00::53", 53, POLICY_DNS, ""},
+		{"fd00::53", 54, POLICY_GATEWAY, ""},
+		{"127.0.0.1", 80, POLICY_REFUSE, ""},
+		{"::1", 80, POLICY_REFUSE, ""},
+		{"::ffff:127.0.0.1", 80, POLICY_REFUSE, ""},
+		{"::ffff:198.51.100.7", 80, POLICY_REFUSE, ""},
+		{"::ffff:169.254.1.2", 80, POLICY_REFUSE, ""},
+		{"0.0.0.0", 80, POLICY_REFUSE, ""},
+		{"203.0.113.1", 80, POLICY_ALLOW, "203.0.113.1"},
+	};
+	static const char *const ours[] = {"198.51.100.1", "169.254.1.1", "169.254.1.2", "fd00::2",
+					   "fd00::53"};
+	struct policy p = make_shared();
+	char text[IP_STRLEN];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		assert_int_equal(ask(&p, IPPROTO_TCP, cases[i].dst, cases[i].port, text),
+				 cases[i].v);
+		assert_string_equal(text, cases[i].to);
+		assert_int_equal(ask(&p, IPPROTO_UDP, cases[i].dst, cases[i].port, text),
+				 cases[i].v);
+	}
+	for (size_t i = 0; i < sizeof(ours) / sizeof(*ours); i++) {
+		struct ip ip = ip_of(ours[i]);
+
+		assert_false(policy_source_ok(&p, &ip));
+	}
+	/* Answered here; the router answers for itself. */
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "169.254.1.2", 0, text), POLICY_GATEWAY);
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "198.51.100.1", 0, text), POLICY_ALLOW);
+	/* A host without an address of its own. */
+	p.plan.host[FAM4].family = 0;
+	assert_int_equal(ask(&p, IPPROTO_TCP, "169.254.1.2", 80, text), POLICY_GATEWAY);
+	/* An address that its user chose for the loopback. */
+	p.plan.loopback_at[FAM4] = p.plan.gateway[FAM4];
+	assert_int_equal(ask(&p, IPPROTO_TCP, "198.51.100.1", 80, text), POLICY_ALLOW);
+	assert_string_equal(text, "127.0.0.1");
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "198.51.100.1", 0, text), POLICY_GATEWAY);
+	p.plan.loopback_at[FAM6] = ip_of("fd00::77");
+	assert_int_equal(ask(&p, IPPROTO_UDP, "fd00::77", 80, text), POLICY_ALLOW);
+	assert_string_equal(text, "::1");
+}
+
+static bool may_answer(const struct policy *p, const char *from, uint16_t port, const char *sent)
+{
+	struct ip f = ip_of(from), s = ip_of(sent), guest = p->plan.guest[ip_fam(&f)];
+
+	return policy_answer_ok(p, IPPROTO_UDP, &f, port, &guest, &s);
+}
+
+static void answers(void **state)
+{
+	struct policy p = make_shared();
+	struct ip host = ip_of("198.51.100.7"), sent = ip_of("169.254.1.2"), r;
+	char text[IP_STRLEN];
+
+	(void)state;
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "169.254.1.2");
+	assert_true(may_answer(&p, "198.51.100.7", 5, "169.254.1.2"));
+	assert_true(may_answer(&p, "198.51.100.9", 5, "203.0.113.1"));
+	assert_true(may_answer(&p, "198.51.100.1", 5, "203.0.113.1"));
+	assert_false(may_answer(&p, "198.51.100.9", 0, "203.0.113.1"));
+	assert_false(may_answer(&p, "127.0.0.1", 5, "169.254.1.2"));
+	assert_false(may_answer(&p, "::1", 5, "fd00::2"));
+	assert_false(may_answer(&p, "fe80::1", 5, "fd00::2"));
+	assert_false(may_answer(&p, "169.254.1.1", 53, "169.254.1.1"));
+	p.plan.host_at[FAM4].family = 0; /* then it is the guest's own address alone */
+	assert_false(may_answer(&p, "198.51.100.7", 5, "203.0.113.1"));
+	p.plan.loopback_at[FAM4] = ip_of("169.254.9.9");
+	assert_true(may_answer(&p, "127.0.0.1", 5, "169.254.9.9"));
+	host = ip_of("127.0.0.1");
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "169.254.9.9");
+
+	/* The host beside a guest with an address of its own: seen as it was asked. */
+	p = make();
+	p.plan.host[FAM4] = host = ip_of("198.51.100.7");
+	p.plan.host_at[FAM4] = ip_of("10.0.2.9");
+	sent = host;
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "198.51.100.7");
+	sent = ip_of("10.0.2.9");
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "10.0.2.9");
+	assert_true(may_answer(&p, "198.51.100.7", 5, "198.51.100.7"));
+	assert_true(may_answer(&p, "198.51.100.7", 5, "10.0.2.9"));
+	assert_false(may_answer(&p, "10.0.2.77", 5, "10.0.2.9"));
+	/* Two ways to the loopback. */
+	p.is_loopback_open = true;
+	p.plan.loopback_at[FAM4] = ip_of("10.0.2.8");
+	host = ip_of("127.0.0.1");
+	sent = ip_of("10.0.2.2");
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "10.0.2.2");
+	sent = ip_of("10.0.2.8");
+	r = policy_unmap(&p, &host, &sent);
+	assert_string_equal(ip_str(&r, text), "10.0.2.8");
+}
+
+static void protocols_off(void **state)
+{
+	struct policy p = make();
+	char text[IP_STRLEN];
+
+	(void)state;
+	p.is_udp_off = true;
+	assert_int_equal(ask(&p, IPPROTO_UDP, "10.0.2.3", 53, text), POLICY_REFUSE);
+	assert_int_equal(ask(&p, IPPROTO_TCP, "10.0.2.3", 53, text), POLICY_DNS);
+	p.is_tcp_off = p.is_ping_off = true;
+	assert_int_equal(ask(&p, IPPROTO_TCP, "198.51.100.1", 80, text), POLICY_REFUSE);
+	assert_int_equal(ask(&p, IPPROTO_ICMP, "198.51.100.1", 0, text), POLICY_REFUSE);
+	assert_int_equal(ask(&p, IPPROTO_ICMPV6, "2001:db8::1", 0, text), POLICY_REFUSE);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(special), cmocka_unit_test(first_bytes), cmocka_unit_test(gateway),
-		cmocka_unit_test(dns),     cmocka_unit_test(family_off),  cmocka_unit_test(sources),
-		cmocka_unit_test(unmap),
+		cmocka_unit_test(special),    cmocka_unit_test(first_bytes),
+		cmocka_unit_test(gateway),    cmocka_unit_test(dns),
+		cmocka_unit_test(family_off), cmocka_unit_test(sources),
+		cmocka_unit_test(unmap),      cmocka_unit_test(shared),
+		cmocka_unit_test(answers),    cmocka_unit_test(protocols_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -193,7 +193,7 @@ int fake_setup(void **state)
 		.guest = {hex_ip("10.0.2.100"), hex_ip("fd00::64")},
 		.our_mac = hex_mac("52550a000202"),
 		.mtu = 1500,
-		.is_dhcp = true,
+		.is_dhcp = {true, true},
 		.is_ra = true,
 	};
 	if (wheel_new(fake.now, &fake.wheel, NULL) < 0)

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -128,6 +129,25 @@ static void test_edges(void **state)
 	answer4(BROADCAST, "10.0.2.4", DHCP_OFFER);
 }
 
+/* Beside the guest are the host's neighbours; and nothing is said of DNS where it is not to be. */
+static void test_shared(void **state)
+{
+	struct fake_frame *f;
+
+	(void)state;
+	fake.plan.is_shared[FAM4] = true;
+	send4("0.0.0.0", BROADCAST, 1, "0.0.0.0", "35 01 01 ff");
+	f = fake_last();
+	assert_non_null(f);
+	assert_non_null(memmem(f->data, f->len, "\x06\x04\x0a\x00\x02\x03", 6));
+	send4("0.0.0.0", BROADCAST, 2, "0.0.0.0", "35 01 01 ff");
+	assert_null(fake_last());
+	fake.plan.is_dns_untold = true;
+	send4("0.0.0.0", BROADCAST, 1, "0.0.0.0", "35 01 01 ff");
+	f = fake_last();
+	assert_null(memmem(f->data, f->len, "\x06\x04\x0a\x00\x02\x03", 6));
+}
+
 static void test_hostile(void **state)
 {
 	static const uint8_t junk[300] = {1};
@@ -142,10 +162,10 @@ static void test_hostile(void **state)
 	/* A server elsewhere is not us, nor are we one when told not to be. */
 	send4("10.0.2.100", "198.51.100.1", 1, "10.0.2.100", "35 01 01 ff");
 	assert_int_equal(fake.stats.n[STAT_DROP_UDP], 1);
-	fake.plan.is_dhcp = false;
+	fake.plan.is_dhcp[FAM4] = fake.plan.is_dhcp[FAM6] = false;
 	send4("0.0.0.0", BROADCAST, 1, "0.0.0.0", "35 01 01 ff");
 	assert_int_equal(fake.stats.n[STAT_DROP_UDP], 2);
-	fake.plan.is_dhcp = true;
+	fake.plan.is_dhcp[FAM4] = fake.plan.is_dhcp[FAM6] = true;
 	fake.plan.net[FAM4].ip.family = 0;
 	send4("0.0.0.0", BROADCAST, 1, "0.0.0.0", "35 01 01 ff");
 	assert_int_equal(fake.stats.n[STAT_DROP_UDP], 3);
@@ -238,7 +258,7 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, fake_setup, fake_teardown)
 	const struct CMUnitTest tests[] = {
-		CASE(test_exchange), CASE(test_clients),   CASE(test_edges),
+		CASE(test_exchange), CASE(test_clients),   CASE(test_edges),    CASE(test_shared),
 		CASE(test_hostile),  CASE(test_exchange6), CASE(test_hostile6),
 	};
 

@@ -388,10 +388,19 @@ static void test_host_name(void **state)
 	fake.plan.gateway[FAM6] = (struct ip){0};
 	ask(4000, "beef 0100 0001 0000 0000 0000" HOST_NAME "001c 0001");
 	check_answer(4000, "beef 8180 0001 0000 0000 0000" HOST_NAME "001c 0001");
+	fake.plan.host_at[FAM4] = hex_ip("169.254.1.2");
+	ask(4000, "beef 0100 0001 0000 0000 0000" HOST_NAME "0001 0001");
+	check_answer(4000, "beef 8180 0001 0001 0000 0000" HOST_NAME
+			   "0001 0001 c00c 0001 0001 0000003c 0004 a9fe0102");
 	assert_int_equal(fake.n_sockets, 0); /* the host's resolvers never hear of it */
 	/* Names around it are theirs. */
 	ask(4000, "beef 0100 0001 0000 0000 0000 01 61" HOST_NAME "0001 0001");
 	assert_int_equal(fake.n_sockets, 1);
+	/* Where no address leads to the host it is a name like others. */
+	fake.plan.host_at[FAM4] = (struct ip){0};
+	fake.plan.is_router[FAM4] = true;
+	ask(4001, "beef 0100 0001 0000 0000 0000" HOST_NAME "0001 0001");
+	assert_int_equal(fake.n_sockets, 2);
 }
 
 static void test_bad_queries(void **state)

@@ -76,6 +76,34 @@ static void test_arp_silence(void **state)
 	assert_int_equal(fake.stats.n[STAT_DROP_ARP], 0);
 }
 
+/* A network that is the host's: everybody but the guest is reached through us. */
+static void test_arp_shared(void **state)
+{
+	struct fake_frame *f;
+
+	(void)state;
+	fake.plan.is_shared[FAM4] = true;
+	fake.plan.host_at[FAM4] = hex_ip("169.254.1.2");
+	fake.plan.loopback_at[FAM4] = hex_ip("169.254.1.3");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000263");
+	f = fake_last();
+	assert_non_null(f);
+	assert_hex(f->data, f->len, ARP_HEAD "0002 52550a000202 0a000263" GUEST_MAC "0a000264");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "a9fe0102");
+	f = fake_last();
+	assert_hex(f->data, f->len, ARP_HEAD "0002 52550a000202 a9fe0102" GUEST_MAC "0a000264");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "a9fe0103");
+	assert_non_null(fake_last());
+	arp(ARP_HEAD "0001" GUEST_MAC "00000000" NO_MAC "0a000264"); /* its own probe */
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000264");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000270" NO_MAC "0a000264"); /* another of its addresses */
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "08080808"); /* off the link */
+	assert_null(fake_last());
+	arp(ARP_HEAD "0001" GUEST_MAC "a9fe0102" NO_MAC "0a000202"); /* an address of ours */
+	assert_null(fake_last());
+	assert_int_equal(fake.stats.n[STAT_DROP_ARP], 1);
+}
+
 static void test_arp_hostile(void **state)
 {
 	static const char *const table[] = {
@@ -186,6 +214,24 @@ static void test_ns(void **state)
 	assert_int_equal(fake.stats.n[STAT_DROP_CHECKSUM], 0);
 }
 
+static void test_ns_shared(void **state)
+{
+	(void)state;
+	fake.plan.is_shared[FAM6] = true;
+	ndp("fd00::64", "ff02::1:ff00:99", NS "fd000000000000000000000000000099" SLLA);
+	check_na("fd00::99", "fd00::64", "e0000000 fd000000000000000000000000000099");
+	ndp("::", "ff02::1:ff00:99", NS "fd000000000000000000000000000099"); /* is it free? */
+	ndp("::", "ff02::1:ff00:64", NS GUEST);
+	ndp("fe80::1", "ff02::1:ff00:64", NS GUEST SLLA);
+	ndp("fd00::64", "ff02::1:ff00:1", NS "20010db8000000000000000000000001" SLLA);
+	assert_int_equal(fake.n_frames, 0);
+	assert_int_equal(fake.stats.n[STAT_DROP_NDP], 0);
+	fake.plan.is_ndp_off = true;
+	ndp("fd00::64", "ff02::1:ff00:2", NS GATEWAY SLLA);
+	assert_int_equal(fake.n_frames, 0);
+	assert_int_equal(fake.stats.n[STAT_DROP_NDP], 1);
+}
+
 static void test_na(void **state)
 {
 	(void)state;
@@ -250,6 +296,13 @@ static void test_ndp_hostile(void **state)
 	"03 04 40 c0 ffffffff ffffffff 00000000 fd000000000000000000000000000000 "                 \
 	"19 03 0000 ffffffff" DNS
 
+static size_t hex_length(const char *text)
+{
+	uint8_t b[256];
+
+	return hex_bytes(text, b, sizeof(b));
+}
+
 static void check_ra(const char *dst)
 {
 	struct fake_frame *f = fake_last();
@@ -276,6 +329,9 @@ static void test_rs(void **state)
 	assert_int_equal(fake.n_frames, 3);
 	check_ra("ff02::1");
 	fake.n_frames = 0;
+	fake.plan.is_dns_untold = true;
+	ndp("::", "ff02::2", RS);
+	assert_int_equal(fake_last()->len, hex_length(RA) - 24);
 	fake.plan.is_ra = false;
 	ndp("::", "ff02::2", RS);
 	assert_int_equal(fake.n_frames, 0);
@@ -297,7 +353,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(test_arp_answers), CASE(test_arp_silence), CASE(test_arp_hostile),
 		CASE(test_ns),          CASE(test_na),          CASE(test_ndp_hostile),
-		CASE(test_rs),          CASE(test_off),
+		CASE(test_rs),          CASE(test_off),         CASE(test_arp_shared),
+		CASE(test_ns_shared),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -152,7 +152,7 @@ static int setup(void **state)
 		.guest = {hex_ip("10.0.2.100"), hex_ip("fd00::64")},
 		.our_mac = hex_mac("52550a000202"),
 		.mtu = 1500,
-		.is_dhcp = true,
+		.is_dhcp = {true, true},
 		.is_ra = true,
 	};
 	assert_int_equal(

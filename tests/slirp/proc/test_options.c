@@ -70,7 +70,7 @@ static void test_defaults(void **state)
 	assert_int_equal(c.policy.plan.gateway[FAM6].family, 0);
 	assert_false(c.policy.is_loopback_open);
 	assert_int_equal(c.policy.n_loopback, 0);
-	assert_true(c.policy.plan.is_dhcp && c.policy.plan.is_ra);
+	assert_true(c.policy.plan.is_dhcp[FAM4] && c.policy.plan.is_ra);
 }
 
 /* As clients of slirp4netns write it. */
@@ -94,7 +94,7 @@ static void test_clients(void **state)
 	assert_string_equal(ip_str(&c.policy.plan.gateway[FAM6], text), "fd00::2");
 	assert_string_equal(ip_str(&c.policy.plan.dns[FAM6], text), "fd00::3");
 	assert_string_equal(ip_str(&c.policy.plan.guest[FAM6], text), "fd00::100");
-	assert_false(c.policy.plan.is_dhcp || c.policy.plan.is_ra);
+	assert_false(c.policy.plan.is_dhcp[FAM4] || c.policy.plan.is_ra);
 	/* Options may follow the operands, and what is too much is ignored. */
 	o = good("-c 12 --api-socket /tmp/s tap0 more");
 	assert_string_equal(o.api, "/tmp/s");
