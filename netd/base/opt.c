@@ -48,6 +48,8 @@ static int unknown(struct walk *w, const char *arg, struct err *e)
 {
 	if (w->is_dry)
 		return STEP_ON;
+	if (w->v->unknown)
+		return w->v->unknown(w->into, arg, e);
 	return err_invalid(e, ERR_USAGE, "%.80s: unknown option; see \"%s --help\"", arg,
 			   w->v->name);
 }

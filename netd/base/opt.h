@@ -34,6 +34,9 @@ struct opt_verb {
 	const struct opt *opts;
 	size_t min_operands, max_operands; /* (size_t)-1: no limit */
 	bool stop_at_operand;
+	/* Says that arg, as written, is no option (into is opt_parse's); returns negative. NULL: in
+	 * the words of this file. */
+	int (*unknown)(void *into, const char *arg, struct err *e);
 };
 
 /* Parses argv[1..]. Operands are gathered at the front of argv+1 in order; *ret_n is their number.

@@ -13,11 +13,23 @@
 #include <netlink/msg.h>
 #include <string.h>
 
+#include "net/route.h"
 #include "net/rtnl_wire.h"
 
 struct answer {
 	uint32_t ifindex, mtu;
+	struct ip gateway, src;
 };
+
+static void take_ip(const struct nlattr *a, uint8_t family, struct ip *ret)
+{
+	struct ip ip = {.family = family};
+
+	if (!a || nla_len(a) != (int)ip_size(&ip))
+		return;
+	memcpy(ip.b, nla_data(a), ip_size(&ip));
+	*ret = ip;
+}
 
 static void on_route(struct nlmsghdr *h, void *arg)
 {
@@ -30,12 +42,14 @@ static void on_route(struct nlmsghdr *h, void *arg)
 	    nla_len(tb[RTA_OIF]) < (int)sizeof(uint32_t))
 		return;
 	a->ifindex = nla_get_u32(tb[RTA_OIF]);
+	take_ip(tb[RTA_GATEWAY], rt->rtm_family, &a->gateway);
+	take_ip(tb[RTA_PREFSRC], rt->rtm_family, &a->src);
 	if (tb[RTA_METRICS] && nla_parse_nested(mx, RTAX_MAX, tb[RTA_METRICS], NULL) == 0 &&
 	    mx[RTAX_MTU] && nla_len(mx[RTAX_MTU]) >= (int)sizeof(uint32_t))
 		a->mtu = nla_get_u32(mx[RTAX_MTU]);
 }
 
-static struct nl_msg *lookup_msg(int fam)
+static struct nl_msg *lookup_msg(int fam, uint32_t oif)
 {
 	static const struct ip world[N_FAM] = {
 		[FAM4] = {.family = AF_INET, .b = {1, 0, 0, 1}},
@@ -45,15 +59,23 @@ static struct nl_msg *lookup_msg(int fam)
 	struct rtmsg rt = {.rtm_family = to->family, .rtm_dst_len = fam == FAM4 ? 32 : 128};
 	struct nl_msg *m = rtnl_msg(RTM_GETROUTE, 0, &rt, sizeof(rt));
 
-	return m ? rtnl_msg_done(m, nla_put(m, RTA_DST, (int)ip_size(to), to->b)) : NULL;
+	int bad;
+
+	if (!m)
+		return NULL;
+	bad = nla_put(m, RTA_DST, (int)ip_size(to), to->b);
+	if (oif)
+		bad |= nla_put_u32(m, RTA_OIF, oif);
+	return rtnl_msg_done(m, bad);
 }
 
 /* 0, 1 when there is no way out, or negative. */
-static int look_up(struct rtnl *r, int fam, struct answer *ret, struct err *e)
+static int look_up(struct rtnl *r, int fam, uint32_t oif, struct answer *ret, struct err *e)
 {
 	struct answer a = {0};
 	struct err mine = ERR_INIT;
-	int w = rtnl_call(r, lookup_msg(fam), on_route, NULL, &a, "looking up the way out", &mine);
+	int w = rtnl_call(r, lookup_msg(fam, oif), on_route, NULL, &a, "looking up the way out",
+			  &mine);
 
 	/* The kernel's ways to say that there is none, IPv6 switched off among them. */
 	if (w == -ENETUNREACH || w == -EHOSTUNREACH || w == -EAFNOSUPPORT || w == -EOPNOTSUPP ||
@@ -71,25 +93,60 @@ static int look_up(struct rtnl *r, int fam, struct answer *ret, struct err *e)
 int uplink_index(struct rtnl *r, int fam, uint32_t *ret, struct err *e)
 {
 	struct answer a;
-	int w = look_up(r, fam, &a, e);
+	int w = look_up(r, fam, 0, &a, e);
 
 	if (w == 0)
 		*ret = a.ifindex;
 	return w;
 }
 
+static uint32_t mtu_of(const struct answer *a, const struct link_info *l)
+{
+	return a->mtu && a->mtu < l->mtu ? a->mtu : l->mtu;
+}
+
 int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *ret_mtu,
 		struct err *e)
 {
 	struct answer a;
-	int w = look_up(r, fam, &a, e);
+	int w = look_up(r, fam, 0, &a, e);
 
+	if (w == 0)
+		w = link_get_index(r, a.ifindex, ret_link, e);
+	if (w == 0 && ret_mtu)
+		*ret_mtu = mtu_of(&a, ret_link);
+	return w;
+}
+
+/* The length may be that of another interface: of an address that several have. */
+static int match_addr(uint32_t ifindex, const struct prefix *p, void *arg)
+{
+	struct uplink *u = arg;
+
+	if (!ip_equal(&p->ip, &u->addr.ip))
+		return 0;
+	u->addr.len = p->len;
+	return ifindex == u->link.index;
+}
+
+int uplink_route(struct rtnl *r, int fam, uint32_t ifindex, struct uplink *ret, struct err *e)
+{
+	struct uplink u = {0};
+	struct answer a;
+	int w = look_up(r, fam, ifindex, &a, e);
+
+	if (w == 0)
+		w = link_get_index(r, a.ifindex, &u.link, e);
 	if (w != 0)
 		return w;
-	w = link_get_index(r, a.ifindex, ret_link, e);
-	if (w == 0 && ret_mtu)
-		*ret_mtu = a.mtu && a.mtu < ret_link->mtu ? a.mtu : ret_link->mtu;
-	return w;
+	u.mtu = mtu_of(&a, &u.link);
+	u.gateway = a.gateway;
+	u.addr = (struct prefix){.ip = a.src, .len = fam == FAM4 ? 32 : 128};
+	w = route_each_addr(r, match_addr, &u, e);
+	if (w < 0)
+		return w;
+	*ret = u;
+	return 0;
 }
 
 int uplink_mtu(struct rtnl *r, uint32_t *ret, struct err *e)

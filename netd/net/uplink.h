@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "model/addr.h"
 #include "net/link.h"
 #include "net/rtnl.h"
 
@@ -16,6 +17,15 @@ int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *r
 		struct err *e);
 /* Its number alone, which is one request less. */
 int uplink_index(struct rtnl *r, int fam, uint32_t *ret, struct err *e);
+/* How the host itself gets to the world. */
+struct uplink {
+	struct link_info link;
+	uint32_t mtu;       /* as uplink_find's */
+	struct ip gateway;  /* family 0: none, everybody is on the link */
+	struct prefix addr; /* that it sends from, with the length that it has; family 0: none */
+};
+/* By the interface of that index alone, or by any (0). 1 when there is no way out. */
+int uplink_route(struct rtnl *r, int fam, uint32_t ifindex, struct uplink *ret, struct err *e);
 /* The MTU towards the world: IPv4's way out, else IPv6's, else 1500. */
 int uplink_mtu(struct rtnl *r, uint32_t *ret, struct err *e);
 

@@ -3,7 +3,8 @@
  * slirp-lite: user-mode networking for one network namespace. This process parses, opens everything
  * that has to be opened, starts the namespace helper and the zygote, gives up what it no longer
  * needs, and becomes the supervisor: the process that was started is the one that stays.
- * --background starts all that in a child and returns when the child is ready.
+ * --background starts all that in a child and returns when the child is ready. Called as pasta it
+ * takes pasta's options (pasta.c), as pesto it is that (pesto.c).
  *
  *   main -> helper   joins the namespaces, makes the tap, hands it over, ends    (setup.c)
  *        -> zygote -> worker   all packet code, in the sandbox                   (zygote.c)
@@ -18,20 +19,23 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "net/portowner.h"
 #include "proc/autoports.h"
 #include "proc/bess.h"
+#include "proc/background.h"
 #include "proc/ctl.h"
 #include "proc/nameservers.h"
 #include "proc/nsd.h"
 #include "proc/options.h"
 #include "proc/outbound.h"
 #include "proc/pcap.h"
+#include "proc/pesto.h"
+#include "proc/pidfile.h"
 #include "proc/published.h"
 #include "proc/requests.h"
 #include "proc/sandbox.h"
@@ -39,6 +43,7 @@
 #include "proc/slirp4netns.h"
 #include "proc/supervisor.h"
 #include "proc/target.h"
+#include "proc/template.h"
 #include "proc/zygote.h"
 
 #define NOFILE_MAX 131072
@@ -54,7 +59,7 @@ struct launch {
 	struct autoports *autoports;
 	struct nameservers nameservers;
 	struct published *published;
-	int tap, pcap, signals, listen_fd, log_fd, null_fd;
+	int tap, pcap, signals, listen_fd, log_fd, null_fd, pid_fd;
 	bool has_socket; /* the control socket's file is ours to remove */
 	int parent;      /* --background: pipe to whoever waits; -1: none */
 };
@@ -63,6 +68,28 @@ static void print_version(void)
 {
 	/* Clients take the text after the last line that has the word "version". */
 	printf("slirp-lite version %s\nlibslirp: none (own TCP/IP)\n", NETNS_UP_VERSION);
+}
+
+static void print_pasta_version(void)
+{
+	printf("pasta %s\nThis is slirp-lite, called by that name.\n", NETNS_UP_VERSION);
+}
+
+/* What the namespace gets, for people. */
+static void log_plan(const struct options *o, const struct plan *p)
+{
+	char net[PREFIX_STRLEN], a[IP_STRLEN];
+
+	log_info("interface %s, MTU %u", o->tap, p->mtu);
+	for (int f = 0; f < N_FAM; f++) {
+		struct prefix addr = {p->guest[f], p->net[f].len};
+
+		if (addr.ip.family)
+			log_info("address %s, gateway %s", prefix_str(&addr, net),
+				 ip_str(&p->gateway[f], a));
+		if (p->loopback_at[f].family)
+			log_info("%s is the host's loopback", ip_str(&p->loopback_at[f], a));
+	}
 }
 
 /* Standard descriptors to /dev/null, messages to the log file if there is one: whoever reads our
@@ -94,9 +121,10 @@ static int on_ready(void *arg, struct err *e)
 	struct launch *l = arg;
 	int r = 0;
 
-	if (l->options.is_background)
+	r = pidfile_write(&l->pid_fd, getpid(), e);
+	if (r == 0 && l->options.is_background && !l->options.pasta.is_foreground)
 		r = detach(l, e);
-	else
+	else if (r == 0 && !l->options.pasta.is_on)
 		slirp4netns_print_plan(&l->config.policy.plan, l->options.api);
 	if (r < 0)
 		return r;
@@ -105,7 +133,7 @@ static int on_ready(void *arg, struct err *e)
 		log_warn("nobody reads the ready descriptor");
 	/* Without whoever waits for --background nobody knows of us: it was killed, or gave up. */
 	if (say_ready(&l->parent) < 0)
-		return err_set(e, ERR_INTERNAL, EPIPE, "--background: whoever waits for it");
+		return err_set(e, ERR_INTERNAL, EPIPE, "in the background: whoever waits for it");
 	return 0;
 }
 
@@ -144,7 +172,7 @@ static int open_log(struct launch *l, struct err *e)
 	if (l->log_fd < 0)
 		return err_sys(e, errno, "--log-file: %s", path);
 	/* In the background standard error stays the caller's until all is well. */
-	if (!l->options.is_background && dup2(l->log_fd, 2) < 0)
+	if ((!l->options.is_background || l->options.pasta.is_foreground) && dup2(l->log_fd, 2) < 0)
 		return err_sys(e, errno, "--log-file: %s", path);
 	return 0;
 }
@@ -175,9 +203,10 @@ static void close_others(const struct launch *l)
 {
 	const struct target *t = &l->target;
 	const int keep[] = {
-		t->netns_fd,  t->userns_fd, t->tap_fd,  t->pidfd,           t->names_fd,
-		t->mounts_fd, l->pcap,      l->signals, l->nameservers.fd,  l->listen_fd,
-		l->log_fd,    l->null_fd,   l->parent,  l->options.exit_fd, l->options.ready_fd,
+		t->netns_fd,         t->userns_fd, t->tap_fd,  t->pidfd,   t->names_fd,
+		t->mounts_fd,        l->pcap,      l->pid_fd,  l->signals, l->nameservers.fd,
+		l->listen_fd,        l->log_fd,    l->null_fd, l->parent,  l->options.exit_fd,
+		l->options.ready_fd,
 	};
 	unsigned next = 3;
 
@@ -227,25 +256,68 @@ static int publish(struct launch *l, struct err *e)
 		return r;
 	requests_guest(&l->config.policy.plan, o->is_configured, q.guest);
 	r = published_add(l->published, &q, &id, e);
-	return r < 0 ? err_ctx(e, say_owner(l, r, e), "--publish") : 0;
+	if (r < 0)
+		r = err_ctx(e, say_owner(l, r, e),
+			    o->pasta.is_on ? "published ports" : "--publish");
+	return r < 0 ? r : 0;
+}
+
+/* Who is who on the link; for pasta after a look at the host's own network. */
+static int configure(struct launch *l, struct err *e)
+{
+	struct options *o = &l->options;
+	const struct pasta *p = &o->pasta;
+	const struct prefix wanted[N_FAM] = {{p->addr[FAM4], p->len[FAM4]},
+					     {p->addr[FAM6], p->len[FAM6]}};
+	struct template t;
+	int r;
+
+	if (!p->is_on) {
+		options_config(o, &l->config);
+		return 0;
+	}
+	r = template_read(p->interface, wanted, &t, e);
+	if (r < 0)
+		return p->interface ? err_ctx(e, r, "--interface") : r;
+	r = pasta_config(o, &t, &l->config, e);
+	if (r == 0)
+		log_plan(o, &l->config.policy.plan);
+	if (r == 0 && p->is_lo_to_lo && (o->publish.n > 0 || o->is_publish_auto))
+		log_warn("--host-lo-to-ns-lo: published ports lead to the namespace's address, not "
+			 "to its loopback");
+	return r;
+}
+
+/* The resolvers that were named, or the host's as they change. */
+static int find_resolvers(struct launch *l, struct err *e)
+{
+	struct err why = ERR_INIT;
+
+	if (l->options.pasta.has_resolvers) {
+		l->config.resolvers = l->options.pasta.resolvers;
+		return 0;
+	}
+	if (nameservers_watch(NAMESERVERS_PATH, &l->nameservers, &why) < 0)
+		log_warn("%s; changes will not be noticed", why.text);
+	return nameservers_load(NAMESERVERS_PATH, &l->config.resolvers, e);
 }
 
 /* Everything that can fail for a reason of the caller's, before anything is made. */
 static int open_all(struct launch *l, struct err *e)
 {
 	struct options *o = &l->options;
-	struct err why = ERR_INIT;
 	int r = open_log(l, e);
 
-	options_config(o, &l->config);
+	if (r == 0)
+		r = configure(l, e);
 	if (r == 0)
 		r = find_outbound(l, e);
 	if (r == 0)
 		r = target_open(o, &l->target, e);
-	if (r == 0 && nameservers_watch(NAMESERVERS_PATH, &l->nameservers, &why) < 0)
-		log_warn("%s; changes will not be noticed", why.text);
 	if (r == 0)
-		r = nameservers_load(NAMESERVERS_PATH, &l->config.resolvers, e);
+		r = find_resolvers(l, e);
+	if (r == 0 && o->pasta.pid_file)
+		r = err_ctx(e, pidfile_open(o->pasta.pid_file, &l->pid_fd, e), "--pid");
 	if (r == 0 && o->pcap)
 		r = err_ctx(e, pcap_create(o->pcap, &l->pcap, e), "--pcap");
 	/* A container that is started again at once: the one before is about to end, and has its
@@ -260,6 +332,19 @@ static int open_all(struct launch *l, struct err *e)
 	if (r == 0)
 		r = publish(l, e);
 	return r;
+}
+
+/* Of our own files alone: the worker's capture is its own affair. */
+static void limit_log(const struct launch *l)
+{
+	struct rlimit lim;
+
+	if (l->log_fd < 0 || !l->options.pasta.log_size || getrlimit(RLIMIT_FSIZE, &lim) < 0)
+		return;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	if (lim.rlim_cur > l->options.pasta.log_size)
+		lim.rlim_cur = l->options.pasta.log_size;
+	(void)setrlimit(RLIMIT_FSIZE, &lim);
 }
 
 /* From here on nothing is opened but resolv.conf. Its directories, and where programs that manage
@@ -319,6 +404,7 @@ static int start(struct launch *l, struct err *e)
 		.userns_fd = l->target.userns_fd,
 		.tap = l->options.tap,
 		.is_configured = l->options.is_configured,
+		.is_lo_up = l->options.pasta.is_on,
 		.plan = &l->config.policy.plan,
 	};
 	const struct zygote_spec zspec = {
@@ -334,6 +420,8 @@ static int start(struct launch *l, struct err *e)
 		r = zygote_start(&zspec, &l->zygote, e);
 	if (r == 0 && wants_nsd(l))
 		r = start_nsd(l, e);
+	if (r == 0)
+		limit_log(l);
 	if (r == 0)
 		r = confine(l, e);
 	if (r == 0)
@@ -389,6 +477,7 @@ static void end(struct launch *l)
 	fd_closep(&l->signals);
 	fd_closep(&l->log_fd);
 	fd_closep(&l->null_fd);
+	fd_closep(&l->pid_fd);
 	nameservers_close(&l->nameservers);
 	target_close(&l->target);
 }
@@ -416,40 +505,66 @@ static int run(struct launch *l)
 	return r < 0;
 }
 
-/* In the parent: the child's exit status, or 0 when it is ready. -1 in the child. */
+/* As background_start, for what was asked for. */
 static int go_background(struct launch *l)
 {
-	int pipes[2], status;
-	ssize_t n;
-	pid_t pid;
-	char byte;
+	struct pasta *p = &l->options.pasta;
+	pid_t pid = 0;
+	int r;
 
-	if (pipe2(pipes, O_CLOEXEC) < 0 || (pid = fork()) < 0) {
-		log_error("--background: %s", strerror(errno));
-		return 1;
-	}
-	if (pid == 0) {
-		close(pipes[0]);
-		l->parent = pipes[1];
-		(void)setsid();
-		return -1;
-	}
-	close(pipes[1]);
-	/* Every wait of the child has a deadline, and its end is an end of the pipe. */
-	do
-		n = read(pipes[0], &byte, 1);
-	while (n < 0 && errno == EINTR);
-	if (n == 1)
-		return 0;
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return WIFEXITED(status) && WEXITSTATUS(status) != 0 ? WEXITSTATUS(status) : 1;
+	if (!p->command)
+		return background_start(&l->parent, &pid);
+	r = background_command(p->command, &l->parent, &pid);
+	l->options.target_pid = (int)pid;
+	return r;
 }
 
 static void close_on_exec(int fd)
 {
 	if (fd >= 0)
 		(void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static void print_help(const struct options *o, FILE *to)
+{
+	CLEAN_BUF struct buf text = BUF_INIT;
+
+	pasta_help_text(o, &text);
+	if (text.p)
+		(void)fputs(text.p, to);
+}
+
+/* False: that was all, with this exit status. */
+static bool parse(int argc, char **argv, struct options *o, int *ret_status)
+{
+	bool is_pasta = pasta_is_name(argv[0]);
+	const char *name = is_pasta ? "pasta" : "slirp-lite";
+	struct err e = ERR_INIT;
+	int r;
+
+	log_setup(name, LOG_LEVEL_INFO);
+	r = is_pasta ? pasta_parse(argc, argv, o, &e) : options_parse(argc, argv, o, &e);
+	*ret_status = r != 0;
+	if (r != 0) {
+		log_error("%s", e.text);
+		if (r == 1)
+			print_help(o, stderr);
+		if (slirp4netns_is_name(argv[0]))
+			options_help(&(const struct options){.program = "slirp4netns"});
+		return false;
+	}
+	if (o->is_help && is_pasta)
+		print_help(o, stdout);
+	else if (o->is_help)
+		options_help(o);
+	else if (o->is_version && is_pasta)
+		print_pasta_version();
+	else if (o->is_version && o->is_slirp4netns)
+		slirp4netns_print_version();
+	else if (o->is_version)
+		print_version();
+	log_setup(name, o->log_level);
+	return !o->is_help && !o->is_version;
 }
 
 int main(int argc, char **argv)
@@ -466,32 +581,18 @@ int main(int argc, char **argv)
 		.listen_fd = -1,
 		.log_fd = -1,
 		.null_fd = -1,
+		.pid_fd = -1,
 		.parent = -1,
 	};
-	struct err e = ERR_INIT;
-	int r = -1;
+	int r = 0;
 
 	if (fd_fill_stdio() < 0)
 		return 1;
-	log_setup("slirp-lite", LOG_LEVEL_INFO);
-	if (options_parse(argc, argv, &l.options, &e) < 0) {
-		log_error("%s", e.text);
-		if (slirp4netns_is_name(argv[0]))
-			options_help(&(const struct options){.program = "slirp4netns"});
-		return 1;
-	}
-	if (l.options.is_help) {
-		options_help(&l.options);
-		return 0;
-	}
-	if (l.options.is_version) {
-		if (l.options.is_slirp4netns)
-			slirp4netns_print_version();
-		else
-			print_version();
-		return 0;
-	}
-	log_setup("slirp-lite", l.options.log_level);
+	if (pesto_is_name(argv[0]))
+		return pesto_main(argc, argv);
+	if (!parse(argc, argv, &l.options, &r))
+		return r;
+	r = -1;
 	if (l.options.has_extra)
 		log_warn("what follows %s is ignored", l.options.tap);
 	if (l.options.is_without_ipv6)

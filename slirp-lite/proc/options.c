@@ -522,9 +522,9 @@ static struct ip nth(const struct prefix *net, uint64_t n)
 	return ip;
 }
 
-void options_config(const struct options *o, struct worker_config *ret)
+void options_limits(const struct options *o, struct worker_config *ret)
 {
-	struct worker_config c = {
+	*ret = (struct worker_config){
 		.tcp_max = 65536,
 		.udp_max = 16384,
 		.ping_max = 256,
@@ -534,8 +534,14 @@ void options_config(const struct options *o, struct worker_config *ret)
 		.udp_stream_s = 120,
 		.is_pcap = o->pcap != NULL,
 	};
+}
+
+void options_config(const struct options *o, struct worker_config *ret)
+{
+	struct worker_config c;
 	struct plan *p = &c.policy.plan;
 
+	options_limits(o, &c);
 	for (int f = 0; f < (o->is_ipv6 ? N_FAM : FAM6); f++) {
 		p->net[f] = o->net[f];
 		p->gateway[f] = nth(&o->net[f], INDEX_GATEWAY);

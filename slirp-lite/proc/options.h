@@ -17,6 +17,7 @@
 #include "model/addr.h"
 #include "model/name.h"
 #include "model/publish_list.h"
+#include "proc/pasta.h"
 #include "stack/config.h"
 
 enum target_kind { TARGET_AUTO, TARGET_PID, TARGET_PATH, TARGET_TAPFD, TARGET_BESS };
@@ -53,9 +54,10 @@ struct options {
 	bool has_mac;
 	struct mac mac;
 	struct publish_list publish;
-	bool is_publish_auto;        /* what programs inside listen on, too */
-	struct publish_list except;  /* but not these */
-	enum port_local local;       /* how clients on this host come in */
+	bool is_publish_auto;       /* what programs inside listen on, too */
+	struct publish_list except; /* but not these */
+	enum port_local local;      /* how clients on this host come in */
+	struct pasta pasta;
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */
 };
 
@@ -67,5 +69,7 @@ void options_help(const struct options *o);
 /* The worker's part of it: the address plan and the policy. Outgoing addresses and resolvers are
  * the caller's to fill in. */
 void options_config(const struct options *o, struct worker_config *ret);
+/* What of it depends on no address. */
+void options_limits(const struct options *o, struct worker_config *ret);
 
 #endif

@@ -53,6 +53,9 @@ static int queue_family(struct rtnl_batch *b, uint32_t index, const struct plan 
 
 	if (!p->guest[f].family)
 		return 0;
+	/* A gateway that is in no network of the link, as hosts in data centres have it. */
+	def.onlink =
+		!prefix_contains(&p->net[f], &p->gateway[f]) && !ip_is_link_local(&p->gateway[f]);
 	r = route_addr_add(b, index, &addr, e);
 	return r < 0 ? r : route_add(b, &def, e);
 }
@@ -73,6 +76,21 @@ static int queue(struct rtnl_batch *b, uint32_t index, const struct plan *p, str
 	for (int f = 0; r == 0 && f < N_FAM; f++)
 		r = queue_family(b, index, p, f, e);
 	return r;
+}
+
+static int set_lo_up(struct err *e)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	CLEAN_RTNL struct rtnl *rtnl = NULL;
+	int r = rtnl_open(&rtnl, e);
+
+	if (r == 0)
+		r = rtnl_batch_new(rtnl, &b, e);
+	if (r == 0)
+		r = link_set_up(b, LOOPBACK_INDEX, e);
+	if (r == 0)
+		r = rtnl_batch_run(b, e);
+	return err_ctx(e, r, "configure lo");
 }
 
 static int configure(const struct setup_spec *s, struct err *e)
@@ -114,7 +132,7 @@ static int make(const struct setup_spec *s, int *ret_tap, struct err *e)
 	if (r == 0)
 		r = tun_open(s->tap, &tap, e);
 	if (r >= 0)
-		r = s->is_configured ? configure(s, e) : 0;
+		r = s->is_configured ? configure(s, e) : s->is_lo_up ? set_lo_up(e) : 0;
 	if (r < 0)
 		return r;
 	*ret_tap = fd_take(&tap);

@@ -18,6 +18,7 @@ struct setup_spec {
 	int netns_fd, userns_fd; /* userns_fd -1: none to join */
 	const char *tap;
 	bool is_configured; /* lo and tap up, MTU, MAC, addresses, default routes */
+	bool is_lo_up;      /* lo up in any case */
 	const struct plan *plan;
 };
 

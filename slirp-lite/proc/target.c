@@ -96,6 +96,8 @@ static int open_path(const struct options *o, struct target *t, struct err *e)
 	if (r < 0)
 		return r;
 	r = watch_proc(t, o->target);
+	if (o->pasta.is_netns_kept)
+		r = 0;
 	if (r > 0)
 		r = watch_path(t, o->target, e);
 	/* Gone between the opening and the watch, or the number another process's by now: nothing
@@ -109,6 +111,8 @@ static int open_userns(const struct options *o, struct target *t, struct err *e)
 {
 	int r;
 
+	if (o->pasta.is_netns_only)
+		return 0;
 	if (o->userns_path)
 		return err_ctx(e, userns_open_path(o->userns_path, &t->userns_fd, e),
 			       "--userns-path");

@@ -49,7 +49,9 @@ ARROWS = {
                       # the set-up step makes and configures the tap with the engine's own netlink room
                       'net/rtnl.h', 'net/link.h', 'net/route.h',
                       # who has a port that cannot be published, from /proc
-                      'net/portowner.h'],
+                      'net/portowner.h',
+                      # and what of the host's network is copied is read with it
+                      'net/uplink.h'],
 }
 
 # (pattern of <header> or "header", files that may include it, why the others may not)

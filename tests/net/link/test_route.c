@@ -333,6 +333,58 @@ static void test_default(void **state)
 	pair_close(&p);
 }
 
+static void add_addr(struct rtnl *r, uint32_t ifindex, const char *text)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct prefix p;
+
+	OK(prefix_parse(text, &p, &world_err));
+	OK(rtnl_batch_new(r, &b, &world_err));
+	OK(route_addr_add(b, ifindex, &p, &world_err));
+	OK(rtnl_batch_run(b, &world_err));
+}
+
+static void add_default_by(struct rtnl *r, uint32_t ifindex, const char *gateway)
+{
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	struct route_spec s = {.ifindex = ifindex, .gateway = ip_of(gateway)};
+
+	s.dst.ip.family = s.gateway.family;
+	OK(rtnl_batch_new(r, &b, &world_err));
+	OK(route_add(b, &s, &world_err));
+	OK(rtnl_batch_run(b, &world_err));
+}
+
+/* The address and the router that the host itself uses. */
+static void test_uplink(void **state)
+{
+	struct uplink u = {.mtu = 7};
+	char text[PREFIX_STRLEN];
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	assert_int_equal(uplink_route(p.in, FAM4, 0, &u, &world_err), 1);
+	assert_int_equal(uplink_route(p.in, FAM6, 0, &u, &world_err), 1);
+	assert_int_equal(u.mtu, 7);
+	add_addr(p.in, p.ctr_if, "198.51.100.9/24");
+	add_addr(p.in, p.ctr_if, "198.51.100.10/24");
+	add_addr(p.in, p.ctr_if, "2001:db8::9/64");
+	add_default_by(p.in, p.ctr_if, "198.51.100.1");
+	add_default_by(p.in, p.ctr_if, "fe80::1");
+	OK(uplink_route(p.in, FAM4, 0, &u, &world_err));
+	assert_int_equal(u.link.index, p.ctr_if);
+	assert_string_equal(u.link.name, "eth0");
+	assert_int_equal(u.mtu, 1400);
+	assert_string_equal(ip_str(&u.gateway, text), "198.51.100.1");
+	assert_string_equal(prefix_str(&u.addr, text), "198.51.100.9/24");
+	OK(uplink_route(p.in, FAM6, p.ctr_if, &u, &world_err));
+	assert_string_equal(ip_str(&u.gateway, text), "fe80::1");
+	assert_string_equal(prefix_str(&u.addr, text), "2001:db8::9/64");
+	assert_int_equal(uplink_route(p.in, FAM6, 1, &u, &world_err), 1);
+	pair_close(&p);
+}
+
 static void try_neigh(struct pair *p, const char *addr)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
@@ -447,6 +499,7 @@ int main(void)
 		cmocka_unit_test_setup(test_routes, world_enter),
 		cmocka_unit_test_setup(test_each_addr, world_enter),
 		cmocka_unit_test_setup(test_default, world_enter),
+		cmocka_unit_test_setup(test_uplink, world_enter),
 		cmocka_unit_test_setup(test_neigh, world_enter),
 		cmocka_unit_test_setup(test_watch, world_enter),
 		cmocka_unit_test_setup(test_watch_tentative, world_enter),
