@@ -54,8 +54,8 @@ static int queue_family(struct rtnl_batch *b, uint32_t index, const struct plan 
 	if (!p->guest[f].family)
 		return 0;
 	/* A gateway that is in no network of the link, as hosts in data centres have it. */
-	def.onlink =
-		!prefix_contains(&p->net[f], &p->gateway[f]) && !ip_is_link_local(&p->gateway[f]);
+	def.onlink = !prefix_contains(&p->net[f], &p->gateway[f]) &&
+		     (f == FAM4 || !ip_is_link_local(&p->gateway[f]));
 	r = route_addr_add(b, index, &addr, e);
 	return r < 0 ? r : route_add(b, &def, e);
 }
