@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -14,12 +15,15 @@
 #include "base/fd.h"
 
 #define EVENTS 128
+#define LINGER_MIN_NS 4000u
+#define LINGER_MAX_NS 50000u
 
 struct loop {
 	int epfd;
 	uint64_t now;
-	bool is_held; /* time is what loop_hold said */
-	int n, at;    /* events of this round; the next one */
+	bool is_held;       /* time is what loop_hold said */
+	uint32_t linger_ns; /* how long to look on before it sleeps */
+	int n, at;          /* events of this round; the next one */
 	struct epoll_event events[EVENTS];
 };
 
@@ -111,9 +115,44 @@ static int wait_ms(const struct loop *l, uint64_t until)
 	return until - now > INT_MAX ? INT_MAX : (int)(until - now);
 }
 
+static int look(struct loop *l, int timeout_ms)
+{
+	return epoll_wait(l->epfd, l->events, EVENTS, timeout_ms);
+}
+
+/* Where events follow each other within microseconds, being woken takes longer than the work. So it
+ * looks on for a moment before it sleeps, letting others have the processor in between. For how
+ * long, the sleeps tell: one that was shorter than the most it would look on makes it longer, one
+ * that was not halves it. So a loop that is idle, or is called every now and then, just sleeps. */
+static int wait_for_events(struct loop *l, int timeout_ms)
+{
+	uint64_t begun;
+	int n;
+
+	if (timeout_ms == 0)
+		return look(l, 0);
+	begun = clock_ns();
+	if (l->linger_ns > 0) {
+		do {
+			n = look(l, 0);
+			if (n != 0)
+				return n;
+			(void)sched_yield();
+		} while (clock_ns() - begun < l->linger_ns);
+	}
+	n = look(l, timeout_ms);
+	if (clock_ns() - begun >= LINGER_MAX_NS)
+		l->linger_ns = l->linger_ns < 2 * LINGER_MIN_NS ? 0 : l->linger_ns / 2;
+	else if (l->linger_ns < LINGER_MAX_NS / 2)
+		l->linger_ns = l->linger_ns ? l->linger_ns * 2 : LINGER_MIN_NS;
+	else
+		l->linger_ns = LINGER_MAX_NS;
+	return n;
+}
+
 uint64_t loop_round(struct loop *l, uint64_t until)
 {
-	int n = epoll_wait(l->epfd, l->events, EVENTS, wait_ms(l, until));
+	int n = wait_for_events(l, wait_ms(l, until));
 
 	if (!l->is_held)
 		l->now = clock_ms();

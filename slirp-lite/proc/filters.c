@@ -156,6 +156,7 @@ static const struct filter_rule worker[] = {
 	ALWAYS(epoll_wait),
 	ALWAYS(epoll_pwait),
 	ALWAYS(epoll_pwait2),
+	ALWAYS(sched_yield),
 	ALWAYS(timerfd_settime),
 	ALWAYS(clock_gettime),
 	/* Memory is given back, never asked for. */

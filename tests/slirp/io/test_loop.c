@@ -6,9 +6,13 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <signal.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "io/loop.h"
 
 #define N 10
@@ -112,12 +116,72 @@ static void time_held(void **state)
 	loop_free(loop);
 }
 
+static double cpu_ms(void)
+{
+	struct timespec ts;
+
+	assert_int_equal(clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &ts), 0);
+	return (double)ts.tv_sec * 1e3 + (double)ts.tv_nsec / 1e6;
+}
+
+static void on_byte(struct source *s, uint32_t events, uint64_t now)
+{
+	uint8_t b;
+
+	(void)events;
+	(void)now;
+	assert_int_equal(read(s->fd, &b, 1), 1);
+	n_called++;
+	assert_int_equal(write(s->fd, &b, 1), 1);
+}
+
+/* Thousands of exchanges one after another, for which the loop looks on awake; then it sleeps. */
+static void sleeps_when_idle(void **state)
+{
+	enum { EXCHANGES = 5000, IDLE_MS = 300 };
+	struct source s = {.fd = -1, .fn = on_byte};
+	double before;
+	int pair[2];
+	pid_t pid;
+
+	(void)state;
+	n_called = 0;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	pid = fork();
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		uint8_t b = 1;
+
+		for (int i = 0; i < EXCHANGES; i++)
+			if (write(pair[1], &b, 1) != 1 || read(pair[1], &b, 1) != 1)
+				_exit(1);
+		for (;;)
+			pause();
+	}
+	assert_int_equal(loop_add(loop, &s, pair[0], EPOLLIN), 0);
+	while (n_called < EXCHANGES)
+		loop_round(loop, UINT64_MAX);
+	before = cpu_ms();
+	for (uint64_t end = clock_ms() + IDLE_MS; clock_ms() < end;)
+		loop_round(loop, clock_ms() + 10);
+	assert_int_equal(n_called, EXCHANGES);
+	assert_true(cpu_ms() - before < IDLE_MS / 10);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
+	loop_remove(loop, &s);
+	close(pair[0]);
+	close(pair[1]);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(removed_in_round),
 		cmocka_unit_test(changed),
 		cmocka_unit_test(time_held),
+		cmocka_unit_test(sleeps_when_idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
