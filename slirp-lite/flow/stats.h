@@ -28,6 +28,7 @@
 	X(DROP_DHCP, "drop_dhcp")                                                                  \
 	X(DROP_DNS, "drop_dns")                                                                    \
 	X(DROP_TABLE_FULL, "drop_table_full") /* no flow slot */                                   \
+	X(DROP_RATE, "drop_rate")             /* more new connections than may be made */          \
 	X(DROP_MEMORY, "drop_memory")         /* no buffer */                                      \
 	X(DROP_SOCKET, "drop_socket")         /* the host gave no socket: EMFILE, ENOBUFS */       \
 	X(DROP_LINK, "drop_link")             /* the tap took no frame */                          \

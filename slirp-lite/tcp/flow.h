@@ -11,6 +11,7 @@
 #ifndef SLIRP_TCP_FLOW_H
 #define SLIRP_TCP_FLOW_H
 
+#include "flow/bucket.h"
 #include "flow/ring.h"
 #include "flow/table.h"
 #include "tcp/flows.h"
@@ -45,6 +46,7 @@ struct tcp {
 	struct timer reclaim;  /* set while promised is not empty */
 	uint64_t challenge_at; /* the second in which n_challenges were sent (RFC 5961 7) */
 	uint32_t n_challenges;
+	struct bucket opens;
 	uint16_t mss[N_FAM]; /* ours */
 };
 

@@ -19,6 +19,10 @@
 #define FEED_CHUNKS 8u
 #define OVER_MS 240000           /* for the host to take some of what the container left */
 #define CHALLENGES_A_SECOND 100u /* RFC 5961 7 */
+/* New connections: a few times what a processor can open and end in a second, and a table full at
+ * once. A flood from ever new ports must not take the time of the connections there are. */
+#define OPENS_PER_MS 10u
+#define OPENS_BURST 1000u
 
 static struct flow_links *links_of(struct tcp_flow *f, bool is_dirty)
 {
@@ -453,6 +457,7 @@ int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
 		tcp_free(t);
 		return r;
 	}
+	t->opens = (struct bucket)BUCKET_FULL(OPENS_PER_MS, table_max(t->table) + OPENS_BURST);
 	*ret = t;
 	return 0;
 }

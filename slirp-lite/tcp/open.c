@@ -202,6 +202,11 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		flow_stray(t, k, syn, 0);
 		return;
 	}
+	/* Silence: its next SYN comes in a second. */
+	if (!bucket_take(&t->opens, now)) {
+		stats->n[STAT_DROP_RATE]++;
+		return;
+	}
 	f = flow_new(t, k);
 	if (!f) {
 		stats->n[STAT_DROP_TABLE_FULL]++;

@@ -55,6 +55,47 @@ static void full_table(void **state)
 	rig_stop();
 }
 
+/* More new connections than a processor could open: silence, which the container's own
+ * retransmission fills. Those that there are go on. */
+static void too_many_new(void **state)
+{
+	enum { TABLE = 16, AT_ONCE = TABLE + 1000, A_MS = 10 };
+	const struct rig_conf conf = {.tcp_max = TABLE};
+	static struct peer p[TABLE], other;
+
+	(void)state;
+	rig_start(&conf);
+	for (uint16_t i = 0; i < TABLE; i++) {
+		peer_init(&p[i], "198.51.100.7", 80, (uint16_t)(20000 + i));
+		peer_open(&p[i]);
+	}
+	for (uint16_t i = TABLE; i < AT_ONCE; i++) {
+		peer_init(&other, "198.51.100.7", 80, (uint16_t)(30000 + i));
+		peer_syn(&other);
+		rig_settle();
+		assert_true(rig_read(&packet));
+		assert_true(packet.tcp.flags & TCP_RST); /* the table is full */
+	}
+	assert_int_equal(rig_stat(STAT_DROP_RATE), 0);
+	peer_syn(&other);
+	rig_settle();
+	assert_false(rig_read(&packet));
+	assert_int_equal(rig_stat(STAT_DROP_RATE), 1);
+	peer_data(&p[3], "x", 1);
+	peer_run(&p[3]);
+	assert_int_equal(read(rig.sockets[3].peer, buf, 10), 1);
+	/* A millisecond later there are a few more, and no more than that. */
+	rig_pass(1);
+	for (int i = 0; i < A_MS + 5; i++)
+		peer_syn(&other);
+	rig_settle();
+	for (int i = 0; i < A_MS; i++)
+		assert_true(rig_read(&packet));
+	assert_false(rig_read(&packet));
+	assert_int_equal(rig_stat(STAT_DROP_RATE), 6);
+	rig_stop();
+}
+
 /* Takes and answers what came for all of them. */
 static void run_all(struct peer *p, size_t n)
 {
@@ -277,11 +318,9 @@ static void idle(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(full_table),
-		cmocka_unit_test(stalled_servers),
-		cmocka_unit_test(stalled_containers),
-		cmocka_unit_test(starved),
-		cmocka_unit_test(idle),
+		cmocka_unit_test(full_table),      cmocka_unit_test(too_many_new),
+		cmocka_unit_test(stalled_servers), cmocka_unit_test(stalled_containers),
+		cmocka_unit_test(starved),         cmocka_unit_test(idle),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
