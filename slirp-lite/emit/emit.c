@@ -80,12 +80,17 @@ void emit_saw(struct emit *x, const struct mac *mac)
 	x->last = *mac;
 }
 
+bool emit_knows(const struct emit *x, const struct ip *ip, const struct mac *mac)
+{
+	const struct neighbour *n = &x->neighbours[neighbour_index(ip)];
+
+	return ip_equal(&n->ip, ip) && eth_equal(&n->mac, mac);
+}
+
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac)
 {
 	struct neighbour *n = emit_neighbour(x, ip);
 
-	if (ip_equal(&n->ip, ip) && eth_equal(&n->mac, mac))
-		return;
 	n->ip = *ip;
 	n->mac = *mac;
 	n->n_asked = 0;

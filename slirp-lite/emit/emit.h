@@ -30,7 +30,9 @@ struct stats *emit_stats(struct emit *x);
 typedef void emit_tap_fn(void *arg, const struct iovec *iov, int n);
 void emit_set_tap(struct emit *x, emit_tap_fn *fn, void *arg);
 
-/* What the stack saw: ip is at mac (called for frames with an acceptable source). */
+/* What the stack saw: ip is at mac (called for frames with an acceptable source, which is what it
+ * was when it was sent: a damaged one may push another out of the table). */
+bool emit_knows(const struct emit *x, const struct ip *ip, const struct mac *mac);
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac);
 
 /* Somebody on the link is at mac: who is asked for an address that nobody has been seen with. */

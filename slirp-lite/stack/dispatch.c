@@ -64,6 +64,16 @@ static void input_unknown(struct worker *w, const struct ip_packet *k, uint64_t 
 				k->start, k->total, now);
 }
 
+/* Where the sender is, unless the address it seems to have is a damaged one: that would push
+ * another out of the table. IPv4 has a checksum of its own, in IPv6 it is the transport's. */
+static void learn(struct worker *w, const struct ip_packet *k, const struct arrival *a)
+{
+	if (emit_knows(w->emit, &k->src, a->from))
+		return;
+	if (k->src.family == AF_INET || a->is_sum_ok || ip_sum_ok(k))
+		emit_learn(w->emit, &k->src, a->from);
+}
+
 static void input_packet(struct worker *w, const struct ip_packet *k, const struct arrival *a,
 			 uint64_t now)
 {
@@ -79,7 +89,7 @@ static void input_packet(struct worker *w, const struct ip_packet *k, const stru
 		drop(w, STAT_DROP_SOURCE);
 		return;
 	}
-	emit_learn(w->emit, &k->src, a->from);
+	learn(w, k, a);
 	if (k->proto == IPPROTO_TCP) {
 		if (a->is_sum_ok || ip_sum_ok(k))
 			w->is_held = tcp_input(w->tcp, k, a->m != NULL, now);
@@ -124,7 +134,6 @@ static void input_fragment(struct worker *w, const struct ip_packet *k, const st
 		drop(w, STAT_DROP_SOURCE);
 		return;
 	}
-	emit_learn(w->emit, &k->src, from);
 	switch (reass_input(w->reass, k, now, &p, &len)) {
 	case REASS_HELD:
 		break;

@@ -21,7 +21,8 @@
 
 struct rig rig;
 
-static const struct mac our_mac = {{2, 0, 0, 0, 0, 2}}, guest_mac = {{2, 0, 0, 0, 0, 100}};
+static const struct mac our_mac = {{2, 0, 0, 0, 0, 2}}, guest_mac = {{2, 0, 0, 0, 0, 100}},
+			bridge_mac = {{2, 0, 0, 0, 0, 101}};
 
 #define SOCKETS_MAX 20000
 
@@ -195,7 +196,7 @@ void rig_start(const struct rig_conf *c)
 	p->dns[FAM6] = ip_of("fd00::3");
 	p->guest[FAM6] = ip_of("fd00::100");
 	p->our_mac = our_mac;
-	p->guest_mac = guest_mac;
+	p->guest_mac = c->is_bridged ? bridge_mac : guest_mac;
 	p->mtu = 1500;
 	memset(&rig, 0, sizeof(rig));
 	assert_int_equal(
@@ -347,6 +348,9 @@ void peer_send(struct peer *p, uint8_t flags, uint32_t seq, const void *data, si
 				   head + len));
 	l4[16] = (uint8_t)(sum >> 8);
 	l4[17] = (uint8_t)sum;
+	if (rig.damage)
+		frame[rig.damage] ^= 1;
+	rig.damage = 0;
 	assert_int_equal(write(rig.link, frame, ETH_HDR_LEN + ip_len + head + len),
 			 ETH_HDR_LEN + ip_len + head + len);
 }

@@ -20,6 +20,7 @@ struct rig_conf {
 	uint32_t tcp_max;  /* 0: 65,536 */
 	size_t memory_max; /* 0: 64 MiB */
 	int host_buffer;   /* SO_SNDBUF of the worker's host sockets; 0: the system's */
+	bool is_bridged;   /* the container has another MAC address than the plan's */
 };
 
 /* What connect() of the host does next. */
@@ -44,6 +45,7 @@ struct rig {
 	int link; /* the container's end */
 	enum rig_connect how;
 	int sys;                    /* what connect() returns instead of success, if not 0 */
+	size_t damage;              /* the byte of the next frame that loses a bit, if not 0 */
 	int send_sys;               /* what sendmsg() returns, if not 0 */
 	struct rig_socket *sockets; /* in the order of socket() */
 	size_t n_sockets;

@@ -15,6 +15,7 @@
 
 #include "stack/internal.h"
 #include "stack/rig.h"
+#include "wire/eth.h"
 
 static const struct rig_conf plain;
 static uint8_t buf[200000];
@@ -55,6 +56,29 @@ static void held(void **state)
 	assert_true(packet.tcp.mss == 1460 && packet.tcp.has_wscale && packet.tcp.has_sack_ok);
 	assert_true(peer_take(&p, &packet, true));
 	assert_int_equal(rig_stat(STAT_TCP_OPENED), 1);
+}
+
+/* Where the container is, is not learnt from a damaged frame: an address that is nobody's would
+ * take the place of the right one. It is the last frame for a long time. */
+static void damaged_source(void **state)
+{
+	const struct rig_conf bridged = {.is_bridged = true};
+	struct peer p;
+
+	(void)state;
+	rig_start(&bridged);
+	peer_init(&p, "2001:db8::7", 80, 40000);
+	peer_open(&p);
+	peer_data(&p, "x", 1);
+	peer_run(&p);
+	rig.damage = ETH_HDR_LEN + 8 + 12; /* of the source, outside of what the table hashes */
+	peer_send(&p, TCP_ACK, p.snd_nxt, NULL, 0);
+	rig_settle();
+	assert_int_equal(rig_stat(STAT_DROP_CHECKSUM), 1);
+	assert_int_equal(write(rig_last()->peer, "y", 1), 1);
+	peer_run(&p); /* the frame's destination is looked at there */
+	assert_int_equal(p.n_in, 1);
+	rig_stop();
 }
 
 struct refusal {
@@ -566,6 +590,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(held),
+		cmocka_unit_test(damaged_source),
 		T(refused),
 		T(no_socket),
 		T(forbidden),
