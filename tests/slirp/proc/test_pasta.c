@@ -38,9 +38,10 @@ static int parse(const char *line, struct options *o, struct err *e)
 	return pasta_parse(argc, argv_of, o, e);
 }
 
+/* A part of it may point into it, which stays until the next call. */
 static struct options good(const char *line)
 {
-	struct options o;
+	static struct options o;
 	struct err e;
 
 	if (parse(line, &o, &e) != 0)
