@@ -40,7 +40,7 @@ for driver in slirp4netns builtin; do
 	like "$driver: add-ports" "$(ctl add-ports 0.0.0.0:8081:80/tcp)" '[0-9]*'
 	is "$driver: works" "$(who out tcp $HOST4 8081)" "$seen"
 	like "$driver: add-ports of one that is taken" "$(ctl add-ports 0.0.0.0:8081:80/tcp)" '*conflict*'
-	like "$driver: list-ports" "$(ctl list-ports)" '*8080*8081*'
+	like "$driver: list-ports" "$(ctl list-ports | sort)" '*8080*8081*'
 	id=$(ctl list-ports --json | jq -r 'select(.spec.parentPort == 8081).id' | head -n 1)
 	ok "$driver: remove-ports" client rootlessctl --socket "$RUNTIME/kit/api.sock" remove-ports "$id"
 	is "$driver: served no longer" "$(who out tcp $HOST4 8081)" 'Connection refused'
