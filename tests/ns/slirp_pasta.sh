@@ -87,6 +87,7 @@ closed() {
 			>/dev/null 2>&1
 	done
 	is "$2: nothing went to the host's loopback" "$(($(counted) - before))" 0
+	is "$2: while all else is reached" "$(peer_of probe "$1" tcp_peer $OUT4 7000)" $HOST4
 }
 
 # --- what it says of itself ---
@@ -133,15 +134,15 @@ ok 'podman: ping of the host' ctr c ping -q -c1 -W3 169.254.1.2
 is 'podman: a closed port there' "$(probe c tcp_connect 169.254.1.2 7999)" ECONNREFUSED
 is 'podman: the DNS address serves nothing else' "$(probe c tcp_connect 169.254.1.1 7300)" ECONNREFUSED
 closed c podman
-(pause nsenter --net=$D/c busybox httpd -f -p 80 -h "$NS_TMP/www.out") &
-web=$!
-NS_SERVERS="$NS_SERVERS $web"
 mkdir -p "$NS_TMP/www.out/cgi-bin"
 printf '%s\n' '#!/bin/sh' 'a=${REMOTE_ADDR#\[}; a=${a%\]}' 'printf "Content-Type: text/plain\r\n\r\n%s\n" "${a#::ffff:}"' \
 	>"$NS_TMP/www.out/cgi-bin/peer"
 chmod 755 "$NS_TMP/www.out/cgi-bin/peer"
+(pause nsenter --net=$D/c busybox httpd -f -p 80 -h "$NS_TMP/www.out") &
+web=$!
+NS_SERVERS="$NS_SERVERS $web"
 _serves() { ctr c ss -Hlnt 'sport = :80' | grep -q .; }
-ns_until 10 _serves
+ok 'published: the server is up' ns_until 10 _serves
 is 'published: the client keeps its address' "$(http far http://$HOST4:8080/cgi-bin/peer)" $FAR4
 is 'published: over IPv6' "$(http far "http://[$HOST6]:8080/cgi-bin/peer")" $FAR6
 is 'published: the router, a neighbour' "$(http out http://$HOST4:8081/cgi-bin/peer)" $OUT4
@@ -258,7 +259,9 @@ closed kit 'rootlesskit 3'
 unserve "$KIT"
 kit_new
 run -I t1 --map-host-loopback 10.9.0.9 --map-guest-addr 10.9.0.8 "$KIT"
+before=$(counted)
 is '--map-host-loopback' "$(inside kit timeout 3 socat -u TCP:10.9.0.9:7100 -)" secret
+ok '--map-host-loopback: what goes there is counted' [ "$(counted)" -gt "$before" ]
 is '--map-host-loopback: not at the other one' "$(probe kit tcp_connect 10.9.0.8 7100 1)" ECONNREFUSED
 is '--map-host-loopback: by UDP, answered from there' "$(probe kit udp_who 10.9.0.9 7300 | cut -d' ' -f1)" 127.0.0.1
 unserve "$KIT"
