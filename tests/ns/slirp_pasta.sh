@@ -246,12 +246,21 @@ kit_new
 inside kit ip link del tap0
 out=$(as_user host timeout 20 "$PASTA" ${SLIRP_OPTIONS:-} --stderr --ns-ifname=tap0 --mtu=65520 --config-net \
 	--address=10.0.2.100 --netmask=24 --gateway=10.0.2.2 --dns-forward=10.0.2.3 --no-map-gw --host-lo-to-ns-lo \
-	--tcp-ports=none --udp-ports=none "--userns=/proc/$KIT/ns/user" "--netns=/proc/$KIT/ns/net" 2>&1)
+	--tcp-ports=auto --udp-ports=auto "--userns=/proc/$KIT/ns/user" "--netns=/proc/$KIT/ns/net" 2>&1)
 is 'rootlesskit 3: ready' $? 0
 like 'rootlesskit 3: says what it gives' "$out" '*interface tap0, MTU 65520*10.0.2.100/24, gateway 10.0.2.2*'
 is 'rootlesskit 3: UDP' "$(probe kit udp_who $OUT4 7000 | cut -d' ' -f1)" $HOST4
 is 'rootlesskit 3: IPv6 is copied' "$(inside kit ip -o -6 addr show tap0 scope global | awk '{print $4}')" $HOST6/64
 is 'rootlesskit 3: TCP over it' "$(peer_of probe kit tcp_peer $OUT6 7000)" $HOST6
+(inside_exec kit "$PYTHON" "$PROBE" serve_tcp 7800) >/dev/null 2>&1 </dev/null &
+NS_SERVERS="$NS_SERVERS $!"
+_has_auto() { on host ss -Hlnt 'sport = :7800' | grep -q .; }
+ok 'rootlesskit 3: what is served inside is published' ns_until 10 _has_auto
+is 'rootlesskit 3: its client keeps its address' "$(peer_of probe_on far tcp_peer $HOST4 7800)" $FAR4
+ok 'rootlesskit 3: a client of the host' probe_on host tcp_peer 127.0.0.1 7800
+unserve "${NS_SERVERS##* }"
+_has_no_auto() { ! _has_auto; }
+ok 'rootlesskit 3: and it is taken back' ns_until 10 _has_no_auto
 closed kit 'rootlesskit 3'
 
 # --- the loopback, where its user says so ---
