@@ -252,7 +252,7 @@ static void print_help(void)
 int pesto_main(int argc, char **argv)
 {
 	struct err e = ERR_INIT;
-	struct pesto p;
+	struct pesto p = {0};
 	int r;
 
 	log_setup("pesto", LOG_LEVEL_INFO);
@@ -265,7 +265,6 @@ int pesto_main(int argc, char **argv)
 		r = run(&p, &e);
 	if (r < 0)
 		log_error("%s", e.text);
-	else
-		publish_list_clear(&p.ports);
+	publish_list_clear(&p.ports);
 	return r < 0;
 }
