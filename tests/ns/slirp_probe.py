@@ -298,16 +298,16 @@ def udp_no_checksum(host, port):
 
 
 def udp_flood(host, port, n):
-  """One datagram from each of n source ports, then one with an answer."""
-  done = 0
-  for _ in range(int(n)):
-    with udp_socket(family_of(host)) as s:
-      try:
-        s.sendto(b'flood', (host, int(port)))
-        done += 1
-      except OSError:
-        pass
-  udp_who(host, port)
+  """One datagram from each of n source ports; a conversation from before them goes on."""
+  with udp_socket(family_of(host)) as old:
+    ask(old, b'who', host, int(port))
+    for _ in range(int(n)):
+      with udp_socket(family_of(host)) as s:
+        try:
+          s.sendto(b'flood', (host, int(port)))
+        except OSError:
+          pass
+    print(ask(old, b'who', host, int(port))[0].decode())
 
 
 # --- TCP ------------------------------------------------------------------------------------------
