@@ -242,6 +242,22 @@ static int absent(const char *target, struct err *e)
 	return err_set(e, ERR_ABSENT, 0, "%s has no network from us", target);
 }
 
+/* None has answered for target. Nobody there, or one that cannot say what it is? */
+static int none_of(const struct cli_common *c, const char *target, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	struct rootless_state s = {0};
+	int w = target_id(target, &t, e);
+
+	if (w >= 0)
+		w = user_open(c, true, &r, e);
+	if (w == 0)
+		w = rootless_get(r, t.id[0] ? t.id : target, IFNAME_DEFAULT, &s, e);
+	rootless_state_clear(&s);
+	return w < 0 ? w : absent(target, e);
+}
+
 static int check_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
 {
 	const struct cli_common *c = arg;
@@ -260,7 +276,7 @@ int user_check(const struct cli_common *c, const char *target, struct err *e)
 
 	if (n < 0)
 		return n;
-	return n ? 0 : absent(target, e);
+	return n ? 0 : none_of(c, target, e);
 }
 
 struct show {
@@ -305,7 +321,7 @@ int user_status(const struct cli_common *c, const char *target, struct err *e)
 	json_decref(sh.list);
 	if (n < 0)
 		return n;
-	return n ? 0 : absent(target, e);
+	return n ? 0 : none_of(c, target, e);
 }
 
 int user_visit(const struct cli_common *c, const char *target,

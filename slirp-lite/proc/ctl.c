@@ -8,11 +8,14 @@
 #include "proc/ctl.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -23,6 +26,7 @@
 #define ACCEPT_BATCH 16
 #define CHUNK 4096
 #define REST_MS 100
+#define LOCK_MS 5000
 
 enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
 
@@ -83,10 +87,42 @@ static int remove_stale(const struct sockaddr_un *sa, int type, struct err *e)
 							   : 0;
 }
 
+/* Who looks whether a socket is stale, removes it and puts his own there does so alone, or one that
+ * was bound just now would be taken for stale. The directory itself is the lock: nothing is left of
+ * it. */
+static int lock_directory(const char *path, int *ret_fd, struct err *e)
+{
+	static const struct timespec pause = {.tv_nsec = 2000000};
+	const char *slash = strrchr(path, '/');
+	char dir[sizeof(((struct sockaddr_un *)0)->sun_path)] = ".";
+	uint64_t deadline = clock_ms() + LOCK_MS;
+	CLEAN_FD int fd = -1;
+
+	if (slash) { /* "/x": the root directory */
+		memcpy(dir, path, (size_t)(slash - path) + 1);
+		dir[slash - path + 1] = '\0';
+	}
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && errno == EACCES) /* one that may be written to but not read: no lock */
+		return 0;
+	if (fd < 0)
+		return err_sys(e, errno, "%s", dir);
+	while (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK && errno != EINTR)
+			return err_sys(e, errno, "lock of %s", dir);
+		if (clock_left(deadline) == 0)
+			return err_set(e, ERR_BUSY, ETIMEDOUT, "lock of %s", dir);
+		(void)nanosleep(&pause, NULL);
+	}
+	*ret_fd = fd_take(&fd);
+	return 0;
+}
+
 int ctl_bind(const char *path, int type, int *ret_fd, struct err *e)
 {
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	CLEAN_FD int fd = -1;
+	CLEAN_FD int lock = -1;
 	int r;
 
 	if (strlen(path) >= sizeof(sa.sun_path))
@@ -96,7 +132,9 @@ int ctl_bind(const char *path, int type, int *ret_fd, struct err *e)
 	/* The mode of the socket is that of its file: it never is open to others. */
 	if (fd < 0 || fchmod(fd, 0600) < 0)
 		return err_sys(e, errno, "%s", path);
-	r = remove_stale(&sa, type, e);
+	r = lock_directory(path, &lock, e);
+	if (r == 0)
+		r = remove_stale(&sa, type, e);
 	if (r < 0)
 		return r;
 	if (bind(fd, (struct sockaddr *)&sa, sizeof(sa)) < 0)

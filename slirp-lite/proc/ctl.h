@@ -33,7 +33,7 @@ struct ctl_ops {
 };
 
 /* Binds path with mode 0600. A socket that nobody listens to any more is removed first; anything
- * else there is ERR_CONFLICT. */
+ * else there is ERR_CONFLICT. Of several at once for one path, one succeeds. */
 int ctl_listen(const char *path, int *ret_fd, struct err *e);
 /* Waits for whoever still serves path to be gone, for at most timeout_ms: its clients see its end.
  */

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/log.h"
+#include "proc/heartbeat.h"
 #include "proc/requests.h"
 #include "stack/ctlmsg.h"
 
@@ -45,6 +46,7 @@ struct supervisor {
 	bool is_ready;     /* the worker said so */
 	bool was_ready;    /* one ever was */
 	uint64_t start_by; /* clock_ms by which it has to */
+	struct heartbeat heartbeat;
 	uint64_t begun, crashes[SUPERVISOR_CRASHES + 1];
 	unsigned n_restarts;
 	struct resolvers resolvers;
@@ -124,6 +126,7 @@ static int worker_ended(struct supervisor *v, int status, uint64_t now, struct e
 	int r = v->control >= 0 ? read_worker(v, e) : 0; /* its last words */
 
 	v->worker = 0;
+	heartbeat_stop(&v->heartbeat);
 	fd_closep(&v->control);
 	if (r < 0)
 		return r;
@@ -170,6 +173,7 @@ static int worker_ready(struct supervisor *v, struct err *e)
 	int r = 0;
 
 	v->is_ready = true;
+	heartbeat_start(&v->heartbeat, clock_ms());
 	if (!v->was_ready)
 		r = v->s->on_ready(v->s->arg, e);
 	v->was_ready = true;
@@ -194,6 +198,7 @@ static int read_worker(struct supervisor *v, struct err *e)
 			fd_closep(&v->control);
 			return 0;
 		}
+		heartbeat_heard(&v->heartbeat, clock_ms());
 		if (m.type == CTLMSG_READY && !v->is_ready)
 			r = worker_ready(v, e);
 		else if (m.type == CTLMSG_PORTS_DONE)
@@ -202,6 +207,28 @@ static int read_worker(struct supervisor *v, struct err *e)
 			requests_message(v->requests, &m, clock_ms());
 	}
 	return r;
+}
+
+/* One that hangs is as useless as one that is gone. The answer to the question is any message. */
+static int look_after(struct supervisor *v, uint64_t now, struct err *e)
+{
+	const struct ctlmsg get = {.type = CTLMSG_STATS_GET};
+	int r;
+
+	switch (heartbeat_look(&v->heartbeat, now)) {
+	case HEARTBEAT_WAIT:
+		break;
+	case HEARTBEAT_ASK:
+		/* What it does not read it does not answer either. */
+		if (v->control >= 0)
+			(void)ctlmsg_send(v->control, &get);
+		break;
+	case HEARTBEAT_SILENT:
+		log_warn("the worker does not answer");
+		r = zygote_kill(v->s->zygote);
+		return r < 0 ? err_sys(e, -r, "end a worker that does not answer") : 0;
+	}
+	return 0;
 }
 
 /* ---- its log ---- */
@@ -338,6 +365,8 @@ static void fill_poll(struct supervisor *v, struct pollfd p[N_POLL], uint64_t *r
 		until = v->start_by;
 	if (published_deadline(v->s->published) < until)
 		until = published_deadline(v->s->published);
+	if (v->heartbeat.next < until)
+		until = v->heartbeat.next;
 	*ret_until = until;
 }
 
@@ -377,6 +406,8 @@ static int one_round(struct supervisor *v, struct err *e)
 		r = read_worker(v, e);
 	if (r == 0 && !v->is_ready && now >= v->start_by)
 		r = err_set(e, ERR_BUSY, ETIMEDOUT, "the worker is not ready");
+	if (r == 0)
+		r = look_after(v, now, e);
 	if (r == 0 && p[AT_NAMES].revents)
 		read_names(v);
 	if (p[AT_SERVED].revents && autoports_read(v->s->autoports, v->s->nsd->ports_fd) == 0)
@@ -419,6 +450,7 @@ int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct
 		.control = -1,
 		.log_r = -1,
 		.log_w = -1,
+		.heartbeat = HEARTBEAT_OFF,
 		.begun = clock_ms(),
 		.resolvers = s->resolvers,
 	};

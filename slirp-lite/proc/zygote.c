@@ -35,7 +35,10 @@
 #define NOFILE_MAX 131072
 #define NOFILE_RESERVE 256 /* of them not for flows */
 
+enum request_what { REQUEST_START, REQUEST_KILL };
+
 struct request {
+	enum request_what what;
 	struct resolvers resolvers;
 	bool has_pcap; /* it comes behind the first three */
 };
@@ -156,7 +159,9 @@ static bool obey(struct state *z)
 		fds[4] = fds[3];
 		fds[3] = -1;
 	}
-	if (n == (ssize_t)sizeof(q) && z->pid == 0) {
+	if (n == (ssize_t)sizeof(q) && q.what == REQUEST_KILL && z->pid > 0) {
+		(void)kill(z->pid, SIGKILL); /* its end is reported as any other */
+	} else if (n == (ssize_t)sizeof(q) && q.what == REQUEST_START && z->pid == 0) {
 		z->config.resolvers = q.resolvers;
 		start(z, fds);
 	}
@@ -277,7 +282,8 @@ int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e)
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
 		   const struct resolvers *resolvers)
 {
-	struct request q = {.resolvers = *resolvers, .has_pcap = fds->pcap >= 0};
+	struct request q = {
+		.what = REQUEST_START, .resolvers = *resolvers, .has_pcap = fds->pcap >= 0};
 	int list[N_FDS] = {fds->link, fds->control, fds->log}, n = 3;
 
 	if (q.has_pcap)
@@ -285,6 +291,13 @@ int zygote_request(const struct zygote *z, const struct worker_fds *fds,
 	if (fds->inside >= 0)
 		list[n++] = fds->inside;
 	return fdpass_send(z->sock, &q, sizeof(q), list, (size_t)n);
+}
+
+int zygote_kill(const struct zygote *z)
+{
+	const struct request q = {.what = REQUEST_KILL};
+
+	return fdpass_send(z->sock, &q, sizeof(q), NULL, 0);
 }
 
 int zygote_read(const struct zygote *z, struct zygote_report *ret)

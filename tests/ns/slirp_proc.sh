@@ -51,6 +51,16 @@ n_children() { _descendants "$SL" | wc -l; }
 
 snapshot host >"$NS_TMP/before"
 
+# A worker that hangs from here on; whether it was replaced is asked at the end.
+ctr_new
+HUNG_CTR=$CTR HUNG_LOG=$NS_TMP/hung.log
+LOG=$HUNG_LOG slirp -c -a $D/hung "$CTR" tap0
+HUNG=$SL
+hung() { ask_ctl '{"execute":"status"}' $D/hung | jq -r ".return.$1"; }
+HUNG_WORKER=$(hung worker)
+kill -STOP "$HUNG_WORKER"
+is 'worker stopped: status is answered without it' "$(hung worker) $(hung tcp_flows)" "$HUNG_WORKER null"
+
 # --- what it says about itself ---
 
 help=$(as_user host "$SLIRP_LITE" --help)
@@ -149,7 +159,7 @@ for sig in TERM INT HUP; do
 	ended
 	is "SIG$sig: status" "$STATUS" 0
 	ns_until 5 no_tap
-	is "SIG$sig: no tap, no socket" "$? $(on host ls $D)" '0 '
+	is "SIG$sig: no tap, no socket" "$? $(on host ls -I hung $D)" '0 '
 done
 slirp_from _box_exec host env --ignore-signal=HUP --ignore-signal=TERM "$SLIRP_LITE" -r 9 -c "$CTR" tap0
 kill -HUP "$SL"
@@ -309,7 +319,7 @@ chmod a+r "$NS_TMP/abandon.py"
 is 'background: who waits for it is killed' \
 	"$(as_user host "$PYTHON" "$NS_TMP/abandon.py" "$SLIRP_LITE" -c -a $D/api "$CTR" tap0 2>&1)" 'ready 1'
 ns_until 5 no_tap
-is 'background: then it does not stay' "$? $(on host ls $D)" '0 '
+is 'background: then it does not stay' "$? $(on host ls -I hung $D)" '0 '
 
 cat >"$NS_TMP/leak.py" <<'P'
 import os, select, subprocess, sys
@@ -411,7 +421,7 @@ refused 'a name that is taken by no tap' '*' -c -a $D/api "$CTR" lo
 inside ctr ip link add veth0 type veth peer name veth1
 refused 'an interface that is no tap' 'veth0: *' -c -a $D/api "$CTR" veth0
 inside ctr ip link del veth0
-is 'refused: nothing is left' "$(on host ls $D) $(inside ctr ip -o link show | wc -l)" 'file 1'
+is 'refused: nothing is left' "$(on host ls -I hung $D) $(inside ctr ip -o link show | wc -l)" 'file 1'
 on host rm $D/file
 on host unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=755 tmpfs /dev/net
 	mknod -m 0600 /dev/net/tun c 10 200
@@ -419,6 +429,19 @@ on host unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=755 tmpfs
 	>"$NS_TMP/out" 2>&1
 is 'refused: /dev/net/tun is not for everybody: status' $? 1
 like 'refused: /dev/net/tun is not for everybody' "$(cat "$NS_TMP/out")" 'slirp-lite: /dev/net/tun (its mode*'
+
+# --- the worker that hung ---
+
+replaced() { [ "$(hung restarts)" = 1 ] && [ "$(hung ready)" = true ]; }
+ok 'worker stopped: another one is there' ns_until 25 replaced
+isnt 'worker stopped: it is another one' "$(hung worker)" "$HUNG_WORKER"
+nok 'worker stopped: it is gone' ns_alive "$HUNG_WORKER"
+like 'worker stopped: told in the log' "$(cat "$HUNG_LOG")" '*the worker does not answer*the worker was ended by signal 9*'
+hung_works() { box_hung=$HUNG_CTR inside hung ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
+ok 'worker stopped: traffic goes on' ns_until 5 hung_works
+hung_ends() { ! ns_alive "$HUNG"; }
+unserve "$HUNG_CTR"
+ok 'worker stopped: it ends with its container' ns_until 5 hung_ends
 
 ctr_end
 residue host "$NS_TMP/before" 'nothing is left on the host'

@@ -139,6 +139,7 @@ like 'one that does not say its name is no success' "$(as $UID_A "$NS_TMP/odd/ne
 ok 'and does not stay' no_slirp
 ok 'up again' nua up "$pid" -q
 kill -STOP "$(nua status "$pid" --json | jq '.[0].pid')"
+like 'status of one that does not answer' "$(nua status "$pid" 2>&1)" '*slirp-lite does not answer*'
 like 'down of one that does not answer' "$(nua down "$pid")" "pid-$pid eth0 down"
 ok 'ends it' ns_until 50 no_slirp
 

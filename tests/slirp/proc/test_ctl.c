@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -332,6 +333,67 @@ static void test_file(void **state)
 	assert_int_equal(ctl_listen("/nonexistent/api", &fd, &e), -ENOENT);
 }
 
+enum { RACE_ROUNDS = 60, RACE_STARTS = 8 };
+
+/* One start: waits for the end of *gate, says whether it has the socket, listens until that of
+ * *hold. */
+static _Noreturn void start(const struct world *w, int gate, int said, int hold)
+{
+	int fd = -1;
+	char c;
+
+	(void)!read(gate, &c, 1);
+	c = ctl_listen(w->path, &fd, NULL) == 0;
+	(void)!write(said, &c, 1);
+	(void)!read(hold, &c, 1);
+	_exit(0);
+}
+
+static void race(struct world *w)
+{
+	int gate[2], said[2], hold[2], n_won = 0;
+	char c;
+
+	assert_int_equal(pipe(gate), 0);
+	assert_int_equal(pipe(said), 0);
+	assert_int_equal(pipe(hold), 0);
+	for (int i = 0; i < RACE_STARTS; i++) {
+		pid_t pid = fork();
+
+		assert_true(pid >= 0);
+		if (pid == 0) {
+			close(gate[1]);
+			close(hold[1]);
+			start(w, gate[0], said[1], hold[0]);
+		}
+	}
+	close(gate[1]);
+	for (int i = 0; i < RACE_STARTS; i++) {
+		assert_int_equal(read(said[0], &c, 1), 1);
+		n_won += c;
+	}
+	assert_int_equal(n_won, 1);
+	close(dial(w)); /* and it is reached */
+	close(hold[1]);
+	for (int i = 0; i < RACE_STARTS; i++)
+		assert_true(wait(NULL) > 0);
+	close(gate[0]);
+	close(hold[0]);
+	close(said[0]);
+	close(said[1]);
+}
+
+/* Many starts at once, each time over a socket that nobody serves any more: one has it. */
+static void test_race(void **state)
+{
+	struct world *w = *state;
+
+	ctl_free(w->ctl);
+	w->ctl = NULL;
+	for (int i = 0; i < RACE_ROUNDS; i++)
+		race(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -343,6 +405,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_idle, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_rude, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_race, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
