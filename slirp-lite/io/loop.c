@@ -17,13 +17,17 @@
 #define EVENTS 128
 #define LINGER_MIN_NS 4000u
 #define LINGER_MAX_NS 50000u
+#define AWAY_NS 250000u /* no look takes so long: another process ran, and not just to react */
+#define REST_MIN_NS 20000000u
+#define REST_MAX_NS 2000000000u
 
 struct loop {
 	int epfd;
 	uint64_t now;
-	bool is_held;       /* time is what loop_hold said */
-	uint32_t linger_ns; /* how long to look on before it sleeps */
-	int n, at;          /* events of this round; the next one */
+	bool is_held;                 /* time is what loop_hold said */
+	uint32_t linger_ns;           /* how long to look on before it sleeps */
+	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
+	int n, at;                    /* events of this round; the next one */
 	struct epoll_event events[EVENTS];
 };
 
@@ -120,33 +124,64 @@ static int look(struct loop *l, int timeout_ms)
 	return epoll_wait(l->epfd, l->events, EVENTS, timeout_ms);
 }
 
+/* Another process wants the processor: who lingers all the same would use up his share of it, and
+ * wait for long when there is work. So not for a while, a longer one each time, up to seconds. */
+static void rest(struct loop *l, uint64_t now)
+{
+	bool is_again = now - l->rest_until < REST_MAX_NS;
+
+	l->rest_ns = !is_again                      ? REST_MIN_NS
+		     : l->rest_ns < REST_MAX_NS / 2 ? l->rest_ns * 2
+						    : REST_MAX_NS;
+	l->rest_until = now + l->rest_ns;
+	l->linger_ns = 0;
+}
+
+/* Looks until something is there or linger_ns have passed. */
+static int linger(struct loop *l, uint64_t begun)
+{
+	uint64_t now = begun, last;
+	int n;
+
+	do {
+		n = look(l, 0);
+		if (n == 0)
+			(void)sched_yield(); /* comes back at once, or shows that others wait */
+		last = now;
+		now = clock_ns();
+		if (now - last > AWAY_NS) {
+			rest(l, now);
+			break;
+		}
+	} while (n == 0 && now - begun < l->linger_ns);
+	return n;
+}
+
 /* Where events follow each other within microseconds, being woken takes longer than the work. So it
- * looks on for a moment before it sleeps, letting others have the processor in between. For how
- * long, the sleeps tell: one that was shorter than the most it would look on makes it longer, one
- * that was not halves it. So a loop that is idle, or is called every now and then, just sleeps. */
+ * looks on for a moment before it sleeps. For how long, the sleeps tell: one that was shorter than
+ * the most it would look on makes it longer, one that was not halves it. So a loop that is idle, or
+ * is called every now and then, just sleeps. */
 static int wait_for_events(struct loop *l, int timeout_ms)
 {
-	uint64_t begun;
+	uint64_t begun, now;
 	int n;
 
 	if (timeout_ms == 0)
 		return look(l, 0);
 	begun = clock_ns();
 	if (l->linger_ns > 0) {
-		do {
-			n = look(l, 0);
-			if (n != 0)
-				return n;
-			(void)sched_yield();
-		} while (clock_ns() - begun < l->linger_ns);
+		n = linger(l, begun);
+		if (n != 0)
+			return n;
 	}
 	n = look(l, timeout_ms);
-	if (clock_ns() - begun >= LINGER_MAX_NS)
+	now = clock_ns();
+	if (now - begun >= LINGER_MAX_NS)
 		l->linger_ns = l->linger_ns < 2 * LINGER_MIN_NS ? 0 : l->linger_ns / 2;
-	else if (l->linger_ns < LINGER_MAX_NS / 2)
-		l->linger_ns = l->linger_ns ? l->linger_ns * 2 : LINGER_MIN_NS;
-	else
-		l->linger_ns = LINGER_MAX_NS;
+	else if (now >= l->rest_until)
+		l->linger_ns = l->linger_ns == 0                  ? LINGER_MIN_NS
+			       : l->linger_ns < LINGER_MAX_NS / 2 ? l->linger_ns * 2
+								  : LINGER_MAX_NS;
 	return n;
 }
 
