@@ -375,6 +375,17 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 		segment(f, h, payload, len, may_hold, now);
 }
 
+/* What belongs to no connection. MUST-57: no address that is nobody's, or everybody's, answers. */
+static void unknown(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len)
+{
+	struct ip to;
+
+	if (policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to) == POLICY_REFUSE)
+		t->env.stats->n[STAT_DROP_POLICY]++;
+	else
+		flow_stray(t, k, h, len);
+}
+
 static void input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now)
 {
 	struct flow_key key = {.guest = k->src, .peer = k->dst};
@@ -411,7 +422,7 @@ static void input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint6
 	else if (tcb_is_opening(&h))
 		open_passive(t, &key, &h, now);
 	else
-		flow_stray(t, &key, &h, len);
+		unknown(t, &key, &h, len);
 }
 
 bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t now)

@@ -53,6 +53,23 @@ ns_until 60 said right
 is 'all of them work' "$(tail -n 1 "$NS_TMP/api/many")" "$FLOWS right"
 is 'nothing was sent twice' "$(told a tcp_timeout)" 0
 exec 7>&-
+
+# Ends, full buffers and readers that do not read: no event comes again and again.
+mkfifo "$NS_TMP/end"
+(inside_exec a "$PYTHON" "$PROBE" tcp_odd $OUT4 7000 20 "$NS_TMP/api/odd") <"$NS_TMP/end" >"$NS_TMP/odd.log" 2>&1 &
+odd=$!
+NS_SERVERS="$NS_SERVERS $odd"
+exec 8>"$NS_TMP/end"
+are_odd() { [ -s "$NS_TMP/api/odd" ] || ! ns_alive $odd; }
+ns_until 30 are_odd
+is 'ended by one side, not read by the other' "$(cat "$NS_TMP/api/odd" "$NS_TMP/odd.log")" '60 odd'
+sleep 1.5
+t=$(cpu_us)
+sleep 2
+t=$(($(cpu_us) - t))
+note "$t us of processor time in 2 s"
+ok 'they too cost less than 1 % of a processor' [ $t -lt 20000 ]
+exec 8>&-
 closed() { [ "$(n_fds "$w")" -le $((fds + 2)) ]; }
 ok 'closed: their sockets are given back' ns_until 30 closed
 is 'the worker is the same' "$(worker a)" "$w"

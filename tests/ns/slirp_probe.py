@@ -390,6 +390,8 @@ def serve_one(c, peer, ended):
         c.shutdown(socket.SHUT_WR)
         seen = receive(c)
         ended.append(seen)
+      elif word[0] == b'stall':
+        time.sleep(10) # reads nothing
       elif word[0] == b'reset':
         c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 0))
       elif word[0] == b'await':
@@ -568,6 +570,28 @@ def serve_many(port):
         pass
       sel.unregister(key.fileobj)
       key.fileobj.close()
+
+
+def tcp_odd(host, port, n, told):
+  """n connections each of which one side has ended and the other neither reads nor ends; until the end of
+  standard input."""
+  kept = []
+  for _ in range(int(n)):
+    kept.append(dial(host, port, 'early')) # their end first, never read
+    s = dial(host, port, 'half 5000000') # our end, and what they send is not read
+    s.shutdown(socket.SHUT_WR)
+    kept.append(s)
+    s = dial(host, port, 'stall') # our end behind more than they read
+    s.setblocking(False)
+    try:
+      while True:
+        s.send(bytes(1 << 16))
+    except BlockingIOError:
+      s.shutdown(socket.SHUT_WR)
+    kept.append(s)
+  with open(told, 'w', encoding='utf-8') as out:
+    print(len(kept), 'odd', file=out)
+  sys.stdin.read()
 
 
 def tcp_many(host, port, n, told):
