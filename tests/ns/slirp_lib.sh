@@ -10,6 +10,7 @@ BOX_UID=54100
 cp "$SLIRP_LITE" "$NS_TMP/slirp-lite" || exit 99
 cp "$(dirname "$0")/slirp_probe.py" "$NS_TMP/probe.py" || exit 99
 cp "$(dirname "$0")/slirp_probe_ports.py" "$NS_TMP/probe_ports.py" || exit 99
+cp "$(dirname "$0")/slirp_probe_many.py" "$NS_TMP/probe_many.py" || exit 99
 SLIRP_LITE=$NS_TMP/slirp-lite
 mkdir "$NS_TMP/api" && chown $BOX_UID "$NS_TMP/api" || exit 99
 PYTHON=/usr/bin/python3 # one that an ordinary user may run
