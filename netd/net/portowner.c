@@ -23,7 +23,9 @@
 #include "base/parse.h"
 
 #define SEARCH_MS 1000
-#define TCP_LISTEN 10 /* state column, include/net/tcp_states.h */
+/* The state column, include/net/tcp_states.h. */
+#define TCP_TIME_WAIT 6
+#define TCP_LISTEN 10
 
 /* The kernel prints each 32-bit word of the address as one number, in host order. */
 static bool parse_addr(const char *s, struct ip *ret)
@@ -59,9 +61,10 @@ static bool addr_clashes(const struct ip *have, const struct ip *want)
 	return a.family == want->family && (ip_is_any(&a) || ip_is_any(want) || ip_equal(&a, want));
 }
 
-/* The inode of the socket in the way, a listener rather than a connection; 0: none found. */
+/* The inode of the socket in the way, a listener rather than a connection; 0: none found.
+ * *ret_waits is set for a connection in TIME-WAIT, which belongs to nobody. */
 static unsigned long find_inode(const char *table, const struct ip *ip, uint16_t port,
-				uint64_t deadline)
+				uint64_t deadline, bool *ret_waits)
 {
 	char path[64], line[512], addr[64];
 	unsigned long found = 0;
@@ -78,7 +81,10 @@ static unsigned long find_inode(const char *table, const struct ip *ip, uint16_t
 			   " %*d: %32[0-9A-F]:%x %*[0-9A-F]:%*x %x %*x:%*x %*x:%*x %*x %*u %*d %lu",
 			   addr, &lport, &state, &inode) != 4)
 			continue;
-		if (lport != port || inode == 0 || !parse_addr(addr, &at) || !addr_clashes(&at, ip))
+		if (lport != port || !parse_addr(addr, &at) || !addr_clashes(&at, ip))
+			continue;
+		*ret_waits |= state == TCP_TIME_WAIT;
+		if (inode == 0)
 			continue;
 		if (found == 0 || state == TCP_LISTEN)
 			found = inode;
@@ -151,16 +157,19 @@ const char *portowner_find(uint8_t proto, const struct ip *host_ip, uint16_t por
 	static const char *const tables[][2] = {{"tcp", "tcp6"}, {"udp", "udp6"}};
 	uint64_t deadline = clock_ms() + SEARCH_MS;
 	unsigned long inode = 0;
+	bool waits = false;
 	pid_t pid = 0;
 
 	if (proto == IPPROTO_TCP || proto == IPPROTO_UDP)
 		for (int i = 0; i < 2 && inode == 0; i++)
-			inode = find_inode(tables[proto == IPPROTO_UDP][i], host_ip, port,
-					   deadline);
+			inode = find_inode(tables[proto == IPPROTO_UDP][i], host_ip, port, deadline,
+					   &waits);
 	if (inode)
 		pid = find_process(inode, deadline);
 	if (pid)
 		return portowner_process(pid, out);
-	snprintf(out, PORTOWNER_STRLEN, "a process that cannot be seen");
+	snprintf(out, PORTOWNER_STRLEN,
+		 waits && !inode ? "a connection that ended less than a minute ago"
+				 : "a process that cannot be seen");
 	return out;
 }

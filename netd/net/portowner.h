@@ -10,8 +10,9 @@
 
 #define PORTOWNER_STRLEN 64
 
-/* Writes "COMM (pid N)", or "a process that cannot be seen" into out and returns it. host_ip as in
- * struct publish. */
+/* Writes "COMM (pid N)", "a connection that ended less than a minute ago" (TIME-WAIT holds its
+ * port) or "a process that cannot be seen" into out and returns it. host_ip as in struct publish.
+ */
 const char *portowner_find(uint8_t proto, const struct ip *host_ip, uint16_t port,
 			   char out[PORTOWNER_STRLEN]);
 /* "COMM (pid N)" of a process; COMM is "?" when it cannot be read. */

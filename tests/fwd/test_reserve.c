@@ -15,6 +15,7 @@
 #include <cmocka.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "net/portowner.h"
 #include "world.h"
 
@@ -232,6 +233,34 @@ static void test_owner_unknown(void **state)
 			    "a process that cannot be seen");
 }
 
+/* The side that closes first keeps its port for a minute. */
+static void test_owner_has_ended(void **state)
+{
+	(void)state;
+	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(at);
+	char who[PORTOWNER_STRLEN];
+	struct ip any = {0};
+	CLEAN_FD int l = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEAN_FD int c = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	CLEAN_FD int a = -1;
+	char byte;
+
+	assert_int_equal(listen(l, 1), 0);
+	assert_int_equal(getsockname(l, (struct sockaddr *)&at, &len), 0);
+	at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	assert_int_equal(connect(c, (struct sockaddr *)&at, sizeof(at)), 0);
+	a = accept(l, NULL, NULL);
+	assert_true(a >= 0);
+	len = sizeof(at);
+	assert_int_equal(getsockname(c, (struct sockaddr *)&at, &len), 0);
+	fd_closep(&c);
+	assert_int_equal(read(a, &byte, 1), 0);
+	fd_closep(&a);
+	assert_string_equal(portowner_find(IPPROTO_TCP, &any, ntohs(at.sin_port), who),
+			    "a connection that ended less than a minute ago");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -244,6 +273,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_host_address, open_one, close_one),
 		cmocka_unit_test_setup_teardown(test_bad_runs, open_one, close_one),
 		cmocka_unit_test(test_owner_unknown),
+		cmocka_unit_test(test_owner_has_ended),
 	};
 
 	world_enter();
