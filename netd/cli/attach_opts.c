@@ -67,6 +67,16 @@ int attach_set_mtu(void *into, const char *value, struct err *e)
 	return opt_u32(value, 68, 65535, &((struct attach_opts *)into)->mtu, e);
 }
 
+int attach_set_rate_in(void *into, const char *value, struct err *e)
+{
+	return attach_rate_parse(value, &((struct attach_opts *)into)->rate.in_rate, e);
+}
+
+int attach_set_rate_out(void *into, const char *value, struct err *e)
+{
+	return attach_rate_parse(value, &((struct attach_opts *)into)->rate.out_rate, e);
+}
+
 int attach_set_ifname(void *into, const char *value, struct err *e)
 {
 	((struct attach_opts *)into)->ifname = value;
@@ -110,6 +120,7 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 		.ip = {o->ip[FAM4], o->ip[FAM6]},
 		.mac = o->mac,
 		.mtu = o->mtu,
+		.rate = o->rate,
 		.n_publish = o->n_publish,
 		.publish = o->publish,
 	};

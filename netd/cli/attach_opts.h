@@ -13,6 +13,7 @@ struct attach_opts {
 	struct ip ip[N_FAM];
 	struct mac mac;
 	uint32_t mtu;
+	struct attach_rate rate;
 	size_t n_publish;
 	struct publish *publish; /* owned */
 	size_t n_loopback;
@@ -25,6 +26,8 @@ int attach_set_ip(void *into, const char *value, struct err *e);
 int attach_set_ip6(void *into, const char *value, struct err *e);
 int attach_set_mac(void *into, const char *value, struct err *e);
 int attach_set_mtu(void *into, const char *value, struct err *e);
+int attach_set_rate_in(void *into, const char *value, struct err *e);
+int attach_set_rate_out(void *into, const char *value, struct err *e);
 int attach_set_ifname(void *into, const char *value, struct err *e);
 int attach_set_loopback(void *into, const char *value, struct err *e);
 int attach_set_name(void *into, const char *value, struct err *e);
@@ -37,6 +40,9 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "ip6", "A", "this IPv6 address instead of a free one", attach_set_ip6},        \
 		{0, "mac", "M", "MAC address inside (default: from the address)", attach_set_mac}, \
 		{0, "mtu", "N", "MTU (default: the network's)", attach_set_mtu},                   \
+		{0, "rate-in", "RATE", "limit towards the container, as 250mbit",                  \
+		 attach_set_rate_in},                                                              \
+		{0, "rate-out", "RATE", "limit from the container", attach_set_rate_out},          \
 		{0, "host-loopback", "PROTO:PORT",                                                 \
 		 "without root: open a port of the host's 127.0.0.1 at the gateway",               \
 		 attach_set_loopback},                                                             \

@@ -10,7 +10,7 @@
 static const struct verb *const verbs[] = {
 	&verb_up,      &verb_down,      &verb_run,         &verb_ls,  &verb_status,
 	&verb_publish, &verb_unpublish, &verb_check,       &verb_gc,  &verb_create,
-	&verb_delete,  &verb_network,   &verb_install_cni, &verb_top,
+	&verb_delete,  &verb_network,   &verb_install_cni, &verb_top, &verb_limit,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

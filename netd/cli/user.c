@@ -43,6 +43,8 @@ static int check_opts(const struct attach_opts *o, struct err *e)
 		return refuse("--network", e);
 	if (o->ip[FAM4].family || o->ip[FAM6].family)
 		return refuse("--ip", e);
+	if (attach_rate_is_set(&o->rate))
+		return refuse("--rate-in, --rate-out", e);
 	return 0;
 }
 

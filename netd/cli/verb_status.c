@@ -33,6 +33,10 @@ static void print_text(const struct attachment *a)
 	if (a->netns_path[0])
 		printf("  namespace  %s\n", a->netns_path);
 	printf("  since      %s\n", when);
+	if (a->rate.in_rate)
+		printf("  rate in    %s\n", attach_rate_str(a->rate.in_rate, s));
+	if (a->rate.out_rate)
+		printf("  rate out   %s\n", attach_rate_str(a->rate.out_rate, s));
 	for (size_t i = 0; i < a->n_publish; i++)
 		printf("  published  %s\n", publish_str(&a->publish[i], s));
 }

@@ -39,6 +39,7 @@ struct up_request {
 	uint32_t mtu;           /* 0: the network's */
 	size_t n_publish;
 	const struct publish *publish;
+	struct attach_rate rate; /* all zero: no limits, or those that it has already */
 
 	/* From here on for callers that describe the network themselves, as a CNI configuration
 	 * does. All zero: the network is one that `network create` made, or `default`. Pointers are
@@ -80,7 +81,6 @@ struct up_request {
 	size_t n_sysctl;
 	const struct attach_sysctl *sysctl;
 	struct attach_tune tune;
-	struct attach_rate rate;
 	/* Kept in the record: names that the container is to be found by, and a text of the
 	 * caller's own, which is no part of what makes a request another one. */
 	size_t n_alias;

@@ -360,12 +360,9 @@ static int copy_described(struct work *w, const struct up_request *req, struct e
 	a->is_port_isolated = req->is_port_isolated;
 	a->is_dad = req->is_dad;
 	a->tune = req->tune;
-	a->rate = req->rate;
 	r = attachment_set_aliases(a, req->alias, req->n_alias, e);
 	if (r >= 0)
 		r = attachment_set_note(a, req->note, e);
-	if (r >= 0)
-		r = attach_rate_check(&req->rate, e);
 	return r < 0 ? r : attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
 }
 
@@ -387,7 +384,10 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	snprintf(a->bridge, sizeof(a->bridge), "%s", w->net.bridge);
 	snprintf(a->netns_path, sizeof(a->netns_path), "%s", req->netns_path);
 	memcpy(a->boot_id, w->g->boot_id, sizeof(a->boot_id));
+	a->rate = req->rate;
 	int r = publish_check_list(req->publish, req->n_publish, e);
+	if (r >= 0)
+		r = attach_rate_check(&req->rate, e);
 	if (r >= 0)
 		r = attachment_add_publish(a, req->publish, req->n_publish, e);
 	return r < 0 || !request_is_described(req) ? r : copy_described(w, req, e);

@@ -27,6 +27,15 @@ static bool wants_publish(const struct up_request *req, const struct attachment 
 	return true;
 }
 
+/* What is not said is as it is. */
+static bool is_same_rate(const struct attach_rate *want, const struct attach_rate *have)
+{
+	return (!want->in_rate || want->in_rate == have->in_rate) &&
+	       (!want->out_rate || want->out_rate == have->out_rate) &&
+	       (!want->in_burst || want->in_burst == have->in_burst) &&
+	       (!want->out_burst || want->out_burst == have->out_burst);
+}
+
 bool request_is_same(const struct up_request *req, const struct attachment *have)
 {
 	static const struct mac none;
@@ -39,7 +48,7 @@ bool request_is_same(const struct up_request *req, const struct attachment *have
 	return strcmp(req->network, have->network) == 0 && wants_publish(req, have) &&
 	       (memcmp(&req->mac, &none, sizeof(none)) == 0 ||
 		memcmp(&req->mac, &have->mac, sizeof(none)) == 0) &&
-	       (req->mtu == 0 || req->mtu == have->mtu);
+	       (req->mtu == 0 || req->mtu == have->mtu) && is_same_rate(&req->rate, &have->rate);
 }
 
 bool request_is_described(const struct up_request *req)

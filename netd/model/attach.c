@@ -7,8 +7,11 @@
 #include "model/attach.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "base/parse.h"
 
 /* The kernel's RT_SCOPE_*: this room knows no rtnetlink. */
 enum { SCOPE_UNIVERSE = 0, SCOPE_SITE = 200, SCOPE_LINK = 253, SCOPE_HOST = 254 };
@@ -187,6 +190,52 @@ int attach_rate_check(const struct attach_rate *r, struct err *e)
 					   (unsigned long long)burst[i]);
 	}
 	return 0;
+}
+
+static const struct {
+	const char *name;
+	uint64_t factor;
+} rate_units[] = {
+	{"gbit", 1000000000},
+	{"mbit", 1000000},
+	{"kbit", 1000},
+	{"bit", 1},
+};
+#define N_RATE_UNITS (sizeof(rate_units) / sizeof(rate_units[0]))
+
+int attach_rate_parse(const char *s, uint64_t *ret_bits, struct err *e)
+{
+	size_t digits = strspn(s, "0123456789"), i = 0;
+	uint64_t v;
+
+	if (strcmp(s, "none") == 0) {
+		*ret_bits = 0;
+		return 0;
+	}
+	while (i < N_RATE_UNITS && strcmp(s + digits, rate_units[i].name) != 0)
+		i++;
+	if (i == N_RATE_UNITS || parse_u64_n(s, digits, 1, UINT64_MAX, &v) < 0 ||
+	    __builtin_mul_overflow(v, rate_units[i].factor, &v) || v < RATE_MIN)
+		return err_set(e, ERR_USAGE, 0,
+			       "expected a rate of %u bit and more, as 250mbit (bit, kbit, mbit, "
+			       "gbit), or none, found \"%.40s\"",
+			       RATE_MIN, s);
+	*ret_bits = v;
+	return 0;
+}
+
+const char *attach_rate_str(uint64_t bits, char out[ATTACH_RATE_STRLEN])
+{
+	size_t i = 0;
+
+	while (bits % rate_units[i].factor)
+		i++;
+	if (bits)
+		snprintf(out, ATTACH_RATE_STRLEN, "%" PRIu64 "%s", bits / rate_units[i].factor,
+			 rate_units[i].name);
+	else
+		snprintf(out, ATTACH_RATE_STRLEN, "none");
+	return out;
 }
 
 bool attach_vlan_is_set(const struct attach_vlan *v)

@@ -94,5 +94,11 @@ int attach_sysctl_check(const struct attach_sysctl *s, struct err *e);
 int attach_route_check(const struct attach_route *r, struct err *e);
 /* 0 or 8000 bits a second and more; bursts fit the kernel's 32-bit bytes. */
 int attach_rate_check(const struct attach_rate *r, struct err *e);
+/* "250mbit": a whole number and bit, kbit, mbit or gbit (powers of 1000), in bits a second; "none"
+ * is 0. ERR_USAGE; the limits of attach_rate_check for a rate. */
+int attach_rate_parse(const char *s, uint64_t *ret_bits, struct err *e);
+/* The same back, with the largest unit that leaves a whole number. */
+#define ATTACH_RATE_STRLEN 32
+const char *attach_rate_str(uint64_t bits, char out[ATTACH_RATE_STRLEN]);
 
 #endif

@@ -120,12 +120,60 @@ static void test_vlan(void **state)
 	assert_int_equal(attach_vlan_check(&v, &e), -EINVAL);
 }
 
+static void test_rate_text(void **state)
+{
+	(void)state;
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+		uint64_t bits;
+	} cases[] = {
+		{"none", "none", 0},
+		{"8000bit", "8kbit", 8000},
+		{"8001bit", "8001bit", 8001},
+		{"8kbit", "8kbit", 8000},
+		{"250mbit", "250mbit", 250000000},
+		{"2500mbit", "2500mbit", 2500000000},
+		{"10gbit", "10gbit", 10000000000},
+		{"18446744073gbit", "18446744073gbit", 18446744073000000000U},
+		{"18446744074gbit", NULL, 0},
+		{"99999999999999999999bit", NULL, 0},
+		{"7999bit", NULL, 0},
+		{"0", NULL, 0},
+		{"0bit", NULL, 0},
+		{"", NULL, 0},
+		{"bit", NULL, 0},
+		{"9000", NULL, 0},
+		{"+9kbit", NULL, 0},
+		{"9 kbit", NULL, 0},
+		{"9kbit ", NULL, 0},
+		{"9KBIT", NULL, 0},
+		{"1.5mbit", NULL, 0},
+		{"NONE", NULL, 0},
+	};
+	char text[ATTACH_RATE_STRLEN];
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		uint64_t bits = 1;
+		struct err e = ERR_INIT;
+		int r = attach_rate_parse(cases[i].in, &bits, &e);
+
+		if (!cases[i].out) {
+			assert_true(r < 0);
+			assert_int_equal(e.kind, ERR_USAGE);
+			assert_int_equal(bits, 1);
+			continue;
+		}
+		assert_int_equal(r, 0);
+		assert_true(bits == cases[i].bits);
+		assert_string_equal(attach_rate_str(bits, text), cases[i].out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add),
-		cmocka_unit_test(test_release),
-		cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_rate_text), cmocka_unit_test(test_add),
+		cmocka_unit_test(test_release),   cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_vlan),
 	};
 
