@@ -47,18 +47,28 @@ static void finish(struct gather *g)
 	g->id = 0;
 	g->got.is_whole = g->left == 0;
 	g->env.done(g->env.arg, &g->got);
+	/* Thousands, perhaps: who waits for the next question does not keep them. */
+	json_decref(g->got.flows);
+	g->got.flows = NULL;
+}
+
+/* The part that is asked for now: one after another. */
+static unsigned asked(const struct gather *g)
+{
+	return g->left & -g->left;
 }
 
 static void ask(struct gather *g, uint32_t cursor)
 {
 	struct ctlmsg m = {.type = CTLMSG_LIST_GET};
+	unsigned part = asked(g);
 
 	g->last_id = g->last_id == UINT32_MAX ? 1 : g->last_id + 1;
 	m.id = g->id = g->last_id;
-	if (g->left & GATHER_STATS) {
+	if (part == GATHER_STATS) {
 		m.type = CTLMSG_STATS_GET;
 	} else {
-		m.get.what = g->left & GATHER_PORTS ? CTLMSG_LIST_PORTS : CTLMSG_LIST_FLOWS;
+		m.get.what = part == GATHER_PORTS ? CTLMSG_LIST_PORTS : CTLMSG_LIST_FLOWS;
 		m.get.cursor = cursor;
 	}
 	if (g->env.tell(g->env.tell_arg, &m) < 0)
@@ -75,7 +85,6 @@ static void go_on(struct gather *g)
 
 void gather_start(struct gather *g, unsigned need, uint64_t now)
 {
-	json_decref(g->got.flows);
 	g->got = (struct gathered){.need = need};
 	if (need & GATHER_FLOWS)
 		g->got.flows = json_array();
@@ -93,30 +102,41 @@ static void take_flows(struct gather *g, const struct ctlmsg *m)
 	g->got.is_cut = m->flows.cursor != CTLMSG_LIST_END;
 }
 
+/* What part of a gathering it brings; 0: none. */
+static unsigned part_of(const struct ctlmsg *m)
+{
+	switch (m->type) {
+	case CTLMSG_STATS:
+		return GATHER_STATS;
+	case CTLMSG_LIST_PORTS:
+		return GATHER_PORTS;
+	case CTLMSG_LIST_FLOWS:
+		return GATHER_FLOWS;
+	default:
+		return 0;
+	}
+}
+
 void gather_message(struct gather *g, const struct ctlmsg *m, uint64_t now)
 {
 	uint32_t cursor = CTLMSG_LIST_END;
-	unsigned part = 0;
+	unsigned part = part_of(m);
 
-	if (g->id == 0 || m->id != g->id)
+	/* What was not asked for is not taken, or there would be no end to it. */
+	if (g->id == 0 || m->id != g->id || part != asked(g))
 		return;
-	if (m->type == CTLMSG_STATS) {
+	if (part == GATHER_STATS) {
 		g->got.has_stats = true;
 		g->got.stats = m->stats.stats;
 		g->got.gauges = m->stats.gauges;
-		part = GATHER_STATS;
-	} else if (m->type == CTLMSG_LIST_PORTS) {
+	} else if (part == GATHER_PORTS) {
 		for (uint32_t i = 0; i < m->ports.n; i++)
 			published_add_tally(g->env.published, &m->ports.port[i]);
 		cursor = m->ports.cursor;
-		part = GATHER_PORTS;
-	} else if (m->type == CTLMSG_LIST_FLOWS) {
+	} else {
 		take_flows(g, m);
 		cursor = m->flows.cursor;
-		part = GATHER_FLOWS;
 	}
-	if (!(g->left & part))
-		return;
 	if (cursor != CTLMSG_LIST_END && now < g->until &&
 	    (part != GATHER_FLOWS || json_array_size(g->got.flows) < GATHER_FLOWS_MAX)) {
 		ask(g, cursor);
