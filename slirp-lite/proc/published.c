@@ -3,7 +3,8 @@
  * published: rules in the order they came, sockets in numbered slots. A slot's life: free -> fresh
  * (bound, the worker has it not) -> sent (in the message under way) -> held -> doomed (closed here,
  * the worker has not been told) -> told (in the message under way) -> free. Only the worker's
- * answer makes a slot free again, so a number never means two sockets.
+ * answer makes a slot free again, so a number never means two sockets; one that was sent in vain is
+ * fresh again, but the worker may hear of it yet.
  */
 #include "proc/published.h"
 
@@ -25,6 +26,7 @@ struct slot {
 	uint32_t rule; /* its place */
 	uint16_t port; /* of the container */
 	uint8_t family, state;
+	bool may_be_held; /* it was in a message */
 };
 
 struct rule {
@@ -283,7 +285,9 @@ int published_remove(struct published *t, uint32_t id)
 			continue;
 		if (s->rule == at) {
 			fd_closep(&s->fd);
-			set_state(t, s, s->state == SLOT_FRESH ? SLOT_FREE : SLOT_DOOMED);
+			set_state(t, s,
+				  s->state == SLOT_FRESH && !s->may_be_held ? SLOT_FREE
+									    : SLOT_DOOMED);
 		} else if (s->rule > at) {
 			s->rule--;
 		}
@@ -367,6 +371,7 @@ static void send_fresh(struct published *t, struct ctlmsg *m, int *fds)
 	m->add.n = gather(t, SLOT_FRESH, CTLMSG_PORTS);
 	for (uint32_t i = 0; i < m->add.n; i++) {
 		fds[i] = t->slot[t->under_way[i]].fd;
+		t->slot[t->under_way[i]].may_be_held = true;
 		m->add.port[i] = spec_of(t, t->under_way[i]);
 	}
 }
@@ -420,6 +425,7 @@ void published_restart(struct published *t)
 	for (uint32_t i = 0; i < t->n_ever; i++) {
 		struct slot *s = &t->slot[i];
 
+		s->may_be_held = false;
 		if (s->state == SLOT_HELD)
 			set_state(t, s, SLOT_FRESH);
 		else if (s->state == SLOT_DOOMED)

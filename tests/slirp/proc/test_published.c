@@ -232,6 +232,46 @@ static void test_worker(void **state)
 	published_free(t);
 }
 
+/* The worker is busy for longer than a message waits for its answer, and then hears of all of them:
+ * a port that is gone meanwhile is not left with it, nor is its number another's. */
+static void test_late_worker(void **state)
+{
+	int fds[CTLMSG_PORTS];
+	struct published *t;
+	struct ctlmsg m, drop;
+	size_t added, dropped;
+	uint32_t a, b, slot;
+
+	(void)state;
+	assert_int_equal(published_new(&t, NULL), 0);
+	assert_int_equal(add(t, "8000", &a, NULL), 0);
+	settle(t, &added, &dropped);
+	assert_int_equal(add(t, "8001", &b, NULL), 0);
+	assert_true(published_message(t, 1000, &m, fds));
+	assert_int_equal(m.type, CTLMSG_PORTS_ADD);
+	slot = m.add.port[0].slot;
+	assert_int_equal(published_remove(t, a), 0);
+	assert_true(published_message(t, published_deadline(t), &drop, fds));
+	assert_int_equal(drop.type, CTLMSG_PORTS_DROP);
+	assert_int_equal(published_remove(t, b), 0);
+	assert_int_equal(add(t, "8002", &b, NULL), 0);
+	published_done(t, m.id);
+	published_done(t, drop.id);
+	assert_true(published_message(t, 5000, &drop, fds));
+	assert_int_equal(drop.type, CTLMSG_PORTS_DROP);
+	assert_int_equal(drop.drop.n, 1);
+	assert_int_equal(drop.drop.slot[0], slot);
+	published_done(t, drop.id);
+	settle(t, &added, &dropped);
+	assert_int_equal(added, 1);
+	assert_int_equal(dropped, 0);
+	/* One that no worker ever heard of needs no word. */
+	assert_int_equal(add(t, "8003", &a, NULL), 0);
+	assert_int_equal(published_remove(t, a), 0);
+	assert_true(published_is_settled(t));
+	published_free(t);
+}
+
 static void test_tallies(void **state)
 {
 	struct published *t;
@@ -291,9 +331,10 @@ static int loopback_up(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_remove), cmocka_unit_test(test_all_or_nothing),
-		cmocka_unit_test(test_picked),     cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_tallies),    cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_add_remove),     cmocka_unit_test(test_all_or_nothing),
+		cmocka_unit_test(test_picked),         cmocka_unit_test(test_worker),
+		cmocka_unit_test(test_late_worker),    cmocka_unit_test(test_tallies),
+		cmocka_unit_test(test_no_descriptors),
 	};
 
 	/* Ports of nobody else. An ordinary user becomes root of a user namespace for it. */
