@@ -32,6 +32,8 @@ struct slot {
 struct rule {
 	struct published_rule r;
 	enum port_local local;
+	bool is_going; /* while rules are removed */
+	uint32_t place;
 };
 
 struct published {
@@ -217,7 +219,11 @@ static int add_rule(struct published *t, const struct published_request *q, cons
 /* Sockets of the rules from `first` on that the worker never heard of. */
 static void take_back(struct published *t, size_t first, uint32_t last_id)
 {
-	for (uint32_t i = 0; i < t->n_ever; i++)
+	uint32_t n = 0;
+
+	for (size_t i = first; i < t->n_rules; i++)
+		n += t->rule[i].r.n_sockets;
+	for (uint32_t i = 0; n > 0 && i < t->n_ever; i++)
 		if (t->slot[i].state == SLOT_FRESH && t->slot[i].rule >= first) {
 			fd_closep(&t->slot[i].fd);
 			set_state(t, &t->slot[i], SLOT_FREE);
@@ -272,28 +278,53 @@ static size_t place_of(const struct published *t, uint32_t id)
 	return low;
 }
 
-int published_remove(struct published *t, uint32_t id)
+/* NULL: there is none. */
+static struct rule *rule_of(struct published *t, uint32_t id)
 {
 	size_t at = place_of(t, id);
 
-	if (at == t->n_rules || t->rule[at].r.id != id)
-		return -ENOENT;
+	return at == t->n_rules || t->rule[at].r.id != id ? NULL : &t->rule[at];
+}
+
+static void end_slot(struct published *t, struct slot *s)
+{
+	fd_closep(&s->fd);
+	set_state(t, s, s->state == SLOT_FRESH && !s->may_be_held ? SLOT_FREE : SLOT_DOOMED);
+}
+
+void published_remove_all(struct published *t, const uint32_t *ids, size_t n)
+{
+	uint32_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct rule *r = rule_of(t, ids[i]);
+
+		if (r)
+			r->is_going = true;
+	}
+	for (size_t i = 0; i < t->n_rules; i++)
+		t->rule[i].place = t->rule[i].is_going ? 0 : kept++;
 	for (uint32_t i = 0; i < t->n_ever; i++) {
 		struct slot *s = &t->slot[i];
 
 		if (s->state == SLOT_FREE || s->state == SLOT_DOOMED || s->state == SLOT_TOLD)
 			continue;
-		if (s->rule == at) {
-			fd_closep(&s->fd);
-			set_state(t, s,
-				  s->state == SLOT_FRESH && !s->may_be_held ? SLOT_FREE
-									    : SLOT_DOOMED);
-		} else if (s->rule > at) {
-			s->rule--;
-		}
+		if (t->rule[s->rule].is_going)
+			end_slot(t, s);
+		else
+			s->rule = t->rule[s->rule].place;
 	}
-	t->n_rules--;
-	memmove(&t->rule[at], &t->rule[at + 1], (t->n_rules - at) * sizeof(*t->rule));
+	for (size_t i = 0; i < t->n_rules; i++)
+		if (!t->rule[i].is_going)
+			t->rule[t->rule[i].place] = t->rule[i];
+	t->n_rules = kept;
+}
+
+int published_remove(struct published *t, uint32_t id)
+{
+	if (!rule_of(t, id))
+		return -ENOENT;
+	published_remove_all(t, &id, 1);
 	return 0;
 }
 

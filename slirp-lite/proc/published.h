@@ -49,6 +49,8 @@ int published_add(struct published *t, const struct published_request *q, uint32
 bool published_taken(const struct published *t, struct publish *ret);
 /* 0, or -ENOENT. The sockets are closed here at once; the worker's when it has been told. */
 int published_remove(struct published *t, uint32_t id);
+/* The same for many, in one go; those that are not there are passed over. */
+void published_remove_all(struct published *t, const uint32_t *ids, size_t n);
 /* The rule with this protocol, host address, first host port and count; 0: there is none. */
 uint32_t published_find(const struct published *t, const struct publish *p);
 /* The first rule at or after *cursor (0 to begin with), which is moved past it; false at the end.

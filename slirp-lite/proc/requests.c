@@ -323,6 +323,7 @@ static void do_publish(struct requests *q, uint64_t id, json_t *arguments)
 static void do_unpublish(struct requests *q, uint64_t id, json_t *arguments)
 {
 	CLEAN_PUBLISH_LIST struct publish_list list = {0};
+	CLEAN_FREE uint32_t *ids = NULL;
 	struct err e = ERR_INIT;
 	char text[PUBLISH_STRLEN];
 
@@ -330,16 +331,20 @@ static void do_unpublish(struct requests *q, uint64_t id, json_t *arguments)
 		refuse(q, id, "bad request: unpublish: bad arguments.ports", &e);
 		return;
 	}
-	for (size_t i = 0; i < list.n; i++)
-		if (published_find(q->env.published, &list.p[i]) == 0) {
+	ids = calloc(list.n, sizeof(*ids));
+	if (!ids)
+		(void)err_sys(&e, ENOMEM, "unpublish");
+	for (size_t i = 0; i < list.n && e.kind == ERR_NONE; i++) {
+		ids[i] = published_find(q->env.published, &list.p[i]);
+		if (ids[i] == 0)
 			(void)err_set(&e, ERR_ABSENT, ENOENT, "%s is not published",
 				      publish_str(&list.p[i], text));
-			refuse(q, id, "unpublish failed", &e);
-			return;
-		}
-	for (size_t i = 0; i < list.n; i++)
-		(void)published_remove(q->env.published,
-				       published_find(q->env.published, &list.p[i]));
+	}
+	if (e.kind != ERR_NONE) {
+		refuse(q, id, "unpublish failed", &e);
+		return;
+	}
+	published_remove_all(q->env.published, ids, list.n);
 	answer_later(q, id, json_pack("{s:{}}", "return"));
 }
 

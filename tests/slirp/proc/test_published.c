@@ -272,6 +272,40 @@ static void test_late_worker(void **state)
 	published_free(t);
 }
 
+/* Many at once, some of which are not there: what stays keeps its sockets and its place. */
+static void test_remove_all(void **state)
+{
+	const uint32_t ids[] = {4, 99, 1, 2, 4};
+	struct published *t;
+	struct published_rule r;
+	size_t added, dropped, cursor = 0, before = count_open();
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(published_new(&t, NULL), 0);
+	assert_int_equal(add(t, "8000-8009", &id, NULL), 0);
+	assert_int_equal(add(t, "9000-9001", &id, NULL), 0);
+	assert_int_equal(add(t, "9100", &id, NULL), 0);
+	assert_int_equal(add(t, "9200", &id, NULL), 0);
+	assert_int_equal(add(t, "9300-9303", &id, NULL), 0);
+	settle(t, &added, &dropped);
+	published_remove_all(t, ids, sizeof(ids) / sizeof(ids[0]));
+	assert_int_equal(count_open(), before + 5);
+	settle(t, &added, &dropped);
+	assert_int_equal(dropped, 13);
+	published_clear_tallies(t);
+	for (uint32_t slot = 0; slot < 18; slot++)
+		published_add_tally(t, &(struct ctlmsg_port){slot, {1, 0, 0}});
+	assert_true(published_next(t, &cursor, &r));
+	assert_int_equal(r.id, 3);
+	assert_int_equal(r.tally.flows, 1);
+	assert_true(published_next(t, &cursor, &r));
+	assert_int_equal(r.id, 5);
+	assert_int_equal(r.tally.flows, 4);
+	assert_false(published_next(t, &cursor, &r));
+	published_free(t);
+}
+
 static void test_tallies(void **state)
 {
 	struct published *t;
@@ -331,10 +365,10 @@ static int loopback_up(void)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_add_remove),     cmocka_unit_test(test_all_or_nothing),
-		cmocka_unit_test(test_picked),         cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_late_worker),    cmocka_unit_test(test_tallies),
-		cmocka_unit_test(test_no_descriptors),
+		cmocka_unit_test(test_add_remove),  cmocka_unit_test(test_all_or_nothing),
+		cmocka_unit_test(test_picked),      cmocka_unit_test(test_worker),
+		cmocka_unit_test(test_late_worker), cmocka_unit_test(test_remove_all),
+		cmocka_unit_test(test_tallies),     cmocka_unit_test(test_no_descriptors),
 	};
 
 	/* Ports of nobody else. An ordinary user becomes root of a user namespace for it. */
