@@ -3,7 +3,8 @@
  * autoports: --publish-auto: what programs in the container serve is published under the same
  * number, as long as they do. A port that is published already, that is excepted, or that the host
  * does not give is left alone; what could not be had is tried again when the program's socket
- * changes.
+ * changes. How many ports change, and how often, is the container's choice: so a change costs the
+ * supervisor what its ports cost, not their square, and of what fails it says a part.
  */
 #ifndef SLIRP_PROC_AUTOPORTS_H
 #define SLIRP_PROC_AUTOPORTS_H
@@ -25,7 +26,11 @@ struct autoports_env {
 
 int autoports_new(const struct autoports_env *env, struct autoports **ret, struct err *e);
 void autoports_free(struct autoports *a); /* accepts NULL */
-/* ports_fd of proc/nsd.h is readable. 1: it was read; 0: nobody is there any more. */
+/* ports_fd of proc/nsd.h is readable: reads a bounded part. 1: it was read; 0: nobody is there any
+ * more. */
 int autoports_read(struct autoports *a, int ports_fd);
+/* Tries again what was taken while the worker still held ports that are given up. To be called
+ * when it may have let go of them. */
+void autoports_go_on(struct autoports *a);
 
 #endif

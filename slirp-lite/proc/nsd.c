@@ -388,6 +388,11 @@ int nsd_ports_read(int ports_fd, struct nsdports *state, nsdports_change *fn, vo
 	r = nsdports_decode(bytes, (size_t)n, &now);
 	if (r < 0)
 		return r;
+	/* Not known is not gone. */
+	if (now.sys) {
+		state->sys = now.sys;
+		return 1;
+	}
 	nsdports_diff(state, &now, fn, arg);
 	memcpy(state, &now, nsdports_size(&now));
 	return 1;

@@ -45,8 +45,9 @@ int nsd_finish(struct nsd *n, struct err *e);
 void nsd_end(struct nsd *n);
 
 /* ports_fd is readable: takes one message, tells what is other than before (fn), and makes *state
- * the new set. state begins as zeroes. 1: done; 0: it is gone; -EAGAIN: there is none; -EPROTO: a
- * message that is none (taken off, nothing changed); another -errno: the channel failed. */
+ * the new set; while the kernel does not tell them, that is state->sys alone. state begins as
+ * zeroes. 1: done; 0: it is gone; -EAGAIN: there is none; -EPROTO: a message that is none (taken
+ * off, nothing changed); another -errno: the channel failed. */
 int nsd_ports_read(int ports_fd, struct nsdports *state, nsdports_change *fn, void *arg);
 
 #endif

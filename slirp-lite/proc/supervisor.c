@@ -412,6 +412,8 @@ static int one_round(struct supervisor *v, struct err *e)
 		read_names(v);
 	if (p[AT_SERVED].revents && autoports_read(v->s->autoports, v->s->nsd->ports_fd) == 0)
 		fd_closep(&v->s->nsd->ports_fd);
+	if (v->s->autoports)
+		autoports_go_on(v->s->autoports);
 	if (p[AT_NSD].revents)
 		nsd_ended(v);
 	requests_serve(v->requests, p + AT_CTL, now);

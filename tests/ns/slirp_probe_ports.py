@@ -48,6 +48,24 @@ def serve_udp_refused(port):
     print('silence', flush=True)
 
 
+def serve_tcp4(port):
+  """Says who comes, and is not there by IPv6."""
+  serve_who(socket.AF_INET, '0.0.0.0', port)
+
+
+def serve_tcp6(port):
+  serve_who(socket.AF_INET6, '::', port)
+
+
+def serve_who(family, host, port):
+  s = socket.create_server((host, int(port)), family=family)
+  while True:
+    c, peer = s.accept()
+    with c:
+      if c.recv(100):
+        c.sendall(('%s %d' % peer[:2]).encode())
+
+
 def tcp_hold(host, port, n, seconds):
   """n connections that say nothing for some seconds; how many were there."""
   held = []

@@ -176,6 +176,13 @@ like 'UDP too' "$(probe_on out udp_who $HOST4 7810 41810)" "$OUT4 41810"
 ok 'not what is excepted' not_served $HOST4 7801
 is 'nor what is published otherwise' "$(api auto '{"execute":"status"}' | jq -r '[.return.ports[] | select(.host_port == 7802) | .guest_port] | join(" ")')" 7800
 is 'what came by itself says so' "$(api auto '{"execute":"status"}' | jq -r '[.return.ports[] | select(.auto) | .host_port] | sort | join(" ")')" '7800 7810 7811'
+# One socket for each family, as many programs have it, the second one when the first is published.
+serve_in auto tcp 7820 serve_tcp4
+ok 'a program listens by IPv4' ns_until 40 served $HOST4 7820
+serve_in auto tcp 7820 serve_tcp6
+_shown() { probe_on out tcp_who $HOST6 7820 | grep -q "^$OUT6 "; }
+ok 'and then by IPv6: by both it is published' ns_until 40 _shown
+ok 'still by IPv4' served $HOST4 7820
 unserve "$auto_server"
 ok 'it ends: so does the port' ns_until 40 not_served $HOST4 7800
 box_end auto
