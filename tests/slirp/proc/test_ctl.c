@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -394,6 +395,22 @@ static void test_race(void **state)
 		race(w);
 }
 
+/* Somebody else has a lock on the directory, as anybody who may read it can: a start over a stale
+ * socket waits a little, and goes on. */
+static void test_locked(void **state)
+{
+	struct world *w = *state;
+	int dir = open(w->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC), fd;
+
+	ctl_free(w->ctl);
+	w->ctl = NULL;
+	assert_int_equal(flock(dir, LOCK_SH), 0);
+	assert_int_equal(ctl_listen(w->path, &fd, NULL), 0);
+	close(dial(w));
+	close(fd);
+	close(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -406,6 +423,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_rude, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_file, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_race, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_locked, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
