@@ -194,8 +194,10 @@ static int read_worker(struct supervisor *v, struct err *e)
 		if (n == -EPROTO)
 			continue;
 		if (n <= 0) {
-			/* It is about to end; the zygote tells how. */
+			/* It is about to end; the zygote tells how. One that is not is of no more
+			 * use, and what is on its way to it would be waited for without end. */
 			fd_closep(&v->control);
+			(void)zygote_kill(v->s->zygote);
 			return 0;
 		}
 		heartbeat_heard(&v->heartbeat, clock_ms());
@@ -363,7 +365,7 @@ static void fill_poll(struct supervisor *v, struct pollfd p[N_POLL], uint64_t *r
 	until = requests_poll(v->requests, p + AT_CTL);
 	if (!v->is_ready && v->start_by < until)
 		until = v->start_by;
-	if (published_deadline(v->s->published) < until)
+	if (v->control >= 0 && v->is_ready && published_deadline(v->s->published) < until)
 		until = published_deadline(v->s->published);
 	if (v->heartbeat.next < until)
 		until = v->heartbeat.next;

@@ -430,6 +430,19 @@ on host unshare -m --propagation private sh -c 'mount -t tmpfs -o mode=755 tmpfs
 is 'refused: /dev/net/tun is not for everybody: status' $? 1
 like 'refused: /dev/net/tun is not for everybody' "$(cat "$NS_TMP/out")" 'slirp-lite: /dev/net/tun (its mode*'
 
+# --- a worker that closes its channel and stays ---
+
+cp "$SLIRP_STANDIN" "$NS_TMP/standin" || bail 'SLIRP_STANDIN names no program'
+slirp_from _box_exec host env STANDIN=deaf "$NS_TMP/standin" -r 9 -c -a $D/api "$CTR" tap0
+deaf=$(field worker)
+ask_ctl '{"execute":"publish","arguments":{"ports":["8080:80"]}}' >"$NS_TMP/out" &
+_is_ended() { ! ns_alive "$deaf"; }
+ok 'worker deaf: it is ended' ns_until 10 _is_ended
+# So is each that takes its place, when it hears of the port.
+ok 'worker deaf: not for ever' ended
+is 'worker deaf: status' $STATUS 1
+like 'worker deaf: told in the log' "$(cat "$LOG")" '*ended 6 times within a minute; the last one was ended by signal 9*'
+
 # --- the worker that hung ---
 
 replaced() { [ "$(hung restarts)" = 1 ] && [ "$(hung ready)" = true ]; }

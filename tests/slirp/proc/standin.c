@@ -2,7 +2,8 @@
 /*
  * standin: a worker for tests of the processes around it: it answers ARP and IPv4 echo for the
  * gateway, counts frames, takes control messages, and keeps to the calls that the real one may
- * make. For tests alone; it is linked into a program of its own.
+ * make. With STANDIN=deaf it closes its control channel when a port is published, and stays. For
+ * tests alone; it is linked into a program of its own.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,6 +25,7 @@ struct worker {
 	struct worker_config conf;
 	struct worker_fds fds;
 	int epoll;
+	bool is_deaf;
 	struct stats stats;
 	uint8_t frame[FRAME_MAX];
 };
@@ -40,6 +42,7 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 		return err_sys(e, ENOMEM, "worker");
 	w->conf = *conf;
 	w->fds = *fds;
+	w->is_deaf = getenv("STANDIN") && strcmp(getenv("STANDIN"), "deaf") == 0;
 	w->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (w->epoll < 0 || epoll_ctl(w->epoll, EPOLL_CTL_ADD, fds->link, &link) < 0 ||
 	    epoll_ctl(w->epoll, EPOLL_CTL_ADD, fds->control, &control) < 0)
@@ -114,6 +117,9 @@ static bool obey(struct worker *w)
 	struct ctlmsg m;
 	int r = ctlmsg_recv(w->fds.control, &m, NULL);
 
+	/* PORTS_ADD: its sockets are not taken. */
+	if (r == -EPROTO && w->is_deaf)
+		close(w->fds.control);
 	if (r <= 0)
 		return r == -EAGAIN || r == -EPROTO;
 	if (m.type == CTLMSG_RESOLVERS)
