@@ -246,12 +246,13 @@ static int publish(struct launch *l, struct err *e)
 	struct published_request q = {.list = o->publish.p, .n = o->publish.n, .local = o->local};
 	struct rlimit lim;
 	uint32_t id;
-	int r = published_new(&l->published, e);
+	int r;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) == 0 && lim.rlim_cur < lim.rlim_max) {
 		lim.rlim_cur = lim.rlim_max < NOFILE_MAX ? lim.rlim_max : NOFILE_MAX;
 		(void)setrlimit(RLIMIT_NOFILE, &lim);
 	}
+	r = published_new(&l->published, e);
 	if (r < 0 || q.n == 0)
 		return r;
 	requests_guest(&l->config.policy.plan, o->is_configured, q.guest);

@@ -12,12 +12,16 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/fd.h"
 #include "proc/listen.h"
 
 #define RESEND_MS 500
+/* Descriptors that are left for the rest of the process: clients who take ports back, and what a
+ * new worker needs. */
+#define FILES_RESERVE 32
 
 enum slot_state { SLOT_FREE, SLOT_FRESH, SLOT_SENT, SLOT_HELD, SLOT_DOOMED, SLOT_TOLD };
 
@@ -51,7 +55,19 @@ struct published {
 	uint32_t last_message;
 	uint64_t resend_at;
 	struct publish taken; /* count 0: none */
+	rlim_t files_max;     /* no socket has a number from here on */
 };
+
+/* The kernel gives the lowest number that is free. */
+static rlim_t files_max(void)
+{
+	struct rlimit lim;
+
+	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
+		return RLIM_INFINITY;
+	return lim.rlim_cur > (rlim_t)2 * FILES_RESERVE ? lim.rlim_cur - FILES_RESERVE
+							: lim.rlim_cur / 2;
+}
 
 int published_new(struct published **ret, struct err *e)
 {
@@ -63,6 +79,7 @@ int published_new(struct published **ret, struct err *e)
 		free(t);
 		return err_set(e, ERR_INTERNAL, ENOMEM, "published ports");
 	}
+	t->files_max = files_max();
 	*ret = t;
 	return 0;
 }
@@ -121,8 +138,15 @@ static struct slot *take_slot(struct published *t)
 static int take_socket(struct published *t, size_t rule, int family, uint16_t port, int fd,
 		       struct err *e)
 {
-	struct slot *s = take_slot(t);
+	char text[PUBLISH_STRLEN];
+	struct slot *s;
 
+	if ((rlim_t)fd >= t->files_max) {
+		close(fd);
+		return err_set(e, ERR_QUOTA, EMFILE, "%s: no more open files (RLIMIT_NOFILE)",
+			       publish_str(&t->rule[rule].r.p, text));
+	}
+	s = take_slot(t);
 	if (!s) {
 		close(fd);
 		return err_set(e, ERR_QUOTA, ENOSPC, "published ports: at most %d sockets",

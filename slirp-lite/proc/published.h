@@ -28,6 +28,7 @@ struct published_rule {
 	struct port_tally tally; /* as published_set_tallies was told */
 };
 
+/* For as many sockets as the limit of open files lets be now, less a few for others. */
 int published_new(struct published **ret, struct err *e);
 void published_free(struct published *t);  /* accepts NULL; closes every socket */
 void published_close(struct published *t); /* the same, and keeps the empty table */

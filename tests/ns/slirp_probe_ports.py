@@ -66,6 +66,14 @@ def serve_who(family, host, port):
         c.sendall(('%s %d' % peer[:2]).encode())
 
 
+def serve_crowd(port, n=200):
+  """Listens on n ports from this one on, and serves none."""
+  held = [socket.create_server(('::', int(port) + i), family=socket.AF_INET6, dualstack_ipv6=True)
+          for i in range(int(n) - 1, -1, -1)]
+  while held:
+    time.sleep(1000)
+
+
 def tcp_hold(host, port, n, seconds):
   """n connections that say nothing for some seconds; how many were there."""
   held = []

@@ -187,6 +187,18 @@ unserve "$auto_server"
 ok 'it ends: so does the port' ns_until 40 not_served $HOST4 7800
 box_end auto
 
+# More of them than there are descriptors: some are left for clients and for the next worker.
+SLIRP_LITE=$NS_TMP/few
+box_new crowd host --publish-auto
+SLIRP_LITE=$whole
+serve_in crowd tcp 7900 serve_crowd
+_crowd() { [ "$(api crowd '{"execute":"list_hostfwd"}' | jq '.entries | length')" -gt 60 ]; }
+ok 'the container listens everywhere: as much as there is' ns_until 20 _crowd
+kill -KILL "$(worker crowd)"
+_is_replaced() { [ "$(told crowd restarts)" = 1 ] && [ "$(told crowd ready)" = True ]; }
+ok 'the worker is killed: there is another one, and the control socket answers' ns_until 10 _is_replaced
+box_end crowd
+
 # Ten thousand.
 box_new many host -6 -p 20000-24999
 serve_in many tcp 24999 serve_tcp

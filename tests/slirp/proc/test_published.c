@@ -330,23 +330,37 @@ static void test_tallies(void **state)
 	published_free(t);
 }
 
+/* Ports take no more than there is, and leave some for whoever takes them back. */
 static void test_no_descriptors(void **state)
 {
 	struct rlimit old, few;
 	struct err e = ERR_INIT;
 	struct published *t;
 	size_t before = count_open();
+	int left[24];
 	uint32_t id;
 
 	(void)state;
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
-	few = (struct rlimit){40, old.rlim_max};
+	few = (struct rlimit){100, old.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_int_equal(published_new(&t, NULL), 0);
-	assert_int_equal(add(t, "8000-8099", &id, &e), -EMFILE);
+	assert_int_equal(add(t, "8000-8199", &id, &e), -EMFILE);
 	assert_int_equal(e.kind, ERR_QUOTA);
+	assert_int_equal(e.sys, EMFILE);
 	assert_int_equal(count_open(), before);
 	assert_int_equal(add(t, "8000-8009", &id, NULL), 0);
+	while (add(t, "0:80", &id, NULL) == 0)
+		;
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++) {
+		left[i] = dup(0);
+		assert_true(left[i] >= 0);
+	}
+	for (size_t i = 0; i < sizeof(left) / sizeof(left[0]); i++)
+		close(left[i]);
+	assert_int_equal(published_remove(t, 1), 0);
+	settle(t, &(size_t){0}, &(size_t){0});
+	assert_int_equal(add(t, "9000-9009", &id, NULL), 0);
 	published_free(t);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
 }
