@@ -23,7 +23,7 @@
 #include "proc/pasta_ports.h"
 
 #define ANSWER_MS 15000
-#define ANSWER_MAX ((size_t)1 << 20)
+#define ANSWER_MAX ((size_t)8 << 20) /* of a request of PUBLISH_MAX runs, a few are needed */
 
 static int set_verb(struct pesto *p, const char *verb, struct err *e)
 {
