@@ -280,6 +280,11 @@ static void test_hostile(void **state)
 	assert_int_equal(send(fd[0], &m, len, 0), (ssize_t)len);
 	assert_int_equal(read_ports(fd[1]), 1);
 	assert_int_equal(known.sys, ENOENT);
+	assert_int_equal(heard[0][NSDPORTS_MAX], BOTH); /* what is not known is not gone */
+	m.sys = 0;
+	assert_int_equal(send(fd[0], &m, len, 0), (ssize_t)len);
+	assert_int_equal(read_ports(fd[1]), 1);
+	assert_int_equal(known.sys, 0);
 	assert_int_equal(heard[0][NSDPORTS_MAX], 0);
 	assert_int_equal(read_ports(fd[1]), -EAGAIN);
 	close(fd[0]);
