@@ -13,8 +13,9 @@
 struct gather {
 	struct gather_env env;
 	struct gathered got;
-	unsigned left; /* of got.need */
-	uint32_t id;   /* of the question under way; 0: none */
+	unsigned left;  /* of got.need */
+	bool has_ports; /* some tallies came */
+	uint32_t id;    /* of the question under way; 0: none */
 	uint32_t last_id;
 	uint64_t until;
 };
@@ -88,8 +89,7 @@ void gather_start(struct gather *g, unsigned need, uint64_t now)
 	g->got = (struct gathered){.need = need};
 	if (need & GATHER_FLOWS)
 		g->got.flows = json_array();
-	if (need & GATHER_PORTS)
-		published_clear_tallies(g->env.published);
+	g->has_ports = false;
 	g->left = need;
 	g->until = now + PATIENCE_MS;
 	go_on(g);
@@ -130,6 +130,10 @@ void gather_message(struct gather *g, const struct ctlmsg *m, uint64_t now)
 		g->got.stats = m->stats.stats;
 		g->got.gauges = m->stats.gauges;
 	} else if (part == GATHER_PORTS) {
+		/* Not before: who does not answer does not set them back, as counters never are. */
+		if (!g->has_ports)
+			published_clear_tallies(g->env.published);
+		g->has_ports = true;
 		for (uint32_t i = 0; i < m->ports.n; i++)
 			published_add_tally(g->env.published, &m->ports.port[i]);
 		cursor = m->ports.cursor;

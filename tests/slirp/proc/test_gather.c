@@ -155,12 +155,51 @@ static void test_late_and_gone(void **state)
 	assert_int_equal(w->n_done, 2);
 }
 
+static uint64_t flows_of(struct world *w)
+{
+	struct published_rule r;
+	size_t cursor = 0;
+
+	assert_true(published_next(w->ports, &cursor, &r));
+	return r.tally.flows;
+}
+
+/* Tallies are those of the last answer, until the next one. */
+static void test_tallies(void **state)
+{
+	struct world *w = *state;
+	struct publish p;
+	struct published_request q = {.list = &p, .n = 1, .guest = {{AF_INET, {10, 0, 2, 100}}}};
+	int fds[CTLMSG_PORTS];
+	struct ctlmsg m;
+	uint32_t id;
+
+	assert_int_equal(publish_parse("127.0.0.1:0:80", &p, NULL), 0);
+	assert_int_equal(published_add(w->ports, &q, &id, NULL), 0);
+	assert_true(published_message(w->ports, 0, &m, fds));
+	published_done(w->ports, m.id);
+	for (uint64_t k = 1; k < 3; k++) {
+		gather_start(w->g, GATHER_PORTS, 1000);
+		assert_int_equal(flows_of(w), k - 1);
+		m = (struct ctlmsg){.type = CTLMSG_LIST_PORTS, .id = w->asked.id};
+		m.ports.n = 1;
+		m.ports.cursor = CTLMSG_LIST_END;
+		m.ports.port[0] = (struct ctlmsg_port){0, {k, 0, 0}};
+		gather_message(w->g, &m, 1000);
+		assert_int_equal(flows_of(w), k);
+	}
+	gather_start(w->g, GATHER_PORTS, 5000);
+	gather_end(w->g);
+	assert_int_equal(flows_of(w), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_all_parts, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_too_much, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_late_and_gone, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(test_tallies, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
