@@ -40,6 +40,10 @@ struct up_request {
 	size_t n_publish;
 	const struct publish *publish;
 	struct attach_rate rate; /* all zero: no limits, or those that it has already */
+	/* By whom a daemon with privilege was asked, 0: by nobody. It is on record with what is
+	 * made, and what another user has made by that name is ERR_CONFLICT. */
+	uint32_t uid;
+	bool is_apart; /* of a bridge: reaches no other container that is so */
 
 	/* From here on for callers that describe the network themselves, as a CNI configuration
 	 * does. All zero: the network is one that `network create` made, or `default`. Pointers are
@@ -209,6 +213,20 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
  * ERR_QUOTA, WHAT_POOL: a set is used up. ERR_CONFLICT, WHAT_TABLE: our tables are somebody else's.
  */
 int engine_status(const char *state_dir, const struct addr_set *set, size_t n_set, struct err *e);
+
+/* For a caller that stays: which links of the host go away (host_ifindex of attachments). Needs no
+ * state. The descriptor is readable when there is something to read. read: 0; 1: announcements were
+ * lost, ask for each. has: 1 or 0. */
+struct engine_watch;
+int engine_watch_open(struct engine_watch **ret, struct err *e);
+void engine_watch_closep(struct engine_watch **w);
+int engine_watch_fd(const struct engine_watch *w);
+int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, void *arg), void *arg,
+		      struct err *e);
+int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e);
+/* From now on the inside of namespaces is configured with the power of their owners only, by
+ * sockets that a process in the owner's user namespace has opened. For the whole program. */
+void engine_as_owner(bool always);
 
 /* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a

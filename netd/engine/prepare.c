@@ -376,6 +376,8 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	a->mode = w->net.mode;
 	a->internal = w->net.internal;
 	a->isolate = w->net.isolate;
+	a->uid = req->uid;
+	a->is_port_isolated = req->is_apart && w->net.mode == NET_BRIDGE;
 	a->created = (int64_t)now.tv_sec;
 	a->made_at = request_is_described(req) ? clock_boot_ns() : 0;
 	snprintf(a->id, sizeof(a->id), "%s", req->id);

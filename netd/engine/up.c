@@ -126,6 +126,8 @@ static int up_found(struct engine *g, const struct up_request *req, uint64_t coo
 {
 	int r;
 
+	if (have->uid != req->uid)
+		return taken(have, "is another user's", e);
 	if (have->kind == ATTACH_LEASE && have->phase == ATTACH_COMMITTED &&
 	    takes_lease(req, have)) {
 		*ret_is_lease = true;

@@ -60,7 +60,10 @@ struct attachment {
 	size_t n_publish;
 	struct publish *publish; /* host ports resolved; owned */
 
-	/* What follows is all zero for an attachment of a network made by `network create`. */
+	uint32_t uid; /* of the user that a daemon made it for; 0: none */
+
+	/* What follows is all zero for an attachment of a network made by `network create`, but for
+	 * is_port_isolated of those with a uid. */
 	enum attach_kind kind;
 	uint64_t made_at;        /* clock_boot_ns, of the boot in boot_id; 0: unknown */
 	uint64_t request;        /* hash of the description it was made from; 0: none */

@@ -263,6 +263,7 @@ json_t *codec_attachment(const struct attachment *a)
 	put_str(&o, "netnsPath", a->netns_path);
 	put_int(&o, "created", (uint64_t)a->created);
 	put_some(&o, "madeAt", a->made_at);
+	put_some(&o, "uid", a->uid);
 	put_ports(&o, a);
 	put_parts(&o, a);
 	return out_take(&o);

@@ -254,6 +254,8 @@ static int in_origin(const struct in *in, struct attachment *a)
 		a->created = (int64_t)v;
 	if (r == 0)
 		r = in_opt_u64(in, "madeAt", &a->made_at);
+	if (r >= 0)
+		r = in_opt_u32(in, "uid", 1, UINT32_MAX - 1, &a->uid);
 	return r < 0 ? r : 0;
 }
 

@@ -25,6 +25,7 @@
 #include "base/fd.h"
 #include "net/rtnl_wire.h"
 #include "sys/netns.h"
+#include "sys/userns.h"
 
 /* The kernel fills buffers of up to 32 KiB for a dump; a single answer can be larger. */
 #define RECV_BYTES ((size_t)64 << 10)
@@ -56,29 +57,42 @@ static void set_rcvbuf(int fd)
 		(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &n, sizeof(n));
 }
 
-int rtnl_open(struct rtnl **ret, struct err *e)
+/* Takes fd over. */
+static int wrap(int *fd, struct rtnl **ret, struct err *e)
 {
 	struct sockaddr_nl sa = {.nl_family = AF_NETLINK};
 	socklen_t len = sizeof(sa);
-	CLEAN_FD int fd = -1;
 	struct rtnl *r;
 
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	if (fd < 0)
-		return err_sys(e, errno, "rtnetlink socket");
-	set_flag(fd, NETLINK_EXT_ACK);
-	set_flag(fd, NETLINK_CAP_ACK);
-	set_flag(fd, NETLINK_GET_STRICT_CHK);
-	set_rcvbuf(fd);
-	if (bind(fd, (struct sockaddr *)&sa, len) < 0 ||
-	    getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+	set_flag(*fd, NETLINK_EXT_ACK);
+	set_flag(*fd, NETLINK_CAP_ACK);
+	set_flag(*fd, NETLINK_GET_STRICT_CHK);
+	set_rcvbuf(*fd);
+	if (bind(*fd, (struct sockaddr *)&sa, len) < 0 ||
+	    getsockname(*fd, (struct sockaddr *)&sa, &len) < 0)
 		return err_sys(e, errno, "rtnetlink socket: bind");
 	r = malloc(sizeof(*r) + RECV_BYTES);
 	if (!r)
 		return err_sys(e, ENOMEM, "rtnetlink socket");
-	*r = (struct rtnl){.fd = fd_take(&fd), .port = sa.nl_pid};
+	*r = (struct rtnl){.fd = fd_take(fd), .port = sa.nl_pid};
 	*ret = r;
 	return 0;
+}
+
+int rtnl_open(struct rtnl **ret, struct err *e)
+{
+	CLEAN_FD int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+
+	if (fd < 0)
+		return err_sys(e, errno, "rtnetlink socket");
+	return wrap(&fd, ret, e);
+}
+
+static bool as_owner;
+
+void rtnl_use_owner(bool always)
+{
+	as_owner = always;
 }
 
 static int open_here(void *arg, struct err *e)
@@ -88,7 +102,13 @@ static int open_here(void *arg, struct err *e)
 
 int rtnl_open_in(int netns_fd, struct rtnl **ret, struct err *e)
 {
-	return netns_call(netns_fd, open_here, ret, e);
+	CLEAN_FD int fd = -1;
+	int r;
+
+	if (!as_owner)
+		return netns_call(netns_fd, open_here, ret, e);
+	r = userns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, e);
+	return r < 0 ? r : wrap(&fd, ret, e);
 }
 
 void rtnl_close(struct rtnl *r)

@@ -23,6 +23,9 @@ struct rtnl;
 int rtnl_open(struct rtnl **ret, struct err *e); /* in the caller's namespace */
 int rtnl_open_in(int netns_fd, struct rtnl **ret,
 		 struct err *e); /* setns there, open, setns back */
+/* From now on, in the whole program, rtnl_open_in goes by userns_socket: what is done through such
+ * a socket is done with the power of the namespace's owner. */
+void rtnl_use_owner(bool always);
 void rtnl_close(struct rtnl *r); /* accepts NULL */
 void rtnl_closep(struct rtnl **r);
 #define CLEAN_RTNL __attribute__((cleanup(rtnl_closep)))

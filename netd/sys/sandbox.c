@@ -179,6 +179,26 @@ int sandbox_drop_capabilities_but(unsigned cap)
 	return set_capabilities(keep);
 }
 
+int sandbox_keep_capabilities(uint64_t mask)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	for (unsigned long cap = 0; cap <= 63; cap++)
+		if (!(mask & 1ULL << cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
+		    errno != EINVAL && errno != EPERM)
+			return -errno;
+	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
+	    syscall(SYS_capget, &head, d) < 0)
+		return -errno;
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
+		d[i].permitted &= (uint32_t)(mask >> 32 * i);
+		d[i].effective &= (uint32_t)(mask >> 32 * i);
+		d[i].inheritable = 0;
+	}
+	return syscall(SYS_capset, &head, d) < 0 ? -errno : 0;
+}
+
 int sandbox_forbid_gains(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

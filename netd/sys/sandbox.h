@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/resource.h>
 
 #include "base/err.h"
@@ -35,6 +36,9 @@ int sandbox_drop_root(void);
 int sandbox_drop_capabilities(void);
 /* All but this one, which is kept if it was there. */
 int sandbox_drop_capabilities_but(unsigned cap);
+/* None but those of the mask (bit n: capability n), of which those stay that there are: in the
+ * bounding set too. */
+int sandbox_keep_capabilities(uint64_t mask);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 

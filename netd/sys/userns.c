@@ -9,12 +9,20 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/nsfs.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
+#include "sys/fdpass.h"
+
+#define SOCKET_MS 2000
 
 static bool is_own(int userns_fd)
 {
@@ -82,4 +90,85 @@ int userns_join(int userns_fd, int netns_fd, struct err *e)
 		return err_set(e, ERR_DENIED, sys,
 			       "enter the network namespace (it belongs to another user)");
 	return err_sys(e, sys, "enter the network namespace");
+}
+
+int userns_owner_uid(int ns_fd, uid_t *ret, struct err *e)
+{
+	CLEAN_FD int fd = -1;
+	uid_t uid;
+	int r = userns_of(ns_fd, &fd, e);
+
+	if (r > 0)
+		return err_set(e, ERR_DENIED, 0, "the namespace is not in one of another user");
+	if (r == 0 && ioctl(fd, NS_GET_OWNER_UID, &uid) < 0)
+		r = err_sys(e, errno, "owner of the user namespace");
+	if (r == 0)
+		*ret = uid;
+	return r;
+}
+
+/* In the child: the socket, or the errno, to whoever waits. System calls only. */
+static void open_and_send(int sock, int userns_fd, int netns_fd, const int what[3])
+{
+	struct err e = ERR_INIT;
+	int sys = 0, fd = -1;
+
+	if (userns_join(userns_fd, netns_fd, &e) < 0)
+		sys = e.sys ? e.sys : EPERM;
+	else
+		fd = socket(what[0], what[1] | SOCK_CLOEXEC, what[2]);
+	if (!sys && fd < 0)
+		sys = errno;
+	(void)fdpass_send(sock, &sys, sizeof(sys), &fd, fd >= 0);
+	_exit(0);
+}
+
+/* 0 and the socket, or the errno as a negative number. */
+static int receive(int sock, int *ret_fd)
+{
+	uint64_t deadline = clock_ms() + SOCKET_MS;
+	struct pollfd p = {.fd = sock, .events = POLLIN};
+	ssize_t n = -EAGAIN;
+	int sys = 0;
+
+	while (n == -EAGAIN) {
+		if (poll(&p, 1, clock_left(deadline)) == 0)
+			return -ETIMEDOUT;
+		n = fdpass_recv(sock, &sys, sizeof(sys), ret_fd, 1);
+	}
+	if (n != sizeof(sys))
+		return n < 0 ? (int)n : -EPIPE;
+	return sys ? -sys : *ret_fd < 0 ? -EPROTO : 0;
+}
+
+int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, struct err *e)
+{
+	const int what[3] = {domain, type, protocol};
+	CLEAN_FD int userns_fd = -1;
+	CLEAN_FD int fd = -1;
+	int pair[2], r = userns_of(netns_fd, &userns_fd, e);
+	pid_t pid;
+
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "socket pair");
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		open_and_send(pair[1], userns_fd, netns_fd, what);
+	}
+	r = pid < 0 ? -errno : 0;
+	close(pair[1]);
+	if (r == 0)
+		r = receive(pair[0], &fd);
+	close(pair[0]);
+	if (pid > 0 && r < 0)
+		kill(pid, SIGKILL); /* ours until it has been waited for */
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	if (r < 0)
+		return err_sys(e, -r, "socket in the network namespace");
+	*ret_fd = fd_take(&fd);
+	return 0;
 }

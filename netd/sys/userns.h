@@ -25,6 +25,14 @@ int userns_open_path(const char *path, int *ret_fd, struct err *e);
 /* Enters the network namespace netns_fd, through its owner userns_fd (-1: directly). */
 int userns_join(int userns_fd, int netns_fd, struct err *e);
 
+/* A socket in the network namespace netns_fd, opened by a child that has joined the user namespace
+ * that owns it. So its requests carry the rights of that namespace's root and no others, whoever
+ * sends them. type without flags; the socket is close-on-exec. */
+int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, struct err *e);
+/* The uid, as the caller sees it, of whoever made the user namespace that owns ns_fd. ERR_DENIED
+ * when that is the caller's own, or outside of it. */
+int userns_owner_uid(int ns_fd, uid_t *ret, struct err *e);
+
 /* A range of subordinate ids. */
 struct subids {
 	uint32_t first, count;

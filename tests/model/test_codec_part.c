@@ -21,7 +21,7 @@ static const char parts_doc[] =
 	"64\",\"gateway\":\"2001:db8::1\"},"
 	"{\"address\":\"2001:db8:1::7/64\"},{\"address\":\"10.85.0.1/16\"}],\"mtu\":1400,"
 	"\"netnsCookie\":\"5\",\"bootId\":\"01234567-89ab-cdef-0123-456789abcdef\",\"created\":1,"
-	"\"madeAt\":86400000000001,\"ports\":[],\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":"
+	"\"madeAt\":86400000000001,\"uid\":1000,\"ports\":[],\"routes\":[{\"dst\":\"0.0.0.0/0\"},{\"dst\":"
 	"\"192.0.2.0/"
 	"24\",\"gw\":\"10.83.4.9\",\"mtu\":1300,\"advmss\":1200,\"priority\":5,\"table\":100},"
 	"{\"dst\":\"198.51.100.0/24\",\"scope\":253}],\"defaultRoute6\":true,\"sysctls\":[{\"key\":"

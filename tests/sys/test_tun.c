@@ -28,6 +28,7 @@
 
 #include "base/fd.h"
 #include "sys/tun.h"
+#include "sys/netns.h"
 #include "sys/userns.h"
 
 #define USER 1500
@@ -247,6 +248,52 @@ static void test_owner(void **state)
 	end(pid, hold);
 }
 
+static uint64_t cookie_of(int sock)
+{
+	uint64_t cookie = 0;
+	socklen_t len = sizeof(cookie);
+
+	assert_int_equal(getsockopt(sock, SOL_SOCKET, 71 /* SO_NETNS_COOKIE */, &cookie, &len), 0);
+	return cookie;
+}
+
+/* A socket in there that root of there opened, and who made the place. */
+static void test_owner_socket(void **state)
+{
+	int hold;
+	pid_t pid = child(0, &hold);
+	CLEAN_FD int net = open_of(pid, "ns/net");
+	CLEAN_FD int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	CLEAN_FD int sock = -1;
+	CLEAN_FD int here = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CLEAN_FD int file = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct err e = ERR_INIT;
+	uint64_t want;
+	uid_t uid = 77;
+
+	(void)state;
+	assert_int_equal(userns_owner_uid(net, &uid, &e), 0);
+	assert_int_equal(uid, 0);
+	assert_true(userns_owner_uid(own, &uid, &e) < 0);
+	assert_int_equal(e.kind, ERR_DENIED);
+	assert_true(userns_owner_uid(file, &uid, NULL) < 0);
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 0, &sock, &e), 0);
+	assert_int_equal(fcntl(sock, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(netns_cookie(net, &want, &e), 0);
+	assert_true(cookie_of(sock) == want);
+	assert_true(cookie_of(here) != want);
+	close(sock);
+	sock = -1;
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 255, &sock, &e),
+			 -EPROTONOSUPPORT);
+	assert_true(userns_socket(file, AF_NETLINK, SOCK_RAW, 0, &sock, &e) < 0);
+	assert_int_equal(sock, -1);
+	/* We are where and who we were. */
+	assert_int_equal(userns_socket(own, AF_UNIX, SOCK_DGRAM, 0, &sock, &e), 0);
+	assert_true(cookie_of(sock) == cookie_of(here));
+	end(pid, hold);
+}
+
 /* Root maps all ids, a user itself; and whoever it was can be joined by its owner. */
 static int map_and_join(uid_t uid)
 {
@@ -325,8 +372,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_made),   cmocka_unit_test(test_was_there),
 		cmocka_unit_test(test_no_tap), cmocka_unit_test(test_subids),
-		cmocka_unit_test(test_owner),  cmocka_unit_test(test_maps),
-		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_owner),  cmocka_unit_test(test_owner_socket),
+		cmocka_unit_test(test_maps),   cmocka_unit_test(test_denied),
 	};
 
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) < 0) {

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * link_watch: the kernel's announcements of links that go. It keeps nothing: what an index meant is
+ * the caller's to know, and so is a look at everything after announcements were lost.
+ */
+#include "net/link_watch.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <netlink/msg.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+
+#include "net/rtnl.h"
+#include "net/rtnl_wire.h"
+
+#define ROOM (1 << 20)
+#define BYTES 32768
+
+struct link_watch {
+	struct rtnl *r;
+	char data[BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
+};
+
+int link_watch_open(struct link_watch **ret, struct err *e)
+{
+	struct link_watch *w = calloc(1, sizeof(*w));
+	int group = RTNLGRP_LINK, room = ROOM, r;
+
+	if (!w)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "watching links");
+	r = rtnl_open(&w->r, e);
+	if (r >= 0 && setsockopt(rtnl_fd(w->r), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group,
+				 sizeof(group)) < 0)
+		r = err_sys(e, errno, "watching links");
+	if (r < 0) {
+		link_watch_closep(&w);
+		return r;
+	}
+	/* As much as may be: what does not fit is found by looking at everything. */
+	if (setsockopt(rtnl_fd(w->r), SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof(room)) < 0)
+		(void)setsockopt(rtnl_fd(w->r), SOL_SOCKET, SO_RCVBUF, &room, sizeof(room));
+	*ret = w;
+	return 0;
+}
+
+void link_watch_closep(struct link_watch **w)
+{
+	if (!*w)
+		return;
+	rtnl_close((*w)->r);
+	free(*w);
+	*w = NULL;
+}
+
+int link_watch_fd(const struct link_watch *w)
+{
+	return rtnl_fd(w->r);
+}
+
+static void take(struct nlmsghdr *h, int left, void (*gone)(uint32_t index, void *arg), void *arg)
+{
+	for (; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
+		const struct ifinfomsg *i = nlmsg_data(h);
+
+		/* A port that leaves its bridge is announced likewise, as of the bridge's family.
+		 */
+		if (h->nlmsg_type == RTM_DELLINK && nlmsg_datalen(h) >= (int)sizeof(*i) &&
+		    i->ifi_family == AF_UNSPEC && i->ifi_index > 0)
+			gone((uint32_t)i->ifi_index, arg);
+	}
+}
+
+int link_watch_read(struct link_watch *w, void (*gone)(uint32_t index, void *arg), void *arg,
+		    struct err *e)
+{
+	bool is_lost = false;
+
+	for (;;) {
+		struct sockaddr_nl from = {.nl_family = AF_NETLINK};
+		socklen_t len = sizeof(from);
+		ssize_t n = recvfrom(rtnl_fd(w->r), w->data, sizeof(w->data),
+				     MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&from, &len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0 && errno == ENOBUFS) {
+			is_lost = true;
+			continue;
+		}
+		if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
+			return is_lost;
+		if (n < 0)
+			return err_sys(e, errno, "watching links");
+		if ((size_t)n > sizeof(w->data))
+			is_lost = true;
+		else if (from.nl_pid == 0)
+			take((struct nlmsghdr *)(void *)w->data, (int)n, gone, arg);
+	}
+}
