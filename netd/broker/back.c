@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * back: the loop, from the first look at the records to the end. What somebody holds stays when
+ * netd ends: the records and the kernel have it, and the next netd takes it up from there.
+ */
+#include "broker/back.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/back_int.h"
+#include "sys/fdpass.h"
+
+#define EVENTS 32
+
+static int open_signals(struct err *e)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
+	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
+		return err_sys(e, errno, "signals");
+	signal(SIGPIPE, SIG_IGN);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, errno, "signals") : fd;
+}
+
+/* No new client is taken; work under way is finished. */
+static void stop(struct back *b)
+{
+	if (b->is_stopping)
+		return;
+	b->is_stopping = true;
+	b->stop_ms = b->now_ms + BACK_STOP_MS;
+	for (size_t i = 0; i < BACK_JOBS; i++) {
+		struct job *j = &b->job[i];
+
+		if (j->is_used && !j->worker) {
+			back_refuse(b, j, ERR_BUSY);
+			back_job_clear(b, j);
+		}
+	}
+}
+
+/* True: the front has ended. */
+static bool reap_children(struct back *b)
+{
+	bool is_front = false;
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid == b->front_pid) {
+			is_front = true;
+			b->front_pid = 0;
+			if (WIFSIGNALED(status))
+				log_error("the front died by signal %d", WTERMSIG(status));
+		} else {
+			back_job_over(b, pid);
+		}
+	}
+	return is_front;
+}
+
+static bool hear_signals(struct back *b)
+{
+	struct signalfd_siginfo s;
+	bool is_front = false;
+
+	while (read(b->signals, &s, sizeof(s)) == sizeof(s)) {
+		if (s.ssi_signo == SIGCHLD)
+			is_front = reap_children(b) || is_front;
+		else if (s.ssi_signo !=
+			 SIGHUP) /* the policy is read anew for each request anyway */
+			stop(b);
+	}
+	return is_front;
+}
+
+/* Negative: netd cannot go on. */
+static int mend_front(struct back *b, struct err *e)
+{
+	if (b->front_pid > 0) {
+		kill(b->front_pid, SIGKILL);
+		waitpid(b->front_pid, NULL, 0);
+		b->front_pid = 0;
+	}
+	fd_closep(&b->front_fd);
+	if (b->is_stopping || b->is_quitting)
+		return 0;
+	return back_front_start(b, e);
+}
+
+/* Asks the front whether it is idle too; it ends when it is. */
+static void ask_to_quit(struct back *b)
+{
+	struct answer a = {.magic = CALL_MAGIC, .verb = CALL_QUIT};
+
+	b->is_quitting = fdpass_send(b->front_fd, &a, sizeof(a), NULL, 0) == 0;
+}
+
+static bool is_idle(const struct back *b)
+{
+	return b->c->idle_ms > 0 && !b->is_quitting && b->held.n == 0 && back_jobs(b, false) == 0;
+}
+
+static int least(int a, int b)
+{
+	return a < 0 ? b : b < 0 || a < b ? a : b;
+}
+
+static int until(uint64_t now, uint64_t then)
+{
+	return then > now ? (int)(then - now) : 0;
+}
+
+/* What time alone brings about; how long to sleep. */
+static int by_time(struct back *b)
+{
+	int wait = back_job_cut(b);
+
+	if (is_idle(b)) {
+		uint64_t end = b->busy_ms + (uint64_t)b->c->idle_ms;
+
+		if (b->now_ms >= end)
+			ask_to_quit(b);
+		else
+			wait = least(wait, until(b->now_ms, end));
+	}
+	if (b->is_stopping)
+		wait = least(wait, until(b->now_ms, b->stop_ms));
+	if (b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
+		wait = least(wait, until(b->now_ms, b->reap_at_ms));
+	return wait;
+}
+
+static bool is_over(const struct back *b)
+{
+	if (b->is_quitting && b->front_fd < 0)
+		return true;
+	return b->is_stopping && (back_jobs(b, true) == 0 || b->now_ms >= b->stop_ms);
+}
+
+static int round_of(struct back *b, struct err *e)
+{
+	struct epoll_event ev[EVENTS];
+	bool front_is_bad = false;
+	int n = epoll_wait(b->epoll, ev, EVENTS, by_time(b));
+
+	b->now_ms = clock_ms();
+	if (n < 0 && errno != EINTR)
+		return err_sys(e, errno, "epoll");
+	for (int i = 0; i < n; i++) {
+		uint32_t what = ev[i].data.u32;
+
+		if (what == WATCH_SIGNALS)
+			front_is_bad = hear_signals(b) || front_is_bad;
+		else if (what == WATCH_LINKS)
+			back_links_gone(b);
+		else if (what == WATCH_FRONT)
+			front_is_bad = (b->front_fd >= 0 && back_front_hear(b) < 0) || front_is_bad;
+		else if (b->job[what].report_fd >= 0)
+			back_job_report(b, &b->job[what]);
+	}
+	if (front_is_bad && mend_front(b, e) < 0)
+		return -EIO;
+	if (!b->is_stopping)
+		back_job_run(b);
+	return 0;
+}
+
+static int begin(struct back *b, struct err *e)
+{
+	int r;
+
+	b->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (b->epoll < 0)
+		return err_sys(e, errno, "epoll");
+	b->signals = open_signals(e);
+	if (b->signals < 0)
+		return b->signals;
+	/* Before the records are read: what goes in between is announced. */
+	r = engine_watch_open(&b->watch, e);
+	if (r >= 0)
+		r = holdings_load(&b->held, b->c->state_dir, e);
+	if (r < 0)
+		return r;
+	back_links_check(b);
+	r = back_jail(e);
+	if (r >= 0)
+		r = back_front_start(b, e);
+	if (r >= 0 && (back_watch(b, b->signals, WATCH_SIGNALS) < 0 ||
+		       back_watch(b, engine_watch_fd(b->watch), WATCH_LINKS) < 0))
+		r = err_sys(e, errno, "epoll");
+	return r;
+}
+
+static void end(struct back *b)
+{
+	if (b->front_pid > 0) {
+		kill(b->front_pid, SIGKILL);
+		waitpid(b->front_pid, NULL, 0);
+	}
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		back_job_clear(b, &b->job[i]);
+	fd_closep(&b->front_fd);
+	fd_closep(&b->signals);
+	fd_closep(&b->epoll);
+	engine_watch_closep(&b->watch);
+	holdings_clear(&b->held);
+	free(b);
+}
+
+int back_main(const struct back_config *c)
+{
+	struct back *b = calloc(1, sizeof(*b));
+	struct err e = ERR_INIT;
+	int r;
+
+	if (!b)
+		return 1;
+	b->c = c;
+	b->epoll = b->signals = b->front_fd = -1;
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		b->job[i] = (struct job){.netns_fd = -1, .pidfd = -1, .report_fd = -1};
+	b->now_ms = b->busy_ms = clock_ms();
+	r = begin(b, &e);
+	if (r >= 0)
+		log_info("ready: %zu interfaces of users are up", b->held.n);
+	while (r >= 0 && !is_over(b))
+		r = round_of(b, &e);
+	if (r < 0)
+		log_error("%s", e.text);
+	end(b);
+	return r < 0;
+}

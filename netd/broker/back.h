@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * back: the process with privilege. It takes calls from the front, asks the kernel who sent them
+ * and the policy whether they may, counts what everybody holds, has the work done by workers, and
+ * takes down what has lost its namespace. It reads nothing that a stranger wrote but values of
+ * fixed layout, and waits for nobody.
+ */
+#ifndef NETD_BROKER_BACK_H
+#define NETD_BROKER_BACK_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/un.h>
+
+#include "base/err.h"
+
+#define BACK_JOBS 64        /* that wait or are under way */
+#define BACK_WORKERS 4      /* at once; of one user: one */
+#define BACK_WORK_MS 20000  /* for one piece of work */
+#define BACK_STOP_MS 12000  /* for all of it, when netd is to end */
+#define BACK_FRONT_STARTS 5 /* of the front in BACK_FRONT_MS, then netd gives up */
+#define BACK_FRONT_MS 60000
+#define BACK_REAP_AGAIN_MS 1000 /* after a clean-up that failed */
+
+struct back_config {
+	int listener;
+	struct sockaddr_un name; /* the listener's */
+	const char *policy_dir, *state_dir;
+	uint32_t front_uid, front_gid;
+	int idle_ms; /* ends after so long without work and holdings; 0: never */
+};
+
+/* The exit status of netd. */
+int back_main(const struct back_config *c);
+
+/* back_jail.c: what is not needed goes, before the first stranger is heard. */
+int back_jail(struct err *e);
+
+#endif

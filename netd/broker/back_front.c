@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * back_front: the back's side of the front. A front that dies is started again; one that dies too
+ * often, or brings what no front would bring, is a reason to stop: somebody is at work on it.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/back_int.h"
+#include "broker/front.h"
+#include "broker/request.h"
+#include "sys/fdpass.h"
+
+#define ROOM (1 << 20) /* for messages either way */
+#define FRONT_LISTENER 3
+#define FRONT_BACK 4
+
+int back_watch(struct back *b, int fd, uint32_t what)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
+
+	return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+/* Nothing of ours goes along but the two sockets and the log. */
+static void become_front(const struct back *b, int sock)
+{
+	struct front_config c = {.listener = FRONT_LISTENER,
+				 .back = FRONT_BACK,
+				 .uid = b->c->front_uid,
+				 .gid = b->c->front_gid};
+	/* Out of the way first: a low number would be written over. */
+	int listener = fcntl(b->c->listener, F_DUPFD_CLOEXEC, 16);
+	sigset_t none;
+
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, 16);
+	if (listener < 0 || sock < 0 || dup3(listener, FRONT_LISTENER, O_CLOEXEC) < 0 ||
+	    dup3(sock, FRONT_BACK, O_CLOEXEC) < 0 || close_range(FRONT_BACK + 1, ~0U, 0) < 0)
+		_exit(1);
+	prctl(PR_SET_NAME, "netd-front");
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* A terminal's signals are for the back, which tells the front. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	_exit(front_main(&c));
+}
+
+static bool too_often(struct back *b)
+{
+	uint64_t oldest = b->front_ms[0];
+
+	memmove(b->front_ms, b->front_ms + 1, sizeof(b->front_ms) - sizeof(b->front_ms[0]));
+	b->front_ms[BACK_FRONT_STARTS - 1] = b->now_ms;
+	return oldest && b->now_ms - oldest < BACK_FRONT_MS;
+}
+
+int back_front_start(struct back *b, struct err *e)
+{
+	int pair[2], room = ROOM, r;
+	pid_t pid;
+
+	if (too_often(b))
+		return err_set(e, ERR_INTERNAL, 0, "the front keeps dying");
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(e, errno, "socket pair");
+	/* Without privilege it is the usual room. */
+	for (int i = 0; i < 2; i++)
+		(void)setsockopt(pair[i], SOL_SOCKET, SO_SNDBUFFORCE, &room, sizeof(room));
+	pid = fork();
+	if (pid == 0)
+		become_front(b, pair[1]);
+	r = pid < 0 ? -errno : 0;
+	close(pair[1]);
+	fd_closep(&b->front_fd);
+	if (r < 0) {
+		close(pair[0]);
+		return err_sys(e, -r, "fork");
+	}
+	b->front_fd = pair[0];
+	b->front_pid = pid;
+	b->front++;
+	r = back_watch(b, b->front_fd, WATCH_FRONT);
+	return r < 0 ? err_sys(e, -r, "epoll") : 0;
+}
+
+int back_front_hear(struct back *b)
+{
+	struct err e = ERR_INIT;
+
+	for (;;) {
+		int fds[CALL_FDS];
+		struct call c;
+		size_t n = 0;
+		ssize_t len = fdpass_recv(b->front_fd, &c, sizeof(c), fds, CALL_FDS);
+
+		if (len == -EAGAIN)
+			return 0;
+		if (len <= 0)
+			return -EPIPE;
+		while (n < CALL_FDS && fds[n] >= 0)
+			n++;
+		if (len == sizeof(c) && c.verb == CALL_BUSY && n == 0) {
+			b->is_quitting = false;
+			b->busy_ms = b->now_ms;
+			continue;
+		}
+		if (call_check(&c, (size_t)len, n, &e) < 0) {
+			log_error("the front brought what no front brings (%s): it is ended",
+				  e.text);
+			for (size_t i = 0; i < n; i++)
+				close(fds[i]);
+			return -EPROTO;
+		}
+		back_job_add(b, &c, fds);
+	}
+}
+
+void back_answer(struct back *b, const struct job *j, const char *text, size_t len)
+{
+	struct answer a = {.magic = CALL_MAGIC, .slot = j->call->slot, .turn = j->call->turn};
+	CLEAN_BUF struct buf m = BUF_INIT;
+
+	/* Brought by a front that is gone, and with it the connection. */
+	if (j->front != b->front || b->front_fd < 0)
+		return;
+	buf_add(&m, &a, sizeof(a));
+	buf_add(&m, text, len);
+	if (!m.failed)
+		(void)fdpass_send(b->front_fd, m.p, m.len, NULL, 0);
+}
+
+void back_refuse(struct back *b, const struct job *j, enum err_kind kind)
+{
+	CLEAN_BUF struct buf text = BUF_INIT;
+
+	request_refusal(kind, &text);
+	if (!text.failed)
+		back_answer(b, j, text.p, text.len);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* back_int: what the files of the back share: its state and its jobs. Private to back*.c. */
+#ifndef NETD_BROKER_BACK_INT_H
+#define NETD_BROKER_BACK_INT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/back.h"
+#include "broker/bucket.h"
+#include "broker/call.h"
+#include "broker/holdings.h"
+#include "broker/peer.h"
+#include "broker/worker.h"
+#include "engine/engine.h"
+
+/* One call on its way, or a clean-up (call NULL). */
+struct job {
+	bool is_used, is_reap;
+	uint64_t order; /* first come, first served */
+	struct call *call;
+	struct peer peer;
+	int netns_fd, pidfd; /* closed when the worker has them */
+	unsigned front;      /* which of the fronts brought it */
+	pid_t worker;        /* 0: it waits */
+	bool is_over;        /* the worker has ended, its number may be another's */
+	int report_fd;
+	uint64_t deadline_ms;
+	bool had; /* the attachment was there before */
+	struct work_order *order_of_reap;
+};
+
+struct back {
+	const struct back_config *c;
+	int epoll, signals, front_fd;
+	pid_t front_pid;
+	unsigned front; /* counts them */
+	uint64_t front_ms[BACK_FRONT_STARTS];
+	struct engine_watch *watch;
+	struct holdings held;
+	struct buckets rate;
+	struct job job[BACK_JOBS];
+	uint64_t next_order, now_ms, busy_ms, reap_at_ms;
+	bool is_stopping, is_quitting;
+	uint64_t stop_ms;
+};
+
+enum { WATCH_SIGNALS = 1000, WATCH_FRONT, WATCH_LINKS }; /* below: a job's report */
+
+/* back_front.c: starting it, and what it says. */
+int back_front_start(struct back *b, struct err *e);
+/* Negative: it is gone, or talks nonsense. */
+int back_front_hear(struct back *b);
+void back_answer(struct back *b, const struct job *j, const char *text, size_t len);
+void back_refuse(struct back *b, const struct job *j, enum err_kind kind);
+int back_watch(struct back *b, int fd, uint32_t what);
+
+/* back_job.c: from a call to its end. */
+void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS]);
+void back_job_run(struct back *b); /* starts what can be started */
+void back_job_report(struct back *b, struct job *j);
+void back_job_clear(struct back *b, struct job *j);
+size_t back_jobs(const struct back *b, bool only_workers);
+/* Kills those whose time is over; milliseconds until the next is, or -1. */
+int back_job_cut(struct back *b);
+void back_job_over(struct back *b, pid_t worker); /* it has been waited for */
+/* Links that went: their attachments are doomed. */
+void back_links_gone(struct back *b);
+void back_links_check(struct back *b);
+
+#endif

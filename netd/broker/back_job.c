@@ -1,0 +1,505 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * back_job: from a call to its end: who, may he, has he room, a worker, the answer. Of one user one
+ * job is worked on at a time, and those of others pass him. Every grant and every denial is one
+ * line of the log. Charges are counted when a job begins, and a job under way counts as what it
+ * asks for, so that nobody gets more by being quick.
+ */
+#include <errno.h>
+#include <jansson.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/back_int.h"
+#include "broker/policy.h"
+#include "broker/request.h"
+#include "sys/fdpass.h"
+#include "sys/sysctl.h"
+
+#define FIRST_FREE_PORT 1024
+
+void back_job_clear(struct back *b, struct job *j)
+{
+	(void)b;
+	fd_closep(&j->netns_fd);
+	fd_closep(&j->pidfd);
+	fd_closep(&j->report_fd);
+	free(j->call);
+	free(j->order_of_reap);
+	*j = (struct job){.netns_fd = -1, .pidfd = -1, .report_fd = -1};
+}
+
+size_t back_jobs(const struct back *b, bool only_workers)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		n += b->job[i].is_used && (!only_workers || b->job[i].worker > 0);
+	return n;
+}
+
+static struct job *free_job(struct back *b)
+{
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		if (!b->job[i].is_used)
+			return &b->job[i];
+	return NULL;
+}
+
+static void audit(const struct job *j, const char *result, const char *why)
+{
+	const struct call *c = j->call;
+
+	log_info("audit: uid=%u comm=%s verb=%s network=%s id=%s ifname=%s ports=%u result=%s%s%s",
+		 j->peer.who.uid, j->peer.comm, call_rule(c->verb)->name,
+		 c->network[0] ? c->network : "-", c->id[0] ? c->id : "-",
+		 c->ifname[0] ? c->ifname : "-", c->n_publish, result, why[0] ? " why=" : "", why);
+}
+
+void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS])
+{
+	CLEAN_FD int conn = fds[CALL_FD_CONN];
+	CLEAN_FD int netns = fds[CALL_FD_NETNS];
+	CLEAN_FD int pidfd = fds[CALL_FD_PIDFD];
+	struct job stranger = {.call = (struct call *)(uintptr_t)c, .front = b->front};
+	struct job *j = free_job(b);
+	struct err e = ERR_INIT;
+	struct peer peer;
+
+	b->busy_ms = b->now_ms;
+	if (peer_of(conn, &b->c->name, &peer, &e) < 0) {
+		log_warn("a client was refused: %s", e.text);
+		back_refuse(b, &stranger, ERR_DENIED);
+		return;
+	}
+	struct call *copy = j && !b->is_stopping ? malloc(sizeof(*copy)) : NULL;
+	if (!copy) {
+		back_refuse(b, &stranger, ERR_BUSY);
+		return;
+	}
+	memcpy(copy, c, sizeof(*copy));
+	*j = (struct job){.is_used = true,
+			  .order = b->next_order++,
+			  .call = copy,
+			  .peer = peer,
+			  .netns_fd = fd_take(&netns),
+			  .pidfd = fd_take(&pidfd),
+			  .front = b->front,
+			  .report_fd = -1};
+}
+
+/* ---- may he ---- */
+
+static unsigned verbs_of(const struct call *c)
+{
+	static const struct mac none;
+	unsigned v = 0;
+
+	if (c->verb == CALL_ATTACH || c->verb == CALL_PUBLISH)
+		v |= POLICY_ATTACH;
+	if (c->n_publish && c->verb != CALL_UNPUBLISH)
+		v |= POLICY_PUBLISH;
+	if (c->ip[FAM4].family || c->ip[FAM6].family)
+		v |= POLICY_ADDRESS;
+	if (memcmp(&c->mac, &none, sizeof(none)) != 0)
+		v |= POLICY_MAC;
+	return v;
+}
+
+static uint16_t first_free_port(void)
+{
+	int v = FIRST_FREE_PORT;
+
+	if (sysctl_get_int("net/ipv4/ip_unprivileged_port_start", &v, NULL) < 0 || v < 0 ||
+	    v > UINT16_MAX)
+		v = FIRST_FREE_PORT;
+	return (uint16_t)v;
+}
+
+static uint32_t count_ports(const struct call *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_publish; i++)
+		n += c->publish[i].count;
+	return n;
+}
+
+/* The verdict on a wish; writes down who is charged with what when it is granted. */
+static enum err_kind judge(struct back *b, struct job *j, const char *id, char why[256])
+{
+	const struct call *c = j->call;
+	struct holding *have = holdings_find(&b->held, id, c->ifname);
+	bool is_attach = c->verb == CALL_ATTACH;
+	struct charge charge =
+		holdings_charge(&b->held, j->peer.who.uid, is_attach ? id : NULL, c->ifname);
+	CLEAN_POLICY struct policy p = {0};
+	struct policy_want w = {.network = is_attach ? c->network
+					   : have    ? have->network
+						     : "",
+				.verbs = verbs_of(c),
+				.is_new = is_attach && !have,
+				.n_publish = c->n_publish,
+				.publish = c->publish,
+				.nics_held = charge.nics,
+				.ports_held = charge.ports,
+				.first_free_port = first_free_port()};
+	struct policy_verdict v;
+	struct err e = ERR_INIT;
+
+	if (policy_load(b->c->policy_dir, &p, &e) < 0) {
+		snprintf(why, 256, "%.200s", e.text);
+		return ERR_INTERNAL;
+	}
+	policy_judge(&p, &j->peer.who, &w, &v);
+	snprintf(why, 256, "%s", v.why);
+	if (v.result != POLICY_GRANTED)
+		return v.result == POLICY_OVER ? ERR_QUOTA : ERR_DENIED;
+	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
+		return ERR_NONE;
+	snprintf(why, 256, "more than %u requests a minute", v.limits.rate);
+	return ERR_QUOTA;
+}
+
+/* Root has no need of a broker, and its namespaces are nobody's to check. */
+static enum err_kind may(struct back *b, struct job *j, const char *id, char why[256])
+{
+	const struct call *c = j->call;
+	struct err e = ERR_INIT;
+
+	why[0] = '\0';
+	if (c->verb == CALL_LIST || c->verb == CALL_STATUS)
+		return ERR_NONE;
+	if (j->peer.who.uid == 0) {
+		snprintf(why, 256, "root does it itself");
+		return ERR_UNSUPPORTED;
+	}
+	if (c->verb == CALL_ATTACH &&
+	    peer_owns_netns(j->peer.who.uid, j->netns_fd, j->pidfd, &e) < 0) {
+		snprintf(why, 256, "%.200s", e.text);
+		return ERR_DENIED;
+	}
+	if (c->verb != CALL_ATTACH && !holdings_find(&b->held, id, c->ifname))
+		return c->verb == CALL_DETACH ? ERR_NONE : ERR_ABSENT;
+	if (c->verb == CALL_DETACH || c->verb == CALL_UNPUBLISH)
+		return ERR_NONE;
+	return judge(b, j, id, why);
+}
+
+/* ---- work ---- */
+
+static int start(struct back *b, struct job *j, const struct work_order *o, struct err *e)
+{
+	int r = worker_start(o, &j->worker, &j->report_fd, e);
+
+	if (r < 0)
+		return r;
+	fd_closep(&j->netns_fd);
+	fd_closep(&j->pidfd);
+	j->deadline_ms = b->now_ms + BACK_WORK_MS;
+	r = back_watch(b, j->report_fd, (uint32_t)(j - b->job));
+	return r < 0 ? err_sys(e, -r, "epoll") : 0;
+}
+
+/* Its intent is in the list before it begins, as it is on record before anything is made. */
+static int charge(struct back *b, struct job *j, const char *id, struct err *e)
+{
+	const struct call *c = j->call;
+	struct holding *have = holdings_find(&b->held, id, c->ifname);
+	struct holding h = {.uid = j->peer.who.uid, .is_busy = true};
+
+	j->had = have != NULL;
+	if (have) {
+		have->is_busy = true;
+		if (c->verb == CALL_PUBLISH)
+			have->n_ports += count_ports(c);
+		return 0;
+	}
+	if (c->verb != CALL_ATTACH)
+		return 0;
+	memcpy(h.id, id, sizeof(h.id));
+	memcpy(h.ifname, c->ifname, sizeof(h.ifname));
+	memcpy(h.network, c->network, sizeof(h.network));
+	h.n_ports = count_ports(c);
+	return holdings_put(&b->held, &h, e);
+}
+
+static void status(struct back *b, struct job *j)
+{
+	struct charge own = holdings_charge(&b->held, j->peer.who.uid, NULL, NULL);
+	CLEAN_POLICY struct policy p = {0};
+	CLEAN_BUF struct buf text = BUF_INIT;
+	size_t wrong = 0;
+	bool is_root = j->peer.who.uid == 0;
+
+	if (policy_load(b->c->policy_dir, &p, NULL) < 0)
+		wrong = 1;
+	for (size_t i = 0; i < p.n_file; i++)
+		wrong += p.file[i].wrong.kind != ERR_NONE;
+	buf_printf(&text,
+		   "{\"ok\":true,\"version\":\"" NETNS_UP_VERSION "\",\"interfaces\":%zu,"
+		   "\"ports\":%u,\"policyErrors\":%zu}",
+		   is_root ? b->held.n : own.nics, own.ports, wrong);
+	for (size_t i = 0; is_root && i < p.n_file; i++)
+		if (p.file[i].wrong.kind != ERR_NONE)
+			log_warn("policy %s: %s", p.file[i].name, p.file[i].wrong.text);
+	if (!text.failed)
+		back_answer(b, j, text.p, text.len);
+}
+
+static void begin(struct back *b, struct job *j)
+{
+	struct work_order o = {.state_dir = b->c->state_dir,
+			       .verb = j->call->verb,
+			       .call = j->call,
+			       .uid = j->peer.who.uid,
+			       .netns_fd = j->netns_fd};
+	struct err e = ERR_INIT;
+	char id[ID_STRLEN], why[256];
+	enum err_kind kind;
+
+	worker_id(o.uid, j->call->id, id);
+	kind = may(b, j, id, why);
+	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS)
+		audit(j, kind == ERR_NONE ? "granted" : err_kind_name(kind), why);
+	if (kind == ERR_NONE && j->call->verb == CALL_STATUS) {
+		status(b, j);
+		back_job_clear(b, j);
+		return;
+	}
+	if (kind == ERR_NONE && (charge(b, j, id, &e) < 0 || start(b, j, &o, &e) < 0)) {
+		log_error("%s", e.text);
+		if (!j->had && j->call->verb == CALL_ATTACH)
+			holdings_drop(&b->held, id, j->call->ifname);
+		kind = ERR_INTERNAL;
+	}
+	if (kind == ERR_NONE)
+		return;
+	back_refuse(b, j, kind);
+	back_job_clear(b, j);
+}
+
+static bool has_doomed(const struct back *b)
+{
+	for (size_t i = 0; i < b->held.n; i++)
+		if (b->held.h[i].is_doomed && !b->held.h[i].is_busy)
+			return true;
+	return false;
+}
+
+static void begin_reap(struct back *b)
+{
+	struct job *j = has_doomed(b) ? free_job(b) : NULL;
+	struct work_order *o = j ? calloc(1, sizeof(*o)) : NULL;
+	struct err e = ERR_INIT;
+
+	if (!o)
+		return;
+	o->state_dir = b->c->state_dir;
+	o->verb = WORK_REAP;
+	o->netns_fd = -1;
+	for (size_t i = 0; i < b->held.n && o->n_reap < WORKER_REAP; i++) {
+		struct holding *h = &b->held.h[i];
+
+		if (!h->is_doomed || h->is_busy)
+			continue;
+		h->is_busy = true;
+		o->reap[o->n_reap++] = *h;
+	}
+	*j = (struct job){.is_used = true,
+			  .is_reap = true,
+			  .order = b->next_order++,
+			  .netns_fd = -1,
+			  .pidfd = -1,
+			  .report_fd = -1,
+			  .order_of_reap = o};
+	b->reap_at_ms = UINT64_MAX; /* one at a time */
+	if (start(b, j, o, &e) < 0) {
+		log_error("%s", e.text);
+		for (size_t i = 0; i < o->n_reap; i++)
+			holdings_find(&b->held, o->reap[i].id, o->reap[i].ifname)->is_busy = false;
+		back_job_clear(b, j);
+		b->reap_at_ms = b->now_ms + BACK_REAP_AGAIN_MS;
+	}
+}
+
+/* Nobody else is at work for that user, or on that name. */
+static bool is_ready(struct back *b, const struct job *j)
+{
+	const struct holding *h;
+	char id[ID_STRLEN];
+
+	if (!j->is_used || j->worker)
+		return false;
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		if (b->job[i].worker && !b->job[i].is_reap &&
+		    b->job[i].peer.who.uid == j->peer.who.uid)
+			return false;
+	worker_id(j->peer.who.uid, j->call->id, id);
+	h = holdings_find(&b->held, id, j->call->ifname);
+	return !h || (!h->is_busy && !h->is_doomed);
+}
+
+void back_job_run(struct back *b)
+{
+	if (b->now_ms >= b->reap_at_ms)
+		begin_reap(b);
+	while (back_jobs(b, true) < BACK_WORKERS) {
+		struct job *first = NULL;
+
+		for (size_t i = 0; i < BACK_JOBS; i++)
+			if ((!first || b->job[i].order < first->order) && is_ready(b, &b->job[i]))
+				first = &b->job[i];
+		if (!first)
+			return;
+		begin(b, first);
+	}
+}
+
+/* ---- its end ---- */
+
+static void end_reap(struct back *b, const struct job *j, const struct work_report *r)
+{
+	const struct work_order *o = j->order_of_reap;
+
+	b->reap_at_ms = r->n_reaped < o->n_reap ? b->now_ms + BACK_REAP_AGAIN_MS : 0;
+	for (size_t i = 0; i < o->n_reap; i++) {
+		struct holding *h = holdings_find(&b->held, o->reap[i].id, o->reap[i].ifname);
+
+		if (i < r->n_reaped) {
+			log_info("audit: uid=%u id=%s ifname=%s result=ended why=its namespace or "
+				 "interface is gone",
+				 o->reap[i].uid, o->reap[i].id, o->reap[i].ifname);
+			holdings_drop(&b->held, o->reap[i].id, o->reap[i].ifname);
+		} else if (h) {
+			h->is_busy = false;
+		}
+	}
+}
+
+/* The link may have gone before its number was known here. */
+static void settle(struct back *b, const struct job *j, const struct work_report *r)
+{
+	struct holding now = r->holding, *h;
+	char id[ID_STRLEN];
+
+	worker_id(j->peer.who.uid, j->call->id, id);
+	if (!r->is_held) {
+		holdings_drop(&b->held, id, j->call->ifname);
+		return;
+	}
+	if (b->watch && now.ifindex && engine_watch_has(b->watch, now.ifindex, NULL) == 0)
+		now.is_doomed = true;
+	h = holdings_find(&b->held, id, j->call->ifname);
+	if (h)
+		*h = now;
+	else if (holdings_put(&b->held, &now, NULL) < 0)
+		log_error("%s is not accounted for: no memory", id);
+}
+
+/* Killed, or crashed: what it was making is taken down; what had been there stays. */
+static void died(struct back *b, struct job *j)
+{
+	struct work_report none = {.kind = ERR_INTERNAL};
+	struct holding *h;
+	char id[ID_STRLEN];
+
+	if (j->is_reap) {
+		end_reap(b, j, &none);
+		return;
+	}
+	log_error("the worker of uid %u died", j->peer.who.uid);
+	worker_id(j->peer.who.uid, j->call->id, id);
+	h = holdings_find(&b->held, id, j->call->ifname);
+	if (h) {
+		h->is_busy = false;
+		h->is_doomed = h->is_doomed || !j->had || j->call->verb == CALL_DETACH;
+	}
+	back_refuse(b, j, ERR_INTERNAL);
+}
+
+void back_job_report(struct back *b, struct job *j)
+{
+	static char data[sizeof(struct work_report) + ANSWER_TEXT_MAX];
+	struct work_report r;
+	ssize_t n = fdpass_recv(j->report_fd, data, sizeof(data), NULL, 0);
+
+	if (n == -EAGAIN)
+		return;
+	b->busy_ms = b->now_ms;
+	if (n < (ssize_t)sizeof(r)) {
+		died(b, j);
+	} else {
+		memcpy(&r, data, sizeof(r));
+		if (j->is_reap) {
+			end_reap(b, j, &r);
+		} else {
+			if (j->call->verb != CALL_LIST)
+				settle(b, j, &r);
+			back_answer(b, j, data + sizeof(r), (size_t)n - sizeof(r));
+		}
+	}
+	back_job_clear(b, j);
+}
+
+void back_job_over(struct back *b, pid_t worker)
+{
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		if (b->job[i].worker == worker)
+			b->job[i].is_over = true;
+}
+
+int back_job_cut(struct back *b)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < BACK_JOBS; i++) {
+		struct job *j = &b->job[i];
+
+		if (!j->worker)
+			continue;
+		if (j->deadline_ms <= b->now_ms) {
+			log_error("a worker has taken %d ms: it is killed", BACK_WORK_MS);
+			if (!j->is_over)
+				kill(j->worker, SIGKILL);
+			died(b, j);
+			back_job_clear(b, j);
+		} else if (j->deadline_ms < next) {
+			next = j->deadline_ms;
+		}
+	}
+	return next == UINT64_MAX ? -1 : (int)(next - b->now_ms);
+}
+
+static void gone(uint32_t ifindex, void *arg)
+{
+	struct back *b = arg;
+	struct holding *h = holdings_by_link(&b->held, ifindex);
+
+	if (h)
+		h->is_doomed = true;
+}
+
+void back_links_check(struct back *b)
+{
+	for (size_t i = 0; i < b->held.n; i++)
+		if (b->held.h[i].ifindex &&
+		    engine_watch_has(b->watch, b->held.h[i].ifindex, NULL) == 0)
+			b->held.h[i].is_doomed = true;
+}
+
+void back_links_gone(struct back *b)
+{
+	struct err e = ERR_INIT;
+	int r = engine_watch_read(b->watch, gone, b, &e);
+
+	if (r < 0)
+		log_error("%s", e.text);
+	if (r != 0)
+		back_links_check(b);
+}

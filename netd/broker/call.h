@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * call: the messages between the front, which reads what strangers write, and the back, which has
+ * privilege: values of one fixed layout, with descriptors beside them. The back believes none of
+ * it: call_check looks at every field again, and call_rule says which requests there are and what
+ * each may carry. PURE.
+ */
+#ifndef NETD_BROKER_CALL_H
+#define NETD_BROKER_CALL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "model/addr.h"
+#include "model/name.h"
+#include "model/publish.h"
+
+#define CALL_MAGIC 0x6e657464u
+#define CALL_PUBLISH_MAX 64 /* runs in one request */
+/* In the engine a user's "web" is "user-1000.web", so nobody can so much as name another's. */
+#define CALL_PREFIX "user-%u."
+#define CALL_PREFIX_MAX 16
+#define CALL_ID_STRLEN (ID_STRLEN - CALL_PREFIX_MAX)
+
+enum call_verb {
+	CALL_STATUS = 1,
+	CALL_ATTACH,
+	CALL_DETACH,
+	CALL_LIST,
+	CALL_PUBLISH,
+	CALL_UNPUBLISH,
+	N_CALL_VERBS,
+	/* From here on of the front and the back only. */
+	CALL_QUIT = 100, /* back to front: end, unless somebody is being served; answered by an end
+			  * or by CALL_BUSY */
+	CALL_BUSY,
+};
+
+/* Descriptors, in this order. The connection comes with every request: the back asks the kernel
+ * itself who is at its other end. */
+enum { CALL_FD_CONN, CALL_FD_NETNS, CALL_FD_PIDFD, CALL_FDS };
+
+struct call {
+	uint32_t magic, verb;
+	uint32_t slot, turn; /* of the connection in the front */
+	char id[CALL_ID_STRLEN];
+	char ifname[IFNAME_STRLEN];
+	char network[NETNAME_STRLEN];
+	struct ip ip[N_FAM]; /* family 0: any */
+	struct mac mac;      /* all zero: any */
+	uint32_t mtu;        /* 0: the network's */
+	uint32_t n_publish;
+	struct publish publish[CALL_PUBLISH_MAX];
+};
+
+struct call_rule {
+	const char *name;
+	bool has_id; /* and ifname */
+	bool has_attach;
+	bool has_publish, needs_publish;
+	unsigned min_fds, max_fds; /* beside the connection */
+};
+const struct call_rule *call_rule(uint32_t verb); /* NULL: there is no such request */
+uint32_t call_find(const char *name);             /* 0: there is none of that name */
+
+/* Everything in it has a meaning, and nothing is set that the request has no use for. n_fds: with
+ * the connection. */
+int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e);
+
+/* Back to front: a header, then the text for the client, without NUL. */
+struct answer {
+	uint32_t magic, verb; /* 0, or CALL_QUIT */
+	uint32_t slot, turn;
+};
+#define ANSWER_TEXT_MAX ((size_t)60 * 1024)
+
+#endif

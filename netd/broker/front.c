@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * front: the loop. One connection carries one request: read within FRONT_READ_MS, passed on,
+ * answered, closed. A connection is known to the back by its place in the table and a turn, so an
+ * answer that comes late meets nobody else. Nothing here waits for a client: what cannot be written
+ * at once is not written.
+ */
+#include "broker/front.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/fd.h"
+#include "base/log.h"
+#include "broker/bucket.h"
+#include "broker/call.h"
+#include "broker/request.h"
+#include "sys/fdpass.h"
+
+#define LISTENER UINT32_MAX
+#define BACK (UINT32_MAX - 1)
+#define EVENTS 64
+#define ACCEPTS 64 /* in one round */
+#define COMPLAIN_MS 1000
+
+struct conn {
+	int fd; /* -1: the place is free, or the client is gone */
+	uint32_t turn, uid;
+	bool is_waiting; /* the request is with the back */
+	bool is_gone;    /* the client did not wait; what he asked for counts until it is done */
+	uint64_t deadline_ms;
+};
+
+struct front {
+	const struct front_config *c;
+	int epoll;
+	struct conn conn[FRONT_CONNS];
+	size_t n_conn;
+	struct buckets rate;
+	uint64_t now_ms, complained_ms;
+	unsigned n_refused;
+	char text[REQUEST_BYTES];
+	char answer[sizeof(struct answer) + ANSWER_TEXT_MAX];
+};
+
+static bool is_free(const struct conn *c)
+{
+	return c->fd < 0 && !c->is_gone;
+}
+
+static void hang_up(struct front *f, struct conn *c)
+{
+	fd_closep(&c->fd);
+	c->is_gone = false;
+	c->turn++;
+	f->n_conn--;
+}
+
+static void say(int fd, const char *text, size_t len)
+{
+	(void)fdpass_send(fd, text, len, NULL, 0);
+}
+
+static void refuse(int fd, enum err_kind kind)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+
+	request_refusal(kind, &b);
+	if (!b.failed)
+		say(fd, b.p, b.len);
+}
+
+/* A flood is one line a second in the log. */
+static void complain(struct front *f, uint32_t uid, const char *what)
+{
+	f->n_refused++;
+	if (f->complained_ms && f->now_ms - f->complained_ms < COMPLAIN_MS)
+		return;
+	log_warn("uid %u: %s (%u refused since the last such line)", uid, what, f->n_refused);
+	f->complained_ms = f->now_ms;
+	f->n_refused = 0;
+}
+
+static struct conn *free_place(struct front *f, uint32_t uid)
+{
+	struct conn *place = NULL;
+	unsigned of_uid = 0;
+
+	for (size_t i = 0; i < FRONT_CONNS; i++) {
+		if (is_free(&f->conn[i]))
+			place = &f->conn[i];
+		else if (f->conn[i].uid == uid)
+			of_uid++;
+	}
+	if (of_uid >= FRONT_CONNS_OF_UID)
+		complain(f, uid, "too many connections at once");
+	else if (!place)
+		complain(f, uid, "all connections are taken");
+	return of_uid < FRONT_CONNS_OF_UID ? place : NULL;
+}
+
+static void welcome(struct front *f, int fd)
+{
+	CLEAN_FD int own = fd;
+	struct ucred cred;
+	socklen_t len = sizeof(cred);
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
+	struct conn *c;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof(cred))
+		return;
+	c = free_place(f, cred.uid);
+	ev.data.u32 = c ? (uint32_t)(c - f->conn) : 0;
+	if (!c || epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		refuse(fd, ERR_BUSY);
+		return;
+	}
+	*c = (struct conn){.fd = fd_take(&own),
+			   .turn = c->turn + 1,
+			   .uid = cred.uid,
+			   .deadline_ms = f->now_ms + FRONT_READ_MS};
+	f->n_conn++;
+}
+
+static void accept_some(struct front *f)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		int fd = accept4(f->c->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+		if (fd >= 0)
+			welcome(f, fd);
+		else if (errno != EINTR && errno != ECONNABORTED)
+			return;
+	}
+}
+
+/* Passes the call on with the connection in front of the client's descriptors. */
+static int pass_on(struct front *f, struct conn *c, struct call *call, const int *fds, size_t n)
+{
+	struct epoll_event ev = {.events = EPOLLRDHUP, .data.u32 = (uint32_t)(c - f->conn)};
+	int all[CALL_FDS] = {c->fd};
+	int r;
+
+	call->slot = (uint32_t)(c - f->conn);
+	call->turn = c->turn;
+	for (size_t i = 0; i < n; i++)
+		all[1 + i] = fds[i];
+	r = fdpass_send(f->c->back, call, sizeof(*call), all, 1 + n);
+	if (r < 0)
+		return r;
+	c->is_waiting = true;
+	c->deadline_ms = f->now_ms + FRONT_ANSWER_MS;
+	return epoll_ctl(f->epoll, EPOLL_CTL_MOD, c->fd, &ev) < 0 ? -errno : 0;
+}
+
+/* What is wrong with the request: ERR_NONE when it is on its way. */
+static enum err_kind take_request(struct front *f, struct conn *c, const int *fds, size_t n,
+				  ssize_t len)
+{
+	const struct call_rule *rule;
+	struct err e = ERR_INIT;
+	struct call call;
+	int r;
+
+	if (len < 0)
+		return ERR_PROTOCOL;
+	if (!bucket_take(&f->rate, c->uid, f->now_ms, FRONT_BURST, FRONT_PER_SECOND * 60)) {
+		complain(f, c->uid, "too many requests");
+		return ERR_BUSY;
+	}
+	r = request_parse(f->text, (size_t)len, &call, &e);
+	if (r < 0) {
+		complain(f, c->uid, e.text);
+		return e.kind == ERR_UNSUPPORTED || e.kind == ERR_INTERNAL ? e.kind : ERR_PROTOCOL;
+	}
+	rule = call_rule(call.verb);
+	if (n < rule->min_fds || n > rule->max_fds)
+		return ERR_PROTOCOL;
+	r = pass_on(f, c, &call, fds, n);
+	return r == 0 ? ERR_NONE : r == -EAGAIN ? ERR_BUSY : ERR_INTERNAL;
+}
+
+static void hear(struct front *f, struct conn *c)
+{
+	int fds[CALL_FDS - 1] = {-1, -1};
+	ssize_t len = fdpass_recv(c->fd, f->text, sizeof(f->text), fds, CALL_FDS - 1);
+	enum err_kind wrong = ERR_NONE;
+	size_t n = 0;
+
+	if (len == -EAGAIN)
+		return;
+	while (n < CALL_FDS - 1 && fds[n] >= 0)
+		n++;
+	if (len != 0)
+		wrong = take_request(f, c, fds, n, len);
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+	if (wrong != ERR_NONE)
+		refuse(c->fd, wrong);
+	if (len == 0 || wrong != ERR_NONE)
+		hang_up(f, c);
+}
+
+static void on_conn(struct front *f, struct conn *c, uint32_t events)
+{
+	if (c->fd < 0)
+		return;
+	if (!c->is_waiting && (events & EPOLLIN)) {
+		hear(f, c);
+	} else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
+		fd_closep(&c->fd);
+		c->is_gone = c->is_waiting;
+		if (!c->is_gone)
+			hang_up(f, c);
+	}
+}
+
+/* False: the front is to end. */
+static bool on_back(struct front *f)
+{
+	ssize_t n = fdpass_recv(f->c->back, f->answer, sizeof(f->answer), NULL, 0);
+	struct answer a;
+	struct conn *c;
+
+	if (n == -EAGAIN)
+		return true;
+	if (n < (ssize_t)sizeof(a))
+		return false;
+	memcpy(&a, f->answer, sizeof(a));
+	if (a.verb == CALL_QUIT && f->n_conn == 0)
+		return false;
+	if (a.verb == CALL_QUIT) {
+		struct call busy = {.magic = CALL_MAGIC, .verb = CALL_BUSY};
+
+		return fdpass_send(f->c->back, &busy, sizeof(busy), NULL, 0) == 0;
+	}
+	c = a.slot < FRONT_CONNS ? &f->conn[a.slot] : NULL;
+	if (c && !is_free(c) && c->is_waiting && c->turn == a.turn) {
+		if (c->fd >= 0)
+			say(c->fd, f->answer + sizeof(a), (size_t)n - sizeof(a));
+		hang_up(f, c);
+	}
+	return true;
+}
+
+/* Cuts those whose time is over; milliseconds until the next is. */
+static int cut(struct front *f)
+{
+	uint64_t next = UINT64_MAX;
+
+	for (size_t i = 0; i < FRONT_CONNS; i++) {
+		struct conn *c = &f->conn[i];
+
+		if (is_free(c))
+			continue;
+		if (c->deadline_ms <= f->now_ms) {
+			if (c->fd >= 0)
+				refuse(c->fd, c->is_waiting ? ERR_BUSY : ERR_PROTOCOL);
+			hang_up(f, c);
+		} else if (c->deadline_ms < next) {
+			next = c->deadline_ms;
+		}
+	}
+	return next == UINT64_MAX ? -1 : (int)(next - f->now_ms);
+}
+
+static int loop(struct front *f)
+{
+	struct epoll_event ev[EVENTS];
+
+	for (;;) {
+		int n;
+
+		f->now_ms = clock_ms();
+		n = epoll_wait(f->epoll, ev, EVENTS, cut(f));
+		if (n < 0 && errno != EINTR)
+			return 1;
+		f->now_ms = clock_ms();
+		for (int i = 0; i < n; i++) {
+			if (ev[i].data.u32 == LISTENER)
+				accept_some(f);
+			else if (ev[i].data.u32 != BACK)
+				on_conn(f, &f->conn[ev[i].data.u32], ev[i].events);
+			else if (!on_back(f))
+				return 0;
+		}
+	}
+}
+
+static int watch(struct front *f, int fd, uint32_t what)
+{
+	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
+
+	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
+}
+
+int front_main(const struct front_config *c)
+{
+	struct front *f = calloc(1, sizeof(*f));
+	struct err e = ERR_INIT;
+
+	if (!f)
+		return 1;
+	f->c = c;
+	for (size_t i = 0; i < FRONT_CONNS; i++)
+		f->conn[i].fd = -1;
+	f->epoll = epoll_create1(EPOLL_CLOEXEC);
+	if (f->epoll < 0 || watch(f, c->listener, LISTENER) < 0 || watch(f, c->back, BACK) < 0) {
+		log_error("front: epoll: %m");
+		return 1;
+	}
+	if (front_jail(c, &e) < 0) {
+		log_error("front: %s", e.text);
+		return 1;
+	}
+	return loop(f);
+}

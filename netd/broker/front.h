@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * front: the process that strangers talk to. It has no privilege, no file, no name and no way to
+ * make a socket: it accepts, reads one request from each connection, turns it into a call and
+ * passes that on with the connection, and passes the answer back. It decides nothing but who is too
+ * many, too fast or too slow.
+ */
+#ifndef NETD_BROKER_FRONT_H
+#define NETD_BROKER_FRONT_H
+
+#include <stdint.h>
+
+#include "base/err.h"
+
+#define FRONT_CONNS 256       /* at once */
+#define FRONT_CONNS_OF_UID 8  /* of one user */
+#define FRONT_READ_MS 2000    /* from accept to the whole request */
+#define FRONT_ANSWER_MS 30000 /* the answer's */
+#define FRONT_BURST 64        /* requests of one user at once */
+#define FRONT_PER_SECOND 32   /* and from then on */
+
+struct front_config {
+	int listener; /* not blocking */
+	int back;     /* SOCK_SEQPACKET to the back */
+	uint32_t uid, gid;
+};
+
+/* Gives up every privilege, then serves until the back is gone or says so. The exit status. */
+int front_main(const struct front_config *c);
+
+/* front_jail.c */
+int front_jail(const struct front_config *c, struct err *e);
+
+#endif

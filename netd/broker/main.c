@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * main: netd, the resident daemon: options, the socket, then the back, which starts the front. It
+ * does not detach: it is started by a service manager, or with --foreground by whoever looks after
+ * it.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/log.h"
+#include "base/opt.h"
+#include "broker/back.h"
+#include "broker/listen.h"
+#include "broker/policy.h"
+#include "broker/request.h"
+
+#define PROGRAM "netd"
+#define NOBODY 65534
+#define IDLE_S 60 /* when somebody else holds the socket */
+
+struct options {
+	const char *socket, *policy_dir, *state_dir, *user;
+	bool is_foreground, has_idle;
+	uint32_t idle_s;
+};
+
+static int set_path(const char **to, const char *value, struct err *e)
+{
+	*to = value;
+	return value[0] == '/' ? 0 : err_set(e, ERR_USAGE, 0, "expected an absolute path");
+}
+
+static int set_socket(void *into, const char *value, struct err *e)
+{
+	return set_path(&((struct options *)into)->socket, value, e);
+}
+
+static int set_policy_dir(void *into, const char *value, struct err *e)
+{
+	return set_path(&((struct options *)into)->policy_dir, value, e);
+}
+
+static int set_state_dir(void *into, const char *value, struct err *e)
+{
+	return set_path(&((struct options *)into)->state_dir, value, e);
+}
+
+static int set_user(void *into, const char *value, struct err *e)
+{
+	(void)e;
+	((struct options *)into)->user = value;
+	return 0;
+}
+
+static int set_idle(void *into, const char *value, struct err *e)
+{
+	((struct options *)into)->has_idle = true;
+	return opt_u32(value, 0, 1000000, &((struct options *)into)->idle_s, e);
+}
+
+static int set_foreground(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	((struct options *)into)->is_foreground = true;
+	return 0;
+}
+
+static const struct opt opts[] = {
+	{0, "foreground", NULL, "stay in the foreground (there is no other way)", set_foreground},
+	{0, "socket", "PATH", "where clients connect (default " REQUEST_SOCKET ")", set_socket},
+	{0, "policy-dir", "DIR", "who may do what (default " POLICY_DIR ")", set_policy_dir},
+	{0, "state-dir", "DIR", "where the state is kept (default /run/netd)", set_state_dir},
+	{0, "user", "NAME", "whom the front becomes (default netd, else nobody)", set_user},
+	{0, "idle-exit", "SECONDS", "end after that long without work; 0: never", set_idle},
+	{0},
+};
+
+static const struct opt_verb usage = {
+	.name = "",
+	.operands = "",
+	.summary = "gives ordinary users' network namespaces a network, as far as policy allows",
+	.notes = "Messages and the audit lines go to standard error. With a socket from its\n"
+		 "starter (LISTEN_FDS) it ends after 60 seconds in which nobody holds anything.",
+	.opts = opts,
+};
+
+static int find_user(const char *name, struct back_config *c, struct err *e)
+{
+	const struct passwd *p = getpwnam(name ? name : "netd");
+
+	c->front_uid = c->front_gid = NOBODY;
+	if (name && !p)
+		return err_set(e, ERR_ABSENT, 0, "--user %s: there is no such user", name);
+	if (p && p->pw_uid == 0)
+		return err_set(e, ERR_USAGE, 0, "--user %s: expected a user without privilege",
+			       p->pw_name);
+	if (p) {
+		c->front_uid = p->pw_uid;
+		c->front_gid = p->pw_gid;
+	}
+	return 0;
+}
+
+static int run(const struct options *o)
+{
+	struct back_config c = {.policy_dir = o->policy_dir ? o->policy_dir : POLICY_DIR,
+				.state_dir = o->state_dir};
+	struct listen l = {.fd = -1};
+	struct err e = ERR_INIT;
+	int r = find_user(o->user, &c, &e);
+
+	if (r >= 0)
+		r = listen_open(o->socket, &l, &e);
+	if (r < 0) {
+		listen_close(&l);
+		log_error("%s", e.text);
+		return 1;
+	}
+	c.listener = l.fd;
+	c.name = l.name;
+	c.idle_ms = (int)(o->has_idle ? o->idle_s : l.is_own ? 0 : IDLE_S) * 1000;
+	r = back_main(&c);
+	listen_close(&l);
+	return r;
+}
+
+int main(int argc, char **argv)
+{
+	struct options o = {0};
+	struct err e = ERR_INIT;
+	size_t n;
+	int r;
+
+	if (fd_fill_stdio() < 0)
+		return 1;
+	log_setup(PROGRAM, LOG_LEVEL_INFO);
+	umask(022);
+	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
+		printf(PROGRAM " " NETNS_UP_VERSION "\n");
+		return 0;
+	}
+	r = opt_parse(&usage, argc, argv, &o, &n, &e);
+	if (r == 1) {
+		opt_help(PROGRAM, &usage);
+		return 0;
+	}
+	if (r >= 0 && !o.is_foreground)
+		r = err_set(&e, ERR_USAGE, 0, "expected --foreground: netd does not detach");
+	if (r < 0) {
+		log_error("%s", e.text);
+		return 2;
+	}
+	return run(&o);
+}

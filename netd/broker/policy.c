@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy: the judge. PURE: rules, a subject and a wish in, a verdict out, with the rules that
+ * decided. policy_parse.c reads rules, policy_dir.c finds the texts.
+ */
+#include "broker/policy.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define N_VERBS 4
+static const char *const verb_name[N_VERBS] = {"attach", "publish", "address", "mac"};
+
+void policy_clear(struct policy *p)
+{
+	free(p->rule);
+	free(p->file);
+	*p = (struct policy){0};
+}
+
+static bool is_subject(const struct policy_rule *r, const struct policy_subject *s)
+{
+	if (r->kind == SUBJECT_ANY)
+		return true;
+	if (r->kind == SUBJECT_UID)
+		return s->uid >= r->low && s->uid <= r->high;
+	for (size_t i = 0; i < s->n_gid; i++)
+		if (s->gid[i] >= r->low && s->gid[i] <= r->high)
+			return true;
+	return false;
+}
+
+static const struct policy_rule *find(const struct policy *p, const struct policy_subject *s,
+				      const char *network, unsigned verb)
+{
+	for (size_t i = 0; i < p->n_rule; i++) {
+		const struct policy_rule *r = &p->rule[i];
+
+		if ((r->verbs & verb) && is_subject(r, s) &&
+		    (strcmp(r->network, "*") == 0 || strcmp(r->network, network) == 0))
+			return r;
+	}
+	return NULL;
+}
+
+static void say_denied(const struct policy *p, const char *verb, const char *network,
+		       const struct policy_rule *r, struct policy_verdict *v)
+{
+	v->result = POLICY_DENIED;
+	if (!r)
+		snprintf(v->why, sizeof(v->why), "%s on %s: no rule allows it", verb, network);
+	else
+		snprintf(v->why, sizeof(v->why), "%s on %s: denied by %.128s:%u%s", verb, network,
+			 p->file[r->file].name, r->line,
+			 r->is_broken ? " (a file with an error denies everything)" : "");
+}
+
+static bool has_range(const struct policy_limits *l, const struct publish *p, uint16_t first_free)
+{
+	uint32_t last = (uint32_t)p->host_port + p->count - 1;
+
+	/* 0: a free one is picked, and those that are picked need no privilege. */
+	if (p->host_port == 0)
+		return l->n_range == 0;
+	if (l->n_range == 0)
+		return p->host_port >= first_free;
+	for (size_t i = 0; i < l->n_range; i++)
+		if (p->host_port >= l->range[i].low && last <= l->range[i].high)
+			return true;
+	return false;
+}
+
+static bool has_host(const struct policy_limits *l, const struct publish *p)
+{
+	for (size_t i = 0; i < l->n_host; i++)
+		if (ip_equal(&l->host[i], &p->host_ip))
+			return true;
+	return l->n_host == 0;
+}
+
+static bool is_published(const struct policy_want *w, const struct policy_limits *l,
+			 struct policy_verdict *v)
+{
+	uint64_t n = w->ports_held;
+	char s[PUBLISH_STRLEN];
+
+	for (size_t i = 0; i < w->n_publish; i++) {
+		const struct publish *p = &w->publish[i];
+		bool in_range = has_range(l, p, w->first_free_port);
+
+		n += p->count;
+		if (in_range && has_host(l, p))
+			continue;
+		v->result = POLICY_DENIED;
+		snprintf(v->why, sizeof(v->why), "publish %s: %s is not allowed", publish_str(p, s),
+			 in_range ? "that address" : "that port");
+		return false;
+	}
+	if (n <= l->ports)
+		return true;
+	v->result = POLICY_OVER;
+	snprintf(v->why, sizeof(v->why), "more than %u published ports", l->ports);
+	return false;
+}
+
+void policy_judge(const struct policy *p, const struct policy_subject *s,
+		  const struct policy_want *w, struct policy_verdict *ret)
+{
+	*ret = (struct policy_verdict){.result = POLICY_GRANTED};
+	for (unsigned i = 0; i < N_VERBS; i++) {
+		if (!(w->verbs & 1u << i))
+			continue;
+		ret->rule[i] = find(p, s, w->network, 1u << i);
+		if (ret->result == POLICY_GRANTED && (!ret->rule[i] || !ret->rule[i]->is_allow))
+			say_denied(p, verb_name[i], w->network, ret->rule[i], ret);
+	}
+	if (ret->rule[0] && ret->rule[0]->is_allow)
+		ret->limits = ret->rule[0]->limits;
+	if (ret->result != POLICY_GRANTED)
+		return;
+	if (w->is_new && ret->rule[0] && w->nics_held >= ret->limits.nics) {
+		ret->result = POLICY_OVER;
+		snprintf(ret->why, sizeof(ret->why), "more than %u interfaces", ret->limits.nics);
+		return;
+	}
+	if (ret->rule[1])
+		is_published(w, &ret->rule[1]->limits, ret);
+}
+
+static void explain_limits(const struct policy_verdict *v, struct buf *out)
+{
+	const struct policy_limits *p = v->rule[1] ? &v->rule[1]->limits : NULL;
+	char s[IP_STRLEN];
+
+	if (!v->rule[0] || !v->rule[0]->is_allow)
+		return;
+	buf_printf(out, "limits: nics=%u rate=%u", v->limits.nics, v->limits.rate);
+	if (p && v->rule[1]->is_allow) {
+		buf_printf(out, " ports=%u", p->ports);
+		for (size_t i = 0; i < p->n_range; i++)
+			buf_printf(out, "%s%u-%u", i ? "," : " range=", p->range[i].low,
+				   p->range[i].high);
+		for (size_t i = 0; i < p->n_host; i++)
+			buf_printf(out, "%s%s", i ? "," : " host=", ip_str(&p->host[i], s));
+	}
+	buf_printf(out, "\n");
+}
+
+void policy_explain(const struct policy *p, const struct policy_want *w,
+		    const struct policy_verdict *v, struct buf *out)
+{
+	for (size_t i = 0; i < p->n_file; i++)
+		if (p->file[i].wrong.kind != ERR_NONE)
+			buf_printf(out, "error: %s: %s: everything is denied from here on\n",
+				   p->file[i].name, p->file[i].wrong.text);
+	for (unsigned i = 0; i < N_VERBS; i++) {
+		const struct policy_rule *r = v->rule[i];
+
+		if (!(w->verbs & 1u << i))
+			continue;
+		buf_printf(out, "%s on %s: ", verb_name[i], w->network);
+		if (r)
+			buf_printf(out, "%s by %s:%u\n", r->is_allow ? "allowed" : "denied",
+				   p->file[r->file].name, r->line);
+		else
+			buf_printf(out, "denied, no rule allows it\n");
+	}
+	explain_limits(v, out);
+	if (v->result == POLICY_GRANTED)
+		buf_printf(out, "granted\n");
+	else
+		buf_printf(out, "refused: %s\n", v->why);
+}

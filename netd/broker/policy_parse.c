@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * policy_parse: rules from text. PURE. Printable ASCII, tabs and newlines only; `#` begins a
+ * comment; every word is checked, and nothing that is not understood is passed over.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "broker/policy.h"
+
+#define LINE_BYTES 512
+#define WORDS 16
+
+static int find_number(const char *s, bool is_group, const struct policy_names *names,
+		       uint32_t *ret)
+{
+	/* The last number means "no change" to the kernel and is nobody's. */
+	if (parse_u32(s, 0, UINT32_MAX - 1, ret) == 0)
+		return 0;
+	if (s[0] >= '0' && s[0] <= '9')
+		return -EINVAL;
+	return names->find(s, is_group, ret, names->arg);
+}
+
+static int parse_subject(char *s, const struct policy_names *names, struct policy_rule *r,
+			 struct err *e)
+{
+	bool is_group = s[0] == '@';
+	char *name = s + is_group, *dash = strchr(name, '-');
+
+	if (strcmp(s, "*") == 0) {
+		r->kind = SUBJECT_ANY;
+		return 0;
+	}
+	r->kind = is_group ? SUBJECT_GID : SUBJECT_UID;
+	if (name[0] >= '0' && name[0] <= '9' && dash) {
+		*dash = '\0';
+		if (parse_u32(name, 0, UINT32_MAX - 1, &r->low) == 0 &&
+		    parse_u32(dash + 1, r->low, UINT32_MAX - 1, &r->high) == 0)
+			return 0;
+		*dash = '-';
+		return err_invalid(e, ERR_PROTOCOL, "\"%s\" is no range of numbers", s);
+	}
+	if (!*name || find_number(name, is_group, names, &r->low) < 0)
+		return err_invalid(e, ERR_PROTOCOL, "\"%s\": there is no such %s", s,
+				   is_group ? "group" : "user");
+	r->high = r->low;
+	return 0;
+}
+
+static int parse_network(const char *s, struct policy_rule *r, struct err *e)
+{
+	if (strcmp(s, "*") != 0 && name_check_network(s, "network name", e) < 0)
+		return -EINVAL;
+	snprintf(r->network, sizeof(r->network), "%s", s);
+	return 0;
+}
+
+/* Takes the next item off a list with commas; NULL at its end. "": an empty item. */
+static char *next_item(char **rest)
+{
+	char *item = *rest, *comma;
+
+	if (!item)
+		return NULL;
+	comma = strchr(item, ',');
+	if (comma)
+		*comma++ = '\0';
+	*rest = comma;
+	return item;
+}
+
+static int parse_verbs(char *s, struct policy_rule *r, struct err *e)
+{
+	static const struct {
+		const char *name;
+		unsigned verb;
+	} known[] = {{"attach", POLICY_ATTACH},
+		     {"publish", POLICY_PUBLISH},
+		     {"address", POLICY_ADDRESS},
+		     {"mac", POLICY_MAC},
+		     {"all", POLICY_ALL}};
+
+	for (char *v = next_item(&s); v; v = next_item(&s)) {
+		size_t i = 0;
+
+		while (i < sizeof(known) / sizeof(known[0]) && strcmp(known[i].name, v) != 0)
+			i++;
+		if (i == sizeof(known) / sizeof(known[0]))
+			return err_invalid(e, ERR_PROTOCOL,
+					   "\"%s\": expected attach, publish, address, mac or all",
+					   v);
+		r->verbs |= known[i].verb;
+	}
+	return 0;
+}
+
+static int parse_ranges(char *s, struct policy_limits *l, struct err *e)
+{
+	for (char *v = next_item(&s); v; v = next_item(&s)) {
+		char *dash = strchr(v, '-');
+		uint32_t low, high;
+
+		if (l->n_range == POLICY_RANGES)
+			return err_invalid(e, ERR_PROTOCOL, "range: more than %d", POLICY_RANGES);
+		if (dash)
+			*dash = '\0';
+		if (parse_u32(v, 1, UINT16_MAX, &low) < 0 ||
+		    parse_u32(dash ? dash + 1 : v, low, UINT16_MAX, &high) < 0)
+			return err_invalid(e, ERR_PROTOCOL, "range: expected PORT or LOW-HIGH");
+		l->range[l->n_range].low = (uint16_t)low;
+		l->range[l->n_range++].high = (uint16_t)high;
+	}
+	return 0;
+}
+
+static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
+{
+	for (char *v = next_item(&s); v; v = next_item(&s)) {
+		if (l->n_host == POLICY_HOSTS)
+			return err_invalid(e, ERR_PROTOCOL, "host: more than %d", POLICY_HOSTS);
+		if (ip_parse(v, &l->host[l->n_host], e) < 0 ||
+		    publish_check_host_ip(&l->host[l->n_host], e) < 0)
+			return err_ctx(e, -EINVAL, "host");
+		l->n_host++;
+	}
+	return 0;
+}
+
+static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, struct err *e)
+{
+	const struct {
+		const char *name;
+		uint32_t max, *to;
+		int (*list)(char *s, struct policy_limits *l, struct err *e);
+	} known[] = {{"nics", 1024, &l->nics, NULL},
+		     {"ports", 65535, &l->ports, NULL},
+		     {"rate", 100000, &l->rate, NULL},
+		     {"range", 0, NULL, parse_ranges},
+		     {"host", 0, NULL, parse_hosts}};
+	char *value = strchr(word, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (unsigned i = 0; value && i < sizeof(known) / sizeof(known[0]); i++) {
+		if (strcmp(known[i].name, word) != 0)
+			continue;
+		if (*seen & 1u << i)
+			return err_invalid(e, ERR_PROTOCOL, "%s: given twice", word);
+		*seen |= 1u << i;
+		if (known[i].list)
+			return known[i].list(value, l, e);
+		if (parse_u32(value, 0, known[i].max, known[i].to) < 0)
+			return err_invalid(e, ERR_PROTOCOL, "%s: expected a number 0..%u", word,
+					   known[i].max);
+		return 0;
+	}
+	return err_invalid(e, ERR_PROTOCOL,
+			   "\"%s\": expected nics=, ports=, rate=, range= or host=", word);
+}
+
+static int parse_words(char **word, size_t n, const struct policy_names *names,
+		       struct policy_rule *r, struct err *e)
+{
+	unsigned seen = 0;
+	int w;
+
+	if (n < 4)
+		return err_invalid(e, ERR_PROTOCOL,
+				   "expected allow or deny, a subject, a network and verbs");
+	r->is_allow = strcmp(word[0], "allow") == 0;
+	if (!r->is_allow && strcmp(word[0], "deny") != 0)
+		return err_invalid(e, ERR_PROTOCOL, "\"%s\": expected allow or deny", word[0]);
+	if (!r->is_allow && n > 4)
+		return err_invalid(e, ERR_PROTOCOL, "limits are for what is allowed");
+	r->limits = (struct policy_limits){
+		.nics = POLICY_NICS, .ports = POLICY_PORTS, .rate = POLICY_RATE};
+	w = parse_subject(word[1], names, r, e);
+	if (w >= 0)
+		w = parse_network(word[2], r, e);
+	if (w >= 0)
+		w = parse_verbs(word[3], r, e);
+	for (size_t i = 4; w >= 0 && i < n; i++)
+		w = parse_limit(word[i], &seen, &r->limits, e);
+	return w;
+}
+
+/* 1: nothing on it. */
+static int parse_line(const char *text, size_t len, const struct policy_names *names,
+		      struct policy_rule *r, struct err *e)
+{
+	char line[LINE_BYTES], *word[WORDS], *save = NULL;
+	size_t n = 0;
+
+	if (len >= sizeof(line))
+		return err_invalid(e, ERR_PROTOCOL, "more than %d bytes", LINE_BYTES - 1);
+	for (size_t i = 0; i < len; i++)
+		if (text[i] != '\t' && (text[i] < ' ' || text[i] > '~'))
+			return err_invalid(e, ERR_PROTOCOL, "a character that is not ASCII text");
+	memcpy(line, text, len);
+	line[len] = '\0';
+	line[strcspn(line, "#")] = '\0';
+	for (char *w = strtok_r(line, " \t", &save); w; w = strtok_r(NULL, " \t", &save)) {
+		if (n == WORDS)
+			return err_invalid(e, ERR_PROTOCOL, "more than %d words", WORDS);
+		word[n++] = w;
+	}
+	return n == 0 ? 1 : parse_words(word, n, names, r, e);
+}
+
+static int add_rule(struct policy *p, const struct policy_rule *r, struct err *e)
+{
+	struct policy_rule *more = reallocarray(p->rule, p->n_rule + 1, sizeof(*more));
+
+	if (!more)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "policy");
+	p->rule = more;
+	p->rule[p->n_rule++] = *r;
+	return 0;
+}
+
+static int add_file(struct policy *p, const char *name, struct err *e)
+{
+	struct policy_file *more;
+
+	if (p->n_file == POLICY_FILES + 1)
+		return err_set(e, ERR_QUOTA, 0, "more than %d policy files", POLICY_FILES);
+	more = reallocarray(p->file, p->n_file + 1, sizeof(*more));
+	if (!more)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "policy");
+	p->file = more;
+	p->file[p->n_file] = (struct policy_file){.name = {0}};
+	snprintf(p->file[p->n_file++].name, sizeof(p->file[0].name), "%s", name);
+	return 0;
+}
+
+/* Every rule of the file that was read so far goes: an error may be in what was meant. */
+static int spoil(struct policy *p, size_t first_rule, unsigned line, const struct err *why,
+		 struct err *e)
+{
+	struct policy_rule deny = {.is_broken = true,
+				   .network = "*",
+				   .verbs = POLICY_ALL,
+				   .file = (unsigned)p->n_file - 1,
+				   .line = line};
+
+	p->file[p->n_file - 1].wrong = *why;
+	p->n_rule = first_rule;
+	return add_rule(p, &deny, e);
+}
+
+int policy_add_text(struct policy *p, const char *name, const char *text, size_t len,
+		    const struct policy_names *names, struct err *e)
+{
+	size_t first = p->n_rule;
+	unsigned line = 0;
+	int r = add_file(p, name, e);
+
+	for (size_t at = 0; r >= 0 && at < len; line++) {
+		const char *end = memchr(text + at, '\n', len - at);
+		size_t n = end ? (size_t)(end - (text + at)) : len - at;
+		struct policy_rule rule = {.file = (unsigned)p->n_file - 1, .line = line + 1};
+		struct err why = ERR_INIT;
+
+		r = parse_line(text + at, n, names, &rule, &why);
+		if (r == 0 && p->n_rule == POLICY_RULES)
+			r = err_invalid(&why, ERR_QUOTA, "more than %d rules", POLICY_RULES);
+		if (r < 0) {
+			err_ctx(&why, r, "line %u", line + 1);
+			return spoil(p, first, line + 1, &why, e);
+		}
+		if (r == 0)
+			r = add_rule(p, &rule, e);
+		at += n + 1;
+	}
+	return r < 0 ? r : 0;
+}
+
+int policy_add_wrong(struct policy *p, const char *name, const struct err *why, struct err *e)
+{
+	int r = add_file(p, name, e);
+
+	return r < 0 ? r : spoil(p, p->n_rule, 0, why, e);
+}
+
+int policy_find_id(const char *text, size_t len, const char *name, uint32_t *ret)
+{
+	size_t want = strlen(name);
+
+	for (size_t at = 0; at < len;) {
+		const char *line = text + at, *end = memchr(line, '\n', len - at);
+		size_t n = end ? (size_t)(end - line) : len - at;
+		const char *id, *stop;
+		uint64_t v;
+
+		at += n + 1;
+		if (n <= want || memcmp(line, name, want) != 0 || line[want] != ':')
+			continue;
+		id = memchr(line + want + 1, ':', n - want - 1);
+		if (!id)
+			continue;
+		id++;
+		stop = memchr(id, ':', (size_t)(line + n - id));
+		if (stop && parse_u64_n(id, (size_t)(stop - id), 0, UINT32_MAX - 1, &v) == 0) {
+			*ret = (uint32_t)v;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker: from a call that has been checked and granted to the engine's calls, and from what they
+ * say to the answer. The words of errors go to the log; a client gets the kind's one text.
+ */
+#include "broker/worker.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "broker/request.h"
+#include "engine/engine.h"
+#include "model/codec.h"
+#include "sys/fdpass.h"
+
+struct done {
+	struct work_report report;
+	struct buf text;
+};
+
+void worker_id(uint32_t uid, const char *id, char out[ID_STRLEN])
+{
+	snprintf(out, ID_STRLEN, CALL_PREFIX "%s", uid, id);
+}
+
+/* The record as its user sees it: under his own name for it. */
+static json_t *document(const struct attachment *a)
+{
+	char prefix[CALL_PREFIX_MAX + 1];
+	json_t *doc = codec_attachment(a);
+	size_t len = (size_t)snprintf(prefix, sizeof(prefix), CALL_PREFIX, a->uid);
+
+	if (doc && strncmp(a->id, prefix, len) == 0 &&
+	    json_object_set_new(doc, "id", json_string(a->id + len)) < 0) {
+		json_decref(doc);
+		return NULL;
+	}
+	return doc;
+}
+
+static int print(struct done *d, const char *key, json_t *value, struct err *e)
+{
+	CLEAN_JSON json_t *doc = json_object();
+	char *text = NULL;
+
+	if (doc && json_object_set_new(doc, "ok", json_true()) == 0 &&
+	    (!key || json_object_set(doc, key, value) == 0))
+		text = json_dumps(doc, JSON_COMPACT);
+	json_decref(value);
+	if (text)
+		buf_add(&d->text, text, strlen(text));
+	free(text);
+	if (!text || d->text.failed)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "answer");
+	if (d->text.len > ANSWER_TEXT_MAX)
+		return err_set(e, ERR_QUOTA, 0, "an answer of %zu bytes", d->text.len);
+	return 0;
+}
+
+static int attach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
+		  struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	const struct call *c = o->call;
+	struct up_request req = {
+		.id = id,
+		.ifname = c->ifname,
+		.network = c->network,
+		.netns_fd = o->netns_fd,
+		.netns_path = "",
+		.ip = {c->ip[FAM4], c->ip[FAM6]},
+		.mac = c->mac,
+		.mtu = c->mtu,
+		.n_publish = c->n_publish,
+		.publish = c->publish,
+		.uid = o->uid,
+		.is_apart = true,
+	};
+	int r = engine_up(g, &req, &a, e);
+
+	return r < 0 ? r : print(d, "attachment", document(a), e);
+}
+
+/* 1 and nothing in *ret: there is none of that name that the user has. */
+static int get(struct engine *g, const struct work_order *o, const char *id,
+	       struct attachment **ret, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	int r = engine_get(g, id, o->call->ifname, &a, e);
+
+	if (r != 0)
+		return r;
+	if (a->uid != o->uid)
+		return 1;
+	*ret = a;
+	a = NULL;
+	return 0;
+}
+
+static int detach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
+		  struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	int r = get(g, o, id, &a, e);
+	bool was = r == 0;
+
+	if (r == 0)
+		r = engine_down(g, id, o->call->ifname, e);
+	return r < 0 ? r : print(d, "was", json_boolean(was), e);
+}
+
+static int ports(struct engine *g, const struct work_order *o, const char *id, struct done *d,
+		 struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL, *now = NULL;
+	const struct call *c = o->call;
+	int r = get(g, o, id, &a, e);
+
+	if (r == 1)
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s", id);
+	if (r < 0)
+		return r;
+	if (o->verb == CALL_PUBLISH)
+		r = engine_publish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
+	else
+		r = engine_unpublish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
+	return r < 0 ? r : print(d, "attachment", document(now), e);
+}
+
+struct listing {
+	uint32_t uid;
+	json_t *list;
+};
+
+static int see(const struct attachment *a, void *arg)
+{
+	struct listing *l = arg;
+
+	if (a->uid != l->uid)
+		return 0;
+	return json_array_append_new(l->list, document(a)) < 0 ? -ENOMEM : 0;
+}
+
+static int list(struct engine *g, const struct work_order *o, struct done *d, struct err *e)
+{
+	struct listing l = {.uid = o->uid, .list = json_array()};
+	int r = 0;
+
+	if (g)
+		r = engine_each(g, see, NULL, &l, e);
+	if (r < 0) {
+		json_decref(l.list);
+		return r;
+	}
+	return print(d, "attachments", l.list, e);
+}
+
+/* Goes on after errors: what could not be taken down is tried again later. */
+static int reap(struct engine *g, const struct work_order *o, struct done *d)
+{
+	for (size_t i = 0; i < o->n_reap; i++) {
+		struct err e = ERR_INIT;
+
+		if (engine_down(g, o->reap[i].id, o->reap[i].ifname, &e) < 0) {
+			log_warn("%s/%s: %s", o->reap[i].id, o->reap[i].ifname, e.text);
+			return 0;
+		}
+		d->report.n_reaped++;
+	}
+	return 0;
+}
+
+/* However it ended, what is on record is what is held. */
+static void look(struct engine *g, const struct work_order *o, const char *id, struct done *d)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+
+	if (o->call->id[0] && get(g, o, id, &a, NULL) == 0)
+		d->report.is_held = holding_of(a, &d->report.holding);
+}
+
+static int carry_out(struct engine *g, const struct work_order *o, struct done *d, struct err *e)
+{
+	char id[ID_STRLEN];
+	int r;
+
+	worker_id(o->uid, o->call->id, id);
+	switch (o->verb) {
+	case CALL_ATTACH:
+		r = attach(g, o, id, d, e);
+		break;
+	case CALL_DETACH:
+		r = detach(g, o, id, d, e);
+		break;
+	case CALL_PUBLISH:
+	case CALL_UNPUBLISH:
+		r = ports(g, o, id, d, e);
+		break;
+	default:
+		return err_set(e, ERR_INTERNAL, 0, "work of no kind");
+	}
+	look(g, o, id, d);
+	return r;
+}
+
+static int work(const struct work_order *o, struct done *d, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = engine_open(o->state_dir, o->verb == CALL_LIST, &g, e);
+
+	if (r < 0)
+		return r;
+	if (o->verb == CALL_LIST)
+		return list(g, o, d, e);
+	return o->verb == WORK_REAP ? reap(g, o, d) : carry_out(g, o, d, e);
+}
+
+static void report(int fd, struct done *d)
+{
+	CLEAN_FREE char *m = malloc(sizeof(d->report) + d->text.len);
+
+	if (!m)
+		return;
+	memcpy(m, &d->report, sizeof(d->report));
+	if (d->text.len)
+		memcpy(m + sizeof(d->report), d->text.p, d->text.len);
+	(void)fdpass_send(fd, m, sizeof(d->report) + d->text.len, NULL, 0);
+}
+
+static void live(const struct work_order *o, int fd)
+{
+	struct done d = {.report = {.kind = ERR_NONE}};
+	struct err e = ERR_INIT;
+
+	engine_as_owner(true);
+	if (work(o, &d, &e) < 0) {
+		log_warn("%s%s%s: %s", o->call ? call_rule(o->verb)->name : "clean-up",
+			 o->call && o->call->id[0] ? " " : "", o->call ? o->call->id : "", e.text);
+		d.report.kind = e.kind;
+		buf_free(&d.text);
+		request_refusal(e.kind, &d.text);
+	}
+	report(fd, &d);
+	buf_free(&d.text);
+}
+
+int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct err *e)
+{
+	int pair[2];
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair) < 0)
+		return err_sys(e, errno, "socket pair");
+	pid = fork();
+	if (pid == 0) {
+		close(pair[0]);
+		live(o, pair[1]);
+		_exit(0);
+	}
+	close(pair[1]);
+	if (pid < 0) {
+		close(pair[0]);
+		return err_sys(e, errno, "fork");
+	}
+	*ret_pid = pid;
+	*ret_fd = pair[0];
+	return 0;
+}

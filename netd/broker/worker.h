@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * worker: one piece of work in a process of its own: a crash, a leak or a long wait of the engine
+ * is that piece's alone. It is told everything at its birth and reports by one message.
+ */
+#ifndef NETD_BROKER_WORKER_H
+#define NETD_BROKER_WORKER_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "broker/call.h"
+#include "broker/holdings.h"
+
+#define WORKER_REAP 64 /* attachments that one worker takes down at most */
+
+struct work_order {
+	const char *state_dir;
+	uint32_t verb; /* of a call, or WORK_REAP */
+	const struct call *call;
+	uint32_t uid;
+	int netns_fd;
+	size_t n_reap;
+	struct holding reap[WORKER_REAP];
+};
+#define WORK_REAP 200
+
+/* What comes back; the text for the client follows. */
+struct work_report {
+	uint32_t kind; /* enum err_kind; ERR_NONE: done */
+	uint32_t is_held;
+	struct holding holding; /* is_held: as it is now */
+	uint32_t n_reaped;      /* the first so many of reap[] are gone */
+};
+
+/* Forks. *ret_fd: where the report comes; end of file without one: the worker died. */
+int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct err *e);
+/* The engine's name of a user's attachment. */
+void worker_id(uint32_t uid, const char *id, char out[ID_STRLEN]);
+
+#endif

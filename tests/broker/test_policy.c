@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * The policy: what its lines mean, that every error in them denies, which rule decides, limits and
+ * their edges, and which files are believed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "broker/policy.h"
+
+static int find_name(const char *name, bool is_group, uint32_t *ret, void *arg)
+{
+	(void)arg;
+	if (strcmp(name, is_group ? "devs" : "alice") != 0)
+		return -ENOENT;
+	*ret = is_group ? 500 : 1000;
+	return 0;
+}
+static const struct policy_names names = {.find = find_name};
+
+static struct policy policy_of(const char *text)
+{
+	struct policy p = {0};
+
+	assert_int_equal(policy_add_text(&p, "a.conf", text, strlen(text), &names, NULL), 0);
+	return p;
+}
+
+static int judge(const struct policy *p, uint32_t uid, uint32_t gid, struct policy_want *w,
+		 struct policy_verdict *v)
+{
+	struct policy_subject s = {.uid = uid, .n_gid = 1, .gid = {gid}};
+
+	w->network = w->network ? w->network : "default";
+	w->verbs |= POLICY_ATTACH | (w->n_publish ? POLICY_PUBLISH : 0);
+	w->first_free_port = 1024;
+	policy_judge(p, &s, w, v);
+	return (int)v->result;
+}
+
+static int attach(const char *text, uint32_t uid, uint32_t gid, const char *network)
+{
+	CLEAN_POLICY struct policy p = policy_of(text);
+	struct policy_want w = {.network = network, .is_new = true};
+	struct policy_verdict v;
+
+	return judge(&p, uid, gid, &w, &v);
+}
+
+static void test_subjects(void **state)
+{
+	(void)state;
+	assert_int_equal(attach("", 1000, 1, "default"), POLICY_DENIED);
+	assert_int_equal(attach("allow alice default attach", 1000, 1, "default"), POLICY_GRANTED);
+	assert_int_equal(attach("allow alice default attach", 1001, 1, "default"), POLICY_DENIED);
+	assert_int_equal(attach("allow alice default attach", 1000, 1, "other"), POLICY_DENIED);
+	assert_int_equal(attach("allow alice * attach", 1000, 1, "other"), POLICY_GRANTED);
+	assert_int_equal(attach("allow 1000 default all", 1000, 1, "default"), POLICY_GRANTED);
+	assert_int_equal(attach("allow 1000-1010 default all", 1010, 1, "default"), POLICY_GRANTED);
+	assert_int_equal(attach("allow 1000-1010 default all", 1011, 1, "default"), POLICY_DENIED);
+	assert_int_equal(attach("allow @devs default all", 7, 500, "default"), POLICY_GRANTED);
+	assert_int_equal(attach("allow @500-501 default all", 7, 501, "default"), POLICY_GRANTED);
+	assert_int_equal(attach("allow @devs default all", 500, 7, "default"), POLICY_DENIED);
+	assert_int_equal(attach("allow * default publish", 7, 7, "default"), POLICY_DENIED);
+	assert_int_equal(attach("\t# nothing\n\n allow *\tdefault attach # yes\n", 7, 7, "default"),
+			 POLICY_GRANTED);
+	/* Without its last newline too. */
+	assert_int_equal(attach("deny 8 * all\nallow * * attach", 7, 7, "x"), POLICY_GRANTED);
+}
+
+static void test_first_match(void **state)
+{
+	static const char text[] = "deny alice default attach\n"
+				   "allow * default attach nics=1\n"
+				   "allow @devs default attach nics=9\n"
+				   "deny * default publish\n"
+				   "allow * default publish\n";
+	CLEAN_POLICY struct policy p = policy_of(text);
+	struct publish port = {.proto = IPPROTO_TCP, .host_port = 8080, .ctr_port = 80, .count = 1};
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 1000, 500, &w, &v), POLICY_DENIED);
+	assert_int_equal(v.rule[0]->line, 1);
+	assert_non_null(strstr(v.why, "a.conf:1"));
+	assert_int_equal(judge(&p, 7, 500, &w, &v), POLICY_GRANTED);
+	assert_int_equal(v.rule[0]->line, 2);
+	assert_int_equal(v.limits.nics, 1);
+	w.n_publish = 1;
+	w.publish = &port;
+	assert_int_equal(judge(&p, 7, 500, &w, &v), POLICY_DENIED);
+	assert_int_equal(v.rule[1]->line, 4);
+}
+
+static void test_broken(void **state)
+{
+	static const char *const bad[] = {
+		"allow",
+		"allow * default",
+		"alow * default attach",
+		"allow nobody-knows default attach",
+		"allow @nobody-knows default attach",
+		"allow @ default attach",
+		"allow 10-5 default attach",
+		"allow 4294967295 default attach",
+		"allow 01 default attach",
+		"allow * ../x attach",
+		"allow * default attach,",
+		"allow * default ,attach",
+		"allow * default fly",
+		"allow * default attach nics",
+		"allow * default attach nics=",
+		"allow * default attach nics=-1",
+		"allow * default attach nics=1025",
+		"allow * default attach nics=1 nics=2",
+		"allow * default attach colour=red",
+		"allow * default publish range=0",
+		"allow * default publish range=9-8",
+		"allow * default publish range=1-65536",
+		"allow * default publish range=1,,2",
+		"allow * default publish host=example.org",
+		"allow * default publish host=224.0.0.1",
+		"deny * default attach nics=1",
+		"allow * default attach \x01",
+		"allow * default attach \xc3\xa9",
+		"allow * default attach a b c d e f g h i j k l m n o p q",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		CLEAN_POLICY struct policy p = policy_of("allow 5 default attach\n");
+		char text[256];
+		struct policy_want w = {.is_new = true};
+		struct policy_verdict v;
+
+		/* Good lines beside the bad one count for nothing, later files neither; what came
+		 * before does. */
+		snprintf(text, sizeof(text), "allow 6 * attach\n%s\nallow 6 * attach\n", bad[i]);
+		assert_int_equal(policy_add_text(&p, "b.conf", text, strlen(text), &names, NULL),
+				 0);
+		assert_int_equal(policy_add_text(&p, "c.conf", "allow * * all\n", 14, &names, NULL),
+				 0);
+		if (judge(&p, 6, 6, &w, &v) != POLICY_DENIED || p.file[1].wrong.kind == ERR_NONE)
+			fail_msg("not refused: %s", bad[i]);
+		assert_non_null(strstr(p.file[1].wrong.text, "line 2: "));
+		assert_true(v.rule[0]->is_broken);
+		assert_int_equal(judge(&p, 5, 6, &w, &v), POLICY_GRANTED);
+	}
+	/* A NUL in the middle ends nothing. */
+	struct policy p = {0};
+	assert_int_equal(policy_add_text(&p, "n", "allow * * all\0\n", 15, &names, NULL), 0);
+	assert_true(p.rule[0].is_broken);
+	policy_clear(&p);
+}
+
+static int publish(const struct policy *p, const char *spec, uint32_t held)
+{
+	struct publish one;
+	struct policy_want w = {.n_publish = 1, .publish = &one, .ports_held = held};
+	struct policy_verdict v;
+
+	assert_int_equal(publish_parse(spec, &one, NULL), 0);
+	return judge(p, 7, 7, &w, &v);
+}
+
+static void test_limits(void **state)
+{
+	CLEAN_POLICY struct policy p = policy_of(
+		"allow * default attach nics=2\n"
+		"allow * default publish ports=3 range=80,8000-8100 host=192.0.2.1,0.0.0.0\n");
+	CLEAN_POLICY struct policy free = policy_of("allow * default attach,publish nics=0\n");
+	struct policy_want w = {.is_new = true, .nics_held = 1};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	w.nics_held = 2;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_OVER);
+	w.is_new = false; /* the same once more */
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	w = (struct policy_want){.is_new = true};
+	assert_int_equal(judge(&free, 7, 7, &w, &v), POLICY_OVER);
+
+	assert_int_equal(publish(&p, "192.0.2.1:8000:80", 0), POLICY_GRANTED);
+	assert_int_equal(publish(&p, "192.0.2.1:80", 2), POLICY_GRANTED);
+	assert_int_equal(publish(&p, "192.0.2.1:80", 3), POLICY_OVER);
+	assert_int_equal(publish(&p, "0.0.0.0:8100:80", 0), POLICY_GRANTED);
+	assert_int_equal(publish(&p, "8000:80", 0), POLICY_DENIED);
+	assert_int_equal(publish(&p, "192.0.2.2:8000:80", 0), POLICY_DENIED);
+	assert_int_equal(publish(&p, "192.0.2.1:81:80", 0), POLICY_DENIED);
+	assert_int_equal(publish(&p, "192.0.2.1:8099-8101", 0), POLICY_DENIED);
+	assert_int_equal(publish(&p, "192.0.2.1:8000-8003", 0), POLICY_OVER);
+	assert_int_equal(publish(&p, "192.0.2.1:0:80", 0), POLICY_DENIED);
+
+	assert_int_equal(publish(&free, "1024:80", 0), POLICY_GRANTED);
+	assert_int_equal(publish(&free, "1023:80", 0), POLICY_DENIED);
+	assert_int_equal(publish(&free, "0:80", 0), POLICY_GRANTED);
+	assert_int_equal(publish(&free, "1024-1040", 0), POLICY_OVER);
+}
+
+static void test_names(void **state)
+{
+	static const char text[] = "root:x:0:0::/:\nalice:x:1000:1::/:\nalice2:x:5:\nbad:x:12a:\n"
+				   "noid\nlast:x:7:";
+	uint32_t id;
+
+	(void)state;
+	assert_int_equal(policy_find_id(text, strlen(text), "alice", &id), 0);
+	assert_int_equal(id, 1000);
+	assert_int_equal(policy_find_id(text, strlen(text), "last", &id), 0);
+	assert_int_equal(id, 7);
+	assert_int_equal(policy_find_id(text, strlen(text), "ali", &id), -ENOENT);
+	assert_int_equal(policy_find_id(text, strlen(text), "bad", &id), -ENOENT);
+	assert_int_equal(policy_find_id(text, strlen(text), "noid", &id), -ENOENT);
+	assert_int_equal(policy_find_id(text, 0, "root", &id), -ENOENT);
+}
+
+/* ---- files ---- */
+
+static char dir[] = "/tmp/test-policy.XXXXXX";
+
+static void put(const char *name, const char *text, mode_t mode)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+	assert_int_equal(fchmod(fd, mode), 0);
+	close(fd);
+}
+
+static void drop(const char *name)
+{
+	char path[256];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, name);
+	assert_int_equal(unlink(path), 0);
+}
+
+/* May uid 7? -1: and something is wrong with a file. */
+static int may(void)
+{
+	CLEAN_POLICY struct policy p = {0};
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	assert_int_equal(policy_load(dir, &p, NULL), 0);
+	for (size_t i = 0; i < p.n_file; i++)
+		if (p.file[i].wrong.kind != ERR_NONE) {
+			assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_DENIED);
+			return -1;
+		}
+	return judge(&p, 7, 7, &w, &v) == POLICY_GRANTED;
+}
+
+static void test_files(void **state)
+{
+	static const char yes[] = "allow 7 * all\n";
+	char path[256], name[32];
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(may(), 0);
+	put("b.conf", yes, 0644);
+	assert_int_equal(may(), 1);
+	put("a.conf", "deny 7 * all\n", 0600);
+	assert_int_equal(may(), 0); /* in the order of the names */
+	drop("a.conf");
+	put("a.conf.bak", "nonsense\n", 0644);
+	put(".a.conf", "nonsense\n", 0644);
+	put("README", "nonsense\n", 0644);
+	assert_int_equal(may(), 1); /* not policies */
+	put("a.conf", "nonsense\n", 0644);
+	assert_int_equal(may(), -1);
+	put("a.conf", yes, 0664);
+	assert_int_equal(may(), -1);
+	put("a.conf", yes, 0646);
+	assert_int_equal(may(), -1);
+	put("a.conf", yes, 0644);
+	snprintf(path, sizeof(path), "%s/a.conf", dir);
+	if (geteuid() == 0) {
+		assert_int_equal(chown(path, 7, 7), 0);
+		assert_int_equal(may(), -1);
+	}
+	drop("a.conf");
+	assert_int_equal(symlink("b.conf", path), 0);
+	assert_int_equal(may(), -1);
+	drop("a.conf");
+	assert_int_equal(mkfifo(path, 0644), 0);
+	assert_int_equal(may(), -1); /* and does not hang */
+	drop("a.conf");
+	assert_int_equal(mkdir(path, 0755), 0);
+	assert_int_equal(may(), -1);
+	assert_int_equal(rmdir(path), 0);
+	int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+	assert_int_equal(ftruncate(fd, 1 << 30), 0);
+	close(fd);
+	assert_int_equal(may(), -1);
+	drop("a.conf");
+	assert_int_equal(chmod(dir, 0777), 0);
+	assert_int_equal(may(), -1);
+	assert_int_equal(chmod(dir, 0755), 0);
+	assert_int_equal(may(), 1);
+	for (int i = 0; i < POLICY_FILES; i++) {
+		snprintf(name, sizeof(name), "c%d.conf", i);
+		put(name, yes, 0644);
+	}
+	assert_int_equal(may(), -1);
+	for (int i = 0; i < POLICY_FILES; i++) {
+		snprintf(name, sizeof(name), "c%d.conf", i);
+		drop(name);
+	}
+	for (size_t i = 0; i < 4; i++)
+		drop(((const char *[]){"b.conf", "a.conf.bak", ".a.conf", "README"})[i]);
+	assert_int_equal(rmdir(dir), 0);
+	assert_int_equal(may(), 0); /* no directory: nobody may anything, and nothing is wrong */
+}
+
+static void test_explain(void **state)
+{
+	CLEAN_POLICY struct policy p = policy_of("allow 7 default attach nics=3\n");
+	CLEAN_BUF struct buf out = BUF_INIT;
+	struct publish port = {.proto = IPPROTO_TCP, .host_port = 8080, .ctr_port = 80, .count = 1};
+	struct policy_want w = {.is_new = true, .n_publish = 1, .publish = &port};
+	struct policy_verdict v;
+
+	(void)state;
+	policy_add_text(&p, "z.conf", "what\n", 5, &names, NULL);
+	judge(&p, 7, 7, &w, &v);
+	policy_explain(&p, &w, &v, &out);
+	assert_non_null(strstr(out.p, "attach on default: allowed by a.conf:1\n"));
+	assert_non_null(strstr(out.p, "publish on default: denied by z.conf:1\n"));
+	assert_non_null(strstr(out.p, "error: z.conf: line 1: "));
+	assert_non_null(strstr(out.p, "limits: nics=3 rate=60\n"));
+	assert_non_null(strstr(out.p, "refused: publish on default"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_subjects), cmocka_unit_test(test_first_match),
+		cmocka_unit_test(test_broken),   cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
+		cmocka_unit_test(test_explain),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
