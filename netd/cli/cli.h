@@ -37,17 +37,18 @@ struct verb {
 	int (*main)(const struct verb *v, int argc, char **argv); /* argv[0] is the verb */
 };
 extern const struct verb verb_up, verb_down, verb_ls, verb_status, verb_publish, verb_unpublish,
-	verb_check, verb_gc, verb_run, verb_create, verb_delete, verb_network, verb_install_cni,
-	verb_top, verb_limit;
+	verb_check, verb_gc, verb_run, verb_create, verb_delete, verb_network, verb_policy,
+	verb_install_cni, verb_top, verb_limit;
 
 /* Options that every verb has; the first member of each verb's own struct. */
 struct cli_common {
 	const char *state_dir;
-	bool json, quiet;
+	bool json, quiet, verbose;
 };
 int cli_set_state_dir(void *into, const char *value, struct err *e);
 int cli_set_json(void *into, const char *value, struct err *e);
 int cli_set_quiet(void *into, const char *value, struct err *e);
+int cli_set_verbose(void *into, const char *value, struct err *e);
 #define CLI_OPT_STATE_DIR                                                                          \
 	{                                                                                          \
 		0, "state-dir", "DIR", "where the state is kept (default /run/netd)",              \
@@ -60,6 +61,11 @@ int cli_set_quiet(void *into, const char *value, struct err *e);
 #define CLI_OPT_QUIET                                                                              \
 	{                                                                                          \
 		'q', "quiet", NULL, "print nothing but errors", cli_set_quiet                      \
+	}
+
+#define CLI_OPT_VERBOSE                                                                            \
+	{                                                                                          \
+		'v', "verbose", NULL, "say how it is done", cli_set_verbose                        \
 	}
 
 /* Prints the error as one line and returns the exit code of its kind. */

@@ -33,6 +33,14 @@ int cli_set_quiet(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+int cli_set_verbose(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	((struct cli_common *)into)->verbose = true;
+	return 0;
+}
+
 int cli_exit_code(const struct err *e)
 {
 	static const int codes[] = {

@@ -8,9 +8,9 @@
 #include "cli/cli.h"
 
 static const struct verb *const verbs[] = {
-	&verb_up,      &verb_down,      &verb_run,         &verb_ls,  &verb_status,
-	&verb_publish, &verb_unpublish, &verb_check,       &verb_gc,  &verb_create,
-	&verb_delete,  &verb_network,   &verb_install_cni, &verb_top, &verb_limit,
+	&verb_up,        &verb_down,   &verb_run,         &verb_ls,  &verb_status, &verb_publish,
+	&verb_unpublish, &verb_limit,  &verb_check,       &verb_gc,  &verb_create, &verb_delete,
+	&verb_network,   &verb_policy, &verb_install_cni, &verb_top,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -28,7 +28,8 @@ static void help(void)
 	       "8 not supported here, 10 `check` found something missing.\n"
 	       "`run` passes on the exit status of its command; its own errors are 125 (126: the\n"
 	       "command cannot be executed, 127: it is not found, 128+N: it died by signal N).\n\n"
-	       "Environment: NETNS_UP_STATE_DIR, the same as --state-dir.\n");
+	       "Environment: NETNS_UP_STATE_DIR, the same as --state-dir; NETNS_UP_SOCKET, where\n"
+	       "netd listens (default /run/netd/netd.sock).\n");
 }
 
 int main(int argc, char **argv)

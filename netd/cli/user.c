@@ -8,7 +8,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/log.h"
 #include "base/parse.h"
+#include "cli/daemon.h"
+#include "model/codec.h"
 #include "sys/netns.h"
 #include "sys/privilege.h"
 
@@ -106,17 +109,41 @@ static int32_t pid_of(const struct target *t)
 	return 0;
 }
 
+/* What slirp-lite carries already stays with it. */
+static bool is_carried(const struct attach_opts *o, const struct target *t)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	struct rootless_state s = {0};
+	bool is = user_open(&o->common, true, &r, NULL) == 0 &&
+		  rootless_get(r, o->name ? o->name : t->id, o->ifname ? o->ifname : IFNAME_DEFAULT,
+			       &s, NULL) == 0;
+
+	rootless_state_clear(&s);
+	return is;
+}
+
 int user_up(const struct attach_opts *o, const struct target *t, struct err *e)
 {
 	CLEAN_ROOTLESS struct rootless *r = NULL;
 	struct rootless_state s = {0};
 	struct rootless_request q;
-	int w = make_request(o, t, pid_of(t), &q, e);
+	struct err why = ERR_INIT;
+	int w = 1;
 
+	if (!is_carried(o, t))
+		w = daemon_up(o, t, pid_of(t), &why, e);
+	if (w <= 0)
+		return w;
+	if (o->common.verbose && why.kind != ERR_NONE)
+		log_warn("slirp-lite carries it: %s", why.text);
+	w = make_request(o, t, pid_of(t), &q, e);
 	if (w == 0)
 		w = user_open(&o->common, false, &r, e);
 	if (w == 0)
 		w = rootless_up(r, &q, &s, e);
+	/* What slirp-lite cannot do, netd might have done. */
+	if (w < 0 && e->kind == ERR_UNSUPPORTED && why.kind != ERR_NONE)
+		err_gather(e, &why);
 	if (w >= 0)
 		w = print_state(&o->common, &s);
 	rootless_state_clear(&s);
@@ -142,9 +169,13 @@ int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 		 const struct publish *list, size_t n, bool is_back, struct err *e)
 {
 	CLEAN_ROOTLESS struct rootless *r = NULL;
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct rootless_state s = {0};
-	int w = user_open(c, true, &r, e);
+	int w = daemon_ports(id, ifname, is_back, list, n, &a, e);
 
+	if (w <= 0)
+		return w < 0 ? w : cli_print(c, a);
+	w = user_open(c, true, &r, e);
 	if (w == 1)
 		w = err_set(e, ERR_ABSENT, 0, "%s has no network from us", id);
 	if (w == 0)
@@ -229,12 +260,34 @@ static int down_silent(const struct cli_common *c, const char *target, const cha
 	return w < 0 ? w : 0;
 }
 
+static int down_netd(const struct attachment *a, void *arg, struct err *e)
+{
+	const struct cli_common *c = arg;
+	int w = daemon_down(a->id, a->ifname, e);
+
+	if (w == 0 && !c->quiet)
+		printf("%s %s down\n", a->id, a->ifname);
+	return w < 0 ? w : 0;
+}
+
+/* Those of netd's that target means. */
+static int each_of_netd(const char *target, const char *ifname,
+			int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+			struct err *e)
+{
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	int w = target_id(target, &t, e);
+
+	return w < 0 ? w : daemon_each(t.id[0] ? t.id : target, ifname, fn, arg, e);
+}
+
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e)
 {
 	struct match m = {.ifname = ifname, .fn = down_one, .arg = (void *)(uintptr_t)c};
-	int n = each_of(c, target, &m, e);
+	int by_netd = each_of_netd(target, ifname, down_netd, (void *)(uintptr_t)c, e);
+	int n = by_netd < 0 ? by_netd : each_of(c, target, &m, e);
 
-	if (n != 0)
+	if (n != 0 || by_netd > 0)
 		return n < 0 ? n : 0;
 	return down_silent(c, target, ifname, e);
 }
@@ -271,11 +324,21 @@ static int check_one(struct rootless *r, const struct rootless_state *s, void *a
 	return 0;
 }
 
+static int check_netd(const struct attachment *a, void *arg, struct err *e)
+{
+	(void)arg;
+	return err_set(e, ERR_UNSUPPORTED, 0,
+		       "%s %s is netd's: only root can check it (check user-%u.%s)", a->id,
+		       a->ifname, a->uid, a->id);
+}
+
 int user_check(const struct cli_common *c, const char *target, struct err *e)
 {
 	struct match m = {.fn = check_one, .arg = (void *)(uintptr_t)c};
-	int n = each_of(c, target, &m, e);
+	int n = each_of_netd(target, NULL, check_netd, NULL, e);
 
+	if (n == 0)
+		n = each_of(c, target, &m, e);
 	if (n < 0)
 		return n;
 	return n ? 0 : none_of(c, target, e);
@@ -284,6 +347,7 @@ int user_check(const struct cli_common *c, const char *target, struct err *e)
 struct show {
 	const struct cli_common *c;
 	json_t *list;
+	void (*print)(const struct attachment *a);
 };
 
 static int show_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
@@ -312,12 +376,27 @@ static int show_one(struct rootless *r, const struct rootless_state *s, void *ar
 	return 0;
 }
 
-int user_status(const struct cli_common *c, const char *target, struct err *e)
+static int show_netd(const struct attachment *a, void *arg, struct err *e)
 {
-	struct show sh = {.c = c, .list = c->json ? json_array() : NULL};
-	struct match m = {.fn = show_one, .arg = &sh};
-	int n = each_of(c, target, &m, e);
+	struct show *sh = arg;
 
+	if (!sh->list)
+		sh->print(a);
+	else if (json_array_append_new(sh->list, codec_attachment(a)) < 0)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "status");
+	return 0;
+}
+
+int user_status(const struct cli_common *c, const char *target,
+		void (*print)(const struct attachment *a), struct err *e)
+{
+	struct show sh = {.c = c, .list = c->json ? json_array() : NULL, .print = print};
+	struct match m = {.fn = show_one, .arg = &sh};
+	int by_netd = each_of_netd(target, NULL, show_netd, &sh, e);
+	int n = by_netd < 0 ? by_netd : each_of(c, target, &m, e);
+
+	if (n >= 0)
+		n += by_netd;
 	if (n > 0 && sh.list)
 		return cli_print_json(sh.list);
 	json_decref(sh.list);
@@ -336,12 +415,28 @@ int user_visit(const struct cli_common *c, const char *target,
 	return each_of(c, target, &m, e);
 }
 
+struct see {
+	int (*fn)(const struct attachment *a, void *arg);
+	void *arg;
+};
+
+static int see_netd(const struct attachment *a, void *arg, struct err *e)
+{
+	const struct see *s = arg;
+
+	(void)e;
+	return s->fn(a, s->arg);
+}
+
 int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),
-	    void *arg, struct err *e)
+	    int (*fn_netd)(const struct attachment *a, void *arg), void *arg, struct err *e)
 {
 	CLEAN_ROOTLESS struct rootless *r = NULL;
-	int w = user_open(c, true, &r, e);
+	struct see see = {.fn = fn_netd, .arg = arg};
+	int w = daemon_each(NULL, NULL, see_netd, &see, e);
 
+	if (w >= 0)
+		w = user_open(c, true, &r, e);
 	return w == 0 ? rootless_each(r, fn, arg, e) : w < 0 ? w : 0;
 }
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * user: the verbs for callers without privilege over their network: the same command line, carried
- * out by slirp-lite (rootless/rootless.h) instead of the engine. What needs the engine is refused
- * by name.
+ * out by netd where it runs and allows it, else by slirp-lite (rootless/rootless.h), instead of the
+ * engine. What neither does is refused by name.
  */
 #ifndef NETD_CLI_USER_H
 #define NETD_CLI_USER_H
@@ -30,14 +30,16 @@ int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
 /* 1 when something is missing. */
 int user_check(const struct cli_common *c, const char *target, struct err *e);
-int user_status(const struct cli_common *c, const char *target, struct err *e);
+/* print: for one that netd carries. */
+int user_status(const struct cli_common *c, const char *target,
+		void (*print)(const struct attachment *a), struct err *e);
 /* Calls fn for each attachment of target, NULL: for all. The number of calls, or what failed. */
 int user_visit(const struct cli_common *c, const char *target,
 	       int (*fn)(struct rootless *r, const struct rootless_state *s, void *arg,
 			 struct err *e),
 	       void *arg, struct err *e);
 int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s, void *arg),
-	    void *arg, struct err *e);
+	    int (*fn_netd)(const struct attachment *a, void *arg), void *arg, struct err *e);
 int user_gc(const struct cli_common *c, struct err *e);
 
 #endif

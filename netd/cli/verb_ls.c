@@ -139,7 +139,7 @@ static int list(const struct cli_common *c, struct table *t, struct err *e)
 		return r;
 	add_row(t, head);
 	if (is_rootless)
-		r = user_ls(c, see_user, t, e);
+		r = user_ls(c, see_user, see, t, e);
 	else if (r == 0)
 		r = engine_each(g, see, see_broken, t, e);
 	if (r >= 0 && t->failed)

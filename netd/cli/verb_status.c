@@ -89,7 +89,8 @@ static int main_status(const struct verb *v, int argc, char **argv)
 	if (r >= 0)
 		return r;
 	if (user_is_rootless())
-		return user_status(&st.common, argv[1], &e) < 0 ? cli_fail(&e) : EXIT_OK;
+		return user_status(&st.common, argv[1], print_text, &e) < 0 ? cli_fail(&e)
+									    : EXIT_OK;
 	st.json = st.common.json ? json_array() : NULL;
 	r = status(&st, argv[1], &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	if (r == EXIT_OK && st.json)

@@ -26,6 +26,7 @@ static const struct opt opts[] = {
 	{'n', "dry-run", NULL, "print what would be done, change nothing", set_dry_run},
 	CLI_OPT_JSON,
 	CLI_OPT_QUIET,
+	CLI_OPT_VERBOSE,
 	CLI_OPT_STATE_DIR,
 	{0},
 };

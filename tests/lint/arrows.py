@@ -22,7 +22,9 @@ ARROWS = {
   'netd/rootless': ['rootless', 'sys', 'model', 'base',
                     # who has a port, from /proc
                     'net/portowner.h'],
-  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'model', 'sys', 'base'],
+  # of the daemon: how to ask it, what is said to it, and its policy's judge
+  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'broker/client.h', 'broker/policy.h', 'model', 'sys',
+               'base'],
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
   'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
   'slirp-lite/flow': ['flow', 'base', 'model/addr.h'],

@@ -29,12 +29,13 @@ NS_IGNORE='' # extended regular expression: lines of a snapshot that do not coun
 # The program looks for its forwarders beside itself: those of a build tree are put side by side.
 if [ -n "${NETNS_UP_FORWARDER:-}" ]; then
 	mkdir "$NS_TMP/bin"
-	for f in "$NETNS_UP" "$NETNS_UP_FORWARDER" ${SLIRP_LITE:+"$SLIRP_LITE"}; do
+	for f in "$NETNS_UP" "$NETNS_UP_FORWARDER" ${SLIRP_LITE:+"$SLIRP_LITE"} ${NETD:+"$NETD"}; do
 		ln "$f" "$NS_TMP/bin/" 2>/dev/null || cp "$f" "$NS_TMP/bin/" || exit 99
 	done
 	NETNS_UP=$NS_TMP/bin/netns-up
 	NETNS_UP_FORWARDER=$NS_TMP/bin/netns-up-forwarder
 	[ -z "${SLIRP_LITE:-}" ] || SLIRP_LITE=$NS_TMP/bin/slirp-lite
+	[ -z "${NETD:-}" ] || NETD=$NS_TMP/bin/netd
 fi
 
 # --- TAP -----------------------------------------------------------------------------------------

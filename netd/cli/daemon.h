@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * daemon: the verbs of callers without privilege, carried out by netd (broker/client.h) where it
+ * runs and its policy allows. Each returns 1 when it has nothing to say: no netd, or nothing of
+ * that name there; then it is slirp-lite's turn.
+ */
+#ifndef NETD_CLI_DAEMON_H
+#define NETD_CLI_DAEMON_H
+
+#include "cli/attach_opts.h"
+
+/* 0: up, and printed. 1: not by netd; *why says why not. Negative: it is netd's business, and it
+ * failed: the port, address or name is taken, or the options make no sense. */
+int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, struct err *why,
+	      struct err *e);
+/* Calls fn for each attachment of the caller's, or those called id (NULL: all) on ifname (NULL:
+ * all). The number of calls, 0 also without a netd. */
+int daemon_each(const char *id, const char *ifname,
+		int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+		struct err *e);
+/* 0: gone now, 1: there was none. */
+int daemon_down(const char *id, const char *ifname, struct err *e);
+/* 0 and the attachment afterwards; 1: netd has none of that name. */
+int daemon_ports(const char *id, const char *ifname, bool is_off, const struct publish *p, size_t n,
+		 struct attachment **ret, struct err *e);
+
+#endif

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash disable=SC2016,SC2034
+#
+# netd_lib.sh: what the tests of the daemon share: two users of this run alone on `host`, boxes of
+# theirs (network namespaces that they own), a daemon with a policy, a client that says anything.
+. "$(dirname "$0")/lib.sh"
+
+# Of this run alone: the directories of users without a runtime directory are in the machine's /tmp.
+UID_A=$((400000 + $$ % 100000 * 2))
+UID_B=$((UID_A + 1))
+POLICY=$NS_TMP/policy.d
+CLIENT=$(dirname "$0")/netd_client.py
+[ -x /usr/bin/python3 ] && PYTHON=/usr/bin/python3 || PYTHON=python3
+cp "$CLIENT" "$NS_TMP/client.py" # users cannot read everywhere
+chmod 644 "$NS_TMP/client.py"
+
+netd_world() {
+	ns_world
+	mkdir -m 755 "$POLICY"
+	printf 'nta:x:%s:%s::/:/bin/sh\nntb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
+		cat /etc/passwd - >"$NS_TMP/passwd"
+	on host sh -c '
+		set -e
+		mount -n --bind "$1/passwd" /etc/passwd
+		mkdir -p -m 755 /run/user
+		for u in $2 $3; do
+			mkdir -m 700 /run/user/$u
+			chown $u:$u /run/user/$u
+		done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+}
+
+policy() { # LINE...: the policy from now on
+	printf '%s\n' "$@" >"$POLICY/.new"
+	mv "$POLICY/.new" "$POLICY/50-test.conf"
+}
+
+netd_start() { # OPTION...: pid in $NETD_PID, log in $NETD_LOG
+	serve host "$NETD" --foreground --policy-dir "$POLICY" "$@"
+	NETD_PID=$SERVED NETD_LOG=$SERVED_LOG
+	ns_until 20 grep -q 'ready:' "$NETD_LOG" || bail "netd does not start: $(cat "$NETD_LOG")"
+}
+netd_front() { # the pid of the front
+	local p
+	for p in $(cat "/proc/$NETD_PID/task/$NETD_PID/children"); do
+		[ "$(cat "/proc/$p/comm")" != netd-front ] || echo "$p"
+	done
+}
+netd_log() { grep -c "$@" "$NETD_LOG"; }
+
+as() { # UID CMD...: without privilege, with a clean environment
+	local uid
+	uid=$1
+	shift
+	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+		env -i PATH="$PATH" "$NS_MARK" ${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
+}
+nta() { as $UID_A "$NETNS_UP" "$@"; }
+ntb() { as $UID_B "$NETNS_UP" "$@"; }
+ask_netd() { # UID ARGUMENT...: see netd_client.py
+	local uid
+	uid=$1
+	shift
+	as "$uid" "$PYTHON" "$NS_TMP/client.py" "$@"
+}
+
+# box NAME UID [OPTION...]: a container that a user made by himself (unshare's options beyond -Urn);
+# its pid is in $BOX, and on NAME works.
+box() {
+	local name uid
+	name=$1 uid=$2
+	shift 2
+	(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+		--pdeathsig KILL env -i PATH="$PATH" "$NS_MARK" unshare -Urn "$@" sleep 600) &
+	BOX=$!
+	NS_HOLDERS="$NS_HOLDERS $BOX"
+	eval "ns_pid_$name=$BOX ns_uid_$name=$uid"
+	ns_until 20 _box_is_ready $BOX || bail "no box $name"
+}
+_box_is_ready() { [ "$(cat "/proc/$1/comm" 2>/dev/null)" = sleep ]; } # its ids are mapped by then
+# inside NAME CMD...: as root of the box, which its maker is.
+inside() {
+	local p uid
+	p=$(ns_pid "$1")
+	eval "uid=\$ns_uid_$1"
+	shift
+	as "$uid" nsenter -t "$p" -U -n --preserve-credentials -- "$@"
+}
+serve_inside() { # NAME CMD...: see serve
+	local p uid
+	p=$(ns_pid "$1")
+	eval "uid=\$ns_uid_$1"
+	shift
+	serve host setpriv --reuid "$uid" --regid "$uid" --clear-groups \
+		nsenter -t "$p" -U -n --preserve-credentials -- "$@"
+}
+n_links() { on host ip -o link show group 28277 | wc -l; } # veths of ours on the host
+has_links() { [ "$(n_links)" -eq "$1" ]; }

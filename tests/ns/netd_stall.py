@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netd_stall.py UID UID2: 64 clients of UID that stall in every way, while UID2 asks.
+
+Prints PASS and FAIL lines, and how long UID2's answers took.
+"""
+import os
+import socket
+import sys
+import time
+
+from client import SOCKET, ask_raw, connect, request, send
+
+uid, other = int(sys.argv[1]), int(sys.argv[2])
+
+
+def check(what, good, detail=''):
+  print(f'PASS {what}' if good else f'FAIL {what}: {detail}', flush=True)
+
+
+def become(n):
+  os.setgroups([])
+  os.setresgid(n, n, n)
+  os.setresuid(n, n, n)
+
+
+def stall(go, seconds):
+  """Keeps 64 connections in odd states, again and again; reports how the first eight ended."""
+  end, cut, busy, served = time.time() + seconds, 0, 0, 0
+  os.write(go, b'.')
+  first = True
+  while time.time() < end:
+    conns = []
+    for i in range(64):
+      s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET | socket.SOCK_NONBLOCK)
+      try:
+        s.connect(SOCKET)
+        if i % 4 == 1:
+          s.send(b'{')
+        elif i % 4 == 2:
+          s.send(request('status')) # and the answer is never read
+        elif i % 4 == 3:
+          s.send(request('status'))
+          s.shutdown(socket.SHUT_RDWR)
+      except OSError:
+        pass
+      conns.append(s)
+    time.sleep(3 if first else 0.3)
+    for s in conns if first else []:
+      try:
+        text = s.recv(65536)
+        busy += b'busy' in text
+        served += b'"ok"' in text # asked, and only then slept
+        cut += b'protocol' in text or text == b''
+      except OSError:
+        cut += 1
+    first = False
+    for s in conns:
+      s.close()
+  return cut, busy, served
+
+
+def main():
+  r, w = os.pipe()
+  pid = os.fork()
+  if pid == 0:
+    become(uid)
+    cut, busy, served = stall(w, 6)
+    print(f'# of 64 stalled connections {busy} were refused at once, {cut} were cut, {served} had their answer', flush=True)
+    check('who has too many connections is told so', busy > 0, busy)
+    check('who stalls is cut', busy + cut + served == 64 and cut > 0, (busy, cut, served))
+    os._exit(0)
+  become(other)
+  os.read(r, 1)
+  took, failed, end = [], 0, time.time() + 5
+  while time.time() < end:
+    t = time.perf_counter()
+    failed += '"ok":true' not in ask_raw(request('status'))
+    took.append(time.perf_counter() - t)
+    time.sleep(0.05)
+  took.sort()
+  print(f'# {len(took)} answers, median {took[len(took) // 2] * 1000:.1f} ms,'
+        f' p99 {took[int(len(took) * 0.99)] * 1000:.1f} ms', flush=True)
+  check('the other user is answered each time', failed == 0, failed)
+  check('and soon', took[int(len(took) * 0.99)] < 0.5, took[-5:])
+  os.waitpid(pid, 0)
+  with connect() as s:
+    send(s, request('status'))
+    check('and afterwards all is as before', b'"ok":true' in s.recv(65536))
+  print('DONE', flush=True)
+
+
+main()
