@@ -45,7 +45,8 @@ static int set_ports(struct call *c, const struct publish *p, size_t n, struct e
 	if (n > CALL_PUBLISH_MAX)
 		return err_set(e, ERR_UNSUPPORTED, 0, "more than %d runs of ports at once",
 			       CALL_PUBLISH_MAX);
-	memcpy(c->publish, p, n * sizeof(*p));
+	if (n)
+		memcpy(c->publish, p, n * sizeof(*p));
 	c->n_publish = (uint32_t)n;
 	return 0;
 }
