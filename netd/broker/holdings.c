@@ -111,3 +111,11 @@ int holdings_load(struct holdings *l, const char *state_dir, struct err *e)
 
 	return r == 0 ? engine_each(g, see, NULL, &load, e) : r < 0 ? r : 0;
 }
+
+void holdings_tidy(const char *state_dir)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+
+	/* Closing does it. */
+	(void)engine_open(state_dir, false, &g, NULL);
+}

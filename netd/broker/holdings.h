@@ -49,5 +49,7 @@ bool holding_of(const struct attachment *a, struct holding *ret);
 
 /* All that the records of the state directory say. */
 int holdings_load(struct holdings *l, const char *state_dir, struct err *e);
+/* Removes the state directory when nothing is on record and nothing else is in it. */
+void holdings_tidy(const char *state_dir);
 
 #endif

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "broker/back.h"
+#include "broker/holdings.h"
 #include "broker/listen.h"
 #include "broker/policy.h"
 #include "broker/request.h"
@@ -126,7 +127,10 @@ static int run(const struct options *o)
 	c.name = l.name;
 	c.idle_ms = (int)(o->has_idle ? o->idle_s : l.is_own ? 0 : IDLE_S) * 1000;
 	r = back_main(&c);
+	/* Our socket kept the state directory from going with the last attachment. */
 	listen_close(&l);
+	if (l.is_own)
+		holdings_tidy(c.state_dir);
 	return r;
 }
 

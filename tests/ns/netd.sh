@@ -124,10 +124,7 @@ kill -KILL "$front"
 new_front() { f=$(netd_front); [ -n "$f" ] && [ "$f" != "$front" ]; }
 ok 'a front that dies is started again' ns_until 10 new_front
 like 'and answers' "$(ask_netd $UID_A status)" '*"interfaces":1*'
-kill -TERM "$NETD_PID"
-wait "$NETD_PID"
-is 'SIGTERM: the end' $? 0
-NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")
+ok 'SIGTERM: the end' netd_stop
 is 'the socket is gone' "$(on host ls /run/netd/netd.sock 2>/dev/null)" ''
 is 'what was attached is not' "$(http out "http://$HOST4:8080/hello")" 'hello from out'
 like 'without netd it is slirp-lite' "$(nta "$(ns_pid two)" -v 2>&1)" '*netd does not run*10.0.2.100*'
@@ -136,8 +133,7 @@ netd_start
 like 'a new netd knows whose it is' "$(ask_netd $UID_A list)" "*pid-$(ns_pid one)*8080*"
 like 'and counts it' "$(ask_netd $UID_A status)" '*"interfaces":1,"ports":1*'
 kill -KILL "$NETD_PID"
-wait "$NETD_PID" 2>/dev/null
-NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")
+netd_killed
 no_front() { ! pgrep -x netd-front --ns "$(ns_pid host)" --nslist net >/dev/null; }
 ok 'netd was killed: its front ends' ns_until 10 no_front
 unserve $httpd
@@ -146,7 +142,8 @@ netd_start
 ok 'what has died meanwhile is taken down at the start' ns_until 5 ended 1
 
 # --- socket activation ----------------------------------------------------------------------------
-unserve "$NETD_PID"
+ok 'SIGTERM with nothing held' netd_stop
+is 'leaves nothing, not even the directory' "$(on host ls -d /run/netd 2>/dev/null)" ''
 serve host "$PYTHON" -c '
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

@@ -54,8 +54,7 @@ while [ $i -lt 12 ]; do
 	sleep "0.$(printf %03d $((60 + i * 9)))"
 	pkill -KILL -P "$NETD_PID" 2>/dev/null # front and workers
 	kill -KILL "$NETD_PID"
-	wait "$NETD_PID" 2>/dev/null
-	NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")
+	netd_killed
 	kill "$asking" 2>/dev/null
 	wait "$asking" 2>/dev/null
 	netd_start
@@ -73,9 +72,7 @@ ns_kill other
 ok 'all ends with the namespaces' ns_until 3 has_links 0
 ended() { [ "$(on host "$NETNS_UP" ls | wc -l)" -eq 1 ]; }
 ok 'and with it the records' ns_until 3 ended
-unserve "$NETD_PID"
-on host rm -f /run/netd/netd.sock
-on host "$NETNS_UP" gc -q
+ok 'SIGTERM: the end' netd_stop
 NS_IGNORE='^(file|content): .*/run/user/'
 residue host "$NS_TMP/before" 'nothing is left on the host'
 for u in $UID_A $UID_B; do rm -rf "/tmp/netns-up-$u"; done

@@ -39,6 +39,18 @@ netd_start() { # OPTION...: pid in $NETD_PID, log in $NETD_LOG
 	NETD_PID=$SERVED NETD_LOG=$SERVED_LOG
 	ns_until 20 grep -q 'ready:' "$NETD_LOG" || bail "netd does not start: $(cat "$NETD_LOG")"
 }
+netd_stop() { # as a service manager would; false when it did not end well
+	local rc
+	kill -TERM "$NETD_PID"
+	wait "$NETD_PID"
+	rc=$?
+	NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")
+	return $rc
+}
+netd_killed() { # it was: its end is awaited
+	wait "$NETD_PID" 2>/dev/null
+	NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")
+}
 netd_front() { # the pid of the front
 	local p
 	for p in $(cat "/proc/$NETD_PID/task/$NETD_PID/children"); do
