@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <seccomp.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
 #include "broker/back.h"
+#include "sys/filter.h"
 #include "sys/sandbox.h"
 
 #define BACK_FILES 1024
@@ -25,11 +27,71 @@ static const uint64_t kept =
 	/* a front or a worker that is not of our user any more is ended */
 	| CAP(CAP_KILL);
 
+#define NEVER(call)                                                                                \
+	{                                                                                          \
+		SCMP_SYS(call),                                                                    \
+		{                                                                                  \
+			{                                                                          \
+				0                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+/* What neither the engine does, nor the front and the forwarder on the way to their own filters.
+ * Kept of the usual list: new processes and the forwarder's program, setns into users' namespaces,
+ * and what an empty root is made of. */
+static const struct filter_rule never[] = {
+	NEVER(ptrace),
+	NEVER(process_vm_readv),
+	NEVER(process_vm_writev),
+	NEVER(pidfd_getfd),
+	NEVER(mount),
+	NEVER(umount2),
+	NEVER(pivot_root),
+	NEVER(open_tree),
+	NEVER(move_mount),
+	NEVER(fspick),
+	NEVER(mount_setattr),
+	NEVER(swapon),
+	NEVER(swapoff),
+	NEVER(reboot),
+	NEVER(settimeofday),
+	NEVER(clock_settime),
+	NEVER(adjtimex),
+	NEVER(clock_adjtime),
+	NEVER(sethostname),
+	NEVER(setdomainname),
+	NEVER(acct),
+	NEVER(quotactl),
+	NEVER(syslog),
+	NEVER(bpf),
+	NEVER(perf_event_open),
+	NEVER(userfaultfd),
+	NEVER(keyctl),
+	NEVER(add_key),
+	NEVER(request_key),
+	NEVER(kexec_load),
+	NEVER(kexec_file_load),
+	NEVER(init_module),
+	NEVER(finit_module),
+	NEVER(delete_module),
+	NEVER(io_uring_setup),
+	NEVER(io_uring_enter),
+	NEVER(io_uring_register),
+	NEVER(open_by_handle_at),
+	NEVER(mknod),
+	NEVER(mknodat),
+};
+
 int back_jail(struct err *e)
 {
+	const struct filter_spec spec = {.kill = {FILTER_LIST(never)}, .is_open = true};
+	struct filter program;
 	const struct rlimit files = {BACK_FILES, BACK_FILES}, none = {0, 0};
-	int r = 0;
+	int r = filter_compile(&spec, &program, e);
 
+	if (r < 0)
+		return r;
 	if (setrlimit(RLIMIT_CORE, &none) < 0)
 		r = -errno;
 	/* Without privilege as many as there are. */
@@ -38,5 +100,8 @@ int back_jail(struct err *e)
 		r = sandbox_keep_capabilities(kept);
 	if (r == 0)
 		r = sandbox_forbid_gains();
+	if (r == 0)
+		r = filter_load(&program);
+	filter_free(&program);
 	return r < 0 ? err_sys(e, -r, "giving up privilege") : 0;
 }

@@ -152,7 +152,7 @@ static int export_program(scmp_filter_ctx ctx, struct filter *ret)
 
 int filter_compile(const struct filter_spec *s, struct filter *ret, struct err *e)
 {
-	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+	scmp_filter_ctx ctx = seccomp_init(s->is_open ? SCMP_ACT_ALLOW : SCMP_ACT_ERRNO(EPERM));
 	int r = ctx ? fill(ctx, s) : -ENOMEM;
 
 	if (r == 0)

@@ -49,6 +49,7 @@ extern const struct filter_list filter_deadly;
 struct filter_spec {
 	struct filter_list allow[FILTER_LISTS];
 	struct filter_list kill[2];
+	bool is_open; /* what no rule names is allowed; for processes that do too much for a list */
 };
 
 /* A program for the kernel. code is allocated; struct sock_filter of linux/filter.h. */

@@ -25,7 +25,8 @@ is 'it has two sockets, its events, its root, and the standard three' \
 	"$(find "/proc/$front/fd" -mindepth 1 -printf '%l\n' | sed 's/:.*//' | sort | uniq -c | tr -s ' ' | tr '\n' ',')" \
 	"$(printf ' 1 /, 1 /dev/null, 2 %s, 1 anon_inode, 2 socket,' "$NETD_LOG")"
 is 'the back can get no privilege' "$(status_of "$NETD_PID" NoNewPrivs)" 1
-is 'and has those it needs' "$(status_of "$NETD_PID" CapEff)" 00000000002435e0
+is 'it has a system call filter too' "$(status_of "$NETD_PID" Seccomp)" 2
+is 'it has the capabilities that it needs' "$(status_of "$NETD_PID" CapEff)" 00000000002435e0
 is 'for good' "$(status_of "$NETD_PID" CapBnd)" 00000000002435e0
 is 'everybody may ask' "$(on host stat -c %a /run/netd/netd.sock)" 666
 
