@@ -39,6 +39,12 @@ done
 for sub in create ls inspect rm import; do
 	says "*Usage: netns-up network $sub*" network $sub --help
 done
+says '*Usage: netns-up policy test*' policy test --help
+says '*policy test*' policy --help
+refuses '*expected test*' policy
+refuses '*expected test*' policy show
+refuses '*--user*' policy test
+refuses '*--policy-dir*' policy test --user root --policy-dir here
 for o in publish network ip ip6 mac mtu ifname name dry-run json quiet; do
 	says "*--$o*" up --help
 done
