@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/fd.h"
@@ -20,6 +21,8 @@
 
 #define FIRST_FD 3
 #define BACKLOG 128
+#define TRIES 10
+#define PAUSE_NS (50 * 1000 * 1000)
 
 static int get_int(int fd, int name)
 {
@@ -58,8 +61,8 @@ static int take_over(struct listen *ret, struct err *e)
 	return 0;
 }
 
-/* Nobody answers at the name: what is there is a leftover. */
-static int drop_dead(const struct sockaddr_un *name, struct err *e)
+/* Nobody answers at the name: what is there is a leftover. 1: somebody does. */
+static int drop_dead_once(const struct sockaddr_un *name, struct err *e)
 {
 	CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat st;
@@ -71,10 +74,25 @@ static int drop_dead(const struct sockaddr_un *name, struct err *e)
 	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_CONFLICT, 0, "%s is there and no socket", name->sun_path);
 	if (connect(fd, (const struct sockaddr *)name, sizeof(*name)) == 0 || errno != ECONNREFUSED)
-		return err_set(e, ERR_CONFLICT, 0, "%s: another netd is there", name->sun_path);
+		return 1;
 	if (unlink(name->sun_path) < 0 && errno != ENOENT)
 		return err_sys(e, errno, "%s", name->sun_path);
 	return 0;
+}
+
+/* One that has just been killed may take a moment. */
+static int drop_dead(const struct sockaddr_un *name, struct err *e)
+{
+	const struct timespec pause = {.tv_nsec = PAUSE_NS};
+	int r = 1;
+
+	for (int i = 0; r == 1 && i < TRIES; i++) {
+		if (i)
+			nanosleep(&pause, NULL);
+		r = drop_dead_once(name, e);
+	}
+	return r == 1 ? err_set(e, ERR_CONFLICT, 0, "%s: another netd is there", name->sun_path)
+		      : r;
 }
 
 static int make_parent(const char *path, struct err *e)

@@ -119,6 +119,10 @@ inside one ip link del eth0
 ok 'an interface that its owner deletes too' ns_until 2 ended 1
 ok 'and up again' nta "$(ns_pid one)" -p 8080:80 -q
 
+on host "$NETD" --foreground --policy-dir "$POLICY" 2>"$NS_TMP/err"
+like 'a second netd is refused' "$(cat "$NS_TMP/err")" '*another netd is there*'
+like 'and the first is unharmed' "$(ask_netd $UID_A status)" '*"ok":true*'
+
 # --- the end of processes -------------------------------------------------------------------------
 front=$(netd_front)
 kill -KILL "$front"
