@@ -34,6 +34,8 @@ static int open_signals(struct err *e)
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_sys(e, errno, "signals");
 	signal(SIGPIPE, SIG_IGN);
+	if (fdpass_drop_setup() < 0)
+		return err_sys(e, errno, "signals");
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? err_sys(e, errno, "signals") : fd;
 }
@@ -93,14 +95,15 @@ static bool hear_signals(struct back *b)
 /* Negative: netd cannot go on. */
 static int mend_front(struct back *b, struct err *e)
 {
-	if (b->front_pid > 0) {
+	/* Its end is collected like a worker's: nothing here waits for it. */
+	if (b->front_pid > 0)
 		kill(b->front_pid, SIGKILL);
-		waitpid(b->front_pid, NULL, 0);
-		b->front_pid = 0;
-	}
+	b->front_pid = 0;
+	back_unwatch(b, b->front_fd);
 	fd_closep(&b->front_fd);
 	if (b->is_stopping || b->is_quitting)
 		return 0;
+	log_warn("the front is gone: another is started");
 	return back_front_start(b, e);
 }
 
@@ -205,6 +208,9 @@ static int begin(struct back *b, struct err *e)
 	if (r >= 0 && (back_watch(b, b->signals, WATCH_SIGNALS) < 0 ||
 		       back_watch(b, engine_watch_fd(b->watch), WATCH_LINKS) < 0))
 		r = err_sys(e, errno, "epoll");
+	/* What was gone before the first look: nothing will tell of it again. */
+	if (r >= 0)
+		back_job_run(b);
 	return r;
 }
 
@@ -235,7 +241,7 @@ int back_main(const struct back_config *c)
 	b->c = c;
 	b->epoll = b->signals = b->front_fd = -1;
 	for (size_t i = 0; i < BACK_JOBS; i++)
-		b->job[i] = (struct job){.netns_fd = -1, .pidfd = -1, .report_fd = -1};
+		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
 	b->now_ms = b->busy_ms = clock_ms();
 	r = begin(b, &e);
 	if (r >= 0)

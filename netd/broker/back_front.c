@@ -31,6 +31,13 @@ int back_watch(struct back *b, int fd, uint32_t what)
 	return epoll_ctl(b->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
+/* Closing would do only when no worker has a copy. */
+void back_unwatch(struct back *b, int fd)
+{
+	if (fd >= 0)
+		(void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
+}
+
 /* Nothing of ours goes along but the two sockets and the log. */
 static void become_front(const struct back *b, int sock)
 {
@@ -99,30 +106,26 @@ int back_front_hear(struct back *b)
 	struct err e = ERR_INIT;
 
 	for (;;) {
-		int fds[CALL_FDS];
+		int conn;
 		struct call c;
-		size_t n = 0;
-		ssize_t len = fdpass_recv(b->front_fd, &c, sizeof(c), fds, CALL_FDS);
+		ssize_t len = fdpass_recv(b->front_fd, &c, sizeof(c), &conn, CALL_FDS);
 
 		if (len == -EAGAIN)
 			return 0;
 		if (len <= 0)
 			return -EPIPE;
-		while (n < CALL_FDS && fds[n] >= 0)
-			n++;
-		if (len == sizeof(c) && c.verb == CALL_BUSY && n == 0) {
+		if (len == sizeof(c) && c.verb == CALL_BUSY && conn < 0) {
 			b->is_quitting = false;
 			b->busy_ms = b->now_ms;
 			continue;
 		}
-		if (call_check(&c, (size_t)len, n, &e) < 0) {
+		if (call_check(&c, (size_t)len, conn >= 0, &e) < 0) {
 			log_error("the front brought what no front brings (%s): it is ended",
 				  e.text);
-			for (size_t i = 0; i < n; i++)
-				close(fds[i]);
+			fdpass_drop(&conn);
 			return -EPROTO;
 		}
-		back_job_add(b, &c, fds);
+		back_job_add(b, &c, conn);
 	}
 }
 

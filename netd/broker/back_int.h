@@ -21,13 +21,14 @@ struct job {
 	uint64_t order; /* first come, first served */
 	struct call *call;
 	struct peer peer;
-	int netns_fd, pidfd; /* closed when the worker has them */
-	unsigned front;      /* which of the fronts brought it */
-	pid_t worker;        /* 0: it waits */
-	bool is_over;        /* the worker has ended, its number may be another's */
+	int conn;       /* closed when the worker has it */
+	unsigned front; /* which of the fronts brought it */
+	pid_t worker;   /* 0: it waits */
+	bool is_over;   /* the worker has ended, its number may be another's */
+	bool is_done;   /* it has reported, or is given up: its end is all that is awaited */
 	int report_fd;
-	uint64_t deadline_ms;
-	bool had; /* the attachment was there before */
+	uint64_t deadline_ms; /* UINT64_MAX: none */
+	bool had;             /* the attachment was there before */
 	struct work_order *order_of_reap;
 };
 
@@ -55,10 +56,11 @@ int back_front_hear(struct back *b);
 void back_answer(struct back *b, const struct job *j, const char *text, size_t len);
 void back_refuse(struct back *b, const struct job *j, enum err_kind kind);
 int back_watch(struct back *b, int fd, uint32_t what);
+void back_unwatch(struct back *b, int fd); /* fd: may be -1 */
 
 /* back_job.c: from a call to its end. */
-void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS]);
-void back_job_run(struct back *b); /* starts what can be started */
+void back_job_add(struct back *b, const struct call *c, int conn); /* takes conn over */
+void back_job_run(struct back *b);                                 /* starts what can be started */
 void back_job_report(struct back *b, struct job *j);
 void back_job_clear(struct back *b, struct job *j);
 size_t back_jobs(const struct back *b, bool only_workers);

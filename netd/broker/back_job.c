@@ -25,13 +25,12 @@
 
 void back_job_clear(struct back *b, struct job *j)
 {
-	(void)b;
-	fd_closep(&j->netns_fd);
-	fd_closep(&j->pidfd);
+	back_unwatch(b, j->report_fd);
+	fdpass_drop(&j->conn);
 	fd_closep(&j->report_fd);
 	free(j->call);
 	free(j->order_of_reap);
-	*j = (struct job){.netns_fd = -1, .pidfd = -1, .report_fd = -1};
+	*j = (struct job){.conn = -1, .report_fd = -1};
 }
 
 size_t back_jobs(const struct back *b, bool only_workers)
@@ -39,7 +38,8 @@ size_t back_jobs(const struct back *b, bool only_workers)
 	size_t n = 0;
 
 	for (size_t i = 0; i < BACK_JOBS; i++)
-		n += b->job[i].is_used && (!only_workers || b->job[i].worker > 0);
+		n += b->job[i].is_used &&
+		     (!only_workers || (b->job[i].worker > 0 && !b->job[i].is_done));
 	return n;
 }
 
@@ -61,13 +61,21 @@ static void audit(const struct job *j, const char *result, const char *why)
 		 c->ifname[0] ? c->ifname : "-", c->n_publish, result, why[0] ? " why=" : "", why);
 }
 
-void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS])
+static size_t jobs_of(const struct back *b, uint32_t uid)
 {
-	CLEAN_FD int conn = fds[CALL_FD_CONN];
-	CLEAN_FD int netns = fds[CALL_FD_NETNS];
-	CLEAN_FD int pidfd = fds[CALL_FD_PIDFD];
+	size_t n = 0;
+
+	for (size_t i = 0; i < BACK_JOBS; i++)
+		n += b->job[i].is_used && !b->job[i].is_reap && !b->job[i].is_done &&
+		     b->job[i].peer.who.uid == uid;
+	return n;
+}
+
+void back_job_add(struct back *b, const struct call *c, int conn)
+{
 	struct job stranger = {.call = (struct call *)(uintptr_t)c, .front = b->front};
 	struct job *j = free_job(b);
+	struct call *copy = NULL;
 	struct err e = ERR_INIT;
 	struct peer peer;
 
@@ -75,11 +83,12 @@ void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS])
 	if (peer_of(conn, &b->c->name, &peer, &e) < 0) {
 		log_warn("a client was refused: %s", e.text);
 		back_refuse(b, &stranger, ERR_DENIED);
-		return;
+	} else if (j && !b->is_stopping && jobs_of(b, peer.who.uid) < BACK_JOBS_OF_UID) {
+		copy = malloc(sizeof(*copy));
 	}
-	struct call *copy = j && !b->is_stopping ? malloc(sizeof(*copy)) : NULL;
 	if (!copy) {
 		back_refuse(b, &stranger, ERR_BUSY);
+		fdpass_drop(&conn);
 		return;
 	}
 	memcpy(copy, c, sizeof(*copy));
@@ -87,9 +96,9 @@ void back_job_add(struct back *b, const struct call *c, const int fds[CALL_FDS])
 			  .order = b->next_order++,
 			  .call = copy,
 			  .peer = peer,
-			  .netns_fd = fd_take(&netns),
-			  .pidfd = fd_take(&pidfd),
+			  .conn = conn,
 			  .front = b->front,
+			  .deadline_ms = b->now_ms + BACK_WAIT_MS,
 			  .report_fd = -1};
 }
 
@@ -166,11 +175,11 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 	return ERR_QUOTA;
 }
 
-/* Root has no need of a broker, and its namespaces are nobody's to check. */
+/* Root has no need of a broker, and its namespaces are nobody's to check. Whether what was passed
+ * is the user's is for the worker to see. */
 static enum err_kind may(struct back *b, struct job *j, const char *id, char why[256])
 {
 	const struct call *c = j->call;
-	struct err e = ERR_INIT;
 
 	why[0] = '\0';
 	if (c->verb == CALL_LIST || c->verb == CALL_STATUS)
@@ -178,11 +187,6 @@ static enum err_kind may(struct back *b, struct job *j, const char *id, char why
 	if (j->peer.who.uid == 0) {
 		snprintf(why, 256, "root does it itself");
 		return ERR_UNSUPPORTED;
-	}
-	if (c->verb == CALL_ATTACH &&
-	    peer_owns_netns(j->peer.who.uid, j->netns_fd, j->pidfd, &e) < 0) {
-		snprintf(why, 256, "%.200s", e.text);
-		return ERR_DENIED;
 	}
 	if (c->verb != CALL_ATTACH && !holdings_find(&b->held, id, c->ifname))
 		return c->verb == CALL_DETACH ? ERR_NONE : ERR_ABSENT;
@@ -199,8 +203,7 @@ static int start(struct back *b, struct job *j, const struct work_order *o, stru
 
 	if (r < 0)
 		return r;
-	fd_closep(&j->netns_fd);
-	fd_closep(&j->pidfd);
+	fdpass_drop(&j->conn);
 	j->deadline_ms = b->now_ms + BACK_WORK_MS;
 	r = back_watch(b, j->report_fd, (uint32_t)(j - b->job));
 	return r < 0 ? err_sys(e, -r, "epoll") : 0;
@@ -252,28 +255,45 @@ static void status(struct back *b, struct job *j)
 		back_answer(b, j, text.p, text.len);
 }
 
+/* No worker is started for who holds nothing. */
+static bool is_empty_list(struct back *b, const struct job *j)
+{
+	static const char none[] = "{\"ok\":true,\"attachments\":[]}";
+
+	if (j->call->verb != CALL_LIST ||
+	    holdings_charge(&b->held, j->peer.who.uid, NULL, NULL).nics > 0)
+		return false;
+	back_answer(b, j, none, sizeof(none) - 1);
+	return true;
+}
+
 static void begin(struct back *b, struct job *j)
 {
 	struct work_order o = {.state_dir = b->c->state_dir,
 			       .verb = j->call->verb,
 			       .call = j->call,
 			       .uid = j->peer.who.uid,
-			       .netns_fd = j->netns_fd};
+			       .conn = j->conn};
 	struct err e = ERR_INIT;
 	char id[ID_STRLEN], why[256];
 	enum err_kind kind;
 
 	worker_id(o.uid, j->call->id, id);
 	kind = may(b, j, id, why);
-	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS)
+	/* What may still be refused for what was passed has its line then. */
+	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS &&
+	    (j->call->verb != CALL_ATTACH || kind != ERR_NONE))
 		audit(j, kind == ERR_NONE ? "granted" : err_kind_name(kind), why);
-	if (kind == ERR_NONE && j->call->verb == CALL_STATUS) {
+	if (kind == ERR_NONE && j->call->verb == CALL_STATUS)
 		status(b, j);
+	if (kind == ERR_NONE && (j->call->verb == CALL_STATUS || is_empty_list(b, j))) {
 		back_job_clear(b, j);
 		return;
 	}
 	if (kind == ERR_NONE && (charge(b, j, id, &e) < 0 || start(b, j, &o, &e) < 0)) {
 		log_error("%s", e.text);
+		if (j->call->verb == CALL_ATTACH)
+			audit(j, err_kind_name(ERR_INTERNAL), e.text);
 		if (!j->had && j->call->verb == CALL_ATTACH)
 			holdings_drop(&b->held, id, j->call->ifname);
 		kind = ERR_INTERNAL;
@@ -302,7 +322,7 @@ static void begin_reap(struct back *b)
 		return;
 	o->state_dir = b->c->state_dir;
 	o->verb = WORK_REAP;
-	o->netns_fd = -1;
+	o->conn = -1;
 	for (size_t i = 0; i < b->held.n && o->n_reap < WORKER_REAP; i++) {
 		struct holding *h = &b->held.h[i];
 
@@ -314,8 +334,7 @@ static void begin_reap(struct back *b)
 	*j = (struct job){.is_used = true,
 			  .is_reap = true,
 			  .order = b->next_order++,
-			  .netns_fd = -1,
-			  .pidfd = -1,
+			  .conn = -1,
 			  .report_fd = -1,
 			  .order_of_reap = o};
 	b->reap_at_ms = UINT64_MAX; /* one at a time */
@@ -328,18 +347,24 @@ static void begin_reap(struct back *b)
 	}
 }
 
-/* Nobody else is at work for that user, or on that name. */
+/* Nobody else is at work for that user, or on that name. A worker that does not come to its end is
+ * held up by what it was passed: that is its user's affair. */
 static bool is_ready(struct back *b, const struct job *j)
 {
 	const struct holding *h;
 	char id[ID_STRLEN];
+	size_t n_ending = 0;
 
 	if (!j->is_used || j->worker)
 		return false;
-	for (size_t i = 0; i < BACK_JOBS; i++)
-		if (b->job[i].worker && !b->job[i].is_reap &&
-		    b->job[i].peer.who.uid == j->peer.who.uid)
+	for (size_t i = 0; i < BACK_JOBS; i++) {
+		const struct job *k = &b->job[i];
+
+		if (!k->worker || k->is_reap || k->peer.who.uid != j->peer.who.uid)
+			continue;
+		if (!k->is_done || ++n_ending >= BACK_ENDING)
 			return false;
+	}
 	worker_id(j->peer.who.uid, j->call->id, id);
 	h = holdings_find(&b->held, id, j->call->ifname);
 	return !h || (!h->is_busy && !h->is_doomed);
@@ -367,17 +392,19 @@ static void end_reap(struct back *b, const struct job *j, const struct work_repo
 {
 	const struct work_order *o = j->order_of_reap;
 
-	b->reap_at_ms = r->n_reaped < o->n_reap ? b->now_ms + BACK_REAP_AGAIN_MS : 0;
+	b->reap_at_ms = 0;
 	for (size_t i = 0; i < o->n_reap; i++) {
 		struct holding *h = holdings_find(&b->held, o->reap[i].id, o->reap[i].ifname);
 
-		if (i < r->n_reaped) {
+		if (r->reaped & UINT64_C(1) << i) {
 			log_info("audit: uid=%u id=%s ifname=%s result=ended why=its namespace or "
 				 "interface is gone",
 				 o->reap[i].uid, o->reap[i].id, o->reap[i].ifname);
 			holdings_drop(&b->held, o->reap[i].id, o->reap[i].ifname);
-		} else if (h) {
-			h->is_busy = false;
+		} else {
+			b->reap_at_ms = b->now_ms + BACK_REAP_AGAIN_MS;
+			if (h)
+				h->is_busy = false;
 		}
 	}
 }
@@ -414,6 +441,8 @@ static void died(struct back *b, struct job *j)
 		return;
 	}
 	log_error("the worker of uid %u died", j->peer.who.uid);
+	if (j->call->verb == CALL_ATTACH)
+		audit(j, err_kind_name(ERR_INTERNAL), "its worker died");
 	worker_id(j->peer.who.uid, j->call->id, id);
 	h = holdings_find(&b->held, id, j->call->ifname);
 	if (h) {
@@ -421,6 +450,29 @@ static void died(struct back *b, struct job *j)
 		h->is_doomed = h->is_doomed || !j->had || j->call->verb == CALL_DETACH;
 	}
 	back_refuse(b, j, ERR_INTERNAL);
+}
+
+/* All that is left is to collect the worker, which may be held up at its end. */
+static void finish(struct back *b, struct job *j)
+{
+	if (j->is_over) {
+		back_job_clear(b, j);
+		return;
+	}
+	back_unwatch(b, j->report_fd);
+	fd_closep(&j->report_fd);
+	j->is_done = true;
+	j->deadline_ms = b->now_ms + BACK_WORK_MS;
+}
+
+static void answer(struct back *b, struct job *j, const struct work_report *r, const char *text,
+		   size_t len)
+{
+	if (j->call->verb == CALL_ATTACH)
+		audit(j, r->why[0] ? err_kind_name(ERR_DENIED) : "granted", r->why);
+	if (j->call->verb != CALL_LIST)
+		settle(b, j, r);
+	back_answer(b, j, text, len);
 }
 
 void back_job_report(struct back *b, struct job *j)
@@ -436,22 +488,45 @@ void back_job_report(struct back *b, struct job *j)
 		died(b, j);
 	} else {
 		memcpy(&r, data, sizeof(r));
-		if (j->is_reap) {
+		if (j->is_reap)
 			end_reap(b, j, &r);
-		} else {
-			if (j->call->verb != CALL_LIST)
-				settle(b, j, &r);
-			back_answer(b, j, data + sizeof(r), (size_t)n - sizeof(r));
-		}
+		else
+			answer(b, j, &r, data + sizeof(r), (size_t)n - sizeof(r));
 	}
-	back_job_clear(b, j);
+	finish(b, j);
 }
 
 void back_job_over(struct back *b, pid_t worker)
 {
-	for (size_t i = 0; i < BACK_JOBS; i++)
-		if (b->job[i].worker == worker)
-			b->job[i].is_over = true;
+	for (size_t i = 0; i < BACK_JOBS; i++) {
+		struct job *j = &b->job[i];
+
+		if (j->worker != worker)
+			continue;
+		j->is_over = true;
+		if (j->is_done)
+			back_job_clear(b, j);
+	}
+}
+
+/* Its time is over. */
+static void cut(struct back *b, struct job *j)
+{
+	if (!j->worker) {
+		back_refuse(b, j, ERR_BUSY);
+		back_job_clear(b, j);
+		return;
+	}
+	if (!j->is_over)
+		kill(j->worker, SIGKILL);
+	if (j->is_done) {
+		log_warn("a worker of uid %u does not come to its end", j->peer.who.uid);
+		j->deadline_ms = UINT64_MAX;
+		return;
+	}
+	log_error("a worker has taken %d ms: it is killed", BACK_WORK_MS);
+	died(b, j);
+	finish(b, j);
 }
 
 int back_job_cut(struct back *b)
@@ -461,17 +536,10 @@ int back_job_cut(struct back *b)
 	for (size_t i = 0; i < BACK_JOBS; i++) {
 		struct job *j = &b->job[i];
 
-		if (!j->worker)
-			continue;
-		if (j->deadline_ms <= b->now_ms) {
-			log_error("a worker has taken %d ms: it is killed", BACK_WORK_MS);
-			if (!j->is_over)
-				kill(j->worker, SIGKILL);
-			died(b, j);
-			back_job_clear(b, j);
-		} else if (j->deadline_ms < next) {
+		if (j->is_used && j->deadline_ms <= b->now_ms)
+			cut(b, j);
+		if (j->is_used && j->deadline_ms < next)
 			next = j->deadline_ms;
-		}
 	}
 	return next == UINT64_MAX ? -1 : (int)(next - b->now_ms);
 }

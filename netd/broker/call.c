@@ -16,7 +16,7 @@ static const struct call_rule rules[N_CALL_VERBS] = {
 			 .has_attach = true,
 			 .has_publish = true,
 			 .min_fds = 1,
-			 .max_fds = 2},
+			 .max_fds = CALL_PASSED_MAX},
 	[CALL_DETACH] = {.name = "detach", .has_id = true},
 	[CALL_LIST] = {.name = "list"},
 	[CALL_PUBLISH] = {.name = "publish",
@@ -143,7 +143,7 @@ int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 	r = call_rule(c->verb);
 	if (!r)
 		return bad(e, "a request that is not in the table");
-	if (n_fds < 1 + r->min_fds || n_fds > 1 + r->max_fds)
+	if (n_fds != CALL_FDS)
 		return bad(e, "a wrong number of descriptors");
 	w = check_names(c, r, e);
 	if (w >= 0)

@@ -38,9 +38,12 @@ enum call_verb {
 	CALL_BUSY,
 };
 
-/* Descriptors, in this order. The connection comes with every request: the back asks the kernel
- * itself who is at its other end. */
-enum { CALL_FD_CONN, CALL_FD_NETNS, CALL_FD_PIDFD, CALL_FDS };
+/* The descriptor of the connection comes with every request: the back asks the kernel itself who is
+ * at its other end. What the client passed stays in there, unread, until a worker takes it out: to
+ * close a stranger's descriptor, or to ask what it is, can take as long as he likes. */
+#define CALL_FDS 1
+#define CALL_PASSED_MAX 2 /* in this order: */
+enum { CALL_PASSED_NETNS, CALL_PASSED_PIDFD };
 
 struct call {
 	uint32_t magic, verb;
@@ -60,13 +63,13 @@ struct call_rule {
 	bool has_id; /* and ifname */
 	bool has_attach;
 	bool has_publish, needs_publish;
-	unsigned min_fds, max_fds; /* beside the connection */
+	unsigned min_fds, max_fds; /* that the client passes */
 };
 const struct call_rule *call_rule(uint32_t verb); /* NULL: there is no such request */
 uint32_t call_find(const char *name);             /* 0: there is none of that name */
 
-/* Everything in it has a meaning, and nothing is set that the request has no use for. n_fds: with
- * the connection. */
+/* Everything in it has a meaning, and nothing is set that the request has no use for. n_fds:
+ * with the connection. */
 int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e);
 
 /* Back to front: a header, then the text for the client, without NUL. */

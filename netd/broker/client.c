@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "broker/request.h"
 #include "sys/fdpass.h"
 
+#define CONNECT_S 5
 #define PAUSE_NS (10 * 1000 * 1000)
 
 /* 1: nobody is there. */
@@ -29,10 +31,12 @@ static int connect_to(const char *path, int *ret, struct err *e)
 	CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
 	struct ucred cred;
+	const struct timeval patience = {.tv_sec = CONNECT_S};
 	socklen_t len = sizeof(cred);
 	int r;
 
-	if (fd < 0)
+	/* connect waits for room as sending does. */
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience)) < 0)
 		return err_sys(e, errno, "socket");
 	if (snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", path) >= (int)sizeof(sa.sun_path))
 		return err_set(e, ERR_USAGE, 0, "%s: too long for a socket", path);
@@ -41,6 +45,8 @@ static int connect_to(const char *path, int *ret, struct err *e)
 	while (r < 0 && errno == EINTR);
 	if (r < 0 && (errno == ENOENT || errno == ECONNREFUSED || errno == ENOTDIR))
 		return 1;
+	if (r < 0 && errno == EAGAIN)
+		return err_set(e, ERR_BUSY, ETIMEDOUT, "%s", path);
 	if (r < 0)
 		return err_sys(e, errno, "%s", path);
 	/* Who listens there is root, or ourselves. */

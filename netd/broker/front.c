@@ -56,7 +56,7 @@ static bool is_free(const struct conn *c)
 
 static void hang_up(struct front *f, struct conn *c)
 {
-	fd_closep(&c->fd);
+	fdpass_drop_read(&c->fd);
 	c->is_gone = false;
 	c->turn++;
 	f->n_conn--;
@@ -87,6 +87,25 @@ static void complain(struct front *f, uint32_t uid, const char *what)
 	f->n_refused = 0;
 }
 
+/* Who has said nothing for the longest time makes room: a client that means it speaks at once. */
+static struct conn *make_place(struct front *f)
+{
+	struct conn *slowest = NULL;
+
+	for (size_t i = 0; i < FRONT_CONNS; i++) {
+		struct conn *c = &f->conn[i];
+
+		if (!is_free(c) && !c->is_waiting &&
+		    (!slowest || c->deadline_ms < slowest->deadline_ms))
+			slowest = c;
+	}
+	if (!slowest || slowest->deadline_ms > f->now_ms + FRONT_READ_MS - FRONT_PATIENCE_MS)
+		return NULL;
+	refuse(slowest->fd, ERR_BUSY);
+	hang_up(f, slowest);
+	return slowest;
+}
+
 static struct conn *free_place(struct front *f, uint32_t uid)
 {
 	struct conn *place = NULL;
@@ -98,31 +117,44 @@ static struct conn *free_place(struct front *f, uint32_t uid)
 		else if (f->conn[i].uid == uid)
 			of_uid++;
 	}
-	if (of_uid >= FRONT_CONNS_OF_UID)
+	if (of_uid >= FRONT_CONNS_OF_UID) {
 		complain(f, uid, "too many connections at once");
-	else if (!place)
+		return NULL;
+	}
+	if (!place)
+		place = make_place(f);
+	if (!place)
 		complain(f, uid, "all connections are taken");
-	return of_uid < FRONT_CONNS_OF_UID ? place : NULL;
+	return place;
+}
+
+/* The turn tells a place's connection from the one before: what was reported of that one, in the
+ * same round, is not meant. */
+static uint64_t mark(const struct front *f, const struct conn *c)
+{
+	return (uint64_t)c->turn << 32 | (uint64_t)(c - f->conn);
 }
 
 static void welcome(struct front *f, int fd)
 {
-	CLEAN_FD int own = fd;
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
-	struct conn *c;
+	struct conn *c = NULL;
 
-	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || len != sizeof(cred))
-		return;
-	c = free_place(f, cred.uid);
-	ev.data.u32 = c ? (uint32_t)(c - f->conn) : 0;
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred))
+		c = free_place(f, cred.uid);
+	if (c) {
+		c->turn++;
+		ev.data.u64 = mark(f, c);
+	}
 	if (!c || epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		refuse(fd, ERR_BUSY);
+		fdpass_drop_read(&fd);
 		return;
 	}
-	*c = (struct conn){.fd = fd_take(&own),
-			   .turn = c->turn + 1,
+	*c = (struct conn){.fd = fd,
+			   .turn = c->turn,
 			   .uid = cred.uid,
 			   .deadline_ms = f->now_ms + FRONT_READ_MS};
 	f->n_conn++;
@@ -140,18 +172,15 @@ static void accept_some(struct front *f)
 	}
 }
 
-/* Passes the call on with the connection in front of the client's descriptors. */
-static int pass_on(struct front *f, struct conn *c, struct call *call, const int *fds, size_t n)
+/* Passes the call on with the connection, which the client's descriptors are still in. */
+static int pass_on(struct front *f, struct conn *c, struct call *call)
 {
-	struct epoll_event ev = {.events = EPOLLRDHUP, .data.u32 = (uint32_t)(c - f->conn)};
-	int all[CALL_FDS] = {c->fd};
+	struct epoll_event ev = {.events = EPOLLRDHUP, .data.u64 = mark(f, c)};
 	int r;
 
 	call->slot = (uint32_t)(c - f->conn);
 	call->turn = c->turn;
-	for (size_t i = 0; i < n; i++)
-		all[1 + i] = fds[i];
-	r = fdpass_send(f->c->back, call, sizeof(*call), all, 1 + n);
+	r = fdpass_send(f->c->back, call, sizeof(*call), &c->fd, CALL_FDS);
 	if (r < 0)
 		return r;
 	c->is_waiting = true;
@@ -160,8 +189,7 @@ static int pass_on(struct front *f, struct conn *c, struct call *call, const int
 }
 
 /* What is wrong with the request: ERR_NONE when it is on its way. */
-static enum err_kind take_request(struct front *f, struct conn *c, const int *fds, size_t n,
-				  ssize_t len)
+static enum err_kind take_request(struct front *f, struct conn *c, bool has_fds, ssize_t len)
 {
 	const struct call_rule *rule;
 	struct err e = ERR_INIT;
@@ -180,27 +208,23 @@ static enum err_kind take_request(struct front *f, struct conn *c, const int *fd
 		return e.kind == ERR_UNSUPPORTED || e.kind == ERR_INTERNAL ? e.kind : ERR_PROTOCOL;
 	}
 	rule = call_rule(call.verb);
-	if (n < rule->min_fds || n > rule->max_fds)
+	/* How many there are is seen by who takes them out. */
+	if (has_fds ? rule->max_fds == 0 : rule->min_fds > 0)
 		return ERR_PROTOCOL;
-	r = pass_on(f, c, &call, fds, n);
+	r = pass_on(f, c, &call);
 	return r == 0 ? ERR_NONE : r == -EAGAIN ? ERR_BUSY : ERR_INTERNAL;
 }
 
 static void hear(struct front *f, struct conn *c)
 {
-	int fds[CALL_FDS - 1] = {-1, -1};
-	ssize_t len = fdpass_recv(c->fd, f->text, sizeof(f->text), fds, CALL_FDS - 1);
+	bool has_fds = false;
+	ssize_t len = fdpass_peek(c->fd, f->text, sizeof(f->text), &has_fds);
 	enum err_kind wrong = ERR_NONE;
-	size_t n = 0;
 
 	if (len == -EAGAIN)
 		return;
-	while (n < CALL_FDS - 1 && fds[n] >= 0)
-		n++;
 	if (len != 0)
-		wrong = take_request(f, c, fds, n, len);
-	for (size_t i = 0; i < n; i++)
-		close(fds[i]);
+		wrong = take_request(f, c, has_fds, len);
 	if (wrong != ERR_NONE)
 		refuse(c->fd, wrong);
 	if (len == 0 || wrong != ERR_NONE)
@@ -214,7 +238,7 @@ static void on_conn(struct front *f, struct conn *c, uint32_t events)
 	if (!c->is_waiting && (events & EPOLLIN)) {
 		hear(f, c);
 	} else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		fd_closep(&c->fd);
+		fdpass_drop_read(&c->fd);
 		c->is_gone = c->is_waiting;
 		if (!c->is_gone)
 			hang_up(f, c);
@@ -283,19 +307,21 @@ static int loop(struct front *f)
 			return 1;
 		f->now_ms = clock_ms();
 		for (int i = 0; i < n; i++) {
-			if (ev[i].data.u32 == LISTENER)
+			uint32_t slot = (uint32_t)ev[i].data.u64;
+
+			if (slot == LISTENER)
 				accept_some(f);
-			else if (ev[i].data.u32 != BACK)
-				on_conn(f, &f->conn[ev[i].data.u32], ev[i].events);
-			else if (!on_back(f))
+			else if (slot == BACK && !on_back(f))
 				return 0;
+			else if (slot < FRONT_CONNS && f->conn[slot].turn == ev[i].data.u64 >> 32)
+				on_conn(f, &f->conn[slot], ev[i].events);
 		}
 	}
 }
 
 static int watch(struct front *f, int fd, uint32_t what)
 {
-	struct epoll_event ev = {.events = EPOLLIN, .data.u32 = what};
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = what};
 
 	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
@@ -311,7 +337,8 @@ int front_main(const struct front_config *c)
 	for (size_t i = 0; i < FRONT_CONNS; i++)
 		f->conn[i].fd = -1;
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
-	if (f->epoll < 0 || watch(f, c->listener, LISTENER) < 0 || watch(f, c->back, BACK) < 0) {
+	if (fdpass_drop_setup() < 0 || f->epoll < 0 || watch(f, c->listener, LISTENER) < 0 ||
+	    watch(f, c->back, BACK) < 0) {
 		log_error("front: epoll: %m");
 		return 1;
 	}

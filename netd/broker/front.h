@@ -15,6 +15,7 @@
 #define FRONT_CONNS 256       /* at once */
 #define FRONT_CONNS_OF_UID 8  /* of one user */
 #define FRONT_READ_MS 2000    /* from accept to the whole request */
+#define FRONT_PATIENCE_MS 100 /* with who says nothing while others want his place */
 #define FRONT_ANSWER_MS 30000 /* the answer's */
 #define FRONT_BURST 128       /* requests of one user at once */
 #define FRONT_PER_SECOND 64   /* and from then on */

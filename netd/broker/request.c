@@ -156,7 +156,7 @@ int request_parse(const char *text, size_t len, struct call *ret, struct err *e)
 	if (r >= 0 && rule->has_publish)
 		r = get_publish(doc, &c, e);
 	if (r >= 0)
-		r = call_check(&c, sizeof(c), 1 + rule->min_fds, e);
+		r = call_check(&c, sizeof(c), CALL_FDS, e);
 	if (r >= 0)
 		memcpy(ret, &c, sizeof(c));
 	return r;

@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "broker/peer.h"
 #include "broker/request.h"
 #include "engine/engine.h"
 #include "model/codec.h"
@@ -24,6 +25,7 @@
 struct done {
 	struct work_report report;
 	struct buf text;
+	int passed[CALL_PASSED_MAX]; /* never closed but by the end of the process: see call.h */
 };
 
 void worker_id(uint32_t uid, const char *id, char out[ID_STRLEN])
@@ -65,6 +67,25 @@ static int print(struct done *d, const char *key, json_t *value, struct err *e)
 	return 0;
 }
 
+/* What the client passed, and whether it is his. It is not closed here whatever it is. */
+static int take_passed(const struct work_order *o, struct done *d, struct err *e)
+{
+	CLEAN_FREE char *text = malloc(REQUEST_BYTES);
+	struct err why = ERR_INIT;
+	ssize_t n;
+
+	if (!text)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "request");
+	n = fdpass_recv(o->conn, text, REQUEST_BYTES, d->passed, CALL_PASSED_MAX);
+	if (n <= 0 || d->passed[CALL_PASSED_NETNS] < 0)
+		return err_invalid(e, ERR_PROTOCOL, "a wrong number of descriptors");
+	if (peer_owns_netns(o->uid, d->passed[CALL_PASSED_NETNS], d->passed[CALL_PASSED_PIDFD],
+			    &why) == 0)
+		return 0;
+	snprintf(d->report.why, sizeof(d->report.why), "%.180s", why.text);
+	return err_set(e, ERR_DENIED, 0, "%s", d->report.why);
+}
+
 static int attach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
 		  struct err *e)
 {
@@ -74,7 +95,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.id = id,
 		.ifname = c->ifname,
 		.network = c->network,
-		.netns_fd = o->netns_fd,
+		.netns_fd = d->passed[CALL_PASSED_NETNS],
 		.netns_path = "",
 		.ip = {c->ip[FAM4], c->ip[FAM6]},
 		.mac = c->mac,
@@ -171,9 +192,9 @@ static int reap(struct engine *g, const struct work_order *o, struct done *d)
 
 		if (engine_down(g, o->reap[i].id, o->reap[i].ifname, &e) < 0) {
 			log_warn("%s/%s: %s", o->reap[i].id, o->reap[i].ifname, e.text);
-			return 0;
+			continue;
 		}
-		d->report.n_reaped++;
+		d->report.reaped |= UINT64_C(1) << i;
 	}
 	return 0;
 }
@@ -195,7 +216,9 @@ static int carry_out(struct engine *g, const struct work_order *o, struct done *
 	worker_id(o->uid, o->call->id, id);
 	switch (o->verb) {
 	case CALL_ATTACH:
-		r = attach(g, o, id, d, e);
+		r = take_passed(o, d, e);
+		if (r >= 0)
+			r = attach(g, o, id, d, e);
 		break;
 	case CALL_DETACH:
 		r = detach(g, o, id, d, e);
@@ -237,7 +260,7 @@ static void report(int fd, struct done *d)
 
 static void live(const struct work_order *o, int fd)
 {
-	struct done d = {.report = {.kind = ERR_NONE}};
+	struct done d = {.report = {.kind = ERR_NONE}, .passed = {-1, -1}};
 	struct err e = ERR_INIT;
 
 	engine_as_owner(true);
@@ -252,6 +275,18 @@ static void live(const struct work_order *o, int fd)
 	buf_free(&d.text);
 }
 
+/* Of the back's descriptors it keeps none but its own two: not the listener, which would answer in
+ * the place of a netd that was killed, and not what others have passed. */
+static void keep_only(int a, int b)
+{
+	int low = b >= 0 && b < a ? b : a, high = b > a ? b : a;
+
+	(void)close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);
+	if (high > low + 1)
+		(void)close_range((unsigned)low + 1, (unsigned)high - 1, 0);
+	(void)close_range((unsigned)high + 1, ~0U, 0);
+}
+
 int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct err *e)
 {
 	int pair[2];
@@ -261,7 +296,7 @@ int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct
 		return err_sys(e, errno, "socket pair");
 	pid = fork();
 	if (pid == 0) {
-		close(pair[0]);
+		keep_only(pair[1], o->conn);
 		live(o, pair[1]);
 		_exit(0);
 	}

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * worker: one piece of work in a process of its own: a crash, a leak or a long wait of the engine
- * is that piece's alone. It is told everything at its birth and reports by one message.
+ * is that piece's alone; so is the time that a client's descriptors take, which it takes out of the
+ * connection and looks at. It is told everything at its birth and reports by one message.
  */
 #ifndef NETD_BROKER_WORKER_H
 #define NETD_BROKER_WORKER_H
@@ -20,7 +21,7 @@ struct work_order {
 	uint32_t verb; /* of a call, or WORK_REAP */
 	const struct call *call;
 	uint32_t uid;
-	int netns_fd;
+	int conn; /* with the descriptors that the client passed; -1 */
 	size_t n_reap;
 	struct holding reap[WORKER_REAP];
 };
@@ -31,7 +32,8 @@ struct work_report {
 	uint32_t kind; /* enum err_kind; ERR_NONE: done */
 	uint32_t is_held;
 	struct holding holding; /* is_held: as it is now */
-	uint32_t n_reaped;      /* the first so many of reap[] are gone */
+	uint64_t reaped;        /* a bit for each of reap[] that is gone */
+	char why[192];          /* not empty: not permitted, for what was passed */
 };
 
 /* Forks. *ret_fd: where the report comes; end of file without one: the worker died. */

@@ -6,9 +6,14 @@
 #include "sys/fdpass.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <unistd.h>
+
+#define DROP_US 1000
+#define DROP_PACKETS 16
 
 union control {
 	struct cmsghdr hdr;
@@ -88,4 +93,61 @@ ssize_t fdpass_recv(int sock, void *data, size_t size, int *fds, size_t max)
 		fds[i] = -1;
 	}
 	return -EPROTO;
+}
+
+ssize_t fdpass_peek(int sock, void *data, size_t size, bool *ret_has_fds)
+{
+	struct iovec iov = {.iov_base = data, .iov_len = size};
+	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	ssize_t n;
+
+	do
+		n = recvmsg(sock, &m, MSG_DONTWAIT | MSG_PEEK);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	/* There is room for no descriptor. */
+	*ret_has_fds = m.msg_flags & MSG_CTRUNC;
+	return m.msg_flags & MSG_TRUNC ? -EPROTO : n;
+}
+
+static void interrupt(int sig)
+{
+	(void)sig;
+}
+
+int fdpass_drop_setup(void)
+{
+	const struct sigaction a = {.sa_handler = interrupt}; /* no SA_RESTART */
+
+	return sigaction(SIGALRM, &a, NULL) < 0 ? -errno : 0;
+}
+
+static void drop(int *fd, int n_read)
+{
+	const struct itimerval on = {{.tv_usec = DROP_US}, {.tv_usec = DROP_US}}, off = {{0}, {0}};
+
+	if (*fd < 0)
+		return;
+	/* Again and again: the first may come before there is anything to interrupt. */
+	setitimer(ITIMER_REAL, &on, NULL);
+	for (int i = 0; i < n_read; i++) {
+		struct msghdr m = {.msg_iov = NULL};
+
+		if (recvmsg(*fd, &m, MSG_DONTWAIT) < 0 && errno != EINTR)
+			break;
+	}
+	close(*fd);
+	setitimer(ITIMER_REAL, &off, NULL);
+	*fd = -1;
+}
+
+void fdpass_drop(int *fd)
+{
+	drop(fd, 0);
+}
+
+void fdpass_drop_read(int *fd)
+{
+	drop(fd, DROP_PACKETS);
 }

@@ -20,6 +20,7 @@ chmod 755 "$NS_TMP"
 NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
 NS_HOLDERS='' # pids of the processes that hold a namespace
 NS_SERVERS='' # pids of the servers
+NS_SERVED=0   # how many there were
 NS_HOSTS=''   # names of the hosts
 NS_COUNT=0
 NS_FAILED=0
@@ -260,7 +261,13 @@ ns_until() {
 
 # serve NAME CMD...: starts a server; its pid is in $SERVED, its output in $SERVED_LOG.
 serve() {
-	SERVED_LOG=$NS_TMP/server.$(echo "$NS_SERVERS" | wc -w).log
+	# A log of its own: one that was another's could be read before it is empty.
+	SERVED_LOG=$NS_TMP/server.0.log
+	while [ -e "$SERVED_LOG" ]; do
+		NS_SERVED=$((NS_SERVED + 1))
+		SERVED_LOG=$NS_TMP/server.$NS_SERVED.log
+	done
+	: >"$SERVED_LOG"
 	(_ns_exec "$@") >"$SERVED_LOG" 2>&1 </dev/null &
 	SERVED=$!
 	NS_SERVERS="$NS_SERVERS $SERVED"

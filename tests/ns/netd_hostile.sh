@@ -69,9 +69,9 @@ ok 'netd killed while it attaches: the next one goes on' has_links 1
 like 'the other has it still' "$(ask_netd $UID_B list)" '*theirs*8500*'
 ns_kill own
 ns_kill other
-ok 'all ends with the namespaces' ns_until 3 has_links 0
+has_links_soon 0
 ended() { [ "$(on host "$NETNS_UP" ls | wc -l)" -eq 1 ]; }
-ok 'and with it the records' ns_until 3 ended
+ok 'all ends with the namespaces' ns_until 3 ended
 ok 'SIGTERM: the end' netd_stop
 NS_IGNORE='^(file|content): .*/run/user/'
 residue host "$NS_TMP/before" 'nothing is left on the host'

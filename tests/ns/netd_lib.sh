@@ -107,3 +107,6 @@ serve_inside() { # NAME CMD...: see serve
 }
 n_links() { on host ip -o link show group 28277 | wc -l; } # veths of ours on the host
 has_links() { [ "$(n_links)" -eq "$1" ]; }
+has_links_soon() { # N: once the kernel has taken the namespaces apart, which takes it seconds beside others
+	ns_until 30 has_links "$1" || bail "there are not $1 links, but $(n_links)"
+}
