@@ -6,7 +6,7 @@
 . "$(dirname "$0")/netd_lib.sh"
 netd_world
 snapshot host >"$NS_TMP/before"
-for f in netd_hostile.py netd_stall.py; do
+for f in netd_hostile.py netd_slow.py netd_stall.py; do
 	cp "$(dirname "$0")/$f" "$NS_TMP/$f" && chmod 644 "$NS_TMP/$f"
 done
 policy "allow $UID_A default attach,publish nics=2 ports=3 range=8000-8099 rate=100000" \
@@ -39,6 +39,10 @@ like 'the other has it still' "$(ask_netd $UID_B list)" '*theirs*8500*'
 like 'too many requests a minute' "$(for _ in 1 2 3; do ask_netd $UID_B publish theirs 8501:80; done)" '*"quota"*'
 is 'one link: the other'"'"'s' "$(n_links)" 1
 
+mknod -m 666 "$NS_TMP/fuse" c 10 229
+on host "$PYTHON" "$NS_TMP/netd_slow.py" $UID_A $UID_B "$NS_TMP/fuse" "$own" >"$NS_TMP/verdicts" 2>&1
+verdicts "$NS_TMP/verdicts"
+ok 'the front is still the same' test "$(netd_log 'the front')" -eq 0
 on host "$PYTHON" "$NS_TMP/netd_stall.py" $UID_A $UID_B >"$NS_TMP/verdicts" 2>&1
 verdicts "$NS_TMP/verdicts"
 ok 'the front is still the same' test "$(netd_log 'the front')" -eq 0
