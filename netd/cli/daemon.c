@@ -98,6 +98,10 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 		err_set(why, ERR_UNSUPPORTED, 0, "--host-loopback is not netd's");
 		return 1;
 	}
+	if (attach_rate_is_set(&o->rate)) {
+		err_set(why, ERR_UNSUPPORTED, 0, "--rate-in and --rate-out are not netd's");
+		return 1;
+	}
 	r = request(o, t, &c, why);
 	if (r >= 0)
 		r = client_call(socket_path(), &c, fds, pidfd >= 0 ? 2 : 1, &answer, why);
