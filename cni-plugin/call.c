@@ -36,9 +36,10 @@ int call_netns(struct call *c, int *ret_fd, struct fault *f)
 	struct err e = ERR_INIT;
 
 	if (netns_open_path(c->env.netns, &fd, &e) < 0) {
-		int code = e.kind == ERR_ABSENT  ? FAULT_CONTAINER
-			   : e.kind == ERR_USAGE ? FAULT_NETNS
-						 : FAULT_IO;
+		int code = e.kind == ERR_ABSENT   ? FAULT_CONTAINER
+			   : e.kind == ERR_USAGE  ? FAULT_NETNS
+			   : e.kind == ERR_DENIED ? FAULT_DENIED
+						  : FAULT_IO;
 		err_ctx(&e, -1, "CNI_NETNS");
 		return fault_err_as(f, code, &e);
 	}

@@ -18,8 +18,10 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
+#include "cni-plugin/broker.h"
 #include "cni-plugin/call.h"
 #include "cni-plugin/gojson.h"
+#include "sys/privilege.h"
 
 #define STDIN_DEADLINE_MS 30000
 #define UID_MAP_HOST "         0          0 4294967295\n"
@@ -152,6 +154,8 @@ static int run(struct call *c, struct result *ret, struct fault *f)
 {
 	const struct plugin *p = c->plugin;
 
+	if (p != &plugin_loopback && !privilege_over_network())
+		return broker_run(c, ret, f);
 	switch (c->env.command) {
 	case CMD_ADD:
 		return p->add(c, ret, f);

@@ -11,7 +11,7 @@
 #include "cni-plugin/exec.h"
 #include "cni-plugin/verb_add.h"
 
-static int mismatch(struct fault *f, const char *details)
+int verb_check_differs(struct fault *f, const char *details)
 {
 	fault_set(f, FAULT_MISMATCH, "the attachment differs from what was made");
 	return fault_details(f, "%s", details);
@@ -33,7 +33,7 @@ static bool has_iface(const struct result *r, const char *name)
 	return false;
 }
 
-static void compare(const struct call *c, const struct attachment *a, struct buf *out)
+void verb_check_compare(const struct call *c, const struct attachment *a, struct buf *out)
 {
 	const struct result *prev = &c->conf.prev;
 	struct attach_ip list[ATTACH_IP_MAX];
@@ -51,12 +51,12 @@ static void compare(const struct call *c, const struct attachment *a, struct buf
 }
 
 /* Lines to one line. */
-static int tell(struct buf *out, struct fault *f)
+int verb_check_tell(struct buf *out, struct fault *f)
 {
 	for (size_t i = 0; i < out->len; i++)
 		if (out->p[i] == '\n')
 			out->p[i] = i + 1 == out->len ? 0 : ';';
-	return mismatch(f, out->p);
+	return verb_check_differs(f, out->p);
 }
 
 static int check(struct call *c, int netns_fd, struct engine *g, struct fault *f)
@@ -69,14 +69,14 @@ static int check(struct call *c, int netns_fd, struct engine *g, struct fault *f
 	if (r < 0)
 		return call_fault(&e, f);
 	if (r == ENGINE_NOTHING)
-		return mismatch(f, "there is no such attachment");
-	compare(c, a, &out);
+		return verb_check_differs(f, "there is no such attachment");
+	verb_check_compare(c, a, &out);
 	r = engine_check(g, c->env.id, c->env.ifname, netns_fd, &out, &e);
 	if (r < 0 && e.kind == ERR_CONFLICT)
-		return mismatch(f, e.text);
+		return verb_check_differs(f, e.text);
 	if (r < 0)
 		return call_fault(&e, f);
-	return out.len ? tell(&out, f) : 0;
+	return out.len ? verb_check_tell(&out, f) : 0;
 }
 
 int verb_check(struct call *c, struct fault *f)

@@ -37,9 +37,7 @@ static bool is_list(const struct call *c, int which)
 	return v && !json_is_null(v);
 }
 
-/* *ret points into the configuration. */
-static int parse_keep(const struct call *c, struct attach_name **ret, size_t *ret_n,
-		      struct fault *f)
+int verb_gc_keep(const struct call *c, struct attach_name **ret, size_t *ret_n, struct fault *f)
 {
 	/* Go sends an empty list as null; the other key may still say more. */
 	int which = is_list(c, 0) || !is_list(c, 1) ? 0 : 1;
@@ -98,7 +96,7 @@ int verb_gc(struct call *c, struct fault *f)
 	struct fault one = FAULT_INIT;
 	size_t n = 0;
 
-	if (parse_keep(c, &keep, &n, f) < 0)
+	if (verb_gc_keep(c, &keep, &n, f) < 0)
 		return -1;
 	if (collect(c, keep, n, &one) < 0)
 		fault_gather(f, &one);

@@ -147,7 +147,7 @@ void back_refuse(struct back *b, const struct job *j, enum err_kind kind)
 {
 	CLEAN_BUF struct buf text = BUF_INIT;
 
-	request_refusal(kind, &text);
+	request_refusal(kind, WHAT_NONE, &text);
 	if (!text.failed)
 		back_answer(b, j, text.p, text.len);
 }

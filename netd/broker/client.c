@@ -82,8 +82,10 @@ static int read_answer(const char *text, size_t len, json_t **ret, struct err *e
 	json_t *wrong = json_object_get(doc, "error");
 	kind = json_string_value(json_object_get(wrong, "kind"));
 	words = json_string_value(json_object_get(wrong, "text"));
-	return err_set(e, kind_of(kind), 0, "netd: %s",
-		       words ? words : "no answer that makes sense");
+	return err_what(e,
+			err_set(e, kind_of(kind), 0, "netd: %s",
+				words ? words : "no answer that makes sense"),
+			request_what(json_string_value(json_object_get(wrong, "what"))));
 }
 
 static int ask(int fd, const struct buf *text, const int *fds, size_t n_fds, json_t **ret,

@@ -71,7 +71,7 @@ static void refuse(int fd, enum err_kind kind)
 {
 	CLEAN_BUF struct buf b = BUF_INIT;
 
-	request_refusal(kind, &b);
+	request_refusal(kind, WHAT_NONE, &b);
 	if (!b.failed)
 		say(fd, b.p, b.len);
 }

@@ -216,7 +216,21 @@ int request_print(const struct call *c, struct buf *out, struct err *e)
 	return out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "request") : 0;
 }
 
-void request_refusal(enum err_kind kind, struct buf *out)
+static const char *const whats[] = {
+	[WHAT_PORT] = "port",           [WHAT_POOL] = "pool",       [WHAT_ADDRESS] = "address",
+	[WHAT_INTERFACE] = "interface", [WHAT_NETNS] = "namespace", [WHAT_NETWORK] = "network",
+};
+#define N_WHATS (sizeof(whats) / sizeof(whats[0]))
+
+enum err_what request_what(const char *name)
+{
+	for (size_t i = 0; name && i < N_WHATS; i++)
+		if (whats[i] && strcmp(whats[i], name) == 0)
+			return (enum err_what)i;
+	return WHAT_NONE;
+}
+
+void request_refusal(enum err_kind kind, enum err_what what, struct buf *out)
 {
 	static const struct {
 		enum err_kind kind;
@@ -236,5 +250,8 @@ void request_refusal(enum err_kind kind, struct buf *out)
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
 		if (texts[i].kind == kind)
 			text = texts[i].text;
-	buf_printf(out, "{\"error\":{\"kind\":\"%s\",\"text\":\"%s\"}}", err_kind_name(kind), text);
+	buf_printf(out, "{\"error\":{\"kind\":\"%s\",\"text\":\"%s\"", err_kind_name(kind), text);
+	if (kind != ERR_DENIED && what < N_WHATS && whats[what])
+		buf_printf(out, ",\"what\":\"%s\"", whats[what]);
+	buf_printf(out, "}}");
 }

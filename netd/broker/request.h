@@ -27,7 +27,9 @@ int request_parse(const char *text, size_t len, struct call *ret, struct err *e)
 /* The text of a call that passes call_check. */
 int request_print(const struct call *c, struct buf *out, struct err *e);
 
-/* The answer that an error gives. A client learns the kind and no more; the rest is for the log. */
-void request_refusal(enum err_kind kind, struct buf *out);
+/* The answer that an error gives. A client learns the kind, and which of the things that he named
+ * himself it was (WHAT_NONE: it does not matter); the rest is for the log. */
+void request_refusal(enum err_kind kind, enum err_what what, struct buf *out);
+enum err_what request_what(const char *name); /* WHAT_NONE: there is none of that name; or NULL */
 
 #endif

@@ -269,7 +269,7 @@ static void live(const struct work_order *o, int fd)
 			 o->call && o->call->id[0] ? " " : "", o->call ? o->call->id : "", e.text);
 		d.report.kind = e.kind;
 		buf_free(&d.text);
-		request_refusal(e.kind, &d.text);
+		request_refusal(e.kind, e.what, &d.text);
 	}
 	report(fd, &d);
 	buf_free(&d.text);

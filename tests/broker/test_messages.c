@@ -186,10 +186,34 @@ static void test_refusals(void **state)
 	for (int k = ERR_NONE; k <= ERR_INTERNAL; k++) {
 		CLEAN_BUF struct buf b = BUF_INIT;
 
-		request_refusal((enum err_kind)k, &b);
+		request_refusal((enum err_kind)k, WHAT_NONE, &b);
 		assert_non_null(strstr(b.p, err_kind_name((enum err_kind)k)));
 		assert_null(strchr(b.p, '/'));
 	}
+}
+
+/* Which of the things that he named it was; of what he may not, nothing. */
+static void test_what(void **state)
+{
+	(void)state;
+	for (int w = WHAT_NONE; w <= WHAT_LOCK; w++) {
+		CLEAN_BUF struct buf b = BUF_INIT, denied = BUF_INIT;
+		const char *at;
+
+		request_refusal(ERR_CONFLICT, (enum err_what)w, &b);
+		request_refusal(ERR_DENIED, (enum err_what)w, &denied);
+		assert_null(strstr(denied.p, "what"));
+		at = strstr(b.p, "\"what\":\"");
+		if (w == WHAT_NONE || w == WHAT_TABLE || w == WHAT_LOCK) {
+			assert_null(at);
+			continue;
+		}
+		assert_non_null(at);
+		b.p[b.len - 3] = '\0';
+		assert_int_equal(request_what(at + 8), w);
+	}
+	assert_int_equal(request_what("table"), WHAT_NONE);
+	assert_int_equal(request_what(NULL), WHAT_NONE);
 }
 
 static void test_buckets(void **state)
@@ -227,7 +251,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_second_look),
-		cmocka_unit_test(test_refusals), cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_refusals), cmocka_unit_test(test_what),
+		cmocka_unit_test(test_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,10 +14,12 @@ mkdir "$top/bin"
 cp -r "$here" "$here/../conform" "$top/"
 cp "$NETNS_UP_CNI" "$top/bin/netns-up-cni"
 cp "$NETNS_UP_FORWARDER" "$top/bin/netns-up-forwarder"
+cp "$NETD" "$top/bin/netd-daemon"
 chmod -R a+rX "$top"
 export NETNS_UP_CNI="$top/bin/netns-up-cni" NETNS_UP_FORWARDER="$top/bin/netns-up-forwarder"
 case $what in
-conform) set -- "$top/conform/run.py" --binary "$NETNS_UP_CNI" --forwarder "$NETNS_UP_FORWARDER" "$@" ;;
+conform) set -- "$top/conform/run.py" --binary "$NETNS_UP_CNI" --forwarder "$NETNS_UP_FORWARDER" \
+	--daemon "$top/bin/netd-daemon" "$@" ;;
 life) set -- "$top/clients/life.py" ;;
 *) echo "Bail out! unknown test '$what'" && exit 99 ;;
 esac

@@ -16,11 +16,10 @@ class Stop(Exception):
   """The rest of the case makes no sense."""
 
 
-def case(number, text, pending=None):
-  """pending: why a part of the case cannot be tested yet; such a case never passes."""
+def case(number, text):
   def note(function):
     assert number not in CASES, number
-    CASES[number] = (text, function, pending)
+    CASES[number] = (text, function)
     return function
   return note
 
@@ -28,7 +27,7 @@ def case(number, text, pending=None):
 class T:
   def __init__(self, runtime, options):
     self.cni, self.options = runtime, options
-    self.reasons, self.notes = [], []
+    self.reasons, self.notes, self.pending = [], [], None
     self._lab = None
 
   @property
@@ -48,6 +47,10 @@ class T:
 
   def note(self, text):
     self.notes.append(str(text))
+
+  def later(self, why):
+    """A part of the case cannot be tested here: it does not pass."""
+    self.pending = why
 
   def ok(self, is_true, reason):
     return True if is_true else self.no(reason)

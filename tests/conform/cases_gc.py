@@ -148,12 +148,27 @@ def concurrent(t):
   t.eq(_there(t, results), [], 'old ones still there')
 
 
-@case(107, 'STATUS: pool full is 50, tables of another owner are 51, netd down is 50 (or 0 without a daemon)',
-      pending='netd down needs the resident daemon')
+def _netd_down(t, net):
+  """For a caller without privilege, who depends on it; for root nothing changes."""
+  if not t.options.daemon:
+    t.later('netd down: there is no daemon here (--daemon)')
+    return
+  caller = t.lab.powerless()
+  t.fails(t.cni.status(net, **caller), 50, 'without privilege, netd down', 'netd')
+  daemon = t.lab.start_daemon(t.options.daemon)
+  t.quiet(t.cni.status(net, **caller), 'without privilege, netd up')
+  t.quiet(t.cni.status(net), 'with privilege, netd up')
+  t.lab.end(daemon)
+  t.fails(t.cni.status(net, **caller), 50, 'without privilege, netd killed', 'netd')
+  t.quiet(t.cni.status(net), 'with privilege, netd killed')
+
+
+@case(107, 'STATUS: pool full is 50, tables of another owner are 51, netd down is 50 (or 0 without a daemon)')
 def status(t):
   pool = {'subnet': SUBNET4, 'rangeStart': '203.0.113.10', 'rangeEnd': '203.0.113.11'}
   net = _net(t, ipam=t.cni.ipam(pool))
-  t.quiet(t.cni.status(net), 'before anything is there')
+  t.quiet(t.cni.status(net), 'before anything is there, and without a daemon')
+  _netd_down(t, net)
   _up(t, net, 'a')
   t.quiet(t.cni.status(net), 'one address left')
   _up(t, net, 'b')

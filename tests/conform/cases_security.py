@@ -7,7 +7,7 @@ import struct
 import time
 
 from case import case
-from cni import GW4, GW6
+from cni import GW4, GW6, Net
 from lab import MS_BIND, mount, sh
 
 EVIL = ('"; add table ip pwn; #', 'x" ; add table ip pwn', "x'; nft add table ip pwn; '", 'x\nadd table ip pwn\n',
@@ -244,7 +244,64 @@ def own_address(t):
       t.ok(alien is None, f'IPv{family}: it reaches {address} with {added}')
 
 
-@case(116, "an unprivileged caller over the socket with someone else's namespace: code 105",
-      pending='needs the resident daemon')
+def _broker_net(t, *ports):
+  """A network of the host, by its name alone."""
+  return Net(t.cni.version, 'default', [{'type': t.cni.kind, 'capabilities': {'portMappings': True},
+                                         'runtimeConfig': {'portMappings': list(ports)}}])
+
+
+def _users(t, net):
+  """Two users of the host: one may attach, both have a namespace."""
+  alice, bob = 2001, 2002
+  t.lab.start_daemon(t.options.daemon, f'allow {alice} default attach,publish range=8000-8099')
+  own, others = t.lab.user_box(alice), t.lab.user_box(bob)
+  bound = t.lab.bind(others, 'bound')
+  caller, other = t.lab.powerless(alice), t.lab.powerless(bob)
+  added = t.cni.add(net, own, ident='mine', **caller)
+  t.added(added, 'ADD of the user\'s own namespace')
+  t.quiet(t.cni.check(net, own, added.doc, ident='mine', **caller), 'CHECK')
+  before = t.lab.facts()
+  for what, path in (("root's", t.box('a').path), ("another user's", others), ("another user's, bound", bound),
+                     ("the host's", '/proc/1/ns/net')):
+    codes = (8, 105) if path.startswith('/proc/1/') else 105
+    t.fails(t.cni.add(net, path, ident='theirs', **caller), codes, f'a namespace that is {what}')
+    t.same(before, f'a namespace that is {what}')
+  t.fails(t.cni.add(net, others, ident='his', **other), 105, 'a user that no rule names')
+  t.fails(t.cni.add(_broker_net(t, t.cni.port(22)), own, ident='more', ifname='eth1', **caller), 105,
+          'a port that policy does not give')
+  t.quiet(t.cni.delete(net, own, ident='mine', **other), "DEL of another's name")
+  t.same(before, 'refused, or of nothing')
+  t.fails(t.cni.check(net, others, added.doc, ident='mine', **other), 103, "CHECK of another's")
+  t.fails(t.cni.add(_broker_net(t, t.cni.port(8082)), own, ident='two', ifname='eth0', **caller), 102,
+          'an interface that is there')
+  t.fails(t.cni.add(_broker_net(t, t.cni.port(8081), t.cni.port(8080)), own, ident='two', ifname='eth1', **caller),
+          100, 'a port that is taken')
+  t.fails(t.cni.add(_broker_net(t).but(ipam=t.cni.ipam()), own, ident='two', ifname='eth1', **caller), 7,
+          'addresses that the network does not have')
+  t.fails(t.cni.add(net.but(portPolicy='steal'), own, ident='two', ifname='eth1', **caller), 2, 'not holding a port')
+  t.fails(t.cni.add(net.but(vlan=5), own, ident='two', ifname='eth1', **caller), 2, 'what the daemon does not do')
+  # Where a search for a free address goes on belongs to nobody.
+  before = {line for line in t.lab.facts() if '/cursors/' in line} | \
+      {line for line in before if '/cursors/' not in line}
+  t.same(before, 'refused, or undone')
+  t.quiet(t.cni.gc(net, [('mine', 'eth0')], **caller), 'GC that keeps')
+  t.same(before, 'GC that keeps')
+  t.quiet(t.cni.gc(net, [], **caller), 'GC that keeps nothing')
+  t.fails(t.cni.check(net, own, added.doc, ident='mine', **caller), 103, 'CHECK after it')
+  t.quiet(t.cni.delete(net, own, ident='mine', **caller), 'DEL')
+
+
+@case(116, "an unprivileged caller over the socket with someone else's namespace: code 105")
 def broker(t):
-  t.note('there is no socket yet')
+  net = _broker_net(t, t.cni.port(8080))
+  if not t.options.daemon:
+    t.later('there is no daemon here (--daemon)')
+    return
+  box = t.box('b')
+  before = t.lab.facts()
+  t.fails(t.cni.add(net, box, **t.lab.powerless()), 105, 'without privilege and without the daemon', 'netd')
+  t.same(before, 'without the daemon')
+  if t.lab.has_users():
+    _users(t, net)
+  else:
+    t.note('one user alone here, who is root of his namespace: only that without the daemon nothing is made')

@@ -231,6 +231,63 @@ class Lab(Ns):
     self.boxes.pop(box.name, None)
     until(5, lambda: not mine & {line.split(':')[0] for line in self.sh('ip -o link show type veth').splitlines()})
 
+  # --- users and the daemon ------------------------------------------------------------------------
+
+  @staticmethod
+  def has_users():
+    """Whether there are other users than the one who runs this."""
+    with open('/proc/self/uid_map', encoding='ascii') as file:
+      return int(file.read().split()[2]) > 65535
+
+  def powerless(self, uid=2001):
+    """How to start a program without privilege: as another user, or, where there is none, without capabilities."""
+    if self.has_users():
+      return {'user': uid, 'group': uid, 'extra_groups': []}
+
+    def drop():
+      with open('/proc/sys/kernel/cap_last_cap', encoding='ascii') as file:
+        last = int(file.read())
+      for capability in range(last + 1):
+        _check(_libc.prctl(24, capability, 0, 0, 0), 'bounding set')
+    return {'preexec_fn': drop}
+
+  def start_daemon(self, path, *policy):
+    """netd with these lines of policy; its pid."""
+    self.write(f'{SCRATCH}/policy/1.conf', ''.join(line + '\n' for line in policy))
+    log = open(f'{SCRATCH}/daemon.log', 'w', encoding='utf-8')  # pylint: disable=consider-using-with
+    pid = os.posix_spawn(path, [path, '--foreground', '--policy-dir', f'{SCRATCH}/policy'], os.environ,
+                         file_actions=[(os.POSIX_SPAWN_DUP2, log.fileno(), 2)])
+    log.close()
+
+    def ready():
+      with open(f'{SCRATCH}/daemon.log', encoding='utf-8') as file:
+        return 'ready:' in file.read()
+    if not until(10, ready):
+      with open(f'{SCRATCH}/daemon.log', encoding='utf-8') as file:
+        raise RuntimeError('the daemon does not start: ' + file.read())
+    return pid
+
+  @staticmethod
+  def user_box(uid):
+    """The path of a network namespace that a user made for himself."""
+    holder = subprocess.Popen(['unshare', '--user', '--map-root-user', '--net', 'sleep', '600'], user=uid, group=uid,
+                              extra_groups=[], stdin=subprocess.DEVNULL)
+
+    def ready():
+      with open(f'/proc/{holder.pid}/comm', encoding='ascii') as file:
+        return file.read() == 'sleep\n'
+    if not until(10, ready):
+      raise RuntimeError('no namespace of a user')
+    return f'/proc/{holder.pid}/ns/net'
+
+  @staticmethod
+  def bind(path, name):
+    """The same namespace by a path that all may open."""
+    to = f'/run/netns/{name}'
+    os.close(os.open(to, os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    mount(path, to, None, MS_BIND)
+    return to
+
   # --- what is there -----------------------------------------------------------------------------
 
   def host_links(self):

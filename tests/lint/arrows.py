@@ -23,9 +23,10 @@ ARROWS = {
                     # who has a port, from /proc
                     'net/portowner.h'],
   # of the daemon: how to ask it, what is said to it, and its policy's judge
-  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'broker/client.h', 'broker/policy.h', 'model', 'sys',
+  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'broker/ask.h', 'broker/policy.h', 'model', 'sys',
                'base'],
-  'cni-plugin': ['cni-plugin', 'engine/engine.h', 'model', 'sys', 'base'],
+  # without privilege it asks the daemon
+  'cni-plugin': ['cni-plugin', 'engine/engine.h', 'broker/ask.h', 'model', 'sys', 'base'],
   'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
   'slirp-lite/flow': ['flow', 'base', 'model/addr.h'],
   'slirp-lite/io': ['io', 'sys', 'base', 'model/addr.h'],

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* ask: values to calls, answers to attachments. Who may do what is the daemon's to say. */
+#include "broker/ask.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "broker/client.h"
+#include "model/codec.h"
+
+static int set_name(char *to, size_t size, const char *from, struct err *e)
+{
+	size_t len = strlen(from);
+
+	if (len >= size)
+		return err_set(e, ERR_USAGE, 0, "%.100s: too long a name for netd", from);
+	memcpy(to, from, len + 1);
+	return 0;
+}
+
+static int set_call(struct call *c, enum call_verb verb, const char *id, const char *ifname,
+		    struct err *e)
+{
+	int r;
+
+	memset(c, 0, sizeof(*c));
+	c->magic = CALL_MAGIC;
+	c->verb = verb;
+	r = set_name(c->id, sizeof(c->id), id, e);
+	return r < 0 ? r : set_name(c->ifname, sizeof(c->ifname), ifname, e);
+}
+
+static int set_ports(struct call *c, const struct publish *p, size_t n, struct err *e)
+{
+	if (n > CALL_PUBLISH_MAX)
+		return err_set(e, ERR_UNSUPPORTED, 0, "more than %d runs of ports at once",
+			       CALL_PUBLISH_MAX);
+	if (n)
+		memcpy(c->publish, p, n * sizeof(*p));
+	c->n_publish = (uint32_t)n;
+	return publish_check_list(p, n, e);
+}
+
+static int ask(const struct call *c, const int *fds, size_t n_fds, json_t **ret, struct err *e)
+{
+	return client_call(getenv("NETNS_UP_SOCKET"), c, fds, n_fds, ret, e);
+}
+
+static int parse(json_t *doc, struct attachment **ret, struct err *e)
+{
+	int r = codec_parse_attachment(doc, ret, e);
+
+	return r < 0 ? err_ctx(e, r, "answer of netd") : 0;
+}
+
+int ask_attach(const struct ask_attach *q, struct attachment **ret, struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	int fds[CALL_PASSED_MAX] = {q->netns_fd, q->pidfd};
+	struct call c;
+	int r = set_call(&c, CALL_ATTACH, q->id, q->ifname, e);
+
+	if (r >= 0)
+		r = set_name(c.network, sizeof(c.network), q->network, e);
+	if (r >= 0)
+		r = set_ports(&c, q->publish, q->n_publish, e);
+	if (r < 0)
+		return r;
+	c.ip[FAM4] = q->ip[FAM4];
+	c.ip[FAM6] = q->ip[FAM6];
+	c.mac = q->mac;
+	c.mtu = q->mtu;
+	r = ask(&c, fds, q->pidfd >= 0 ? 2 : 1, &answer, e);
+	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
+}
+
+int ask_detach(const char *id, const char *ifname, bool *ret_was, struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	struct call c;
+	int r = set_call(&c, CALL_DETACH, id, ifname, e);
+
+	if (r >= 0)
+		r = ask(&c, NULL, 0, &answer, e);
+	if (r == 0)
+		*ret_was = json_is_true(json_object_get(answer, "was"));
+	return r;
+}
+
+int ask_publish(const char *id, const char *ifname, bool is_off, const struct publish *p, size_t n,
+		struct attachment **ret, struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	struct call c;
+	int r = set_call(&c, is_off ? CALL_UNPUBLISH : CALL_PUBLISH, id, ifname, e);
+
+	if (r >= 0)
+		r = set_ports(&c, p, n, e);
+	if (r >= 0)
+		r = ask(&c, NULL, 0, &answer, e);
+	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
+}
+
+int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+	     struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	json_t *list;
+	struct call c;
+	int r = set_call(&c, CALL_LIST, "", "", e);
+
+	if (r >= 0)
+		r = ask(&c, NULL, 0, &answer, e);
+	list = json_object_get(answer, "attachments");
+	for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
+		CLEAN_ATTACHMENT struct attachment *a = NULL;
+
+		r = parse(json_array_get(list, i), &a, e);
+		if (r == 0)
+			r = fn(a, arg, e);
+		r = r < 0 ? r : 0;
+	}
+	return r;
+}
+
+int ask_status(struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	struct call c;
+	int r = set_call(&c, CALL_STATUS, "", "", e);
+
+	return r < 0 ? r : ask(&c, NULL, 0, &answer, e);
+}
