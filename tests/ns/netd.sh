@@ -150,6 +150,7 @@ ok 'what has died meanwhile is taken down at the start' ns_until 5 ended 1
 # --- socket activation ----------------------------------------------------------------------------
 ok 'SIGTERM with nothing held' netd_stop
 is 'leaves nothing, not even the directory' "$(on host ls -d /run/netd 2>/dev/null)" ''
+box four $UID_A
 serve host "$PYTHON" -c '
 import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -162,16 +163,15 @@ os.dup2(s.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[1], sys.argv[1:])
-' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 1
+' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 4
 NETD_PID=$SERVED NETD_LOG=$SERVED_LOG
 ns_until 20 grep -q ready: "$NETD_LOG"
-box four $UID_A
 like 'with a socket that was handed over' "$(ask_netd $UID_A attach four "/proc/$BOX/ns/net")" '*"ok":true*'
-sleep 1.5
+sleep 4.5
 ok 'it stays while somebody holds something' ns_alive "$NETD_PID"
 ok 'down' nta down four -q
 gone() { ! ns_alive "$NETD_PID"; }
-ok 'and ends when nobody does' ns_until 5 gone
+ok 'and ends when nobody does' ns_until 15 gone
 wait "$NETD_PID"
 is 'with success' $? 0
 NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")

@@ -102,7 +102,9 @@ def give_away_lingering():
         if waits:
           c.recv(65536)
       except (BrokenPipeError, ConnectionResetError):
-        pass
+        if s.fileno() >= 0: # refused before it was passed: it is not to linger here
+          s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 0, 0))
+          s.close()
   return keep
 
 

@@ -1,0 +1,249 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""netd.py: attachments that the daemon makes for ordinary users, beside root's netns-up, in one run.
+
+Two hosts of the same kind: on one root attaches containers himself, on the other users of it ask the daemon,
+which they have to start a program for (its start is in the time). They take turns, so only the ratios mean
+anything. Progress goes to standard error, the tables to standard output. Never part of a test run.
+"""
+import argparse
+import ctypes
+import json
+import os
+import shutil
+import signal
+import statistics
+import sys
+import time
+
+from world import CLONE_NEWNET, Host, JobError, Step, mount, run_jobs, unshare
+
+CLONE_NEWUSER = 0x10000000
+FIRST_UID, N_USERS = 300001, 25
+PR_SET_DUMPABLE = 4
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def say(text):
+  print(f'{time.strftime("%H:%M:%S")} {text}', file=sys.stderr, flush=True)
+
+
+def become(uid):
+  os.setgroups([])
+  os.setresgid(uid, uid, uid)
+  os.setresuid(uid, uid, uid)
+  _libc.prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) # others of that user may look
+
+
+def apart(uid, work):
+  """What work returns, done by a child that is that user."""
+  r, w = os.pipe()
+  pid = os.fork()
+  if pid == 0:
+    try:
+      become(uid)
+      answer = json.dumps(work()).encode()
+      while answer:
+        answer = answer[os.write(w, answer):]
+    finally:
+      os._exit(0)
+  os.close(w)
+  with os.fdopen(r, 'rb') as file:
+    answer = file.read()
+  os.waitpid(pid, 0)
+  if not answer:
+    raise RuntimeError('a user\'s part broke')
+  return json.loads(answer)
+
+
+class Root:
+  title = "root's netns-up"
+
+  def __init__(self, program):
+    self.program, self.host, self.count = program, Host('root'), 0
+
+  def boxes(self, count, _):
+    self.count += count
+    return [self.host.netns(f'/run/ns/{n}') for n in range(self.count - count, self.count)]
+
+  def run(self, argvs, width, _):
+    results, seconds = run_jobs([one(a) for a in argvs], width)
+    return [str(r) if isinstance(r, JobError) else r for r in results], seconds
+
+
+class Users:
+  title = 'users, by netd'
+
+  def __init__(self, program, daemon):
+    self.program, self.host, self.free = program, Host('users'), {}
+    self.host.enter()
+    os.makedirs('/run/policy')
+    with open('/run/policy/1.conf', 'w', encoding='ascii') as file:
+      file.write(f'allow {FIRST_UID}-{FIRST_UID + N_USERS} default attach,publish nics=1024 ports=1024 rate=100000\n')
+    log = os.open('/run/daemon.log', os.O_WRONLY | os.O_CREAT)
+    self.pid = os.posix_spawn(daemon, [daemon, '--foreground', '--policy-dir', '/run/policy'], os.environ,
+                              file_actions=[(os.POSIX_SPAWN_DUP2, log, 2)])
+    while b'ready:' not in open('/run/daemon.log', 'rb').read():
+      time.sleep(0.01)
+
+  def boxes(self, count, user):
+    """Paths of namespaces that a process of the user's holds."""
+    r, w = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+      become(user)
+      unshare(CLONE_NEWUSER)
+      for name, text in (('setgroups', 'deny'), ('uid_map', f'0 {user} 1'), ('gid_map', f'0 {user} 1')):
+        with open(f'/proc/self/{name}', 'w', encoding='ascii') as file:
+          file.write(text)
+      fds = []
+      for _ in range(count):
+        unshare(CLONE_NEWNET)
+        fds.append(os.open('/proc/self/ns/net', os.O_RDONLY))
+      os.write(w, json.dumps(fds).encode().ljust(1 << 16))
+      signal.pause()
+    os.close(w)
+    with os.fdopen(r, 'rb') as file:
+      fds = json.loads(file.read(1 << 16))
+    return [f'/proc/{pid}/fd/{fd}' for fd in fds]
+
+  def run(self, argvs, width, user):
+    def work():
+      results, seconds = run_jobs([one(a) for a in argvs], width)
+      return [str(r) if isinstance(r, JobError) else r for r in results], seconds
+    return apart(user, work)
+
+  def memory(self):
+    """kB of each process: its own, and in all."""
+    found = {}
+    for pid in [self.pid] + [int(p) for p in open(f'/proc/{self.pid}/task/{self.pid}/children').read().split()]:
+      status = dict(line.split(':\t', 1) for line in open(f'/proc/{pid}/status').read().splitlines())
+      found['front' if pid != self.pid else 'back'] = [int(status[k].split()[0]) for k in ('RssAnon', 'VmRSS')]
+    return found
+
+
+def one(argv):
+  yield Step(argv)
+
+
+def up(side, path, name, port):
+  return [side.program, 'up', path, '--name', name, '-p', f'{port}:80', '-q']
+
+
+def down(side, name):
+  return [side.program, 'down', name, '-q']
+
+
+def good(results):
+  failed = [r for r in results if isinstance(r, str)]
+  if failed:
+    raise RuntimeError(f'{len(failed)} failed: {failed[0]}')
+  return results
+
+
+def in_turns(sides, rounds):
+  """One attachment at a time, in milliseconds: {title: (up, down)}."""
+  boxes, times = {}, {s.title: ([], []) for s in sides}
+  for side in sides:
+    side.host.enter()
+    boxes[side.title] = side.boxes(1, FIRST_UID)[0]
+  for turn in range(rounds):
+    for side in sides[turn % 2:] + sides[:turn % 2]:
+      side.host.enter()
+      for i, argv in enumerate((up(side, boxes[side.title], 'turn', 9000), down(side, 'turn'))):
+        times[side.title][i].append(good(side.run([argv], 1, FIRST_UID)[0])[0] * 1e3)
+      time.sleep(0.03) # a user has 64 requests a second
+  return times
+
+
+def at_once(sides, count):
+  """All ups at once: {title: seconds}. Users share them; each has a process of his own that starts his."""
+  figures = {}
+  for side in sides:
+    side.host.enter()
+    if isinstance(side, Root):
+      paths = side.boxes(count, 0)
+      results, figures[side.title] = side.run([up(side, p, f'o{i}', 10000 + i) for i, p in enumerate(paths)], count, 0)
+      good(results)
+      good(side.run([down(side, f'o{i}') for i in range(count)], 8, 0)[0])
+      continue
+    each = count // N_USERS
+    shares = [(FIRST_UID + 1 + u, side.boxes(each, FIRST_UID + 1 + u)) for u in range(N_USERS)]
+    begin, pids = time.perf_counter(), []
+    for u, (uid, paths) in enumerate(shares):
+      pid = os.fork()
+      if pid == 0:
+        status = 1
+        try:
+          good(side.run([up(side, p, f'o{i}', 10000 + u * each + i) for i, p in enumerate(paths)], each, uid)[0])
+          status = 0
+        finally:
+          os._exit(status)
+      pids.append(pid)
+    failed = [p for p in pids if os.waitpid(p, 0)[1]]
+    figures[side.title] = time.perf_counter() - begin
+    if failed:
+      raise RuntimeError(f'{len(failed)} users failed')
+    for uid, paths in shares:
+      good(side.run([down(side, f'o{i}') for i in range(len(paths))], 4, uid)[0])
+  return figures
+
+
+def pile_up(sides, count):
+  for side in sides:
+    side.host.enter()
+    if isinstance(side, Root):
+      good(side.run([up(side, p, f'p{i}', 20000 + i) for i, p in enumerate(side.boxes(count, 0))], 4, 0)[0])
+      continue
+    each = count // N_USERS
+    for u in range(N_USERS):
+      uid = FIRST_UID + 1 + u
+      argvs = [up(side, p, f'p{i}', 20000 + u * each + i) for i, p in enumerate(side.boxes(each, uid))]
+      good(side.run(argvs, 2, uid)[0])
+
+
+def show(title, sides, figures):
+  print(f'\n{title}\n')
+  base = figures[sides[0].title]
+  print('| | up, ms, median (range) | ratio | down, ms, median | ratio |\n|---|---|---|---|---|')
+  for side in sides:
+    add, gone = figures[side.title]
+    print(f'| {side.title} | {statistics.median(add):.1f} ({min(add):.1f} to {max(add):.1f}) '
+          f'| {statistics.median(add) / statistics.median(base[0]):.2f} | {statistics.median(gone):.1f} '
+          f'| {statistics.median(gone) / statistics.median(base[1]):.2f} |', flush=True)
+
+
+def main():
+  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser.add_argument('--program', required=True)
+  parser.add_argument('--forwarder', required=True)
+  parser.add_argument('--daemon', required=True)
+  parser.add_argument('--rounds', type=int, default=40)
+  parser.add_argument('--existing', type=int, default=1000)
+  parser.add_argument('--at-once', type=int, default=200)
+  options = parser.parse_args()
+  if os.environ.get('BENCH_INSIDE') != '1':
+    os.environ['BENCH_INSIDE'] = '1'
+    os.execvp('unshare', ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--net', '--ipc',
+                          sys.executable, '-B', os.path.abspath(__file__), *sys.argv[1:]])
+  signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
+  mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
+  program, _, daemon = (shutil.copy(p, '/mnt/') for p in (options.program, options.forwarder, options.daemon))
+  sides = [Root(program), Users(program, daemon)]
+  in_turns(sides, 2)
+  say('one at a time')
+  show('One at a time, nothing there', sides, in_turns(sides, options.rounds))
+  say(f'{options.at_once} at once')
+  figures = at_once(sides, options.at_once)
+  print(f'\n{options.at_once} at once ({N_USERS} users)\n\n| | s | ratio |\n|---|---|---|')
+  for side in sides:
+    print(f'| {side.title} | {figures[side.title]:.2f} | {figures[side.title] / figures[sides[0].title]:.2f} |')
+  print(f'\nMemory of netd with nothing there, kB (its own, in all): {sides[1].memory()}', flush=True)
+  say(f'{options.existing} are made')
+  pile_up(sides, options.existing)
+  say('one at a time')
+  show(f'One at a time, {options.existing} there', sides, in_turns(sides, options.rounds))
+  print(f'\nMemory of netd with {options.existing} there, kB: {sides[1].memory()}')
+
+
+main()
