@@ -14,12 +14,16 @@ mkdir "$top/bin"
 cp -r "$here" "$here/../conform" "$top/"
 cp "$NETNS_UP_CNI" "$top/bin/netns-up-cni"
 cp "$NETNS_UP_FORWARDER" "$top/bin/netns-up-forwarder"
-cp "$NETD" "$top/bin/netd-daemon"
 chmod -R a+rX "$top"
 export NETNS_UP_CNI="$top/bin/netns-up-cni" NETNS_UP_FORWARDER="$top/bin/netns-up-forwarder"
 case $what in
-conform) set -- "$top/conform/run.py" --binary "$NETNS_UP_CNI" --forwarder "$NETNS_UP_FORWARDER" \
-	--daemon "$top/bin/netd-daemon" "$@" ;;
+conform)
+	cp "$2" "$top/bin/netd-daemon" # --daemon PATH
+	shift 2
+	chmod a+rx "$top/bin/netd-daemon"
+	set -- "$top/conform/run.py" --binary "$NETNS_UP_CNI" --forwarder "$NETNS_UP_FORWARDER" \
+		--daemon "$top/bin/netd-daemon" "$@"
+	;;
 life) set -- "$top/clients/life.py" ;;
 *) echo "Bail out! unknown test '$what'" && exit 99 ;;
 esac

@@ -14,7 +14,7 @@ STEP=${SWEEP_STEP:-8}
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/'
 
 if [ -n "${NETNS_UP_CNI:-}" ]; then
-	cp "$NETNS_UP_CNI" "$NS_TMP/bin/netd" || exit 99
+	cp --remove-destination "$NETNS_UP_CNI" "$NS_TMP/bin/netd" || exit 99
 fi
 PLUGIN=$NS_TMP/bin/netd
 conf() { # GC-KEY: the configuration on standard output

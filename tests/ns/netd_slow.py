@@ -73,10 +73,9 @@ def own_file():
   return fd, pid
 
 
-def lingering():
+def lingering(address):
   """A socket whose last close takes a minute: its peer does not read."""
-  listener = socket.create_server(('127.0.0.1', 0))
-  s = socket.create_connection(listener.getsockname())
+  s = socket.create_connection(address)
   s.setblocking(False)
   try:
     while True:
@@ -84,34 +83,32 @@ def lingering():
   except BlockingIOError:
     pass
   s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 1, 60))
-  return s, listener
+  return s
 
 
 def give_away_lingering():
-  """In a request, in one that is refused, behind one, and without an answer awaited."""
-  keep = []
-  for packets, waits in ([[request('attach', id='l')]], True), ([[request('status')]], True), \
-      ([[b'x'], [request('status')]], True), ([[request('list')], [b'y']], False):
-    s, listener = lingering()
-    keep.append(listener)
-    with connect() as c:
+  """In a request, in one that is refused, and behind one; by processes that end at once, which does not linger."""
+  listener = socket.create_server(('127.0.0.1', 0))
+  for packets in ([request('attach', id='l')], [request('status')], [b'x', request('status')],
+                  [request('list'), b'y']) * 3:
+    pid = os.fork()
+    if pid == 0:
       try:
-        for i, packet in enumerate(packets):
-          send(c, packet[0], [s.fileno()] if i == len(packets) - 1 else [])
-        s.close() # the one that is on its way is the last now
-        if waits:
-          c.recv(65536)
-      except (BrokenPipeError, ConnectionResetError):
-        if s.fileno() >= 0: # refused before it was passed: it is not to linger here
-          s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack('ii', 0, 0))
-          s.close()
-  return keep
+        s = lingering(listener.getsockname())
+        c = connect()
+        for packet in packets[:-1]:
+          send(c, packet)
+        send(c, packets[-1], [s.fileno()])
+      finally:
+        os._exit(0)
+    os.waitpid(pid, 0)
+  return listener
 
 
 def attack():
   net = os.open(f'/proc/{own}/ns/net', os.O_RDONLY)
   # What lingers first: connections are made where the host's loopback is.
-  keep = give_away_lingering()
+  listener = give_away_lingering()
   fd, server = own_file()
   begin = time.monotonic()
   answers = [ask_raw(request('attach', id='f'), [fd]), ask_raw(request('status'), [fd]), ask_raw(b'x', [fd])]
@@ -130,7 +127,7 @@ def attack():
   os.waitpid(server, 0)
   check('and once it is over, all is as before', kind(ask('attach', [net], id='f')) == 'ok')
   check('with an end', kind(ask('detach', id='f')) == 'ok')
-  del keep
+  listener.close()
 
 
 def main():

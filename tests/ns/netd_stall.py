@@ -4,6 +4,7 @@
 Prints PASS and FAIL lines, and how long UID2's answers took.
 """
 import os
+import signal
 import socket
 import sys
 import time
@@ -59,7 +60,48 @@ def stall(go, seconds):
   return cut, busy, served
 
 
+def crowd(first):
+  """More users than there is room for, each with as many silent connections as he may have; their pids."""
+  r, w = os.pipe()
+  pids = []
+  for i in range(36):
+    pid = os.fork()
+    if pid == 0:
+      become(first + i)
+      keep = []
+      for _ in range(8):
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(SOCKET)
+        keep.append(s)
+      os.write(w, b'.')
+      time.sleep(10)
+      os._exit(0)
+    pids.append(pid)
+  for _ in pids:
+    os.read(r, 1)
+  time.sleep(0.2)
+  return pids
+
+
+def in_a_crowd():
+  pids = crowd(uid + 200000)
+  pid = os.fork()
+  if pid == 0:
+    become(other)
+    t = time.perf_counter()
+    answers = [ask_raw(request('status')) for _ in range(5)]
+    took = time.perf_counter() - t
+    check('all connections are taken: who speaks is heard', all('"ok":true' in a for a in answers), answers)
+    check('at once', took < 1, took)
+    os._exit(0)
+  os.waitpid(pid, 0)
+  for p in pids:
+    os.kill(p, signal.SIGKILL)
+    os.waitpid(p, 0)
+
+
 def main():
+  in_a_crowd()
   r, w = os.pipe()
   pid = os.fork()
   if pid == 0:
