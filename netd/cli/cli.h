@@ -28,7 +28,7 @@ enum cli_exit {
 	EXIT_BUSY = 6,
 	EXIT_QUOTA = 7,
 	EXIT_UNSUPPORTED = 8,
-	EXIT_UNHEALTHY = 10, /* check: something is missing */
+	EXIT_UNHEALTHY = 10, /* check, doctor, explain: something is missing */
 	EXIT_RUN = 125,      /* run: an error of ours, not of CMD */
 };
 
@@ -38,7 +38,7 @@ struct verb {
 };
 extern const struct verb verb_up, verb_down, verb_ls, verb_status, verb_publish, verb_unpublish,
 	verb_check, verb_gc, verb_run, verb_create, verb_delete, verb_network, verb_policy,
-	verb_install_cni, verb_top, verb_limit;
+	verb_install_cni, verb_top, verb_limit, verb_doctor;
 
 /* Options that every verb has; the first member of each verb's own struct. */
 struct cli_common {
@@ -73,6 +73,8 @@ int cli_fail(const struct err *e);
 int cli_exit_code(const struct err *e);
 /* Parses; returns -1 to go on, else the exit code (help printed, or error printed). */
 int cli_parse(const struct verb *v, int argc, char **argv, void *into, size_t *ret_n);
+/* --state-dir, else NETNS_UP_STATE_DIR, else NULL: the usual. */
+int cli_state_dir(const struct cli_common *c, const char **ret, struct err *e);
 int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, struct err *e);
 
 /* A namespace as a person names it: a pid, a path, or the name of /run/netns/NAME. */

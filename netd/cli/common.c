@@ -73,14 +73,23 @@ int cli_parse(const struct verb *v, int argc, char **argv, void *into, size_t *r
 	return r < 0 ? cli_fail(&e) : -1;
 }
 
-int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, struct err *e)
+int cli_state_dir(const struct cli_common *c, const char **ret, struct err *e)
 {
 	const char *dir = c->state_dir ? c->state_dir : getenv("NETNS_UP_STATE_DIR");
 
 	if (dir && dir[0] != '/')
 		return err_set(e, ERR_USAGE, 0, "NETNS_UP_STATE_DIR=%s: expected an absolute path",
 			       dir);
-	return engine_open(dir, read_only, ret, e);
+	*ret = dir;
+	return 0;
+}
+
+int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, struct err *e)
+{
+	const char *dir;
+	int r = cli_state_dir(c, &dir, e);
+
+	return r < 0 ? r : engine_open(dir, read_only, ret, e);
 }
 
 int cli_publish_list(char **specs, size_t n, struct publish **ret, struct err *e)

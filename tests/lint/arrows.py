@@ -17,6 +17,8 @@ ARROWS = {
   'netd/net': ['net', 'sys', 'model', 'base'],
   'netd/store': ['store', 'model', 'base', 'sys/lock.h'],
   'netd/engine': ['engine', 'store', 'net', 'sys', 'model', 'base'],
+  # what stops traffic: looks below the engine, asks the engine what is on record
+  'netd/doctor': ['doctor', 'engine/engine.h', 'net', 'sys', 'model', 'base'],
   'netd/broker': ['broker', 'engine/engine.h', 'model', 'sys', 'base'],
   # networks without privilege: processes of slirp-lite, no kernel networking
   'netd/rootless': ['rootless', 'sys', 'model', 'base',
@@ -24,6 +26,7 @@ ARROWS = {
                     'net/portowner.h'],
   # of the daemon: how to ask it, what is said to it, and its policy's judge
   'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'broker/ask.h', 'broker/policy.h', 'model', 'sys',
+               'doctor/doctor.h', 'doctor/explain.h', 'doctor/finding.h',
                'base'],
   # without privilege it asks the daemon
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'broker/ask.h', 'model', 'sys', 'base'],
@@ -71,6 +74,8 @@ RESERVED = [
 PURE = {
   'netd/net/ruleset.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
   'netd/net/elem.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
+  **{f'netd/doctor/{name}.c': r'^(doctor/look|sys/|engine/)|libmnl/|netlink/|unistd\.h|fcntl\.h|sys/socket\.h'
+     for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user')},
   'netd/engine/plan.c': r'^(net/(rtnl|nft|nftbatch|conntrack|link|route)\.h|store/store\.h)$|libmnl/|netlink/',
 }
 
