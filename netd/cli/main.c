@@ -10,7 +10,7 @@
 static const struct verb *const verbs[] = {
 	&verb_up,        &verb_down,   &verb_run,         &verb_ls,  &verb_status, &verb_publish,
 	&verb_unpublish, &verb_limit,  &verb_check,       &verb_gc,  &verb_create, &verb_delete,
-	&verb_network,   &verb_policy, &verb_install_cni, &verb_top, &verb_doctor,
+	&verb_network,   &verb_policy, &verb_install_cni, &verb_top, &verb_doctor, &verb_explain,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
@@ -25,7 +25,7 @@ static void help(void)
 	printf("\n`" PROGRAM " VERB --help` tells more of each.\n\n"
 	       "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong usage,\n"
 	       "3 no such thing, 4 taken by another, 5 not permitted, 6 busy, 7 pool exhausted,\n"
-	       "8 not supported here, 10 `check` or `doctor` found something.\n"
+	       "8 not supported here, 10 `check`, `doctor` or `explain` found something.\n"
 	       "`run` passes on the exit status of its command; its own errors are 125 (126: the\n"
 	       "command cannot be executed, 127: it is not found, 128+N: it died by signal N).\n\n"
 	       "Environment: NETNS_UP_STATE_DIR, the same as --state-dir; NETNS_UP_SOCKET, where\n"

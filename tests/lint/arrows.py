@@ -74,8 +74,8 @@ RESERVED = [
 PURE = {
   'netd/net/ruleset.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
   'netd/net/elem.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
-  **{f'netd/doctor/{name}.c': r'^(doctor/look|sys/|engine/)|libmnl/|netlink/|unistd\.h|fcntl\.h|sys/socket\.h'
-     for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user')},
+  **{f'netd/doctor/{name}.c': r'^(doctor/look|sys/)|libmnl/|netlink/|unistd\.h|fcntl\.h|sys/socket\.h'
+     for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user', 'path', 'steps')},
   'netd/engine/plan.c': r'^(net/(rtnl|nft|nftbatch|conntrack|link|route)\.h|store/store\.h)$|libmnl/|netlink/',
 }
 

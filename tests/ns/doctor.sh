@@ -133,7 +133,7 @@ nu doctor --fix >/dev/null
 flows 'ufw: mended'
 like 'ufw: what is left are notes' "$(nu doctor; echo "exit $?")" 'note: *exit 0'
 ok 'ufw: on 127.0.0.1' local4
-on host sh -c 'iptables-nft -F ufw-before-input; ip6tables-nft -F ufw-before-input'
+on host sh -c 'iptables-nft -F ufw-before-input; ip6tables-nft -F ufw6-before-input'
 stuck 'input without lo: 127.0.0.1' local4
 names 'input without lo is named' 'drops published ports on 127.0.0.1 and ::1, what containers answer to the host itself'
 nu doctor --fix >/dev/null
