@@ -206,55 +206,107 @@ static void decide(struct reading *r, enum nftlook_verdict v)
 	r->has_verdict = true;
 }
 
-static void take_immediate(struct reading *r, const struct nlattr *data)
+/* False: it does not end the rule. */
+static bool verdict_of(const struct nlattr *verdict, struct nftlook_rule *x)
 {
-	const struct nlattr *verdict = find(find(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
-	uint32_t to = UINT32_MAX, code = 0;
+	uint32_t code = 0;
 
-	if (!get_u32(data, NFTA_IMMEDIATE_DREG, &to) || to != NFT_REG_VERDICT) {
-		load(r, data, NFTA_IMMEDIATE_DREG, HOLDS_OTHER);
-		return;
-	}
-	if (!get_u32(verdict, NFTA_VERDICT_CODE, &code)) {
-		decide(r, LOOK_UNKNOWN);
-		return;
-	}
+	x->verdict = LOOK_UNKNOWN; /* queue and what may come */
+	if (!get_u32(verdict, NFTA_VERDICT_CODE, &code))
+		return true;
 	switch ((int32_t)code) {
 	case NF_ACCEPT:
-		decide(r, LOOK_ACCEPT);
+		x->verdict = LOOK_ACCEPT;
 		break;
 	case NF_DROP:
-		decide(r, LOOK_DROP);
+		x->verdict = LOOK_DROP;
 		break;
 	case NFT_RETURN:
-		decide(r, LOOK_RETURN);
+		x->verdict = LOOK_RETURN;
 		break;
 	case NFT_JUMP:
 	case NFT_GOTO:
-		decide(r, (int32_t)code == NFT_JUMP ? LOOK_JUMP : LOOK_GOTO);
-		if (!get_text(find(verdict, NFTA_VERDICT_CHAIN), r->rule->target,
-			      sizeof(r->rule->target)))
-			decide(r, LOOK_UNKNOWN);
+		if (get_text(find(verdict, NFTA_VERDICT_CHAIN), x->target, sizeof(x->target)))
+			x->verdict = (int32_t)code == NFT_JUMP ? LOOK_JUMP : LOOK_GOTO;
 		break;
 	case NFT_CONTINUE:
+		return false;
+	default:
 		break;
-	default: /* queue and what may come */
-		decide(r, LOOK_UNKNOWN);
 	}
+	return true;
+}
+
+static void take_immediate(struct reading *r, const struct nlattr *data)
+{
+	const struct nlattr *verdict = find(find(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
+	uint32_t to = UINT32_MAX;
+
+	if (!get_u32(data, NFTA_IMMEDIATE_DREG, &to) || to != NFT_REG_VERDICT)
+		load(r, data, NFTA_IMMEDIATE_DREG, HOLDS_OTHER);
+	else if (verdict_of(verdict, r->rule))
+		r->has_verdict = true;
+}
+
+static enum nftlook_lookup lookup_of(const struct nftlook_rule *x, const struct reg *g)
+{
+	if (!g || g->is_masked || x->lookup != LOOK_NO_SET)
+		return LOOK_NO_SET;
+	if (g->what == HOLDS_IIF && !x->iif.name[0])
+		return LOOK_IIF;
+	if (g->what == HOLDS_OIF && !x->oif.name[0])
+		return LOOK_OIF;
+	return g->what == HOLDS_STATE && !x->states ? LOOK_STATE : LOOK_NO_SET;
 }
 
 /* Maps of verdicts, and sets. */
 static void take_lookup(struct reading *r, const struct nlattr *data)
 {
-	uint32_t to = UINT32_MAX;
+	struct nftlook_rule *x = r->rule;
+	enum nftlook_lookup k = lookup_of(x, reg_of(r, data, NFTA_LOOKUP_SREG));
+	uint32_t to = UINT32_MAX, flags = 0;
+	bool has_to = get_u32(data, NFTA_LOOKUP_DREG, &to);
 
-	r->rule->is_condition = true;
-	if (!get_u32(data, NFTA_LOOKUP_DREG, &to))
-		return;
-	if (to == NFT_REG_VERDICT)
+	get_u32(data, NFTA_LOOKUP_FLAGS, &flags);
+	if (has_to && to == NFT_REG_VERDICT)
 		decide(r, LOOK_UNKNOWN);
-	else
+	else if (has_to)
 		load(r, data, NFTA_LOOKUP_DREG, HOLDS_OTHER);
+	if (k == LOOK_NO_SET || flags || (has_to && to != NFT_REG_VERDICT) ||
+	    !get_text(find(data, NFTA_LOOKUP_SET), x->set, sizeof(x->set))) {
+		x->is_condition = true;
+		return;
+	}
+	x->lookup = k;
+	x->is_map = has_to;
+}
+
+bool nftexpr_element(const struct nlattr *one, const struct nftlook_rule *from,
+		     struct nftlook_rule *ret)
+{
+	const struct nlattr *data = find(one, NFTA_SET_ELEM_DATA);
+	struct nftlook_rule x = *from;
+	uint32_t flags = 0;
+	const void *key;
+	size_t len = value_of(find(one, NFTA_SET_ELEM_KEY), &key);
+
+	get_u32(one, NFTA_SET_ELEM_FLAGS, &flags);
+	if (flags || len == 0 || find(one, NFTA_SET_ELEM_KEY_END))
+		return false;
+	if (from->lookup == LOOK_STATE) {
+		if (len != sizeof(x.states))
+			return false;
+		memcpy(&x.states, key, sizeof(x.states));
+		if (!x.states)
+			return false;
+	} else if (!take_if(from->lookup == LOOK_IIF ? &x.iif : &x.oif, key, len, false)) {
+		return false;
+	}
+	if (from->is_map && !verdict_of(find(data, NFTA_DATA_VERDICT), &x))
+		return false;
+	x.lookup = LOOK_NO_SET;
+	*ret = x;
+	return true;
 }
 
 /* xtables' matches of connection states. */

@@ -249,14 +249,47 @@ static int take_message(struct nftlook *l, const struct nlmsghdr *h, struct err 
 	}
 }
 
+/* mnl_nlmsg_ok takes lengths of 2 GiB and more for negative ones. */
+static bool is_whole(const struct nlmsghdr *h, int left)
+{
+	return left >= (int)sizeof(*h) && h->nlmsg_len >= sizeof(*h) &&
+	       h->nlmsg_len <= (uint32_t)left;
+}
+
 int nftlook_take(struct nftlook *l, const void *data, size_t len, struct err *e)
 {
 	const struct nlmsghdr *h = data;
 	int left = len > INT32_MAX ? INT32_MAX : (int)len, r = 0;
 
-	for (; r == 0 && mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+	for (; r == 0 && is_whole(h, left); h = mnl_nlmsg_next(h, &left))
 		r = take_message(l, h, e);
 	return r;
+}
+
+/* ---- sets ---- */
+
+/* What a look-up became: one rule for each element, or the rule with a condition. */
+struct expansion {
+	const struct nftlook_rule *from;
+	struct nftlook_rule to[NFTLOOK_ELEMENTS];
+	size_t n;
+	bool is_unclear;
+};
+
+static void take_elements(struct expansion *x, const struct nlmsghdr *h)
+{
+	const struct nlattr *list = find(h, NFTA_SET_ELEM_LIST_ELEMENTS), *a;
+
+	if (!list)
+		return;
+	mnl_attr_for_each_nested(a, list)
+	{
+		if (x->n == NFTLOOK_ELEMENTS || !nftexpr_element(a, x->from, &x->to[x->n])) {
+			x->is_unclear = true;
+			return;
+		}
+		x->n++;
+	}
 }
 
 /* ---- the socket ---- */
@@ -276,35 +309,53 @@ static int open_socket(int *ret_fd, struct err *e)
 	return 0;
 }
 
-static int ask(int fd, uint16_t type, uint32_t seq, struct err *e)
+/* What is asked for, and who takes the answers. */
+struct request {
+	uint16_t type;
+	uint32_t seq;
+	uint8_t family;          /* 0: of all */
+	const char *table, *set; /* of elements */
+	struct nftlook *l;
+	struct expansion *x;
+	bool changed; /* while it was read */
+};
+
+static int ask(int fd, const struct request *q, struct err *e)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
-	char buf[NLMSG_ALIGN(sizeof(struct nlmsghdr)) + NLMSG_ALIGN(sizeof(struct nfgenmsg))]
-		__attribute__((aligned(8))) = {0};
+	char buf[1024] __attribute__((aligned(8))) = {0};
 	struct nlmsghdr *h = mnl_nlmsg_put_header(buf);
 	struct nfgenmsg *g;
 
-	h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | type;
+	h->nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | q->type;
 	h->nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP;
-	h->nlmsg_seq = seq;
+	h->nlmsg_seq = q->seq;
 	g = mnl_nlmsg_put_extra_header(h, sizeof(*g));
-	g->nfgen_family = AF_UNSPEC;
+	g->nfgen_family = q->family;
 	g->version = NFNETLINK_V0;
+	if (q->set) {
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, q->table);
+		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, q->set);
+	}
 	if (sendto(fd, buf, h->nlmsg_len, 0, (struct sockaddr *)&kernel, sizeof(kernel)) < 0)
 		return err_sys(e, errno, "reading the ruleset");
 	return 0;
 }
 
-/* One message of the dump. 1: it was the last, 2: and the ruleset changed meanwhile. */
-static int dump_step(struct nftlook *l, const struct nlmsghdr *h, bool *changed, struct err *e)
+/* One message of the dump. 1: it was the last. */
+static int dump_step(struct request *q, const struct nlmsghdr *h, struct err *e)
 {
 	const struct nlmsgerr *err = mnl_nlmsg_get_payload(h);
 
-	*changed = *changed || (h->nlmsg_flags & NLM_F_DUMP_INTR);
+	q->changed = q->changed || (h->nlmsg_flags & NLM_F_DUMP_INTR);
 	if (h->nlmsg_type == NLMSG_DONE)
-		return *changed ? 2 : 1;
+		return 1;
+	if (h->nlmsg_type != NLMSG_ERROR && q->x) {
+		take_elements(q->x, h);
+		return 0;
+	}
 	if (h->nlmsg_type != NLMSG_ERROR)
-		return take_message(l, h, e);
+		return take_message(q->l, h, e);
 	if (mnl_nlmsg_get_payload_len(h) < sizeof(*err))
 		return err_set(e, ERR_PROTOCOL, EPROTO, "reading the ruleset");
 	if (err->error == -EPERM)
@@ -312,11 +363,10 @@ static int dump_step(struct nftlook *l, const struct nlmsghdr *h, bool *changed,
 	return err_sys(e, -err->error, "reading the ruleset");
 }
 
-static int dump(int fd, uint16_t type, uint32_t seq, struct nftlook *l, struct err *e)
+static int dump(int fd, struct request *q, struct err *e)
 {
 	char buf[32768] __attribute__((aligned(8), uninitialized));
-	bool changed = false;
-	int r = ask(fd, type, seq, e);
+	int r = ask(fd, q, e);
 
 	while (r == 0) {
 		ssize_t n = recv(fd, buf, sizeof(buf), 0);
@@ -328,11 +378,71 @@ static int dump(int fd, uint16_t type, uint32_t seq, struct nftlook *l, struct e
 		if (n < 0)
 			return err_sys(e, errno == EAGAIN ? ETIMEDOUT : errno,
 				       "reading the ruleset");
-		for (; r == 0 && mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
-			if (h->nlmsg_seq == seq)
-				r = dump_step(l, h, &changed, e);
+		for (; r == 0 && is_whole(h, left); h = mnl_nlmsg_next(h, &left))
+			if (h->nlmsg_seq == q->seq)
+				r = dump_step(q, h, e);
 	}
-	return r;
+	return r < 0 ? r : 0;
+}
+
+/* Appends what became of rule i. */
+static int put_expansion(struct nftlook *to, const struct expansion *x, struct err *e)
+{
+	struct nftlook_rule plain = *x->from;
+	size_t n = x->is_unclear ? 1 : x->n;
+
+	plain.is_condition = true;
+	plain.lookup = LOOK_NO_SET;
+	for (size_t i = 0; i < n; i++) {
+		struct nftlook_rule *one = more(to, (void **)&to->rule, &to->n_rule, &to->cap_rule,
+						sizeof(*to->rule), NFTLOOK_RULES);
+		if (!one)
+			return full(to, e);
+		*one = x->is_unclear ? plain : x->to[i];
+	}
+	return 0;
+}
+
+/* Replaces look-ups by what their sets hold. seq: the first sequence number that is free. */
+static int read_sets(int fd, struct nftlook *l, uint32_t seq, bool *changed, struct err *e)
+{
+	CLEAN_FREE struct expansion *x = calloc(1, sizeof(*x));
+	CLEAN_NFTLOOK struct nftlook to = {0};
+	size_t n_set = 0;
+	int r = x ? 0 : err_set(e, ERR_INTERNAL, ENOMEM, "ruleset");
+
+	for (size_t i = 0; r == 0 && i < l->n_rule; i++) {
+		const struct nftlook_rule *from = &l->rule[i];
+		const struct nftlook_chain *c = &l->chain[from->chain];
+		struct request q = {.type = NFT_MSG_GETSETELEM,
+				    .seq = seq++,
+				    .family = c->family,
+				    .table = c->table,
+				    .set = from->set,
+				    .x = x};
+
+		x->from = from;
+		x->n = 0;
+		x->is_unclear = false;
+		if (from->lookup == LOOK_NO_SET) {
+			x->to[x->n++] = *from;
+		} else if (n_set++ == NFTLOOK_SETS || dump(fd, &q, NULL) < 0) {
+			/* One that is gone by now: the next reading will see. */
+			x->is_unclear = true;
+			n_set = NFTLOOK_SETS;
+		}
+		*changed = *changed || q.changed;
+		r = put_expansion(&to, x, e);
+	}
+	if (r < 0)
+		return r;
+	struct nftlook_rule *old = l->rule;
+	l->rule = to.rule;
+	l->n_rule = to.n_rule;
+	l->cap_rule = to.cap_rule;
+	l->is_cut = l->is_cut || to.is_cut;
+	to.rule = old;
+	return 0;
 }
 
 static int read_once(struct nftlook *l, struct err *e)
@@ -340,12 +450,16 @@ static int read_once(struct nftlook *l, struct err *e)
 	static const uint16_t types[] = {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE};
 	CLEAN_FD int fd = -1;
 	bool changed = false;
+	uint32_t seq = 1;
 	int r = open_socket(&fd, e);
 
-	for (uint32_t i = 0; r >= 0 && i < sizeof(types) / sizeof(types[0]); i++) {
-		r = dump(fd, types[i], i + 1, l, e);
-		changed = changed || r == 2;
+	for (size_t i = 0; r == 0 && i < sizeof(types) / sizeof(types[0]); i++) {
+		struct request q = {.type = types[i], .seq = seq++, .l = l};
+		r = dump(fd, &q, e);
+		changed = changed || q.changed;
 	}
+	if (r == 0)
+		r = read_sets(fd, l, seq, &changed, e);
 	return r < 0 ? r : changed ? 1 : 0;
 }
 

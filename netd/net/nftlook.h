@@ -21,6 +21,9 @@
 #define NFTLOOK_TABLES 256
 #define NFTLOOK_CHAINS 8192
 #define NFTLOOK_RULES 32768
+/* Sets that are read, and elements of one: larger ones are conditions that are not understood. */
+#define NFTLOOK_SETS 256
+#define NFTLOOK_ELEMENTS 64
 
 /* Families as in struct nfgenmsg. */
 enum nftlook_family {
@@ -76,7 +79,11 @@ struct nftlook_if {
 /* Bits of a connection's state (enum ip_conntrack_info as nft counts it). */
 enum { LOOK_INVALID = 1, LOOK_ESTABLISHED = 2, LOOK_RELATED = 4, LOOK_NEW = 8 };
 
-/* A rule that decides something; others are not kept. In the order of the kernel. */
+/* What a rule looks up in a set or map of one field. */
+enum nftlook_lookup { LOOK_NO_SET, LOOK_IIF, LOOK_OIF, LOOK_STATE };
+
+/* A rule that decides something; others are not kept. In the order of the kernel. A look-up that is
+ * understood becomes one rule for each element. */
 struct nftlook_rule {
 	uint32_t chain; /* index */
 	enum nftlook_verdict verdict;
@@ -86,6 +93,10 @@ struct nftlook_rule {
 	uint32_t states;   /* one of these; 0: any */
 	bool is_dnat;      /* only translated destinations */
 	bool is_condition; /* there are conditions that are not understood */
+	/* Until the set has been read. */
+	enum nftlook_lookup lookup;
+	bool is_map; /* the elements have the verdicts */
+	char set[NFTLOOK_NAME];
 };
 
 struct nftlook {

@@ -166,14 +166,14 @@ firewalld() { # RULE: beside those of always
 firewalld 'ct status dnat accept'
 ok 'firewalld: what is published passes' inward
 stuck 'firewalld: the way out' outward
-names 'firewalld is named' 'may drop what containers send out, replies to containers (table inet firewalld, chain filter_FORWARD, hook forward, policy accept but a rule drops*remedy: firewall-cmd --permanent --zone=trusted --add-interface=nb-default && firewall-cmd --reload'
+names 'firewalld is named' 'error: firewalld drops what containers send out (table inet firewalld, chain filter_FORWARD, hook forward, policy accept but a rule drops*remedy: firewall-cmd --permanent --zone=trusted --add-interface=nb-default && firewall-cmd --reload'
 nu doctor --fix >/dev/null
 flows 'firewalld: mended'
 on host nft flush ruleset
 firewalld ''
 nu gc >/dev/null
 stuck 'firewalld, StrictForwardPorts: what is published' inward
-names 'firewalld, StrictForwardPorts is named' 'published ports (table inet firewalld*StrictForwardPorts=no'
+names 'firewalld, StrictForwardPorts is named' 'error: firewalld drops what containers send out, published ports (table inet firewalld*StrictForwardPorts=no'
 nu doctor --fix >/dev/null
 flows 'firewalld, StrictForwardPorts: mended'
 on host nft flush ruleset
@@ -193,6 +193,27 @@ names "somebody's own are named" 'table inet mine, chain through*nft '"'"'insert
 names 'that of a bridge too' 'drops traffic between containers (table bridge frames, chain through*insert rule bridge frames through iifname "nu*" accept'
 mended "somebody's own"
 ok "somebody's own: between containers, mended" among
+on host nft flush ruleset
+
+# Sets and maps are looked into.
+nu gc >/dev/null
+on host nft -f - <<-N
+	table inet mine {
+		set links { type ifname; elements = { "lo", "nb-default" }; }
+		chain through {
+			type filter hook forward priority 0; policy drop
+			ct state vmap { established : accept, related : accept, invalid : drop }
+			iifname { "lo", "nb-default" } accept
+			oifname @links jump in
+		}
+		chain in { ct state vmap { new : goto new }; }
+		chain new { ct status dnat accept; }
+	}
+N
+flows 'a firewall that knows our interfaces'
+quiet 'a firewall that knows our interfaces' nu
+on host nft delete element inet mine links '{ "nb-default" }'
+names 'and when it knows one way alone' 'error: a firewall drops published ports (table inet mine*remedy: nft '"'"'insert rule inet mine through oifname "nb-default" accept'"'"
 on host nft flush ruleset
 
 # --- our own tables, and settings ----------------------------------------------------------------
