@@ -63,6 +63,8 @@ struct stopped {
 	uint32_t trials;
 	uint64_t inside[3]; /* SIDE_INSIDE: by which side of the trial: [1] iif, [2] oif */
 	bool is_sure;       /* at least one for certain */
+	bool is_unsure;     /* at least one only perhaps */
+	bool is_meant;      /* a rule that names our interface does it */
 	bool by_bridge_nf;
 	enum severity severity;
 };
@@ -155,15 +157,20 @@ static void try_one(const struct facts *f, uint32_t chain, size_t k, size_t i, i
 			 .state = t->state,
 			 .is_dnat = t->is_dnat};
 	enum severity sev = t->severity;
+	bool is_meant = false;
 
 	if (!applies(f, t, x, fam, c) || (!is_bridge && !walk_sees(c, &w)))
 		return;
-	enum passage p = walk_chain(&f->rules, chain, &w);
+	if (t->iif == SIDE_INSIDE || t->oif == SIDE_INSIDE)
+		w.ours = name_of(f, SIDE_INSIDE, x, fam, is_bridge);
+	enum passage p = walk_chain(&f->rules, chain, &w, &is_meant);
 	if (p == PASSES || (p == MAY_BE_DROPPED && t->severity == SEVERITY_NOTE))
 		return;
 	if (p == MAY_BE_DROPPED)
 		sev = SEVERITY_WARNING;
 	s->is_sure = s->is_sure || p == IS_DROPPED;
+	s->is_unsure = s->is_unsure || p == MAY_BE_DROPPED;
+	s->is_meant = s->is_meant || is_meant;
 	s->trials |= 1u << k;
 	s->by_bridge_nf = s->by_bridge_nf || (t->is_among && !x->is_prefix && !is_bridge);
 	if (sev > s->severity)
@@ -269,7 +276,8 @@ static bool can_fix(const struct facts *f, const struct nftlook_chain *c)
 	return f->is_powerful && t && !t->is_owned && is_plain(c->table) && is_plain(c->name);
 }
 
-/* is_safe: it is ours to allow: our own interfaces, and the host's talk with itself. */
+/* is_safe: it is ours to allow: our own interfaces and the host's talk with itself, where a policy
+ * or the last rule of all drops them and not somebody's wish. */
 static void add_accept(const struct facts *f, struct accept a, bool is_safe, struct finding *to)
 {
 	/* A zone has an interface once, whatever the side. */
@@ -286,7 +294,7 @@ static void say_remedy(const struct facts *f, const struct nftlook_chain *c, enu
 		       const struct stopped *s, struct finding *to)
 {
 	struct accept a = {.c = c, .owner = o};
-	bool is_strict = false;
+	bool is_strict = false, is_safe = !s->is_unsure && !s->is_meant;
 
 	for (a.side = 1; a.side <= 2; a.side++)
 		for (size_t i = 0; i < f->n_inside; i++) {
@@ -296,7 +304,7 @@ static void say_remedy(const struct facts *f, const struct nftlook_chain *c, enu
 				continue;
 			a.name = is_port ? "nu" : x->ifname;
 			a.is_prefix = is_port || x->is_prefix;
-			add_accept(f, a, true, to);
+			add_accept(f, a, is_safe, to);
 			if (is_port)
 				break;
 		}
@@ -311,7 +319,7 @@ static void say_remedy(const struct facts *f, const struct nftlook_chain *c, enu
 		a.side = t->iif != SIDE_NONE ? 1 : 2;
 		a.name = has_out ? f->uplink[f->uplink[FAM4][0] ? FAM4 : FAM6] : "lo";
 		a.is_prefix = false;
-		add_accept(f, a, !has_out, to);
+		add_accept(f, a, is_safe && !has_out, to);
 	}
 	if (o != OWNER_FIREWALLD)
 		return;
@@ -338,8 +346,10 @@ static void tell(const struct facts *f, const struct nftlook_chain *c, const str
 		   nftlook_family_str(c->family), c->table, c->name, nftlook_hook_str(c->hook),
 		   c->is_drop ? "drop" : "accept but a rule drops",
 		   s->by_bridge_nf ? "; br_netfilter is on" : "");
-	if (!s->is_sure)
+	if (s->is_unsure)
 		buf_printf(&to->evidence, "; some of its rules could not be judged");
+	if (s->is_meant)
+		buf_printf(&to->evidence, "; a rule names our interface");
 	say_remedy(f, c, o, s, to);
 }
 

@@ -118,7 +118,7 @@ static enum passage passage(const struct path *p, uint32_t chain, int fam)
 			 .state = LOOK_NEW,
 			 .is_dnat = p->is_host};
 
-	return walk_sees(&p->f->rules.chain[chain], &w) ? walk_chain(&p->f->rules, chain, &w)
+	return walk_sees(&p->f->rules.chain[chain], &w) ? walk_chain(&p->f->rules, chain, &w, NULL)
 							: PASSES;
 }
 

@@ -6,6 +6,7 @@
  */
 #include "doctor/walk.h"
 
+#include <netinet/in.h>
 #include <string.h>
 
 #define DEPTH_MAX 16
@@ -18,6 +19,7 @@ struct walk {
 	const struct flow *f;
 	unsigned steps;
 	bool may_accept; /* before it is dropped */
+	bool is_meant;   /* what drops it, or leads there, names our interface */
 	bool is_lost;    /* too deep, or too long */
 };
 
@@ -41,7 +43,14 @@ static bool may_match(const struct nftlook_rule *x, const struct flow *f)
 {
 	return if_matches(&x->iif, f->iif) && if_matches(&x->oif, f->oif) &&
 	       (!x->states || (x->states & f->state)) && (!x->is_dnat || f->is_dnat) &&
-	       (!x->nfproto || x->nfproto == f->family);
+	       (!x->nfproto || x->nfproto == f->family) &&
+	       (!x->l4proto || x->l4proto == IPPROTO_TCP);
+}
+
+static bool names(const struct nftlook_rule *x, const char *ifname)
+{
+	return ifname && ((x->iif.name[0] && !x->iif.is_not && if_matches(&x->iif, ifname)) ||
+			  (x->oif.name[0] && !x->oif.is_not && if_matches(&x->oif, ifname)));
 }
 
 static bool find_target(const struct nftlook *l, const struct nftlook_rule *x, uint32_t *ret)
@@ -107,11 +116,14 @@ static enum step walk_rules(struct walk *w, uint32_t chain, bool is_sure, unsign
 			w->is_lost = true;
 		else if (may_match(x, w->f))
 			s = apply(w, x, is_sure && !x->is_condition, depth);
+		if (s == STEP_DROP && names(x, w->f->ours))
+			w->is_meant = true;
 	}
 	return s;
 }
 
-enum passage walk_chain(const struct nftlook *l, uint32_t chain, const struct flow *f)
+enum passage walk_chain(const struct nftlook *l, uint32_t chain, const struct flow *f,
+			bool *ret_is_meant)
 {
 	struct walk w = {.l = l, .f = f};
 	enum step s;
@@ -121,5 +133,7 @@ enum passage walk_chain(const struct nftlook *l, uint32_t chain, const struct fl
 	s = walk_rules(&w, chain, true, 0);
 	if (s == STEP_ACCEPT || (s != STEP_DROP && !l->chain[chain].is_drop))
 		return PASSES;
+	if (ret_is_meant)
+		*ret_is_meant = w.is_meant;
 	return w.may_accept || w.is_lost || l->is_cut ? MAY_BE_DROPPED : IS_DROPPED;
 }

@@ -16,6 +16,7 @@ struct flow {
 	const char *iif, *oif; /* "": there is none at this hook */
 	uint32_t state;        /* one of LOOK_NEW, LOOK_ESTABLISHED */
 	bool is_dnat;
+	const char *ours; /* the interface that is ours; NULL: none. Flows are TCP's */
 };
 
 enum passage {
@@ -24,8 +25,10 @@ enum passage {
 	IS_DROPPED,
 };
 
-/* chain: a base chain. */
-enum passage walk_chain(const struct nftlook *l, uint32_t chain, const struct flow *f);
+/* chain: a base chain. *ret_is_meant (may be NULL): the packet is dropped by a rule that names our
+ * interface, so somebody wants it so. */
+enum passage walk_chain(const struct nftlook *l, uint32_t chain, const struct flow *f,
+			bool *ret_is_meant);
 /* Does a chain of this family see such packets at all? */
 bool walk_sees(const struct nftlook_chain *c, const struct flow *f);
 

@@ -22,7 +22,15 @@
 /* Registers are numbered in two ways: 1..4 of 16 bytes, 8..23 of 4. */
 #define N_REG 24
 
-enum holds { HOLDS_OTHER, HOLDS_IIF, HOLDS_OIF, HOLDS_NFPROTO, HOLDS_STATE, HOLDS_STATUS };
+enum holds {
+	HOLDS_OTHER,
+	HOLDS_IIF,
+	HOLDS_OIF,
+	HOLDS_NFPROTO,
+	HOLDS_L4PROTO,
+	HOLDS_STATE,
+	HOLDS_STATUS
+};
 
 struct reg {
 	enum holds what;
@@ -32,6 +40,7 @@ struct reg {
 
 struct reading {
 	struct nftlook_rule *rule;
+	uint8_t family;
 	struct reg reg[N_REG];
 	bool has_verdict;
 };
@@ -97,7 +106,23 @@ static void take_meta(struct reading *r, const struct nlattr *data)
 	     key == NFT_META_IIFNAME   ? HOLDS_IIF
 	     : key == NFT_META_OIFNAME ? HOLDS_OIF
 	     : key == NFT_META_NFPROTO ? HOLDS_NFPROTO
+	     : key == NFT_META_L4PROTO ? HOLDS_L4PROTO
 				       : HOLDS_OTHER);
+}
+
+/* The protocol in the network header: of IPv4 (in a table that sees nothing else) and IPv6. */
+static void take_payload(struct reading *r, const struct nlattr *data)
+{
+	uint32_t base = UINT32_MAX, offset = UINT32_MAX, len = 0;
+	bool is_proto;
+
+	get_u32(data, NFTA_PAYLOAD_BASE, &base);
+	get_u32(data, NFTA_PAYLOAD_OFFSET, &offset);
+	get_u32(data, NFTA_PAYLOAD_LEN, &len);
+	is_proto =
+		base == NFT_PAYLOAD_NETWORK_HEADER && len == 1 &&
+		((offset == 9 && r->family == LOOK_IP) || (offset == 6 && r->family == LOOK_IP6));
+	load(r, data, NFTA_PAYLOAD_DREG, is_proto ? HOLDS_L4PROTO : HOLDS_OTHER);
 }
 
 static void take_ct(struct reading *r, const struct nlattr *data)
@@ -170,6 +195,10 @@ static bool compare(struct reading *r, const struct reg *g, uint32_t op, const v
 	if (g->what == HOLDS_NFPROTO && !is_not && len == 1 && !x->nfproto) {
 		x->nfproto = *(const uint8_t *)value;
 		return x->nfproto == LOOK_IP || x->nfproto == LOOK_IP6;
+	}
+	if (g->what == HOLDS_L4PROTO && !is_not && len == 1 && !x->l4proto) {
+		x->l4proto = *(const uint8_t *)value;
+		return x->l4proto != 0;
 	}
 	if (len != sizeof(word) || !g->is_masked || !is_not)
 		return false;
@@ -383,9 +412,8 @@ static void take_other(struct reading *r, const struct nlattr *data, const char 
 		if (strcmp(name, silent[i]) == 0)
 			return;
 	/* What loads a register that nobody follows, and what is a condition itself. */
-	if (strcmp(name, "payload") != 0 && strcmp(name, "fib") != 0 && strcmp(name, "rt") != 0 &&
-	    strcmp(name, "socket") != 0 && strcmp(name, "exthdr") != 0 &&
-	    strcmp(name, "hash") != 0 && strcmp(name, "numgen") != 0)
+	if (strcmp(name, "fib") != 0 && strcmp(name, "rt") != 0 && strcmp(name, "socket") != 0 &&
+	    strcmp(name, "exthdr") != 0 && strcmp(name, "hash") != 0 && strcmp(name, "numgen") != 0)
 		r->rule->is_condition = true;
 	for (int i = 0; i < N_REG; i++)
 		if (r->reg[i].what != HOLDS_OTHER)
@@ -398,9 +426,9 @@ static void take(struct reading *r, const char *name, const struct nlattr *data)
 		const char *name;
 		void (*take)(struct reading *r, const struct nlattr *data);
 	} known[] = {
-		{"meta", take_meta},   {"ct", take_ct},         {"bitwise", take_bitwise},
-		{"cmp", take_cmp},     {"lookup", take_lookup}, {"immediate", take_immediate},
-		{"match", take_match}, {"target", take_target},
+		{"meta", take_meta},           {"ct", take_ct},       {"payload", take_payload},
+		{"bitwise", take_bitwise},     {"cmp", take_cmp},     {"lookup", take_lookup},
+		{"immediate", take_immediate}, {"match", take_match}, {"target", take_target},
 	};
 
 	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
@@ -411,9 +439,9 @@ static void take(struct reading *r, const char *name, const struct nlattr *data)
 	take_other(r, data, name);
 }
 
-bool nftexpr_rule(const struct nlattr *list, struct nftlook_rule *ret)
+bool nftexpr_rule(const struct nlattr *list, uint8_t family, struct nftlook_rule *ret)
 {
-	struct reading r = {.rule = ret};
+	struct reading r = {.rule = ret, .family = family};
 	const struct nlattr *a;
 
 	mnl_attr_for_each_nested(a, list)

@@ -12,7 +12,7 @@ struct nlattr;
 
 /* list: the content of NFTA_RULE_EXPRESSIONS, checked to lie in its message. False: the rule
  * decides nothing. */
-bool nftexpr_rule(const struct nlattr *list, struct nftlook_rule *ret);
+bool nftexpr_rule(const struct nlattr *list, uint8_t family, struct nftlook_rule *ret);
 /* one: an element (NFTA_LIST_ELEM) of the set that `from` looks up. *ret: what the rule is for it.
  * False: it is not understood. */
 bool nftexpr_element(const struct nlattr *one, const struct nftlook_rule *from,

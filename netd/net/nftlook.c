@@ -222,7 +222,8 @@ static int take_rule(struct nftlook *l, const struct nlmsghdr *h, uint8_t family
 
 	get_name(find(h, NFTA_RULE_TABLE), table);
 	get_name(find(h, NFTA_RULE_CHAIN), name);
-	if (!list || !find_chain(l, family, table, name, &x.chain) || !nftexpr_rule(list, &x))
+	if (!list || !find_chain(l, family, table, name, &x.chain) ||
+	    !nftexpr_rule(list, family, &x))
 		return 0;
 	to = more(l, (void **)&l->rule, &l->n_rule, &l->cap_rule, sizeof(*l->rule), NFTLOOK_RULES);
 	if (!to)

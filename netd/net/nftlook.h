@@ -90,6 +90,7 @@ struct nftlook_rule {
 	char target[NFTLOOK_NAME]; /* of a jump */
 	struct nftlook_if iif, oif;
 	uint8_t nfproto;   /* LOOK_IP, LOOK_IP6, 0: any */
+	uint8_t l4proto;   /* IPPROTO_*, 0: any */
 	uint32_t states;   /* one of these; 0: any */
 	bool is_dnat;      /* only translated destinations */
 	bool is_condition; /* there are conditions that are not understood */

@@ -32,7 +32,7 @@ refuses() { # PATTERN ARGUMENT...: exit 2 (run: 125), nothing on standard output
 
 says 'netns-up [0-9]*' --version
 says '*Exit codes*' --help
-for verb in up down run ls status publish unpublish limit check gc create delete install-cni; do
+for verb in up down run ls status publish unpublish limit check gc create delete install-cni doctor explain; do
 	says "*Usage: netns-up $verb*" $verb --help
 	says "*  $verb *" --help
 done
@@ -61,6 +61,14 @@ refuses '*TARGET*' up
 refuses '*' up a b
 refuses '*--mtu*' up 1 --mtu
 refuses '*--mtu*60*' up 1 --mtu 60
+says '*--fix*--json*' doctor --help
+says '*10 *`doctor`*' --help
+refuses '*doctor*' doctor 80
+refuses '*PORT*' explain
+refuses '*PORT*found "0"*' explain 0
+refuses '*found "eighty"*' explain eighty
+refuses '*icmp*' explain 80/icmp
+refuses '*found "\[::1"*' explain '[::1'
 refuses '*CMD*' run
 refuses '*-p*0/tcp*' up 1 -p 0/tcp
 echo "1..$n"

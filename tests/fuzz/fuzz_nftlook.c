@@ -29,7 +29,7 @@ static void ruleset(const void *data, size_t len)
 		     memchr(l.rule[i].iif.name, 0, IFNAME_STRLEN));
 	for (uint32_t i = 0; i < l.n_chain; i++) {
 		struct flow f = {.family = LOOK_IP, .iif = "a", .oif = "b", .state = LOOK_NEW};
-		enum passage p = walk_chain(&l, i, &f);
+		enum passage p = walk_chain(&l, i, &f, NULL);
 
 		MUST(p == PASSES || p == MAY_BE_DROPPED || p == IS_DROPPED);
 	}

@@ -89,7 +89,7 @@ def check_c(path, text):
   if starts:
     for line, what in each(rf'"(/[\w/]*/)?({TOOLS})"', text):
       wrong.append(f'{path}:{line}: {what} is a tool; what it does is done by system calls here')
-  if re.match(r'netd/(base|model|sys|net|store|engine|rootless)/', path):
+  if re.match(r'netd/(base|model|sys|net|store|engine|doctor|rootless)/', path):
     for line, what in each(r'\b(exit|abort|err|errx|perror|vprintf|printf|puts)\s*\(', code):
       wrong.append(f'{path}:{line}: {what}...) is for a main')
   return wrong

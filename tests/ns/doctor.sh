@@ -38,7 +38,8 @@ names() { # DESCRIPTION PATTERN [CMD...]: exit status 10, and a line that is so
 	pattern=$2
 	shift 2
 	[ $# -gt 0 ] || set -- nu
-	like "$what" "$("$@" doctor 2>&1; echo "exit $?")" "*$pattern*exit 10"
+	case $* in *doctor*) ;; *) set -- "$@" doctor ;; esac
+	like "$what" "$("$@" 2>&1; echo "exit $?")" "*$pattern*exit 10"
 }
 
 snapshot host >"$NS_TMP/before"
@@ -124,7 +125,11 @@ for t in iptables-nft ip6tables-nft; do
 		$t -A $u-before-input -i lo -j ACCEPT
 		$t -A $u-before-input -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
 		[ $t = iptables-nft ] || $t -A $u-before-input -p icmpv6 -j ACCEPT
-		$t -A $u-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT' sh $t $u || bail ufw
+		$t -A $u-before-forward -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+		for i in destination-unreachable time-exceeded echo-request; do
+			case $t in ip6*) $t -A $u-before-forward -p icmpv6 --icmpv6-type $i -j ACCEPT ;;
+			*) $t -A $u-before-forward -p icmp --icmp-type $i -j ACCEPT ;; esac
+		done' sh $t $u || bail ufw
 done
 stuck 'ufw: published port' inward
 names 'ufw is named; replies pass' 'error: ufw drops what containers send out, published ports (table ip filter, chain FORWARD*remedy: ufw route allow in on nb-default && ufw route allow out on nb-default'
@@ -140,6 +145,18 @@ nu doctor --fix >/dev/null
 ok 'input without lo: mended' local4
 on host nft flush ruleset
 nu gc >/dev/null
+
+# iptables of the old kind, where the kernel still has them.
+if on host iptables-legacy -P FORWARD DROP 2>"$NS_TMP/legacy.err"; then
+	stuck 'iptables-legacy: published port' inward
+	names 'iptables-legacy is named' 'warning: the iptables-legacy firewall may drop what is forwarded (ip_tables: policy of FORWARD is DROP); remedy: iptables-legacy -I FORWARD -i nb-default -j ACCEPT && iptables-legacy -I FORWARD -o nb-default -j ACCEPT'
+	on host sh -c "$(nu doctor --json | jq -r '.findings[].remedy')"
+	flows 'iptables-legacy: the remedy, as printed'
+	on host sh -c 'iptables-legacy -F FORWARD; iptables-legacy -P FORWARD ACCEPT'
+	quiet 'iptables-legacy, policy accept' nu
+else
+	note "$(cat "$NS_TMP/legacy.err")"
+fi
 
 # As firewalld makes them: accept by policy, and a rule at the end that rejects.
 firewalld() { # RULE: beside those of always
@@ -182,7 +199,7 @@ nu gc >/dev/null
 # Somebody's own.
 on host nft -f - <<-N
 	table inet mine {
-		chain through { type filter hook forward priority 0; policy drop; tcp dport 22 accept; }
+		chain through { type filter hook forward priority 0; policy drop; icmp type echo-request accept; }
 	}
 	table bridge frames {
 		chain through { type filter hook forward priority 0; policy drop; }
@@ -195,8 +212,25 @@ mended "somebody's own"
 ok "somebody's own: between containers, mended" among
 on host nft flush ruleset
 
-# Sets and maps are looked into.
 nu gc >/dev/null
+# What somebody wants so, and what may be so, is left for a person.
+on host nft -f - <<-N
+	table inet mine {
+		chain through { type filter hook forward priority 0; iifname "nb-default" oifname "eth0" drop; }
+	}
+N
+stuck "somebody's wish" outward
+names "somebody's wish is named, and left" 'error: a firewall drops what containers send out (table inet mine, chain through*a rule names our interface); remedy: nft' \
+	on host "$NETNS_UP" doctor --fix
+stuck "somebody's wish: still" outward
+on host nft 'flush chain inet mine through; add chain inet mine through { policy drop; }
+	add rule inet mine through tcp dport { 80, 443 } accept; add rule inet mine through ct state established accept'
+flows 'ports alone'
+names 'ports alone: a warning' 'warning: a firewall may drop what containers send out, published ports (table inet mine*could not be judged'
+is 'ports alone: nothing to fix' "$(nu doctor --json | jq -c '[.findings[].fixable]')" '[false]'
+on host nft delete table inet mine
+
+# Sets and maps are looked into.
 on host nft -f - <<-N
 	table inet mine {
 		set links { type ifname; elements = { "lo", "nb-default" }; }
@@ -296,6 +330,7 @@ like '/proc/sys read-only' "$(on host unshare --mount sh -c 'mount --bind /proc/
 
 ok 'down c1' nu down c1
 ok 'down c2' nu down c2
+on host rm -f /run/xtables.lock # iptables-legacy's
 NS_IGNORE='rp_filter|sysctl: net/ipv4/conf/eth1|/dev/net/tun'
 residue host "$NS_TMP/before" 'nothing is left'
 ns_done
