@@ -75,7 +75,7 @@ PURE = {
   'netd/net/ruleset.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
   'netd/net/elem.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
   **{f'netd/doctor/{name}.c': r'^(doctor/look|sys/)|libmnl/|netlink/|unistd\.h|fcntl\.h|sys/socket\.h'
-     for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user', 'path', 'steps')},
+     for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user', 'path', 'explain_steps')},
   'netd/engine/plan.c': r'^(net/(rtnl|nft|nftbatch|conntrack|link|route)\.h|store/store\.h)$|libmnl/|netlink/',
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* steps: the list of steps, and what a person asks for. Pure. */
+/* explain_steps: the list of steps, and what a person asks for. Pure. */
 #include "doctor/explain.h"
 
 #include <netinet/in.h>
