@@ -77,8 +77,8 @@ static void check_conntrack(const struct facts *f, struct findings *out)
 	buf_printf(&to->what, "new connections are dropped: the table of connections is full");
 	buf_printf(&to->evidence, "%d of %d entries are in use", f->conntrack_count,
 		   f->conntrack_max);
-	buf_printf(&to->remedy, "sysctl -w net.netfilter.nf_conntrack_max=%lld",
-		   2ll * f->conntrack_max);
+	buf_printf(&to->remedy, "sysctl -w net.netfilter.nf_conntrack_max=%ld",
+		   2L * f->conntrack_max);
 }
 
 void check_settings(const struct facts *f, struct findings *out)

@@ -10,6 +10,8 @@
 #include "doctor/walk.h"
 #include "net/ruleset.h"
 
+#define FORWARD_MAX 256 /* chains that are shown */
+
 static const char *const families[] = {[FAM4] = "IPv4", [FAM6] = "IPv6"};
 
 static enum step_state state_of(bool is_good)
@@ -96,11 +98,15 @@ static void step_dnat(const struct path *p, struct steps *out)
 
 /* ---- chains ---- */
 
+struct ordered {
+	const struct nftlook_chain *c;
+};
+
 /* The kernel's order; of equal priority, as they were made. */
 static int by_priority(const void *a, const void *b)
 {
-	const struct nftlook_chain *x = *(const struct nftlook_chain *const *)a;
-	const struct nftlook_chain *y = *(const struct nftlook_chain *const *)b;
+	const struct nftlook_chain *x = ((const struct ordered *)a)->c;
+	const struct nftlook_chain *y = ((const struct ordered *)b)->c;
 
 	if (x->priority != y->priority)
 		return x->priority < y->priority ? -1 : 1;
@@ -166,19 +172,19 @@ static bool is_dormant(const struct facts *f, const struct nftlook_chain *c)
 
 static void steps_forward(const struct path *p, struct steps *out)
 {
-	const struct nftlook_chain *list[256];
+	struct ordered list[FORWARD_MAX] = {{NULL}};
 	size_t n = 0;
 
-	for (size_t i = 0; i < p->f->rules.n_chain && n < 256; i++) {
+	for (size_t i = 0; i < p->f->rules.n_chain && n < FORWARD_MAX; i++) {
 		const struct nftlook_chain *c = &p->f->rules.chain[i];
 		if (c->is_base && c->is_filter && c->hook == LOOK_FORWARD &&
 		    (c->family == LOOK_INET || c->family == LOOK_IP || c->family == LOOK_IP6) &&
 		    !is_dormant(p->f, c))
-			list[n++] = c;
+			list[n++].c = c;
 	}
 	qsort(list, n, sizeof(list[0]), by_priority);
 	for (size_t i = 0; i < n; i++)
-		step_chain(p, list[i], out);
+		step_chain(p, list[i].c, out);
 	for (int fam = 0; fam < N_FAM; fam++)
 		if (p->f->is_legacy_drop[fam] && p->a->addr[fam].ip.family)
 			steps_add(out, STEP_NOTE,

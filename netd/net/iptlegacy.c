@@ -62,6 +62,8 @@ int iptlegacy_policy(const void *entries, size_t len, size_t at, int fam)
 }
 
 /* Both families have the same requests, with structures of the same form. */
+_Static_assert(IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES,
+	       "requests");
 _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo), "getinfo");
 _Static_assert(offsetof(struct ipt_get_entries, entrytable) ==
 		       offsetof(struct ip6t_get_entries, entrytable),
@@ -78,9 +80,7 @@ bool iptlegacy_drops(int fam)
 	if (!is_in_use(fam))
 		return false;
 	fd = socket(fam == FAM4 ? AF_INET : AF_INET6, SOCK_RAW | SOCK_CLOEXEC, IPPROTO_RAW);
-	if (fd < 0 ||
-	    getsockopt(fd, level, fam == FAM4 ? IPT_SO_GET_INFO : IP6T_SO_GET_INFO, &info, &len) <
-		    0 ||
+	if (fd < 0 || getsockopt(fd, level, IPT_SO_GET_INFO, &info, &len) < 0 ||
 	    info.size > ENTRIES_MAX)
 		return false;
 	len = (socklen_t)(sizeof(*all) + info.size);
@@ -89,8 +89,7 @@ bool iptlegacy_drops(int fam)
 		return false;
 	memcpy(all->name, info.name, sizeof(all->name));
 	all->size = info.size;
-	if (getsockopt(fd, level, fam == FAM4 ? IPT_SO_GET_ENTRIES : IP6T_SO_GET_ENTRIES, all,
-		       &len) < 0)
+	if (getsockopt(fd, level, IPT_SO_GET_ENTRIES, all, &len) < 0)
 		return false;
 	return iptlegacy_policy(all->entrytable, info.size, info.underflow[NF_INET_FORWARD], fam) ==
 	       1;

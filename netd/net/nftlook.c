@@ -416,7 +416,7 @@ static int read_sets(int fd, struct nftlook *l, uint32_t seq, bool *changed, str
 		const struct nftlook_rule *from = &l->rule[i];
 		const struct nftlook_chain *c = &l->chain[from->chain];
 		struct request q = {.type = NFT_MSG_GETSETELEM,
-				    .seq = seq++,
+				    .seq = seq + (uint32_t)i,
 				    .family = c->family,
 				    .table = c->table,
 				    .set = from->set,
@@ -451,16 +451,16 @@ static int read_once(struct nftlook *l, struct err *e)
 	static const uint16_t types[] = {NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE};
 	CLEAN_FD int fd = -1;
 	bool changed = false;
-	uint32_t seq = 1;
+	const uint32_t seq = 1;
 	int r = open_socket(&fd, e);
 
 	for (size_t i = 0; r == 0 && i < sizeof(types) / sizeof(types[0]); i++) {
-		struct request q = {.type = types[i], .seq = seq++, .l = l};
+		struct request q = {.type = types[i], .seq = seq + (uint32_t)i, .l = l};
 		r = dump(fd, &q, e);
 		changed = changed || q.changed;
 	}
 	if (r == 0)
-		r = read_sets(fd, l, seq, &changed, e);
+		r = read_sets(fd, l, seq + sizeof(types) / sizeof(types[0]), &changed, e);
 	return r < 0 ? r : changed ? 1 : 0;
 }
 
