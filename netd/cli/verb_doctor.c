@@ -45,7 +45,6 @@ static void print_finding(struct finding *f)
 	       plain(&f->evidence), plain(&f->remedy));
 }
 
-/* fixed: 1 done, 0 not tried or not possible; why: what went wrong, or "". */
 static json_t *finding_json(struct finding *f)
 {
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:b}", "severity", severity_str(f->severity),

@@ -193,8 +193,7 @@ static void try_chain(const struct facts *f, uint32_t chain, struct stopped *s)
 
 /* ---- telling ---- */
 
-static void say_what(const struct facts *f, enum owner o, const struct stopped *s,
-		     struct finding *to)
+static void say_what(enum owner o, const struct stopped *s, struct finding *to)
 {
 	static const char *const names[] = {
 		[OWNER_NFT] = "a firewall",      [OWNER_IPTABLES] = "the iptables firewall",
@@ -203,7 +202,6 @@ static void say_what(const struct facts *f, enum owner o, const struct stopped *
 	};
 	const char *sep = " ";
 
-	(void)f;
 	buf_printf(&to->what, "%s %s", names[o], s->is_sure ? "drops" : "may drop");
 	for (size_t k = 0; k < N_TRIALS; k++) {
 		if (!(s->trials & (1u << k)))
@@ -341,7 +339,7 @@ static void tell(const struct facts *f, const struct nftlook_chain *c, const str
 	enum owner o = owner_of(f, c);
 	struct finding *to = findings_add(out, s->severity, ids[c->hook]);
 
-	say_what(f, o, s, to);
+	say_what(o, s, to);
 	buf_printf(&to->evidence, "table %s %s, chain %s, hook %s, policy %s%s",
 		   nftlook_family_str(c->family), c->table, c->name, nftlook_hook_str(c->hook),
 		   c->is_drop ? "drop" : "accept but a rule drops",

@@ -61,9 +61,7 @@ int iptlegacy_policy(const void *entries, size_t len, size_t at, int fam)
 	return t.verdict == -NF_DROP - 1;
 }
 
-/* Both families have the same requests, with structures of the same form. */
-_Static_assert(IPT_SO_GET_INFO == IP6T_SO_GET_INFO && IPT_SO_GET_ENTRIES == IP6T_SO_GET_ENTRIES,
-	       "requests");
+/* Both families number the requests alike (XT_BASE_CTL), and the structures have the same form. */
 _Static_assert(sizeof(struct ipt_getinfo) == sizeof(struct ip6t_getinfo), "getinfo");
 _Static_assert(offsetof(struct ipt_get_entries, entrytable) ==
 		       offsetof(struct ip6t_get_entries, entrytable),
