@@ -113,6 +113,19 @@ flows 'Docker: the remedy, as printed'
 on host nft flush ruleset
 nu gc >/dev/null
 
+# What is bridged comes by iptables' rules too, with br_netfilter, where the kernel has it.
+nf=/proc/sys/net/bridge/bridge-nf-call-iptables
+if on host test -e $nf; then
+	on host sh -c 'echo 1 >$1; t=iptables-nft; $t -P FORWARD DROP
+		$t -A FORWARD -i nb-default -o eth0 -j ACCEPT; $t -A FORWARD -i eth0 -o nb-default -j ACCEPT' sh $nf
+	stuck 'br_netfilter: between containers' among
+	names 'br_netfilter is named' 'error: the iptables firewall drops traffic between containers (table ip filter, chain FORWARD, hook forward, policy drop; br_netfilter is on); remedy: iptables -I FORWARD -i nb-default -j ACCEPT'
+	nu doctor --fix >/dev/null
+	ok 'br_netfilter: mended' among
+	on host sh -c 'iptables-nft -F; iptables-nft -P FORWARD ACCEPT; echo 0 >$1' sh $nf
+	quiet 'br_netfilter off' nu
+fi
+
 # As ufw makes them.
 for t in iptables-nft ip6tables-nft; do
 	case $t in ip6*) u=ufw6 ;; *) u=ufw ;; esac
