@@ -295,6 +295,31 @@ static bool has_line(const char *text, const char *line)
 	return false;
 }
 
+/* The listing of a table without the line of its flags, the empty line that they bring with them,
+ * and the mark of its owner: a table that somebody holds is listed like any other. */
+static void add_table(const char *text, struct buf *out)
+{
+	static const char flags[] = "\tflags ", owner[] = " # progname ";
+	bool has_more = false;
+
+	for (const char *line = text; line && *line;) {
+		size_t len = strcspn(line, "\n"), n = len;
+		const char *mark = line == text ? strstr(line, owner) : NULL;
+
+		if (mark && mark < line + len)
+			n = (size_t)(mark - line);
+		if (strncmp(line, flags, sizeof(flags) - 1) == 0) {
+			has_more = true;
+		} else if (has_more && len == 0) {
+			has_more = false;
+		} else {
+			buf_add(out, line, n);
+			buf_add(out, "\n", 1);
+		}
+		line += len + (line[len] == '\n');
+	}
+}
+
 int nft_list(struct buf *out, struct err *e)
 {
 	static const char *const tables[] = {"table inet " RULESET_TABLE,
@@ -304,12 +329,15 @@ int nft_list(struct buf *out, struct err *e)
 
 	/* One call each: the cache of a call holds what its last command asks for. */
 	for (size_t i = 0; i < 2 && r == 0; i++) {
+		CLEAN_BUF struct buf one = BUF_INIT;
 		char cmd[64];
 
 		if (!has_line(names.p, tables[i]))
 			continue;
 		snprintf(cmd, sizeof(cmd), "list %s\n", tables[i]);
-		r = run(cmd, false, out, e);
+		r = run(cmd, false, &one, e);
+		if (r == 0)
+			add_table(one.p, out);
 	}
-	return r;
+	return r == 0 && out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing") : r;
 }

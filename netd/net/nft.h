@@ -20,7 +20,8 @@ void nft_use_child(bool always);
 int nft_run(const char *text, struct err *e);
 /* Checks without loading (nft -c). */
 int nft_check(const char *text, struct err *e);
-/* Our two tables as nft text, counters and handles stripped. Empty when they do not exist. */
+/* Our two tables as nft text, counters, handles and the flags of the tables stripped. Empty when
+ * they do not exist. */
 int nft_list(struct buf *out, struct err *e);
 
 #endif

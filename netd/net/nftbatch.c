@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,7 +24,9 @@
 #include <libmnl/libmnl.h>
 
 #include "base/fd.h"
+#include "net/nftbatch_int.h"
 #include "net/nftmsg.h"
+#include "net/nftshare.h"
 #include "net/ruleset.h"
 
 #ifndef SOL_NETLINK
@@ -34,21 +37,6 @@
 #define ANSWER_TRUESIZE 1024
 /* Requests outside a transaction that are sent at once; their answers carry whole elements. */
 #define GET_CHUNK 64
-
-struct nftbatch {
-	int fd;
-	uint32_t seq;
-	int rcvbuf;
-};
-
-/* One failure of a request, or its success. */
-struct answer {
-	uint32_t seq;
-	int error;                  /* positive errno */
-	const struct nlmsghdr *msg; /* not an error message: its content */
-	const char *text;           /* the kernel's words, or NULL */
-};
-typedef void (*answer_fn)(const struct answer *a, void *ctx);
 
 int nftbatch_open(struct nftbatch **ret, struct err *e)
 {
@@ -77,6 +65,9 @@ void nftbatch_closep(struct nftbatch **n)
 	if (!*n)
 		return;
 	fd_closep(&(*n)->fd);
+	if (!(*n)->is_borrowed)
+		nftshare_closep(&(*n)->share);
+	free((*n)->door);
 	free(*n);
 	*n = NULL;
 }
@@ -84,6 +75,16 @@ void nftbatch_closep(struct nftbatch **n)
 int nftbatch_fd(const struct nftbatch *n)
 {
 	return n->fd;
+}
+
+int nftbatch_use(struct nftbatch *n, const char *door, struct nftshare *share, struct err *e)
+{
+	n->door = door ? strdup(door) : NULL;
+	if (door && !n->door)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "nftables socket");
+	n->share = share;
+	n->is_borrowed = n->is_shared = share != NULL;
+	return 0;
 }
 
 /* ---- sending ---- */
@@ -95,7 +96,8 @@ static void raise_buffer(int fd, int force, int plain, int size)
 		setsockopt(fd, SOL_SOCKET, plain, &size, sizeof(size));
 }
 
-static int send_run(struct nftbatch *n, const struct nftmsg *m, size_t n_answers, struct err *e)
+/* rcvbuf: what the receive buffer was raised to before. */
+static int send_run(int fd, int *rcvbuf, const struct nftmsg *m, size_t n_answers, struct err *e)
 {
 	struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
 	ssize_t r;
@@ -105,19 +107,19 @@ static int send_run(struct nftbatch *n, const struct nftmsg *m, size_t n_answers
 	if (n_answers > (size_t)INT32_MAX / ANSWER_TRUESIZE || m->len > INT32_MAX / 2)
 		return err_set(e, ERR_QUOTA, EMSGSIZE, "%zu elements in one transaction",
 			       n_answers);
-	if ((int)n_answers * ANSWER_TRUESIZE > n->rcvbuf && n_answers > GET_CHUNK) {
-		n->rcvbuf = (int)n_answers * ANSWER_TRUESIZE;
-		raise_buffer(n->fd, SO_RCVBUFFORCE, SO_RCVBUF, n->rcvbuf);
+	if ((int)n_answers * ANSWER_TRUESIZE > *rcvbuf && n_answers > GET_CHUNK) {
+		*rcvbuf = (int)n_answers * ANSWER_TRUESIZE;
+		raise_buffer(fd, SO_RCVBUFFORCE, SO_RCVBUF, *rcvbuf);
 	}
 	for (unsigned int try = 0;; try++) {
-		r = sendto(n->fd, m->p, m->len, 0, (struct sockaddr *)&kernel, sizeof(kernel));
+		r = sendto(fd, m->p, m->len, 0, (struct sockaddr *)&kernel, sizeof(kernel));
 		if (r >= 0)
 			return 0;
 		if (errno == EINTR)
 			continue;
 		if (errno != EMSGSIZE || try > 0)
 			break;
-		raise_buffer(n->fd, SO_SNDBUFFORCE, SO_SNDBUF, (int)m->len + 4096);
+		raise_buffer(fd, SO_SNDBUFFORCE, SO_SNDBUF, (int)m->len + 4096);
 	}
 	if (errno == EMSGSIZE)
 		return err_set(e, ERR_QUOTA, EMSGSIZE,
@@ -167,7 +169,7 @@ static void take_message(const struct nlmsghdr *h, answer_fn fn, void *ctx)
 }
 
 /* Gives every queued answer to fn. 1 when some were lost. */
-static int collect(struct nftbatch *n, answer_fn fn, void *ctx, struct err *e)
+static int collect(int fd, answer_fn fn, void *ctx, struct err *e)
 {
 	/* Not cleared first: mostly a page of it is used. */
 	char buf[16384] __attribute__((aligned(8), uninitialized));
@@ -176,8 +178,8 @@ static int collect(struct nftbatch *n, answer_fn fn, void *ctx, struct err *e)
 	for (;;) {
 		struct sockaddr_nl from = {0};
 		socklen_t from_len = sizeof(from);
-		ssize_t r = recvfrom(n->fd, buf, sizeof(buf), MSG_DONTWAIT,
-				     (struct sockaddr *)&from, &from_len);
+		ssize_t r = recvfrom(fd, buf, sizeof(buf), MSG_DONTWAIT, (struct sockaddr *)&from,
+				     &from_len);
 		const struct nlmsghdr *h = (const void *)buf;
 		int left = (int)r;
 
@@ -197,17 +199,6 @@ static int collect(struct nftbatch *n, answer_fn fn, void *ctx, struct err *e)
 }
 
 /* ---- transactions ---- */
-
-/* What a transaction left: the lowest failing message (index into the run without its frame). */
-struct verdict {
-	uint32_t first; /* sequence number of message 0 */
-	size_t n;
-	bool is_done;   /* the last message was acknowledged */
-	int error;      /* of the first failure, 0 for none */
-	size_t bad;     /* its index; n when the transaction as a whole failed */
-	char text[128]; /* the kernel's words about it */
-	int *errors;    /* of each message; may be NULL */
-};
 
 static void judge(const struct answer *a, void *ctx)
 {
@@ -231,26 +222,73 @@ static void judge(const struct answer *a, void *ctx)
 	strncpy(v->text, a->text ? a->text : "", sizeof(v->text) - 1);
 }
 
-/* Sends the run of v->n messages between begin and end, and fills v. Failures of the kernel are in
- * v->error; a negative return means that its verdict is not known. */
-static int transact(struct nftbatch *n, struct nftmsg *m, struct verdict *v, struct err *e)
+static int exchange(int fd, int *rcvbuf, const struct nftmsg *m, struct verdict *v, struct err *e)
+{
+	int r = send_run(fd, rcvbuf, m, v->n, e);
+
+	if (r >= 0)
+		r = collect(fd, judge, v, e);
+	if (r < 0 || v->error || v->is_done)
+		return r < 0 ? r : 0;
+	return err_set(e, ERR_PROTOCOL, EPROTO, "nftables transaction was not answered");
+}
+
+/* Through the socket that the tables belong to. */
+static int exchange_shared(struct nftbatch *n, struct nftmsg *m, struct verdict *v, struct err *e)
+{
+	int rcvbuf = 0, r; /* others may have set it */
+	uint32_t seq;
+
+	r = nftshare_begin(n->share, &seq, e);
+	if (r < 0)
+		return r;
+	nftmsg_number(m, seq);
+	*v = (struct verdict){.first = seq + 1, .n = v->n, .errors = v->errors};
+	if (v->errors)
+		memset(v->errors, 0, v->n * sizeof(*v->errors));
+	r = exchange(nftshare_fd(n->share), &rcvbuf, m, v, e);
+	nftshare_end(n->share, m->seq);
+	return r;
+}
+
+static int fetch(struct nftbatch *n, struct err *e)
+{
+	if (n->share && !n->is_borrowed)
+		nftshare_closep(&n->share);
+	if (n->share || !n->door)
+		return 1;
+	return nftshare_fetch(n->door, n->fd, &n->share, e);
+}
+
+/* Refused to the socket that was tried first. It belongs to whom we may ask for the right one, or
+ * nobody is there to be asked, and the refusal stands. */
+static int transact_again(struct nftbatch *n, struct nftmsg *m, struct verdict *v, struct err *e)
+{
+	int r = fetch(n, e);
+
+	if (r < 0)
+		return err_ctx(e, r, "the tables are held");
+	if (r == 0) {
+		n->is_shared = true;
+		return exchange_shared(n, m, v, e);
+	}
+	if (!v->text[0])
+		snprintf(v->text, sizeof(v->text),
+			 "CAP_NET_ADMIN is missing, or another process holds the tables");
+	return 0;
+}
+
+int nftbatch_transact(struct nftbatch *n, struct nftmsg *m, struct verdict *v, struct err *e)
 {
 	int r;
 
 	nftmsg_end(m);
 	n->seq = m->seq;
-	r = send_run(n, m, v->n, e);
-	if (r < 0)
-		return r;
-	r = collect(n, judge, v, e);
-	if (r < 0)
-		return r;
-	if (v->error || v->is_done)
-		return 0;
-	return err_set(e, ERR_PROTOCOL, EPROTO, "nftables transaction was not answered");
+	r = n->is_shared ? exchange_shared(n, m, v, e) : exchange(n->fd, &n->rcvbuf, m, v, e);
+	return r == 0 && v->error == EPERM ? transact_again(n, m, v, e) : r;
 }
 
-static void begin(struct nftbatch *n, struct nftmsg *m, struct verdict *v, size_t n_messages)
+void nftbatch_begin(struct nftbatch *n, struct nftmsg *m, struct verdict *v, size_t n_messages)
 {
 	m->seq = n->seq;
 	nftmsg_begin(m);
@@ -258,13 +296,22 @@ static void begin(struct nftbatch *n, struct nftmsg *m, struct verdict *v, size_
 	v->n = n_messages;
 }
 
+int nftbatch_ask(struct nftbatch *n, struct nftmsg *m, size_t n_answers, answer_fn fn, void *ctx,
+		 struct err *e)
+{
+	int r;
+
+	n->seq = m->seq;
+	r = send_run(n->fd, &n->rcvbuf, m, n_answers, e);
+	return r < 0 ? r : collect(n->fd, fn, ctx, e);
+}
+
 static const char *table_of(const struct elem *x)
 {
 	return elem_sets[x->set].in_bridge_table ? "bridge" : "inet";
 }
 
-/* The error of a refused element x (NULL: of the transaction). */
-static int refused(const struct verdict *v, const struct elem *x, struct err *e)
+int nftbatch_refused(const struct verdict *v, const struct elem *x, struct err *e)
 {
 	const char *sep = v->text[0] ? ": " : "";
 
@@ -286,16 +333,16 @@ int nftbatch_replace(struct nftbatch *n, const struct elem_list *del, const stru
 
 	if (n_del + n_add == 0)
 		return 0;
-	begin(n, &m, &v, n_del + n_add);
+	nftbatch_begin(n, &m, &v, n_del + n_add);
 	for (size_t i = 0; i < n_del; i++)
 		nftmsg_elem(&m, NFTMSG_DELETE, &del->v[i]);
 	for (size_t i = 0; i < n_add; i++)
 		nftmsg_elem(&m, NFTMSG_ADD, &add->v[i]);
-	r = transact(n, &m, &v, e);
+	r = nftbatch_transact(n, &m, &v, e);
 	if (r < 0 || !v.error)
 		return r;
 	x = v.bad < n_del ? &del->v[v.bad] : v.bad < v.n ? &add->v[v.bad - n_del] : NULL;
-	return refused(&v, x, e);
+	return nftbatch_refused(&v, x, e);
 }
 
 int nftbatch_add(struct nftbatch *n, const struct elem_list *l, size_t *ret_bad, struct err *e)
@@ -306,15 +353,15 @@ int nftbatch_add(struct nftbatch *n, const struct elem_list *l, size_t *ret_bad,
 
 	if (l->n == 0)
 		return 0;
-	begin(n, &m, &v, l->n);
+	nftbatch_begin(n, &m, &v, l->n);
 	for (size_t i = 0; i < l->n; i++)
 		nftmsg_elem(&m, NFTMSG_ADD, &l->v[i]);
-	r = transact(n, &m, &v, e);
+	r = nftbatch_transact(n, &m, &v, e);
 	if (r < 0 || !v.error)
 		return r;
 	if (ret_bad && v.bad < l->n)
 		*ret_bad = v.bad;
-	return refused(&v, v.bad < l->n ? &l->v[v.bad] : NULL, e);
+	return nftbatch_refused(&v, v.bad < l->n ? &l->v[v.bad] : NULL, e);
 }
 
 /* One attempt at the elements that left[] still lists (n_left indexes). Takes the absent ones out
@@ -328,10 +375,10 @@ static int delete_round(struct nftbatch *n, const struct elem_list *l, size_t *l
 	int r;
 
 	memset(errors, 0, *n_left * sizeof(*errors));
-	begin(n, &m, &v, *n_left);
+	nftbatch_begin(n, &m, &v, *n_left);
 	for (size_t i = 0; i < *n_left; i++)
 		nftmsg_elem(&m, NFTMSG_DELETE, &l->v[left[i]]);
-	r = transact(n, &m, &v, e);
+	r = nftbatch_transact(n, &m, &v, e);
 	if (r < 0 || !v.error)
 		return r;
 	for (size_t i = 0; i < *n_left; i++) {
@@ -339,12 +386,12 @@ static int delete_round(struct nftbatch *n, const struct elem_list *l, size_t *l
 			continue;
 		if (errors[i]) {
 			v.error = errors[i];
-			return refused(&v, &l->v[left[i]], e);
+			return nftbatch_refused(&v, &l->v[left[i]], e);
 		}
 		left[kept++] = left[i];
 	}
 	if (kept == *n_left)
-		return refused(&v, NULL, e);
+		return nftbatch_refused(&v, NULL, e);
 	*n_left = kept;
 	return 1;
 }
@@ -403,10 +450,7 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 
 		for (size_t i = 0; i < count; i++)
 			nftmsg_elem(&m, NFTMSG_GET, &q.x[i]);
-		n->seq = m.seq;
-		r = send_run(n, &m, count, e);
-		if (r == 0)
-			r = collect(n, note_elem, &q, e);
+		r = nftbatch_ask(n, &m, count, note_elem, &q, e);
 		if (r < 0)
 			return r;
 		if (r > 0)
@@ -421,104 +465,4 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 		}
 	}
 	return 0;
-}
-
-struct tables {
-	uint32_t first;
-	unsigned int n_absent, n_match, n_other, n_foreign;
-	char comment[RULESET_COMMENT_STRLEN];
-	int error;
-};
-
-/* A comment that we did not write at all, or for another state directory. None is no owner: the
- * table was made anew by hand. */
-static bool is_foreign(const char *its, const char *ours)
-{
-	const char *owner = strrchr(ours, ' '), *its_owner = strrchr(its, ' ');
-	size_t name = strcspn(ours, " ") + 1;
-
-	if (!*its)
-		return false;
-	return strncmp(its, ours, name) != 0 ||
-	       (strlen(its) == strlen(ours) && strcmp(its_owner, owner) != 0);
-}
-
-static void note_table(const struct answer *a, void *ctx)
-{
-	struct tables *t = ctx;
-	char comment[128];
-
-	if (a->seq - t->first > 1)
-		return;
-	if (a->msg) {
-		nftmsg_table_comment(a->msg, comment, sizeof(comment));
-		if (strcmp(comment, t->comment) == 0)
-			t->n_match++;
-		else if (is_foreign(comment, t->comment))
-			t->n_foreign++;
-		else
-			t->n_other++;
-	} else if (a->error == ENOENT) {
-		t->n_absent++;
-	} else if (a->error) {
-		t->error = a->error;
-	}
-}
-
-int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e)
-{
-	CLEAN_NFTMSG struct nftmsg m = {.seq = n->seq};
-	struct tables t = {.first = n->seq};
-	int r;
-
-	ruleset_comment(version, owner, t.comment);
-	nftmsg_table(&m, NFTMSG_GET, false);
-	nftmsg_table(&m, NFTMSG_GET, true);
-	n->seq = m.seq;
-	r = send_run(n, &m, 2, e);
-	if (r == 0)
-		r = collect(n, note_table, &t, e);
-	if (r < 0)
-		return r;
-	/* What nfnetlink says for a subsystem that nobody has registered. */
-	if (t.error == EINVAL || t.error == EOPNOTSUPP)
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "the kernel has no nf_tables (CONFIG_NF_TABLES)");
-	if (t.error)
-		return err_sys(e, t.error, "nftables: get table");
-	if (t.n_absent + t.n_match + t.n_other + t.n_foreign != 2)
-		return err_set(e, ERR_PROTOCOL, EPROTO, "nftables did not answer for a table");
-	if (t.n_foreign)
-		return 3;
-	return t.n_match == 2 ? 0 : t.n_absent == 2 ? 1 : 2;
-}
-
-int nftbatch_drop_tables(struct nftbatch *n, struct err *e)
-{
-	bool gone[2] = {false, false};
-
-	for (;;) {
-		CLEAN_NFTMSG struct nftmsg m = {0};
-		struct verdict v = {0};
-		int errors[2] = {0}, r;
-		unsigned int which[2], k = 0;
-
-		for (unsigned int i = 0; i < 2; i++) {
-			if (!gone[i])
-				which[k++] = i;
-		}
-		if (k == 0)
-			return 1;
-		begin(n, &m, &v, k);
-		v.errors = errors;
-		for (unsigned int i = 0; i < k; i++)
-			nftmsg_table(&m, NFTMSG_DELETE, which[i] == 1);
-		r = transact(n, &m, &v, e);
-		if (r < 0 || !v.error)
-			return r;
-		if (v.error != ENOENT || v.bad >= k)
-			return refused(&v, NULL, e);
-		for (unsigned int i = 0; i < k; i++)
-			gone[which[i]] |= errors[i] == ENOENT;
-	}
 }

@@ -6,6 +6,7 @@
 #ifndef NETD_NET_NFTBATCH_H
 #define NETD_NET_NFTBATCH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,11 @@ int nftbatch_open(struct nftbatch **ret, struct err *e);
 void nftbatch_closep(struct nftbatch **n);
 #define CLEAN_NFTBATCH __attribute__((cleanup(nftbatch_closep)))
 int nftbatch_fd(const struct nftbatch *n);
+/* Tables that are held (nftshare.h) take writes from one socket alone. What the kernel refuses to
+ * ours goes through that one: share (borrowed), or what is handed out at door; both may be NULL.
+ * From then on every transaction does; questions never do. */
+struct nftshare;
+int nftbatch_use(struct nftbatch *n, const char *door, struct nftshare *share, struct err *e);
 
 /* Adds all in one transaction. Key present with the same data: success (the kernel's rule). Present
  * with other data: -EEXIST, ERR_CONFLICT, *ret_bad (may be NULL) is the index of the element. Table
@@ -36,6 +42,21 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 /* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
  * version, or half of it, 3: another owner's. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);
+struct nftbatch_table {
+	bool is_there;
+	uint32_t flags; /* NFTMSG_OWNER, NFTMSG_PERSIST */
+	uint32_t owner; /* port of the socket that it belongs to; 0: none */
+};
+/* Of the inet table, then of the bridge table. */
+int nftbatch_holders(struct nftbatch *n, struct nftbatch_table ret[2], struct err *e);
+/* Makes both tables what they are without flags, with all that is in them, so that anybody may
+ * change them: libnftables replaces no others. */
+int nftbatch_release(struct nftbatch *n, struct err *e);
+/* Gives both to the share of nftbatch_use, with `owner` and `persist`. 0: they are its; 1: there
+ * are none; 2: they are another socket's. */
+int nftbatch_adopt(struct nftbatch *n, struct err *e);
+/* 1: the kernel knows both flags, 0: not. Leaves no trace. */
+int nftbatch_can_hold(struct nftbatch *n, struct err *e);
 /* Deletes both tables. 1 when there were none. */
 int nftbatch_drop_tables(struct nftbatch *n, struct err *e);
 

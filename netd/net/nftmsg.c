@@ -42,27 +42,37 @@ void nftmsg_free(struct nftmsg *m)
 	*m = (struct nftmsg){0};
 }
 
+static bool reserve(struct nftmsg *m, size_t size)
+{
+	size_t cap = m->cap ? m->cap : (size_t)16 * MESSAGE_MAX;
+	char *p;
+
+	if (m->failed)
+		return false;
+	if (m->cap - m->len >= size)
+		return true;
+	while (cap - m->len < size)
+		cap *= 2;
+	p = realloc(m->p, cap);
+	if (!p) {
+		m->failed = true;
+		return false;
+	}
+	m->p = p;
+	m->cap = cap;
+	return true;
+}
+
 /* Room for one message, zeroed (padding must not leak memory), at the end of the run. */
-static struct nlmsghdr *message(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
-				uint16_t res_id)
+static struct nlmsghdr *message_of(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
+				   uint16_t res_id, size_t size)
 {
 	struct nlmsghdr *h;
 	struct nfgenmsg *g;
 
-	if (m->failed)
+	if (!reserve(m, size))
 		return NULL;
-	if (m->cap - m->len < MESSAGE_MAX) {
-		size_t cap = m->cap ? 2 * m->cap : (size_t)16 * MESSAGE_MAX;
-		char *p = realloc(m->p, cap);
-
-		if (!p) {
-			m->failed = true;
-			return NULL;
-		}
-		m->p = p;
-		m->cap = cap;
-	}
-	memset(m->p + m->len, 0, MESSAGE_MAX);
+	memset(m->p + m->len, 0, size);
 	h = mnl_nlmsg_put_header(m->p + m->len);
 	h->nlmsg_type = type;
 	h->nlmsg_flags = NLM_F_REQUEST | flags;
@@ -75,9 +85,38 @@ static struct nlmsghdr *message(struct nftmsg *m, uint16_t type, uint16_t flags,
 	return h;
 }
 
+static struct nlmsghdr *message(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
+				uint16_t res_id)
+{
+	return message_of(m, type, flags, family, res_id, MESSAGE_MAX);
+}
+
 static void finish(struct nftmsg *m, const struct nlmsghdr *h)
 {
 	m->len += MNL_ALIGN(h->nlmsg_len);
+}
+
+struct nlmsghdr *nftmsg_open(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
+			     size_t room)
+{
+	return message_of(m, NFNL_SUBSYS_NFTABLES << 8 | type, flags, family, 0,
+			  MNL_ALIGN(room) + MNL_NLMSG_HDRLEN + MNL_ALIGN(sizeof(struct nfgenmsg)));
+}
+
+void nftmsg_close(struct nftmsg *m, const struct nlmsghdr *h)
+{
+	finish(m, h);
+}
+
+void nftmsg_number(struct nftmsg *m, uint32_t first)
+{
+	for (size_t at = 0; !m->failed && at < m->len;) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)(m->p + at);
+
+		h->nlmsg_seq = first++;
+		at += MNL_ALIGN(h->nlmsg_len);
+	}
+	m->seq = first;
 }
 
 void nftmsg_begin(struct nftmsg *m)
@@ -86,6 +125,16 @@ void nftmsg_begin(struct nftmsg *m)
 
 	if (h)
 		finish(m, h);
+}
+
+void nftmsg_begin_at(struct nftmsg *m, uint32_t generation)
+{
+	struct nlmsghdr *h = message(m, NFNL_MSG_BATCH_BEGIN, 0, AF_UNSPEC, NFNL_SUBSYS_NFTABLES);
+
+	if (!h)
+		return;
+	mnl_attr_put_u32(h, NFNL_BATCH_GENID, htonl(generation));
+	finish(m, h);
 }
 
 void nftmsg_end(struct nftmsg *m)
@@ -310,7 +359,7 @@ static const struct nlattr *find(const struct nlattr *nest, uint16_t type)
 	return NULL;
 }
 
-static const struct nlattr *find_top(const struct nlmsghdr *h, uint16_t type)
+const struct nlattr *nftmsg_attr(const struct nlmsghdr *h, uint16_t type)
 {
 	const struct nlattr *a;
 
@@ -356,7 +405,7 @@ static bool data_is(const struct nlattr *one, const struct elem *x)
 bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 {
 	const struct nlattr *one =
-		find(find_top(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+		find(nftmsg_attr(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
 	struct bytes key, end;
 	bool has_end = encode_keys(x, &key, &end);
 
@@ -374,7 +423,7 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 {
-	const struct nlattr *a = find_top(answer, NFTA_TABLE_USERDATA);
+	const struct nlattr *a = nftmsg_attr(answer, NFTA_TABLE_USERDATA);
 	const uint8_t *u = a ? mnl_attr_get_payload(a) : NULL;
 	size_t len = a ? mnl_attr_get_payload_len(a) : 0;
 
@@ -388,4 +437,10 @@ void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 		out[n - 1] = '\0';
 		return;
 	}
+}
+
+void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner)
+{
+	*ret_flags = get_be32(nftmsg_attr(answer, NFTA_TABLE_FLAGS));
+	*ret_owner = get_be32(nftmsg_attr(answer, NFTA_TABLE_OWNER));
 }

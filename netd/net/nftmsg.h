@@ -10,6 +10,7 @@
 
 #include "net/elem.h"
 
+struct nlattr;
 struct nlmsghdr;
 
 /* A run of messages. A failed allocation sticks in .failed. */
@@ -28,6 +29,17 @@ void nftmsg_free(struct nftmsg *m);
  * Both use a sequence number of their own. */
 void nftmsg_begin(struct nftmsg *m);
 void nftmsg_end(struct nftmsg *m);
+/* The same begin for a transaction that is void (ERESTART) unless the rules of this namespace are
+ * still of that generation. */
+void nftmsg_begin_at(struct nftmsg *m, uint32_t generation);
+/* Gives the messages the sequence numbers first, first + 1, ... */
+void nftmsg_number(struct nftmsg *m, uint32_t first);
+
+/* Any other message: its header with room for `room` bytes of attributes, to be put by libmnl, then
+ * nftmsg_close. NULL: no memory, which is noted. type: NFT_MSG_*. */
+struct nlmsghdr *nftmsg_open(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
+			     size_t room);
+void nftmsg_close(struct nftmsg *m, const struct nlmsghdr *h);
 
 enum nftmsg_op { NFTMSG_ADD, NFTMSG_DELETE, NFTMSG_GET };
 
@@ -42,5 +54,11 @@ unsigned int nftmsg_n_answers(const struct elem *x);
 bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x);
 /* The comment of a table answer; "" when there is none. */
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size);
+/* Its flags, and whose it is (a port number; 0: nobody's). */
+#define NFTMSG_OWNER 2u   /* NFT_TABLE_F_OWNER, Linux 5.12 */
+#define NFTMSG_PERSIST 4u /* NFT_TABLE_F_PERSIST, Linux 6.9 */
+void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner);
+/* The first attribute of this type of a message after its nfgenmsg; NULL when there is none. */
+const struct nlattr *nftmsg_attr(const struct nlmsghdr *h, uint16_t type);
 
 #endif
