@@ -117,7 +117,8 @@ static void ask_to_quit(struct back *b)
 
 static bool is_idle(const struct back *b)
 {
-	return b->c->idle_ms > 0 && !b->is_quitting && b->held.n == 0 && back_jobs(b, false) == 0;
+	return b->c->idle_ms > 0 && !b->is_quitting && b->held.n == 0 && !b->has_tables &&
+	       !b->look && back_jobs(b, false) == 0;
 }
 
 static int least(int a, int b)
@@ -145,6 +146,8 @@ static int by_time(struct back *b)
 	}
 	if (b->is_stopping)
 		wait = least(wait, until(b->now_ms, b->stop_ms));
+	if (!b->is_stopping)
+		wait = least(wait, back_tables_wait(b));
 	if (b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
 		wait = least(wait, until(b->now_ms, b->reap_at_ms));
 	return wait;
@@ -173,6 +176,10 @@ static int round_of(struct back *b, struct err *e)
 			front_is_bad = hear_signals(b) || front_is_bad;
 		else if (what == WATCH_LINKS)
 			back_links_gone(b);
+		else if (what == WATCH_TABLES)
+			back_tables_heard(b);
+		else if (what == WATCH_DOOR)
+			engine_hold_serve(b->hold);
 		else if (what == WATCH_FRONT)
 			front_is_bad = (b->front_fd >= 0 && back_front_hear(b) < 0) || front_is_bad;
 		else if (b->job[what].report_fd >= 0)
@@ -202,7 +209,9 @@ static int begin(struct back *b, struct err *e)
 	if (r < 0)
 		return r;
 	back_links_check(b);
-	r = back_jail(e);
+	r = back_tables_open(b, e);
+	if (r >= 0)
+		r = back_jail(e);
 	if (r >= 0)
 		r = back_front_start(b, e);
 	if (r >= 0 && (back_watch(b, b->signals, WATCH_SIGNALS) < 0 ||
@@ -226,6 +235,7 @@ static void end(struct back *b)
 	fd_closep(&b->signals);
 	fd_closep(&b->epoll);
 	engine_watch_closep(&b->watch);
+	engine_hold_closep(&b->hold);
 	holdings_clear(&b->held);
 	free(b);
 }

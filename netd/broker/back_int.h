@@ -17,7 +17,7 @@
 
 /* One call on its way, or a clean-up (call NULL). */
 struct job {
-	bool is_used, is_reap;
+	bool is_used, is_reap, is_tables;
 	uint64_t order; /* first come, first served */
 	struct call *call;
 	struct peer peer;
@@ -27,9 +27,9 @@ struct job {
 	bool is_over;   /* the worker has ended, its number may be another's */
 	bool is_done;   /* it has reported, or is given up: its end is all that is awaited */
 	int report_fd;
-	uint64_t deadline_ms; /* UINT64_MAX: none */
-	bool had;             /* the attachment was there before */
-	struct work_order *order_of_reap;
+	uint64_t deadline_ms;             /* UINT64_MAX: none */
+	bool had;                         /* the attachment was there before */
+	struct work_order *order_of_reap; /* or of tables */
 };
 
 struct back {
@@ -39,6 +39,11 @@ struct back {
 	unsigned front; /* counts them */
 	uint64_t front_ms[BACK_FRONT_STARTS];
 	struct engine_watch *watch;
+	struct engine_hold *hold;
+	unsigned look;       /* what of the tables is to be looked at: HOLD_* */
+	uint64_t look_at_ms; /* not before */
+	uint64_t mended_ms;  /* see back_tables.c */
+	bool is_looking, has_tables, has_told_other;
 	struct holdings held;
 	struct buckets rate;
 	struct job job[BACK_JOBS];
@@ -47,7 +52,13 @@ struct back {
 	uint64_t stop_ms;
 };
 
-enum { WATCH_SIGNALS = 1000, WATCH_FRONT, WATCH_LINKS }; /* below: a job's report */
+enum {
+	WATCH_SIGNALS = 1000,
+	WATCH_FRONT,
+	WATCH_LINKS,
+	WATCH_TABLES,
+	WATCH_DOOR
+}; /* below: a job's report */
 
 /* back_front.c: starting it, and what it says. */
 int back_front_start(struct back *b, struct err *e);
@@ -63,6 +74,8 @@ void back_job_add(struct back *b, const struct call *c, int conn); /* takes conn
 void back_job_run(struct back *b);                                 /* starts what can be started */
 void back_job_report(struct back *b, struct job *j);
 void back_job_clear(struct back *b, struct job *j);
+struct job *back_job_free(struct back *b); /* NULL: all are in use */
+int back_job_start(struct back *b, struct job *j, const struct work_order *o, struct err *e);
 size_t back_jobs(const struct back *b, bool only_workers);
 /* Kills those whose time is over; milliseconds until the next is, or -1. */
 int back_job_cut(struct back *b);
@@ -70,5 +83,13 @@ void back_job_over(struct back *b, pid_t worker); /* it has been waited for */
 /* Links that went: their attachments are doomed. */
 void back_links_gone(struct back *b);
 void back_links_check(struct back *b);
+
+/* back_tables.c: our tables, held or watched. */
+int back_tables_open(struct back *b, struct err *e);
+void back_tables_heard(struct back *b);
+void back_tables_run(struct back *b); /* starts a worker when there is something to do */
+void back_tables_end(struct back *b, const struct job *j, const struct work_report *r);
+/* Milliseconds until there is, or -1. */
+int back_tables_wait(const struct back *b);
 
 #endif

@@ -43,7 +43,7 @@ size_t back_jobs(const struct back *b, bool only_workers)
 	return n;
 }
 
-static struct job *free_job(struct back *b)
+struct job *back_job_free(struct back *b)
 {
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		if (!b->job[i].is_used)
@@ -66,15 +66,15 @@ static size_t jobs_of(const struct back *b, uint32_t uid)
 	size_t n = 0;
 
 	for (size_t i = 0; i < BACK_JOBS; i++)
-		n += b->job[i].is_used && !b->job[i].is_reap && !b->job[i].is_done &&
-		     b->job[i].peer.who.uid == uid;
+		n += b->job[i].is_used && !b->job[i].is_reap && !b->job[i].is_tables &&
+		     !b->job[i].is_done && b->job[i].peer.who.uid == uid;
 	return n;
 }
 
 void back_job_add(struct back *b, const struct call *c, int conn)
 {
 	struct job stranger = {.call = (struct call *)(uintptr_t)c, .front = b->front};
-	struct job *j = free_job(b);
+	struct job *j = back_job_free(b);
 	struct call *copy = NULL;
 	struct err e = ERR_INIT;
 	struct peer peer;
@@ -197,7 +197,7 @@ static enum err_kind may(struct back *b, struct job *j, const char *id, char why
 
 /* ---- work ---- */
 
-static int start(struct back *b, struct job *j, const struct work_order *o, struct err *e)
+int back_job_start(struct back *b, struct job *j, const struct work_order *o, struct err *e)
 {
 	int r = worker_start(o, &j->worker, &j->report_fd, e);
 
@@ -270,6 +270,7 @@ static bool is_empty_list(struct back *b, const struct job *j)
 static void begin(struct back *b, struct job *j)
 {
 	struct work_order o = {.state_dir = b->c->state_dir,
+			       .hold = b->hold,
 			       .verb = j->call->verb,
 			       .call = j->call,
 			       .uid = j->peer.who.uid,
@@ -290,7 +291,7 @@ static void begin(struct back *b, struct job *j)
 		back_job_clear(b, j);
 		return;
 	}
-	if (kind == ERR_NONE && (charge(b, j, id, &e) < 0 || start(b, j, &o, &e) < 0)) {
+	if (kind == ERR_NONE && (charge(b, j, id, &e) < 0 || back_job_start(b, j, &o, &e) < 0)) {
 		log_error("%s", e.text);
 		if (j->call->verb == CALL_ATTACH)
 			audit(j, err_kind_name(ERR_INTERNAL), e.text);
@@ -314,13 +315,14 @@ static bool has_doomed(const struct back *b)
 
 static void begin_reap(struct back *b)
 {
-	struct job *j = has_doomed(b) ? free_job(b) : NULL;
+	struct job *j = has_doomed(b) ? back_job_free(b) : NULL;
 	struct work_order *o = j ? calloc(1, sizeof(*o)) : NULL;
 	struct err e = ERR_INIT;
 
 	if (!o)
 		return;
 	o->state_dir = b->c->state_dir;
+	o->hold = b->hold;
 	o->verb = WORK_REAP;
 	o->conn = -1;
 	for (size_t i = 0; i < b->held.n && o->n_reap < WORKER_REAP; i++) {
@@ -338,7 +340,7 @@ static void begin_reap(struct back *b)
 			  .report_fd = -1,
 			  .order_of_reap = o};
 	b->reap_at_ms = UINT64_MAX; /* one at a time */
-	if (start(b, j, o, &e) < 0) {
+	if (back_job_start(b, j, o, &e) < 0) {
 		log_error("%s", e.text);
 		for (size_t i = 0; i < o->n_reap; i++)
 			holdings_find(&b->held, o->reap[i].id, o->reap[i].ifname)->is_busy = false;
@@ -360,7 +362,7 @@ static bool is_ready(struct back *b, const struct job *j)
 	for (size_t i = 0; i < BACK_JOBS; i++) {
 		const struct job *k = &b->job[i];
 
-		if (!k->worker || k->is_reap || k->peer.who.uid != j->peer.who.uid)
+		if (!k->worker || k->is_reap || k->is_tables || k->peer.who.uid != j->peer.who.uid)
 			continue;
 		if (!k->is_done || ++n_ending >= BACK_ENDING)
 			return false;
@@ -372,6 +374,7 @@ static bool is_ready(struct back *b, const struct job *j)
 
 void back_job_run(struct back *b)
 {
+	back_tables_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
 	while (back_jobs(b, true) < BACK_WORKERS) {
@@ -440,6 +443,10 @@ static void died(struct back *b, struct job *j)
 		end_reap(b, j, &none);
 		return;
 	}
+	if (j->is_tables) {
+		back_tables_end(b, j, &none);
+		return;
+	}
 	log_error("the worker of uid %u died", j->peer.who.uid);
 	if (j->call->verb == CALL_ATTACH)
 		audit(j, err_kind_name(ERR_INTERNAL), "its worker died");
@@ -483,13 +490,16 @@ void back_job_report(struct back *b, struct job *j)
 
 	if (n == -EAGAIN)
 		return;
-	b->busy_ms = b->now_ms;
+	if (!j->is_tables)
+		b->busy_ms = b->now_ms;
 	if (n < (ssize_t)sizeof(r)) {
 		died(b, j);
 	} else {
 		memcpy(&r, data, sizeof(r));
 		if (j->is_reap)
 			end_reap(b, j, &r);
+		else if (j->is_tables)
+			back_tables_end(b, j, &r);
 		else
 			answer(b, j, &r, data + sizeof(r), (size_t)n - sizeof(r));
 	}

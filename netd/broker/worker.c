@@ -248,8 +248,11 @@ static int carry_out(struct engine *g, const struct work_order *o, struct done *
 static int work(const struct work_order *o, struct done *d, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
-	int r = engine_open(o->state_dir, o->verb == CALL_LIST, &g, e);
+	int r;
 
+	if (o->verb == WORK_TABLES)
+		return engine_hold_look(o->hold, o->look, &d->report.tables, e);
+	r = engine_open(o->state_dir, o->verb == CALL_LIST, &g, e);
 	if (r < 0)
 		return r;
 	if (o->verb == CALL_LIST)
@@ -276,7 +279,10 @@ static void live(const struct work_order *o, int fd)
 
 	engine_as_owner(true);
 	if (work(o, &d, &e) < 0) {
-		log_warn("%s%s%s: %s", o->call ? call_rule(o->verb)->name : "clean-up",
+		log_warn("%s%s%s: %s",
+			 o->call                  ? call_rule(o->verb)->name
+			 : o->verb == WORK_TABLES ? "tables"
+						  : "clean-up",
 			 o->call && o->call->id[0] ? " " : "", o->call ? o->call->id : "", e.text);
 		d.report.kind = e.kind;
 		buf_free(&d.text);
@@ -286,16 +292,29 @@ static void live(const struct work_order *o, int fd)
 	buf_free(&d.text);
 }
 
-/* Of the back's descriptors it keeps none but its own two: not the listener, which would answer in
- * the place of a netd that was killed, and not what others have passed. */
-static void keep_only(int a, int b)
+static int by_number(const void *a, const void *b)
 {
-	int low = b >= 0 && b < a ? b : a, high = b > a ? b : a;
+	return *(const int *)a - *(const int *)b;
+}
 
-	(void)close_range(STDERR_FILENO + 1, (unsigned)low - 1, 0);
-	if (high > low + 1)
-		(void)close_range((unsigned)low + 1, (unsigned)high - 1, 0);
-	(void)close_range((unsigned)high + 1, ~0U, 0);
+/* Of the back's descriptors it keeps none but its own two, and the socket of the tables: not the
+ * listener, which would answer in the place of a netd that was killed, and not what others have
+ * passed. */
+static void keep_only(int own, const struct work_order *o)
+{
+	int keep[2 + ENGINE_HOLD_FDS] = {own, o->conn};
+	int next = STDERR_FILENO + 1;
+
+	engine_hold_fds(o->hold, keep + 2);
+	qsort(keep, sizeof(keep) / sizeof(keep[0]), sizeof(keep[0]), by_number);
+	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
+		if (keep[i] < next)
+			continue;
+		if (keep[i] > next)
+			(void)close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
+		next = keep[i] + 1;
+	}
+	(void)close_range((unsigned)next, ~0U, 0);
 }
 
 int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct err *e)
@@ -307,7 +326,7 @@ int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct
 		return err_sys(e, errno, "socket pair");
 	pid = fork();
 	if (pid == 0) {
-		keep_only(pair[1], o->conn);
+		keep_only(pair[1], o);
 		live(o, pair[1]);
 		_exit(0);
 	}

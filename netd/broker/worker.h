@@ -13,6 +13,7 @@
 
 #include "broker/call.h"
 #include "broker/holdings.h"
+#include "engine/engine.h"
 
 #define WORKER_REAP 64 /* attachments that one worker takes down at most */
 
@@ -24,16 +25,20 @@ struct work_order {
 	int conn; /* with the descriptors that the client passed; -1 */
 	size_t n_reap;
 	struct holding reap[WORKER_REAP];
+	struct engine_hold *hold;
+	unsigned look; /* WORK_TABLES: what of them is to be looked at */
 };
 #define WORK_REAP 200
+#define WORK_TABLES 201
 
 /* What comes back; the text for the client follows. */
 struct work_report {
 	uint32_t kind; /* enum err_kind; ERR_NONE: done */
 	uint32_t is_held;
-	struct holding holding; /* is_held: as it is now */
-	uint64_t reaped;        /* a bit for each of reap[] that is gone */
-	char why[192];          /* not empty: not permitted, for what was passed */
+	struct holding holding;    /* is_held: as it is now */
+	uint64_t reaped;           /* a bit for each of reap[] that is gone */
+	char why[192];             /* not empty: not permitted, for what was passed */
+	struct hold_result tables; /* WORK_TABLES */
 };
 
 /* Forks. *ret_fd: where the report comes; end of file without one: the worker died. */

@@ -21,8 +21,6 @@
 #include "sys/bootid.h"
 #include "sys/netns.h"
 
-#define STATE_DIR "/run/netd"
-
 static int check_privilege(struct err *e)
 {
 	static const struct {
@@ -54,7 +52,7 @@ static uint32_t owner_of(const char *dir)
 
 uint32_t engine_owner(const char *state_dir)
 {
-	return owner_of(state_dir ? state_dir : STATE_DIR);
+	return owner_of(state_dir ? state_dir : ENGINE_STATE_DIR);
 }
 
 int engine_open(const char *state_dir, bool read_only, struct engine **ret, struct err *e)
@@ -75,9 +73,11 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 		r = rtnl_cookie(g->host, &g->cookie, e);
 	if (r == 0 && !read_only)
 		r = nftbatch_open(&g->nft, e);
+	if (r == 0 && !read_only)
+		r = hold_writer(g->nft, state_dir ? state_dir : ENGINE_STATE_DIR, e);
 	if (r == 0)
-		r = store_open(state_dir ? state_dir : STATE_DIR, !read_only, g->cookie, g->boot_id,
-			       &g->store, e);
+		r = store_open(state_dir ? state_dir : ENGINE_STATE_DIR, !read_only, g->cookie,
+			       g->boot_id, &g->store, e);
 	if (r != 0)
 		return r;
 	*ret = g;

@@ -224,6 +224,40 @@ int engine_watch_fd(const struct engine_watch *w);
 int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, void *arg), void *arg,
 		      struct err *e);
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e);
+/* For a caller that stays: our tables, kept. Where the kernel has tables that outlive their owner
+ * they are held by a socket, which root's other programs get from us; else they are watched.
+ *
+ * open: 0; 1: watched only, and why is in e. fd: readable when somebody changed them; read: what is
+ * to be looked at (HOLD_*, 0: nothing), then. door (-1: none): readable when a writer waits, for
+ * serve. Both return at once. use: this program's own engines write through it, those of its
+ * children too (NULL: not any more).
+ *
+ * look: mends and takes up the tables, as far as anything is on record; may wait for locks, so it
+ * is for a child. */
+struct engine_hold;
+enum {
+	HOLD_MADE = 1,    /* a program of ours has loaded them */
+	HOLD_SUSPECT = 2, /* somebody else has changed them */
+	HOLD_UNKNOWN = 4, /* anything may have happened */
+};
+struct hold_result {
+	bool is_mended; /* they were damaged, and loaded from the records */
+	bool is_held;   /* by us */
+	bool is_taken;  /* by a socket that is not ours: somebody's who is ending */
+	bool is_other;  /* of another version, which is left alone */
+};
+int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err *e);
+void engine_hold_closep(struct engine_hold **h);
+int engine_hold_fd(const struct engine_hold *h);
+int engine_hold_door(const struct engine_hold *h);
+int engine_hold_read(struct engine_hold *h, struct err *e);
+void engine_hold_serve(const struct engine_hold *h);
+void engine_hold_use(struct engine_hold *h);
+/* What a child must not close that uses it; -1 where there is none. h may be NULL. */
+#define ENGINE_HOLD_FDS 2
+void engine_hold_fds(const struct engine_hold *h, int ret[ENGINE_HOLD_FDS]);
+int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *ret, struct err *e);
+
 /* From now on the inside of namespaces is configured with the power of their owners only, by
  * sockets that a process in the owner's user namespace has opened. For the whole program. */
 void engine_as_owner(bool always);

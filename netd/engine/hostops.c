@@ -98,17 +98,24 @@ int hostop_purge(struct engine *g, struct err *e)
 	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
 }
 
+int hostop_elements(struct engine *g, struct elem_list *l, struct err *e)
+{
+	struct gather t = {.g = g, .l = l, .e = e};
+
+	int r = hostlog_each(g->store, gather_opened, &t, e);
+	if (r >= 0)
+		r = member_each_network(g->store, gather_network, &t, e);
+	if (r >= 0)
+		r = store_each_attachment(g->store, gather_attachment, NULL, &t, e);
+	return r;
+}
+
 int hostop_tables(struct work *w, struct err *e)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
 	CLEAN_BUF struct buf text = BUF_INIT;
-	struct gather t = {.g = w->g, .l = &l, .e = e};
+	int r = hostop_elements(w->g, &l, e);
 
-	int r = hostlog_each(w->g->store, gather_opened, &t, e);
-	if (r >= 0)
-		r = member_each_network(w->g->store, gather_network, &t, e);
-	if (r >= 0)
-		r = store_each_attachment(w->g->store, gather_attachment, NULL, &t, e);
 	if (r < 0)
 		return r;
 	ruleset_base(w->g->owner, &text);
@@ -119,6 +126,10 @@ int hostop_tables(struct work *w, struct err *e)
 	r = member_raise_generation(w->g->store, e);
 	if (r >= 0)
 		r = member_generation(w->g->store, &w->generation, e);
+	/* libnftables replaces no table that somebody holds. Not before the lock is ours, under
+	 * which alone they are taken up again. */
+	if (r >= 0)
+		r = nftbatch_release(w->g->nft, e);
 	if (r >= 0)
 		r = nft_run(text.p, e);
 	w->g->has_rules = r >= 0;

@@ -137,6 +137,11 @@ int addrs_routes(struct attachment *a, const struct up_request *req, struct err 
 /* rules.c. 1: the rules of our tables are what we load, 0: they are not. */
 int rules_intact(struct engine *g, struct err *e);
 
+#define ENGINE_STATE_DIR "/run/netd"
+/* hold.c: n writes through the socket that holds the tables, where somebody does. */
+#define HOLD_DOOR "nft.sock" /* in the state directory */
+int hold_writer(struct nftbatch *n, const char *state_dir, struct err *e);
+
 /* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes
  * what it did when undo is set. */
 int apply_host(struct work *w, struct err *e);
@@ -146,6 +151,8 @@ int apply_elements_again(struct work *w, struct err *e);
 
 /* hostops.c: operations on what the containers share. */
 int hostop_tables(struct work *w, struct err *e);
+/* All elements that are on record. */
+int hostop_elements(struct engine *g, struct elem_list *l, struct err *e);
 /* ERR_CONFLICT when the tables belong to another state directory, else as nftbatch_tables. */
 int hostop_owner(struct engine *g, struct err *e);
 /* Deletes links that a lost state left behind: they carry names and subnets that are about to be

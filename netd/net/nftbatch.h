@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "net/elem.h"
+#include "net/ruleset.h"
 
 struct nftbatch;
 
@@ -42,10 +43,13 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 /* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
  * version, or half of it, 3: another owner's. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);
+#define NFTBATCH_OWNER 2u   /* NFT_TABLE_F_OWNER, Linux 5.12 */
+#define NFTBATCH_PERSIST 4u /* NFT_TABLE_F_PERSIST, Linux 6.9 */
 struct nftbatch_table {
 	bool is_there;
-	uint32_t flags; /* NFTMSG_OWNER, NFTMSG_PERSIST */
-	uint32_t owner; /* port of the socket that it belongs to; 0: none */
+	uint32_t flags;                       /* NFTBATCH_OWNER, NFTBATCH_PERSIST */
+	uint32_t owner;                       /* port of the socket that it belongs to; 0: none */
+	char comment[RULESET_COMMENT_STRLEN]; /* "": none, or none of ours */
 };
 /* Of the inet table, then of the bridge table. */
 int nftbatch_holders(struct nftbatch *n, struct nftbatch_table ret[2], struct err *e);

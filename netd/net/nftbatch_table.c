@@ -25,7 +25,7 @@
 #include "net/nftshare.h"
 #include "net/ruleset.h"
 
-#define HELD (NFTMSG_OWNER | NFTMSG_PERSIST)
+#define HELD (NFTBATCH_OWNER | NFTBATCH_PERSIST)
 #define CLONE_MS 5000
 
 struct tables {
@@ -145,6 +145,7 @@ static void note_flags(const struct answer *a, void *ctx)
 	if (a->msg) {
 		f->t[i].is_there = true;
 		nftmsg_table_flags(a->msg, &f->t[i].flags, &f->t[i].owner);
+		nftmsg_table_comment(a->msg, f->t[i].comment, sizeof(f->t[i].comment));
 	} else if (a->error && a->error != ENOENT) {
 		f->error = a->error;
 	}
@@ -258,13 +259,13 @@ int nftbatch_adopt(struct nftbatch *n, struct err *e)
 	if (r < 0)
 		return r;
 	for (int i = 0; i < 2; i++) {
-		bool is_owned = t[i].flags & NFTMSG_OWNER;
+		bool is_owned = t[i].flags & NFTBATCH_OWNER;
 
 		if (is_owned && t[i].owner != nftshare_port(n->share))
 			return 2;
 		n_there += t[i].is_there;
 		n_own += is_owned;
-		n_left += !is_owned && (t[i].flags & NFTMSG_PERSIST);
+		n_left += !is_owned && (t[i].flags & NFTBATCH_PERSIST);
 	}
 	if (n_there == 0)
 		return 1;

@@ -55,8 +55,6 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x);
 /* The comment of a table answer; "" when there is none. */
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size);
 /* Its flags, and whose it is (a port number; 0: nobody's). */
-#define NFTMSG_OWNER 2u   /* NFT_TABLE_F_OWNER, Linux 5.12 */
-#define NFTMSG_PERSIST 4u /* NFT_TABLE_F_PERSIST, Linux 6.9 */
 void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner);
 /* The first attribute of this type of a message after its nfgenmsg; NULL when there is none. */
 const struct nlattr *nftmsg_attr(const struct nlmsghdr *h, uint16_t type);

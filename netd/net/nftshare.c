@@ -122,6 +122,11 @@ int nftshare_fd(const struct nftshare *s)
 	return s->fd;
 }
 
+int nftshare_lock_fd(const struct nftshare *s)
+{
+	return s->file;
+}
+
 uint32_t nftshare_port(const struct nftshare *s)
 {
 	return s->port;

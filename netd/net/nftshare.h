@@ -22,6 +22,7 @@ int nftshare_fetch(const char *door, int is_like, struct nftshare **ret, struct 
 void nftshare_closep(struct nftshare **s);
 
 int nftshare_fd(const struct nftshare *s);
+int nftshare_lock_fd(const struct nftshare *s);
 uint32_t nftshare_port(const struct nftshare *s); /* its number, by which a table knows its owner */
 
 /* From here to the end nobody else writes or reads, and nothing is left to be read. ERR_BUSY when

@@ -41,6 +41,8 @@ static const struct {
 	[PROBE_LANDLOCK_NET] = {"landlock-net", 6, 7, try_landlock_net, false},
 	[PROBE_LANDLOCK_SCOPE] = {"landlock-scope", 6, 12, try_landlock_scope, false},
 	[PROBE_TUN_OFFLOAD] = {"tun-offload", 2, 6, NULL, false},
+	/* Tried by net/nftbatch.h, which also knows whether it may. */
+	[PROBE_NFT_OWNER] = {"nft-owner-persist", 6, 9, NULL, false},
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},
 	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},

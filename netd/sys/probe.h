@@ -20,6 +20,7 @@ enum probe {
 	PROBE_LANDLOCK_SCOPE,        /* signals and abstract sockets in it, Linux 6.12 */
 	PROBE_TUN_OFFLOAD,           /* checksums and TCP super-segments over a tap */
 	PROBE_TUN_USO,               /* UDP ones (TUN_F_USO4), Linux 6.2 */
+	PROBE_NFT_OWNER,             /* tables that outlive their owner, Linux 6.9 */
 	PROBE_BRIDGE_VLAN,           /* CONFIG_BRIDGE_VLAN_FILTERING */
 	N_PROBES,
 };

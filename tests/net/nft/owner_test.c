@@ -35,7 +35,7 @@
 #include "population.h"
 #include "sys/fdpass.h"
 
-#define HELD (NFTMSG_OWNER | NFTMSG_PERSIST)
+#define HELD (NFTBATCH_OWNER | NFTBATCH_PERSIST)
 
 static char dir[] = "/tmp/owner_test.XXXXXX";
 static char door[64];
@@ -272,7 +272,7 @@ static void orphans_are_taken_over(void **state)
 	adopt(n, 0);
 	nftbatch_closep(&n);
 	nftshare_closep(&s); /* its holder dies */
-	assert_held(heir, NFTMSG_PERSIST, 0);
+	assert_held(heir, NFTBATCH_PERSIST, 0);
 	/* Nobody's: everybody writes, as to a plain one. */
 	n = open_batch(NULL, NULL);
 	must(nftbatch_del(n, &l, &e), &e);

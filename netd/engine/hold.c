@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hold: for a resident caller: keeps our tables. Where the kernel has the flags, they belong to a
+ * socket of the caller's, which nobody else's flush or edit gets past; root's other programs get
+ * that socket at a door in the state directory. Without the flags the tables are watched, and
+ * loaded anew from the records when somebody else has changed them.
+ *
+ * Adopting and mending are done under the global lock, under which bases are loaded too: so nobody
+ * is refused half way through.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fd.h"
+#include "engine/internal.h"
+#include "net/nftshare.h"
+#include "net/nftwatch.h"
+#include "net/ruleset.h"
+#include "sys/probe.h"
+
+struct engine_hold {
+	char *state_dir;
+	char door[PATH_MAX];
+	struct nftwatch *watch;
+	struct nftshare *share; /* NULL: the tables are only watched */
+	int door_fd;
+};
+
+static struct engine_hold *in_use;
+
+void engine_hold_use(struct engine_hold *h)
+{
+	in_use = h;
+}
+
+int hold_writer(struct nftbatch *n, const char *state_dir, struct err *e)
+{
+	char door[PATH_MAX];
+
+	if (snprintf(door, sizeof(door), "%s/" HOLD_DOOR, state_dir) >= (int)sizeof(door))
+		return err_set(e, ERR_USAGE, ENAMETOOLONG, "state directory");
+	return nftbatch_use(n, door, in_use ? in_use->share : NULL, e);
+}
+
+/* 1 and why: it cannot be. */
+static int try_flags(struct err *e)
+{
+	CLEAN_NFTBATCH struct nftbatch *n = NULL;
+	int r;
+
+	if (!probe_allowed(PROBE_NFT_OWNER)) {
+		err_set(e, ERR_UNSUPPORTED, 0, "%s is forced off", probe_name(PROBE_NFT_OWNER));
+		return 1;
+	}
+	r = nftbatch_open(&n, e);
+	if (r >= 0)
+		r = nftbatch_can_hold(n, e);
+	if (r == 0)
+		err_set(e, ERR_UNSUPPORTED, 0,
+			"the kernel lacks tables that outlive their owner (Linux 6.9)");
+	return r == 1 ? 0 : 1;
+}
+
+static int open_door(struct engine_hold *h, struct err *e)
+{
+	if (mkdir(h->state_dir, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, errno, "%s", h->state_dir);
+	return nftshare_listen(h->door, &h->door_fd, e);
+}
+
+int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err *e)
+{
+	struct engine_hold *h = calloc(1, sizeof(*h));
+	const char *dir = state_dir ? state_dir : ENGINE_STATE_DIR;
+	struct err why = ERR_INIT;
+	int r = h ? 0 : -ENOMEM;
+
+	if (h) {
+		h->door_fd = -1;
+		h->state_dir = strdup(dir);
+		r = h->state_dir ? 0 : -ENOMEM;
+		snprintf(h->door, sizeof(h->door), "%s/" HOLD_DOOR, dir);
+	}
+	if (r < 0)
+		err_set(e, ERR_INTERNAL, ENOMEM, "holding the tables");
+	else
+		r = nftwatch_open(&h->watch, e);
+	if (r < 0) {
+		engine_hold_closep(&h);
+		return r;
+	}
+	if (try_flags(&why) == 0 && open_door(h, &why) == 0)
+		(void)nftshare_make(&h->share, &why);
+	if (!h->share && e)
+		*e = why;
+	*ret = h;
+	return !h->share;
+}
+
+void engine_hold_closep(struct engine_hold **p)
+{
+	struct engine_hold *h = *p;
+
+	if (!h)
+		return;
+	if (in_use == h)
+		in_use = NULL;
+	if (h->door_fd >= 0)
+		unlink(h->door);
+	fd_closep(&h->door_fd);
+	nftwatch_closep(&h->watch);
+	nftshare_closep(&h->share);
+	free(h->state_dir);
+	free(h);
+	*p = NULL;
+}
+
+int engine_hold_fd(const struct engine_hold *h)
+{
+	return nftwatch_fd(h->watch);
+}
+
+int engine_hold_door(const struct engine_hold *h)
+{
+	return h->door_fd;
+}
+
+void engine_hold_serve(const struct engine_hold *h)
+{
+	nftshare_serve(h->door_fd, h->share);
+}
+
+int engine_hold_read(struct engine_hold *h, struct err *e)
+{
+	int what = nftwatch_read(h->watch, e), r = 0;
+
+	if (what < 0)
+		return what;
+	r |= what & NFTWATCH_MADE ? HOLD_MADE : 0;
+	r |= what & NFTWATCH_FOREIGN ? HOLD_SUSPECT : 0;
+	r |= what & NFTWATCH_LOST ? HOLD_UNKNOWN : 0;
+	return r;
+}
+
+void engine_hold_fds(const struct engine_hold *h, int ret[ENGINE_HOLD_FDS])
+{
+	ret[0] = h && h->share ? nftshare_fd(h->share) : -1;
+	ret[1] = h && h->share ? nftshare_lock_fd(h->share) : -1;
+}
+
+/* ---- looking after them ---- */
+
+/* 1: what is on record is in the tables. */
+static int elements_intact(struct engine *g, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	CLEAN_FREE bool *has = NULL;
+	int r = hostop_elements(g, &l, e);
+
+	if (r < 0)
+		return r;
+	has = calloc(l.n ? l.n : 1, sizeof(*has));
+	if (!has)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
+	r = nftbatch_has(g->nft, &l, has, e);
+	for (size_t i = 0; r >= 0 && i < l.n; i++)
+		if (!has[i])
+			return 0;
+	return r < 0 ? r : 1;
+}
+
+/* Are both tables there, and those of another version of this program? That one loads its own when
+ * it is used next, and may know of no holder. */
+static bool is_other_version(const struct engine *g, const struct nftbatch_table t[2])
+{
+	char own[RULESET_COMMENT_STRLEN];
+
+	ruleset_comment(ruleset_version(), g->owner, own);
+	for (int i = 0; i < 2; i++)
+		if (!t[i].is_there || !t[i].comment[0] || strcmp(t[i].comment, own) == 0)
+			return false;
+	return true;
+}
+
+static bool is_own(const struct engine_hold *h, const struct nftbatch_table t[2])
+{
+	return h->share && (t[0].flags & t[1].flags & NFTBATCH_OWNER) &&
+	       t[0].owner == nftshare_port(h->share) && t[1].owner == t[0].owner;
+}
+
+/* 1: something is wrong with them. */
+static int is_damaged(struct engine *g, const struct nftbatch_table t[2], bool is_held,
+		      unsigned what, struct err *e)
+{
+	char own[RULESET_COMMENT_STRLEN];
+	int r;
+
+	ruleset_comment(ruleset_version(), g->owner, own);
+	for (int i = 0; i < 2; i++)
+		if (!t[i].is_there || strcmp(t[i].comment, own) != 0)
+			return 1;
+	if (is_held)
+		return 0; /* nobody else can have touched them */
+	if (what & HOLD_SUSPECT)
+		return 1;
+	if (!(what & HOLD_UNKNOWN))
+		return 0;
+	r = rules_intact(g, e);
+	if (r == 1)
+		r = elements_intact(g, e);
+	return r < 0 ? r : !r;
+}
+
+static int look_after(struct engine_hold *h, struct engine *g, unsigned what,
+		      struct hold_result *ret, struct err *e)
+{
+	struct work w = {.g = g};
+	struct nftbatch_table t[2];
+	int r;
+
+	if (!member_any(g->store, NULL))
+		return 0;
+	r = hostop_owner(g, e);
+	if (r >= 0)
+		r = nftbatch_holders(g->nft, t, e);
+	if (r < 0)
+		return r;
+	ret->is_other = is_other_version(g, t);
+	if (ret->is_other)
+		return 0;
+	r = is_damaged(g, t, is_own(h, t), what, e);
+	if (r == 1) {
+		r = hostop_tables(&w, e);
+		ret->is_mended = r >= 0;
+	}
+	if (r < 0 || !h->share)
+		return r;
+	r = nftbatch_adopt(g->nft, e);
+	ret->is_held = r == 0;
+	ret->is_taken = r == 2;
+	return r < 0 ? r : 0;
+}
+
+int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *ret, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	int r = engine_open(h->state_dir, true, &g, e);
+
+	memset(ret, 0, sizeof(*ret));
+	if (r != 0)
+		return r < 0 ? r : 0;
+	engine_closep(&g);
+	r = engine_open(h->state_dir, false, &g, e);
+	if (r >= 0)
+		r = store_lock(g->store, e);
+	if (r < 0)
+		return r;
+	r = look_after(h, g, what, ret, e);
+	store_unlock(g->store);
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* nftwatch: tells that somebody changed our tables, and whether it was a program of ours. */
+#ifndef NETD_NET_NFTWATCH_H
+#define NETD_NET_NFTWATCH_H
+
+#include "base/err.h"
+
+enum nftwatch_what {
+	NFTWATCH_MADE = 1, /* a program of ours made, replaced or deleted a table, or parts of it */
+	NFTWATCH_FOREIGN = 2, /* somebody else changed something in one, be it an element */
+	NFTWATCH_LOST = 4,    /* announcements were lost: anything may have happened */
+};
+
+struct nftwatch;
+
+int nftwatch_open(struct nftwatch **ret, struct err *e);
+void nftwatch_closep(struct nftwatch **w);
+int nftwatch_fd(const struct nftwatch *w); /* readable when there is something to read */
+/* Reads what is there and returns at once: what happened since the last time, 0 for nothing of
+ * interest (elements that programs of ours add and delete). */
+int nftwatch_read(struct nftwatch *w, struct err *e);
+
+#endif
