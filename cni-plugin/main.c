@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -277,6 +278,8 @@ int main(int argc, char **argv)
 	signal(SIGCHLD, SIG_DFL); /* ignored, it would take a delegate's status away */
 	log_setup(CALL_PROGRAM, LOG_LEVEL_INFO);
 	json_prepare();
+	/* Whatever it is called by: netd knows by it whose changes of the tables are our own. */
+	prctl(PR_SET_NAME, CALL_PROGRAM);
 	name = name ? name + 1 : argc > 0 ? argv[0] : "";
 	return serve(plugin_find(name), is_stdin_open);
 }
