@@ -103,7 +103,7 @@ int nftbatch_drop_tables(struct nftbatch *n, struct err *e)
 		CLEAN_NFTMSG struct nftmsg m = {0};
 		struct verdict v = {0};
 		int errors[2] = {0}, r;
-		unsigned int which[2], k = 0;
+		unsigned int which[2] = {0}, k = 0;
 
 		for (unsigned int i = 0; i < 2; i++) {
 			if (!gone[i])

@@ -195,10 +195,14 @@ static void content_free(struct content *c)
 	free(c->set);
 }
 
-#define EACH(h, b)                                                                                 \
-	const struct nlmsghdr *h = (const void *)(b)->p;                                           \
-	for (int h##_left = (int)(b)->len; h && mnl_nlmsg_ok(h, h##_left);                         \
-	     h = mnl_nlmsg_next(h, &h##_left))
+/* The message after h, NULL: the first; NULL when there is none. */
+static const struct nlmsghdr *next_in(const struct buf *b, const struct nlmsghdr *h)
+{
+	size_t at = h ? (size_t)((const char *)h - b->p) + MNL_ALIGN(h->nlmsg_len) : 0;
+	const struct nlmsghdr *next = (const void *)(b->p + at);
+
+	return b->p && at < b->len && mnl_nlmsg_ok(next, (int)(b->len - at)) ? next : NULL;
+}
 
 /* "__set12" is made anew as "__set%d". */
 static void name_set(struct set *s)
@@ -220,15 +224,13 @@ static int index_sets(struct content *c, uint32_t *id, struct err *e)
 {
 	size_t n = 0;
 
-	EACH(h, &c->sets)
-	{
+	for (const struct nlmsghdr *h = next_in(&c->sets, NULL); h; h = next_in(&c->sets, h)) {
 		n++;
 	}
 	c->set = calloc(n ? n : 1, sizeof(*c->set));
 	if (!c->set)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "sets");
-	EACH(x, &c->sets)
-	{
+	for (const struct nlmsghdr *x = next_in(&c->sets, NULL); x; x = next_in(&c->sets, x)) {
 		struct set *s = &c->set[c->n_set];
 
 		s->h = x;
@@ -284,8 +286,8 @@ static struct nlmsghdr *open_like(struct nftmsg *m, const struct content *c, uin
 
 static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 {
-	EACH(from, &c->table)
-	{
+	for (const struct nlmsghdr *from = next_in(&c->table, NULL); from;
+	     from = next_in(&c->table, from)) {
 		struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_DELTABLE, 0, c->family, ROOM);
 
 		if (!h)
@@ -303,8 +305,8 @@ static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 
 static void put_chains(struct nftmsg *m, const struct content *c)
 {
-	EACH(from, &c->chains)
-	{
+	for (const struct nlmsghdr *from = next_in(&c->chains, NULL); from;
+	     from = next_in(&c->chains, from)) {
 		struct nlmsghdr *h = open_like(m, c, NFT_MSG_NEWCHAIN, 0, from);
 
 		if (!h)
@@ -319,8 +321,8 @@ static void put_chains(struct nftmsg *m, const struct content *c)
 
 static void put_objects(struct nftmsg *m, const struct content *c)
 {
-	EACH(from, &c->objects)
-	{
+	for (const struct nlmsghdr *from = next_in(&c->objects, NULL); from;
+	     from = next_in(&c->objects, from)) {
 		struct nlmsghdr *h = open_like(m, c, NFT_MSG_NEWOBJ, 0, from);
 
 		if (!h)
@@ -351,8 +353,12 @@ static void put_set(struct nftmsg *m, const struct content *c, const struct set 
 
 /* ---- elements ---- */
 
+struct element {
+	const struct nlattr *a; /* in the dump */
+};
+
 struct elements {
-	const struct nlattr **v; /* in the dump */
+	struct element *v;
 	size_t n, cap;
 };
 
@@ -364,8 +370,8 @@ static bool is_end(const struct nlattr *one)
 /* Where one interval ends and the next begins, the end comes first. */
 static int by_key(const void *a, const void *b)
 {
-	const struct nlattr *x = *(const struct nlattr *const *)a;
-	const struct nlattr *y = *(const struct nlattr *const *)b;
+	const struct nlattr *x = ((const struct element *)a)->a;
+	const struct nlattr *y = ((const struct element *)b)->a;
 	const struct nlattr *kx = below(below(x, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 	const struct nlattr *ky = below(below(y, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 	size_t nx = kx ? mnl_attr_get_payload_len(kx) : 0;
@@ -390,14 +396,13 @@ static bool note(struct elements *l, const struct nlattr *one)
 		l->v = v;
 		l->cap = cap;
 	}
-	l->v[l->n++] = one;
+	l->v[l->n++].a = one;
 	return true;
 }
 
 static bool gather(const struct buf *dump, struct elements *l)
 {
-	EACH(h, dump)
-	{
+	for (const struct nlmsghdr *h = next_in(dump, NULL); h; h = next_in(dump, h)) {
 		const struct nlattr *list = nftmsg_attr(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
 
 		if (!list)
@@ -426,9 +431,9 @@ static size_t put_some(struct nftmsg *m, const struct content *c, const struct s
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, s->is_nameless ? s->alias : s->name);
 	mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
 	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	while (at < l->n && (size == 0 || size + l->v[at]->nla_len <= ELEMENTS_BYTES)) {
-		size += MNL_ALIGN(l->v[at]->nla_len);
-		put(h, l->v[at++]);
+	while (at < l->n && (size == 0 || size + l->v[at].a->nla_len <= ELEMENTS_BYTES)) {
+		size += MNL_ALIGN(l->v[at].a->nla_len);
+		put(h, l->v[at++].a);
 	}
 	mnl_attr_nest_end(h, list);
 	nftmsg_close(m, h);
@@ -510,8 +515,8 @@ static size_t room_of(const struct nlmsghdr *from)
 
 static void put_rules(struct nftmsg *m, const struct content *c)
 {
-	EACH(from, &c->rules)
-	{
+	for (const struct nlmsghdr *from = next_in(&c->rules, NULL); from;
+	     from = next_in(&c->rules, from)) {
 		const struct nlattr *expressions = nftmsg_attr(from, NFTA_RULE_EXPRESSIONS);
 		struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
 						 c->family, room_of(from));
@@ -559,8 +564,7 @@ static int read_generation(struct reader *rd, uint32_t *ret, struct err *e)
 	int r = ask(rd, NFT_MSG_GETGEN, AF_UNSPEC, NULL, NULL, &b, e);
 
 	*ret = 0;
-	EACH(h, &b)
-	{
+	for (const struct nlmsghdr *h = next_in(&b, NULL); h; h = next_in(&b, h)) {
 		*ret = number_of(nftmsg_attr(h, NFTA_GEN_ID));
 	}
 	return r == 0 && *ret == 0 ? err_set(e, ERR_PROTOCOL, EPROTO, "the rules' generation") : r;
@@ -573,7 +577,7 @@ int nftclone_build(int fd, uint32_t *seq, uint32_t flags, struct nftmsg *ret, si
 	CLEAN_FREE char *data = malloc(RECV_BYTES);
 	struct reader rd = {.fd = fd, .seq = *seq, .data = data};
 	CLEAN_NFTMSG struct nftmsg m = {0};
-	uint32_t generation, id = 0;
+	uint32_t generation = 0, id = 0;
 	int r = data ? read_generation(&rd, &generation, e)
 		     : err_set(e, ERR_INTERNAL, ENOMEM, "reading the tables");
 	size_t n = 0;
