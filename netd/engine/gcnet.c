@@ -229,15 +229,17 @@ bool gcnet_may_retry(struct engine *g, const char *network, const struct err *wh
 	return why->what == WHAT_PORT && gcnet_heal(g, NULL) > 0;
 }
 
-static int check_tables(uint32_t owner, struct err *e)
+static int check_tables(const char *state_dir, struct err *e)
 {
 	CLEAN_NFTBATCH struct nftbatch *nft = NULL;
 	int r = nftbatch_open(&nft, e);
 
 	if (r >= 0)
-		r = nftbatch_tables(nft, ruleset_version(), owner, e);
-	if (r != 3)
-		return r < 0 ? r : 0;
+		r = nftbatch_tables(nft, ruleset_version(), engine_owner(state_dir), e);
+	if (r >= 0 && r != 3)
+		return hold_check(nft, state_dir ? state_dir : ENGINE_STATE_DIR, e);
+	if (r < 0)
+		return r;
 	return err_what(e,
 			err_set(e, ERR_CONFLICT, 0,
 				"the tables of this host belong to another state directory"),
@@ -272,5 +274,5 @@ int engine_status(const char *state_dir, const struct addr_set *set, size_t n_se
 
 	if (r == 0)
 		r = check_pools(g->store, set, n_set, e);
-	return r < 0 ? r : check_tables(engine_owner(state_dir), e);
+	return r < 0 ? r : check_tables(state_dir, e);
 }

@@ -10,6 +10,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,6 +30,7 @@ struct engine_hold {
 	struct nftwatch *watch;
 	struct nftshare *share; /* NULL: the tables are only watched */
 	int door_fd;
+	bool has_made_dir;
 };
 
 static struct engine_hold *in_use;
@@ -45,6 +47,30 @@ int hold_writer(struct nftbatch *n, const char *state_dir, struct err *e)
 	if (snprintf(door, sizeof(door), "%s/" HOLD_DOOR, state_dir) >= (int)sizeof(door))
 		return err_set(e, ERR_USAGE, ENAMETOOLONG, "state directory");
 	return nftbatch_use(n, door, in_use ? in_use->share : NULL, e);
+}
+
+int hold_check(struct nftbatch *n, const char *state_dir, struct err *e)
+{
+	struct nftshare *share = NULL;
+	struct nftbatch_table t[2];
+	char door[PATH_MAX];
+	bool is_known;
+	int r = nftbatch_holders(n, t, e);
+
+	if (r < 0 || !((t[0].flags | t[1].flags) & NFTBATCH_OWNER))
+		return r;
+	snprintf(door, sizeof(door), "%s/" HOLD_DOOR, state_dir);
+	is_known = nftshare_fetch(door, nftbatch_fd(n), &share, NULL) == 0;
+	for (int i = 0; i < 2; i++)
+		is_known = is_known &&
+			   (!(t[i].flags & NFTBATCH_OWNER) || t[i].owner == nftshare_port(share));
+	nftshare_closep(&share);
+	if (is_known)
+		return 0;
+	return err_what(e,
+			err_set(e, ERR_CONFLICT, 0,
+				"the tables of this host are held by a process that is not netd"),
+			WHAT_TABLE);
 }
 
 /* 1 and why: it cannot be. */
@@ -68,7 +94,8 @@ static int try_flags(struct err *e)
 
 static int open_door(struct engine_hold *h, struct err *e)
 {
-	if (mkdir(h->state_dir, 0755) < 0 && errno != EEXIST)
+	h->has_made_dir = mkdir(h->state_dir, 0755) == 0;
+	if (!h->has_made_dir && errno != EEXIST)
 		return err_sys(e, errno, "%s", h->state_dir);
 	return nftshare_listen(h->door, &h->door_fd, e);
 }
@@ -112,6 +139,8 @@ void engine_hold_closep(struct engine_hold **p)
 		in_use = NULL;
 	if (h->door_fd >= 0)
 		unlink(h->door);
+	if (h->has_made_dir)
+		rmdir(h->state_dir); /* only if it is empty */
 	fd_closep(&h->door_fd);
 	nftwatch_closep(&h->watch);
 	nftshare_closep(&h->share);

@@ -141,6 +141,8 @@ int rules_intact(struct engine *g, struct err *e);
 /* hold.c: n writes through the socket that holds the tables, where somebody does. */
 #define HOLD_DOOR "nft.sock" /* in the state directory */
 int hold_writer(struct nftbatch *n, const char *state_dir, struct err *e);
+/* ERR_CONFLICT, WHAT_TABLE: the tables are held by somebody whose socket is not to be had. */
+int hold_check(struct nftbatch *n, const char *state_dir, struct err *e);
 
 /* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes
  * what it did when undo is set. */

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Cases 99 to 109: GC and STATUS."""
 import os
+import socket
+import struct
 import time
 
 from case import case
@@ -163,6 +165,20 @@ def _netd_down(t, net):
   t.quiet(t.cni.status(net), 'with privilege, netd killed')
 
 
+def _hold(sock, family, name):
+  """Makes a table with the flag `owner` and a comment."""
+  def attribute(kind, value):
+    return struct.pack('=HH', 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+  def message(kind, flags, nf_family, res, body=b''):
+    return struct.pack('=IHHII', 20 + len(body), kind, flags | 1, 0, 0) + struct.pack('>BBH', nf_family, 0, res) + body
+  comment = b'somebody else\0'
+  body = (attribute(1, name.encode() + b'\0') + attribute(2, struct.pack('>I', 2)) +
+          attribute(6, bytes([0, len(comment)]) + comment))
+  sock.send(message(16, 0, 0, 10) + message(10 << 8, 0x404, family, 0, body) + message(17, 0, 0, 10))
+  return struct.unpack_from('=i', sock.recv(4096), 16)[0] == 0
+
+
 @case(107, 'STATUS: pool full is 50, tables of another owner are 51, netd down is 50 (or 0 without a daemon)')
 def status(t):
   pool = {'subnet': SUBNET4, 'rangeStart': '203.0.113.10', 'rangeEnd': '203.0.113.11'}
@@ -181,6 +197,15 @@ def status(t):
     sh(f'nft delete table {family} {name}; nft add table {family} {name} "{{ comment \\"somebody else\\"; }}"; '
        f'nft add chain {family} {name} theirs')
   t.fails(t.cni.status(net), 51, 'tables of another owner')
+  for family, name in tables:
+    sh(f'nft delete table {family} {name}')
+  # The same by a program that holds them, as far as the kernel lets it (Linux 5.12).
+  with t.lab.inside():
+    held = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+  with held:
+    for family, name in tables:
+      t.need(_hold(held, {'inet': 1, 'bridge': 7}[family], name), f'{family} {name} cannot be held')
+    t.fails(t.cni.status(net), 51, 'tables that another program holds')
 
 
 @case(108, 'STATUS many times: less than 2 ms each, nothing grows')

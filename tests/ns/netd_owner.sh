@@ -146,6 +146,20 @@ case ${NETNS_UP_WITHOUT:-} in
 	ok 'SIGTERM' netd_stop
 	is 'its door is gone' "$(on host ls /run/netd/nft.sock 2>/dev/null)" ''
 	ok 'the rules stay' are_mended
+	# A stranger takes them: nobody else writes then, and it is said whose fault it is.
+	serve host "$PYTHON" "$NS_TMP/probe.py" hold
+	stranger=$SERVED
+	ns_until 20 grep -q held "$SERVED_LOG" || fail 'a stranger takes what nobody holds' "$(cat "$SERVED_LOG")"
+	like 'root is told' "$(up two 2>&1)" '*another process holds the tables*'
+	is 'STATUS: 51' "$(cni STATUS | "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["code"])')" 51
+	netd_start
+	sleep 0.3
+	is 'netd waits' "$(said 'the tables are held')" 0
+	unserve $stranger
+	ok 'until they are free' ns_until 5 is_held
+	ok 'as they were' are_mended
+	ok 'STATUS' cni STATUS
+	ok 'SIGTERM' netd_stop
 	on host nft insert rule inet netd forward accept
 	on host nft delete element inet netd guarded '{ "x" }' 2>/dev/null
 	nok 'which root finds damaged' on host "$NETNS_UP" check "$(ns_pid one)"

@@ -8,6 +8,7 @@
                          writes REPORT: "probes N opened N lost N broken N reached N slowest_ms N"
   mend delete|flush TIMES   deletes both tables (flush: all that there are) in one transaction and waits
                          until both are there again; prints "median_ms N max_ms N missed N"
+  hold                   takes over tables netd that nobody holds, until it is killed
 """
 import selectors
 import signal
@@ -107,13 +108,14 @@ class Prober:
 
 
 INET, BRIDGE = 1, 7 # NFPROTO_*
-GETTABLE, DELTABLE = 10 << 8 | 1, 10 << 8 | 2
+NEWTABLE, GETTABLE, DELTABLE = (10 << 8 | n for n in range(3))
 BEGIN, END = 16, 17
 REQUEST, ACK = 1, 4
 
 
-def message(kind, flags, family, named=True, res=0):
+def message(kind, flags, family, named=True, res=0, more=b''):
   name = struct.pack('=HH', 4 + 5, 1) + b'netd\0' + b'\0' * 3 if named else b''
+  name += more
   body = struct.pack('>BBH', family, 0, res) + name
   return struct.pack('=IHHII', 16 + len(body), kind, REQUEST | flags, 1, 0) + body
 
@@ -147,6 +149,16 @@ def mend(what, times):
   print(f'median_ms {statistics.median(took):.1f} max_ms {max(took):.1f} missed {missed}')
 
 
+def hold():
+  flags = struct.pack('=HH', 8, 2) + struct.pack('>I', 6) # NFTA_TABLE_FLAGS: owner, persist
+  with socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12) as sock:
+    sock.bind((0, 0))
+    parts = message(NEWTABLE, 0, INET, more=flags) + message(NEWTABLE, ACK, BRIDGE, more=flags)
+    print('held' if ask(sock, message(BEGIN, 0, 0, False, 10) + parts + message(END, 0, 0, False, 10)) else 'refused',
+          flush=True)
+    signal.pause()
+
+
 def address(text):
   host, port = text.rsplit(':', 1)
   return host.strip('[]'), int(port)
@@ -155,6 +167,8 @@ def address(text):
 def main(args):
   if args[0] == 'serve':
     serve(args[1:])
+  elif args[0] == 'hold':
+    hold()
   elif args[0] == 'probe':
     at = args.index('--')
     Prober().run(args[1], [address(a) for a in args[2:at]], [address(a) for a in args[at + 1:]])
