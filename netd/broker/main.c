@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/complete.h"
 #include "base/fd.h"
 #include "base/log.h"
 #include "base/opt.h"
@@ -91,6 +92,14 @@ static const struct opt_verb usage = {
 	.opts = opts,
 };
 
+static const struct opt_verb *const tables[] = {&usage, NULL};
+static const struct complete_source sources[] = {
+	{"NAME", "user", "cut -d: -f1 /etc/passwd"},
+	{0},
+};
+static const struct complete completions = {
+	.program = PROGRAM, .verbs = tables, .sources = sources};
+
 static int find_user(const char *name, struct back_config *c, struct err *e)
 {
 	const struct passwd *p = getpwnam(name ? name : "netd");
@@ -149,6 +158,11 @@ int main(int argc, char **argv)
 		printf(PROGRAM " " NETNS_UP_VERSION "\n");
 		return 0;
 	}
+	r = complete_main(&completions, argc, argv, &e);
+	if (r < 0)
+		log_error("%s", e.text);
+	if (r != 0)
+		return r < 0;
 	r = opt_parse(&usage, argc, argv, &o, &n, &e);
 	if (r == 1) {
 		opt_help(PROGRAM, &usage);

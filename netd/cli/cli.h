@@ -35,6 +35,8 @@ enum cli_exit {
 struct verb {
 	struct opt_verb v;
 	int (*main)(const struct verb *v, int argc, char **argv); /* argv[0] is the verb */
+	/* The i-th verb of this verb, or NULL; NULL when it has none. */
+	const struct opt_verb *(*sub)(size_t i);
 };
 extern const struct verb verb_up, verb_down, verb_ls, verb_status, verb_publish, verb_unpublish,
 	verb_check, verb_gc, verb_run, verb_create, verb_delete, verb_network, verb_policy,
@@ -75,6 +77,8 @@ int cli_exit_code(const struct err *e);
 int cli_parse(const struct verb *v, int argc, char **argv, void *into, size_t *ret_n);
 /* --state-dir, else NETNS_UP_STATE_DIR, else NULL: the usual. */
 int cli_state_dir(const struct cli_common *c, const char **ret, struct err *e);
+/* `--completion=SHELL`: -1 when it is something else, else the exit code. */
+int cli_completion(const struct verb *const *verbs, size_t n, int argc, char **argv);
 int cli_open(const struct cli_common *c, bool read_only, struct engine **ret, struct err *e);
 
 /* A namespace as a person names it: a pid, a path, or the name of /run/netns/NAME. */

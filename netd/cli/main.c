@@ -34,6 +34,8 @@ static void help(void)
 
 int main(int argc, char **argv)
 {
+	int r;
+
 	if (fd_fill_stdio() < 0)
 		return EXIT_FAILED;
 	log_setup(PROGRAM, LOG_LEVEL_WARN);
@@ -50,6 +52,9 @@ int main(int argc, char **argv)
 		printf(PROGRAM " " NETNS_UP_VERSION "\n");
 		return EXIT_OK;
 	}
+	r = cli_completion(verbs, N_VERBS, argc, argv);
+	if (r >= 0)
+		return r;
 	for (size_t i = 0; i < N_VERBS; i++)
 		if (strcmp(argv[1], verbs[i]->v.name) == 0)
 			return verbs[i]->main(verbs[i], argc - 1, argv + 1);

@@ -285,6 +285,11 @@ static const struct sub {
 };
 #define N_SUBS (sizeof(subs) / sizeof(subs[0]))
 
+static const struct opt_verb *sub(size_t i)
+{
+	return i < N_SUBS ? &subs[i].verb.v : NULL;
+}
+
 static int help(void)
 {
 	printf("Usage: " PROGRAM " network VERB [OPTION]... [NAME]\n\nVerbs:\n");
@@ -322,4 +327,5 @@ const struct verb verb_network = {
 	      .operands = "create|ls|inspect|rm|import",
 	      .summary = "create, list, show and remove networks; import leases"},
 	.main = main_network,
+	.sub = sub,
 };

@@ -117,6 +117,11 @@ static const struct verb verb_test = {
 	      .opts = opts},
 };
 
+static const struct opt_verb *sub(size_t i)
+{
+	return i == 0 ? &verb_test.v : NULL;
+}
+
 static int main_policy(const struct verb *v, int argc, char **argv)
 {
 	struct policy_opts o = {0};
@@ -148,4 +153,5 @@ static int main_policy(const struct verb *v, int argc, char **argv)
 const struct verb verb_policy = {
 	.v = {.name = "policy", .operands = "test", .summary = "test what netd allows to whom"},
 	.main = main_policy,
+	.sub = sub,
 };

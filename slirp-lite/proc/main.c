@@ -28,6 +28,7 @@
 #include "proc/autoports.h"
 #include "proc/bess.h"
 #include "proc/background.h"
+#include "proc/completion.h"
 #include "proc/ctl.h"
 #include "proc/nameservers.h"
 #include "proc/nsd.h"
@@ -591,6 +592,8 @@ int main(int argc, char **argv)
 		return 1;
 	if (pesto_is_name(argv[0]))
 		return pesto_main(argc, argv);
+	if (completion_main(argc, argv, &r))
+		return r;
 	if (!parse(argc, argv, &l.options, &r))
 		return r;
 	r = -1;

@@ -394,6 +394,11 @@ static const struct opt_verb verb = {
 	.max_operands = (size_t)-1,
 };
 
+const struct opt_verb *options_verb(void)
+{
+	return &verb;
+}
+
 void options_help(const struct options *o)
 {
 	struct opt_verb v = verb;

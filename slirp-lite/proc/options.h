@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "base/opt.h"
 #include "flow/port.h"
 #include "model/addr.h"
 #include "model/name.h"
@@ -65,6 +66,8 @@ struct options {
  * borrowed from argv, which is reordered. */
 int options_parse(int argc, char **argv, struct options *ret, struct err *e);
 void options_help(const struct options *o);
+/* The table itself; it is called "slirp-lite". */
+const struct opt_verb *options_verb(void);
 
 /* The worker's part of it: the address plan and the policy. Outgoing addresses and resolvers are
  * the caller's to fill in. */
