@@ -27,7 +27,7 @@
 
 struct options {
 	const char *socket, *policy_dir, *state_dir, *user;
-	bool is_foreground, has_idle;
+	bool is_foreground, is_version, has_idle;
 	uint32_t idle_s;
 };
 
@@ -73,6 +73,14 @@ static int set_foreground(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_version(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	((struct options *)into)->is_version = true;
+	return 0;
+}
+
 static const struct opt opts[] = {
 	{0, "foreground", NULL, "stay in the foreground (there is no other way)", set_foreground},
 	{0, "socket", "PATH", "where clients connect (default " REQUEST_SOCKET ")", set_socket},
@@ -80,6 +88,7 @@ static const struct opt opts[] = {
 	{0, "state-dir", "DIR", "where the state is kept (default /run/netd)", set_state_dir},
 	{0, "user", "NAME", "whom the front becomes (default netd, else nobody)", set_user},
 	{0, "idle-exit", "SECONDS", "end after that long without work; 0: never", set_idle},
+	{'V', "version", NULL, "print the version", set_version},
 	{0},
 };
 
@@ -154,10 +163,6 @@ int main(int argc, char **argv)
 		return 1;
 	log_setup(PROGRAM, LOG_LEVEL_INFO);
 	umask(022);
-	if (argc == 2 && (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0)) {
-		printf(PROGRAM " " NETNS_UP_VERSION "\n");
-		return 0;
-	}
 	r = complete_main(&completions, argc, argv, &e);
 	if (r < 0)
 		log_error("%s", e.text);
@@ -166,6 +171,10 @@ int main(int argc, char **argv)
 	r = opt_parse(&usage, argc, argv, &o, &n, &e);
 	if (r == 1) {
 		opt_help(PROGRAM, &usage);
+		return 0;
+	}
+	if (r >= 0 && o.is_version) {
+		printf(PROGRAM " " NETNS_UP_VERSION "\n");
 		return 0;
 	}
 	if (r >= 0 && !o.is_foreground)

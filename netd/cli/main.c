@@ -23,6 +23,9 @@ static void help(void)
 	for (size_t i = 0; i < N_VERBS; i++)
 		printf("  %-11s %s\n", verbs[i]->v.name, verbs[i]->v.summary);
 	printf("\n`" PROGRAM " VERB --help` tells more of each.\n\n"
+	       "Options:\n"
+	       "  -h, --help     print this text\n"
+	       "  -V, --version  print the version\n\n"
 	       "Exit codes: 0 done (also when there was nothing to do), 1 failed, 2 wrong usage,\n"
 	       "3 no such thing, 4 taken by another, 5 not permitted, 6 busy, 7 pool exhausted,\n"
 	       "8 not supported here, 10 `check`, `doctor` or `explain` found something.\n"

@@ -113,7 +113,7 @@ static const struct verb verb_test = {
 	      .operands = "",
 	      .summary = "what netd's policy says to a request, and why",
 	      .notes = "For a user who holds nothing yet. Exit code 0: granted, 5: denied, 7: more "
-		       "than the\nlimits. Words of a policy: docs/netd.md.",
+		       "than the\nlimits. Words of a policy: netd-policy(5).",
 	      .opts = opts},
 };
 
@@ -131,8 +131,9 @@ static int main_policy(const struct verb *v, int argc, char **argv)
 
 	(void)v;
 	if (argc >= 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-		printf("Usage: " PROGRAM " policy test [OPTION]...\n\n"
-		       "`" PROGRAM " policy test --help` tells more.\n");
+		printf("Usage: " PROGRAM " policy VERB [OPTION]...\n\nVerbs:\n"
+		       "  test  %s\n\n`" PROGRAM " policy test --help` tells more.\n",
+		       verb_test.v.summary);
 		return EXIT_OK;
 	}
 	if (argc < 2 || strcmp(argv[1], "test") != 0) {

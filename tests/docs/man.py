@@ -1,0 +1,124 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""man.py FOLDER: the manual pages against what --help says, both ways: verbs, operands, options, values.
+
+NETNS_UP, SLIRP_LITE and NETD in the environment are the programs. Also: each page has the sections that belong to
+its kind, each block of EXAMPLES says whether it is run, and SEE ALSO names pages of ours that exist. TAP.
+"""
+import os
+import re
+import subprocess
+import sys
+
+import pages
+
+count = failed = 0
+HELP_OPTION = re.compile(r'^  (?:(-.),|   ) (--[a-z0-9-]+)(?: (\S+))?(?:  |$)')
+SECTIONS = {
+  '1': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'FILES', 'ENVIRONMENT', 'EXAMPLES', 'SEE ALSO'],
+  '8': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'FILES', 'ENVIRONMENT', 'EXAMPLES', 'SEE ALSO'],
+  '5': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'FILES', 'EXAMPLES', 'SEE ALSO'],
+  '7': ['NAME', 'DESCRIPTION', 'EXIT STATUS', 'ENVIRONMENT', 'FILES', 'EXAMPLES', 'SEE ALSO'],
+}
+
+
+def ok(what, wrong):
+  global count, failed
+  count += 1
+  failed += bool(wrong)
+  print(f'{"not " if wrong else ""}ok {count} - {what}')
+  for line in wrong:
+    print(f'# {line}')
+
+
+def help_of(program, *words):
+  return subprocess.run([program, *words, '--help'], capture_output=True, text=True, timeout=30, check=True).stdout
+
+
+def help_options(text):
+  found = {}
+  for line in text.split('\n'):
+    match = HELP_OPTION.match(line)
+    if match:
+      found[match.group(2)] = (match.group(1), match.group(3))
+  return found
+
+
+def listed_verbs(text):
+  if '\nVerbs:\n' not in text:
+    return []
+  return re.findall(r'^  ([a-z-]+) +\S', text.split('\nVerbs:\n')[1].split('\n\n')[0], re.M)
+
+
+def compare(told, there):
+  """told by the page, there in --help; help itself is told once for all verbs."""
+  wrong = [f'{name}: missing in the page' for name in there if name not in told]
+  wrong += [f'{name}: in the page, but not in --help' for name in told if name not in there]
+  wrong += [f'{name}: the page has {told[name]}, --help {there[name]}' for name in told
+            if name in there and told[name] != there[name]]
+  return wrong
+
+
+def check_netns_up(page, program):
+  top = help_of(program)
+  ok('netns-up: options', compare(page.options('OPTIONS'), help_options(top)))
+  headings = {}
+  for section in page.sections:
+    match = re.match(r'netns-up ([a-z-]+(?: [a-z]+)?) \[OPTION\]', section)
+    if match:
+      headings[match.group(1)] = section
+  verbs = []
+  for verb in listed_verbs(top):
+    subs = listed_verbs(help_of(program, verb))
+    verbs += [f'{verb} {sub}' for sub in subs] or [verb]
+  ok('netns-up: there are verbs', [] if len(verbs) > 10 else [str(verbs)])
+  ok('netns-up: each verb has its place', [f'{v}: missing' for v in verbs if v not in headings] +
+     [f'{v}: there is no such verb' for v in headings if v not in verbs])
+  used = set()
+  for verb in verbs:
+    text = help_of(program, *verb.split())
+    section = headings.get(verb, '')
+    there = help_options(text)
+    wrong = [] if there.pop('--help', None) else ['no --help in --help']
+    told = page.options(section)
+    used |= {n for n in told if told[n] == page.options('COMMON OPTIONS').get(n)}
+    wrong += compare(told, there)
+    usage = text.split('\n')[0]
+    if usage != f'Usage: {section}':
+      wrong.append(f'the heading is "{section}", --help says "{usage}"')
+    ok(f'netns-up {verb}', wrong)
+  ok('netns-up: nothing is told that no verb has',
+     [name for name in page.options('COMMON OPTIONS') if name not in used])
+  codes = set(re.findall(r'^\*(\d+)\*$', '\n'.join(page.sections['EXIT STATUS']), re.M))
+  said = top.split('Exit codes:')[1].split('`run`')[0].replace('\n', ' ')
+  there = set(re.findall(r'[ ,](\d{1,2}) [a-z`]', said))
+  ok('netns-up: exit codes', [str(codes ^ there)] if codes != there else [])
+  told = set(re.findall(r'^\*([A-Z_]+)\*$', '\n'.join(page.sections['ENVIRONMENT']), re.M))
+  missing = set(re.findall(r'NETNS_UP_[A-Z_]+', top)) - told
+  ok('netns-up: environment', sorted(missing))
+
+
+def main():
+  folder = sys.argv[1]
+  names = sorted(name for name in os.listdir(folder) if name.endswith('.scd'))
+  all_pages = {name[:-4]: pages.Page(os.path.join(folder, name)) for name in names}
+  check_netns_up(all_pages['netns-up.1'], os.environ['NETNS_UP'])
+  for name, variable in (('slirp-lite.1', 'SLIRP_LITE'), ('netd.8', 'NETD')):
+    ok(f'{name}: options', compare(all_pages[name].options('OPTIONS'), help_options(help_of(os.environ[variable]))))
+  for name, page in all_pages.items():
+    base, section = name.rsplit('.', 1)
+    wrong = list(page.wrong)
+    if page.title != f'{base}({section})':
+      wrong.append(f'the title is {page.title}')
+    wrong += [f'{s} is missing' for s in SECTIONS[section] if s not in page.sections]
+    if not any(mark == 'runnable' for _, mark, _, _ in page.examples):
+      wrong.append('no example is run')
+    for other in re.findall(r'\*(net[a-z-]+|slirp-lite)\*\((\d)\)', '\n'.join(page.lines)):
+      if other[0].startswith(('netns-up', 'netd', 'slirp')) and f'{other[0]}.{other[1]}' not in all_pages:
+        wrong.append(f'{other[0]}({other[1]}) does not exist')
+    ok(f'{name}: well formed', wrong)
+  print(f'1..{count}')
+  return failed != 0
+
+
+sys.exit(main())
