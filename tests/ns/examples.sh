@@ -1,0 +1,62 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The examples of the manual pages, each run as it stands there, on a host with a container that serves port
+# 80 (process 4242 of the pages) and a user alice with a namespace of her own (process 4711).
+. "$(dirname "$0")/lib.sh"
+DOCS=$(dirname "$0")/../../docs/man
+EXAMPLES=$(dirname "$0")/../docs/examples.py
+ALICE=$((600000 + $$ % 100000))
+cp "$NETNS_UP_CNI" "$NS_TMP/bin/" || bail 'no plugin'
+
+ns_world
+cp -a /etc "$NS_TMP/etc" || bail '/etc'
+rm -f "$NS_TMP/etc/resolv.conf"
+cp "$NS_TMP/host.resolv" "$NS_TMP/etc/resolv.conf"
+printf 'alice:x:%s:%s::/:/bin/sh\n' $ALICE $ALICE >>"$NS_TMP/etc/passwd"
+mkdir -p "$NS_TMP/etc/netd/policy.d" "$NS_TMP/etc/cni/net.d"
+on host sh -c '
+	set -e
+	mount -n --bind "$1/etc" /etc
+	mount -n -t tmpfs tmpfs /opt
+	mkdir -p /opt/cni/bin /run/user
+	mkdir -m 700 /run/user/$2
+	chown $2:$2 /run/user/$2
+	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range' sh "$NS_TMP" $ALICE || bail 'cannot prepare the host'
+
+# as-root and as-alice: their argument is what is typed.
+path="PATH=$NS_TMP/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+cat >"$NS_TMP/as-root" <<END
+#!/bin/sh
+exec nsenter -t $(ns_pid host) -n -m --wdns=/ -- env "$NS_MARK" "$path" sh -c "\$1"
+END
+cat >"$NS_TMP/as-alice" <<END
+#!/bin/sh
+exec nsenter -t $(ns_pid host) -n -m --wdns=/ -- setpriv --reuid $ALICE --regid $ALICE --clear-groups \
+	--inh-caps=-all env -i "$NS_MARK" "$path" XDG_RUNTIME_DIR=/run/user/$ALICE sh -c "\$1"
+END
+chmod 755 "$NS_TMP/as-root" "$NS_TMP/as-alice"
+
+container_new web host
+serve_http web 80
+(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $ALICE --regid $ALICE --clear-groups --pdeathsig KILL \
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+box=$!
+NS_HOLDERS="$NS_HOLDERS $box"
+_box_is_ready() { [ "$(cat /proc/$box/comm)" = sleep ]; }
+ns_until 20 _box_is_ready || bail 'no namespace of a user'
+# /run/netns and the directory of a user's sockets stay when they have been there once.
+"$NS_TMP/as-root" 'netns-up create first && netns-up delete first' || bail 'create and delete'
+"$NS_TMP/as-alice" 'netns-up run -q -- true' || bail 'run'
+snapshot host >"$NS_TMP/before"
+
+for page in netns-up.1 slirp-lite.1 netns-up-cni.7 netd-policy.5 netd.8; do
+	python3 -B "$EXAMPLES" list "$DOCS/$page.scd" >"$NS_TMP/list" || fail "$page: its examples"
+	isnt "$page has examples" "$(cat "$NS_TMP/list")" ''
+	while read -r line command; do
+		ok "$page:$line: $command" python3 -B "$EXAMPLES" run "$DOCS/$page.scd" "$line" "$NS_TMP/as-root" \
+			"$NS_TMP/as-alice" 4242="$(ns_pid web)" 4711=$box user-1000=user-$ALICE pid-4242="pid-$(ns_pid web)" \
+			pid-4711=pid-$box user-1000.pid-4711=user-$ALICE.pid-$box </dev/null
+	done <"$NS_TMP/list"
+	residue host "$NS_TMP/before" "$page: nothing is left"
+done
+ns_done
