@@ -60,6 +60,8 @@ static int check_wishes(const struct call *c, const struct conf_iface *i, const 
 		return refuse(f, q->is_hairpin ? "hairpinMode" : "promiscMode");
 	if (q->is_down)
 		return refuse(f, "disableContainerInterface");
+	if (i->net.names)
+		return refuse(f, "names");
 	return c->conf.has_prev ? refuse(f, "prevResult") : 0;
 }
 

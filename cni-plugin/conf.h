@@ -73,8 +73,8 @@ int conf_ips(const struct conf *c, const struct env *env, struct prefix ret[ENV_
 	     size_t *ret_n, struct fault *f);
 /* dns of the configuration, replaced by that of the runtime, if any. */
 int conf_dns(const struct conf *c, struct result_dns *ret, struct fault *f);
-/* aliases: names for the container, kept on record; nobody resolves them yet. They point into the
- * configuration. */
+/* aliases: names for the container, kept on record; resolved where the network has names. They
+ * point into the configuration. */
 int conf_aliases(const struct conf *c, const char *ret[ATTACH_ALIAS_MAX], size_t *ret_n,
 		 struct fault *f);
 

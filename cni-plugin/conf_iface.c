@@ -13,39 +13,15 @@
 #include "model/name.h"
 
 const char *const conf_iface_keys[] = {
-	"bridge",
-	"isGateway",
-	"isDefaultGateway",
-	"ipMasq",
-	"ipMasqBackend",
-	"hairpinMode",
-	"promiscMode",
-	"vlan",
-	"vlanTrunk",
-	"mtu",
-	"forceAddress",
-	"preserveDefaultVlan",
-	"enabledad",
-	"macspoofchk",
-	"portIsolation",
-	"disableContainerInterface",
-	"mode",
-	"isolate",
-	"internal",
-	"noMasq",
-	"ingressPolicy",
-	"portPolicy",
-	"allowShadow",
-	"sysctl",
-	"promisc",
-	"allmulti",
-	"txQLen",
-	"mac",
-	"ingressRate",
-	"ingressBurst",
-	"egressRate",
-	"egressBurst",
-	NULL,
+	"bridge",        "isGateway",   "isDefaultGateway", "ipMasq",
+	"ipMasqBackend", "hairpinMode", "promiscMode",      "vlan",
+	"vlanTrunk",     "mtu",         "forceAddress",     "preserveDefaultVlan",
+	"enabledad",     "macspoofchk", "portIsolation",    "disableContainerInterface",
+	"mode",          "isolate",     "internal",         "noMasq",
+	"ingressPolicy", "names",       "portPolicy",       "allowShadow",
+	"sysctl",        "promisc",     "allmulti",         "txQLen",
+	"mac",           "ingressRate", "ingressBurst",     "egressRate",
+	"egressBurst",   NULL,
 };
 
 void conf_iface_clear(struct conf_iface *i)
@@ -125,7 +101,8 @@ static int parse_network(const struct call *c, struct conf_iface *i, struct faul
 	    flag(c, "internal", &n->internal, f) < 0 ||
 	    flag(c, "isGateway", &n->is_gateway, f) < 0 ||
 	    flag(c, "isDefaultGateway", &i->is_default_gateway, f) < 0 ||
-	    tune_mtu(&c->conf, &n->mtu, f) < 0 || parse_policy(c, n, f) < 0)
+	    flag(c, "names", &n->names, f) < 0 || tune_mtu(&c->conf, &n->mtu, f) < 0 ||
+	    parse_policy(c, n, f) < 0)
 		return -1;
 	if (gojson_str(c->conf.doc, "", "ipMasqBackend", &backend, f) < 0)
 		return -1;
@@ -134,6 +111,9 @@ static int parse_network(const struct call *c, struct conf_iface *i, struct faul
 				 "ipMasqBackend: expected nftables or iptables, found \"%.32s\"",
 				 backend);
 	n->is_gateway = n->is_gateway || i->is_default_gateway || n->mode == NET_ROUTED;
+	if (n->names && (n->mode == NET_ROUTED || !n->is_gateway))
+		return fault_set(f, FAULT_CONFIG,
+				 "names: they are found at the gateway of a bridge (isGateway)");
 	if (conf_prefixes(c->conf.doc, "", "noMasq", n->nomasq, NETWORK_NOMASQ_MAX, &n->n_nomasq,
 			  f) < 0)
 		return -1;

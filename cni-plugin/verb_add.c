@@ -98,6 +98,23 @@ static void take_dns(struct conf_iface *i, struct ipam *ipam, struct result *ret
 	*from = (struct result_dns){0};
 }
 
+/* With "names" the network's own resolver is the answer to who says nothing else. */
+static int add_resolvers(const struct attachment *a, struct result *ret, struct fault *f)
+{
+	char s[IP_STRLEN];
+
+	if (!attachment_has_names(a) || json_array_size(ret->dns.nameservers) > 0)
+		return 0;
+	json_decref(ret->dns.nameservers);
+	ret->dns.nameservers = json_array();
+	for (int fam = 0; fam < N_FAM; fam++)
+		if (a->resolver[fam].family &&
+		    json_array_append_new(ret->dns.nameservers,
+					  json_string(ip_str(&a->resolver[fam], s))) < 0)
+			return fault_set(f, FAULT_INTERNAL, "no memory for dns");
+	return 0;
+}
+
 struct add {
 	struct call *c;
 	struct engine *g;
@@ -210,7 +227,7 @@ static int attach(struct add *w, struct result *ret, struct fault *f)
 	*ret = w->c->conf.prev;
 	w->c->conf.prev = (struct result)RESULT_INIT;
 	take_dns(&w->iface, &w->ipam, ret);
-	if (verb_add_result(a, w->c->env.netns, ret, f) == 0 &&
+	if (add_resolvers(a, ret, f) == 0 && verb_add_result(a, w->c->env.netns, ret, f) == 0 &&
 	    result_fits(ret, w->c->conf.version, f) == 0)
 		return 0;
 	if (r == ENGINE_DONE)

@@ -99,6 +99,16 @@ int attach_set_loopback(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+int attach_set_alias(void *into, const char *value, struct err *e)
+{
+	struct attach_opts *o = into;
+
+	if (o->n_alias == ATTACH_ALIAS_MAX)
+		return err_set(e, ERR_USAGE, 0, "at most %d", ATTACH_ALIAS_MAX);
+	o->alias[o->n_alias++] = value;
+	return name_check_alias(value, "alias", e);
+}
+
 int attach_set_name(void *into, const char *value, struct err *e)
 {
 	((struct attach_opts *)into)->name = value;
@@ -123,6 +133,8 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 		.rate = o->rate,
 		.n_publish = o->n_publish,
 		.publish = o->publish,
+		.n_alias = o->n_alias,
+		.alias = o->alias,
 	};
 	/* The kernel disables IPv6 on a link below 1280 (RFC 8200 section 5). */
 	if (o->mtu && o->mtu < 1280 && o->ip[FAM6].family)

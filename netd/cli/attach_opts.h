@@ -18,6 +18,8 @@ struct attach_opts {
 	struct publish *publish; /* owned */
 	size_t n_loopback;
 	const char *loopback[ATTACH_LOOPBACK_MAX]; /* PROTO:PORT */
+	size_t n_alias;
+	const char *alias[ATTACH_ALIAS_MAX];
 };
 
 int attach_set_publish(void *into, const char *value, struct err *e);
@@ -30,6 +32,7 @@ int attach_set_rate_in(void *into, const char *value, struct err *e);
 int attach_set_rate_out(void *into, const char *value, struct err *e);
 int attach_set_ifname(void *into, const char *value, struct err *e);
 int attach_set_loopback(void *into, const char *value, struct err *e);
+int attach_set_alias(void *into, const char *value, struct err *e);
 int attach_set_name(void *into, const char *value, struct err *e);
 
 #define ATTACH_OPTS                                                                                \
@@ -46,6 +49,8 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "host-loopback", "PROTO:PORT",                                                 \
 		 "without root: open a port of the host's 127.0.0.1 at the gateway",               \
 		 attach_set_loopback},                                                             \
+		{0, "alias", "NAME", "further name of it for its neighbours (repeatable)",         \
+		 attach_set_alias},                                                                \
 		{0, "ifname", "NAME", "interface name inside (default: eth0)", attach_set_ifname}, \
 	{                                                                                          \
 		0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name  \

@@ -123,6 +123,7 @@ int cli_print_json(json_t *doc)
 int cli_print(const struct cli_common *c, const struct attachment *a)
 {
 	char s[PUBLISH_STRLEN > PREFIX_STRLEN ? PUBLISH_STRLEN : PREFIX_STRLEN];
+	int has_resolver = 0;
 
 	if (c->quiet)
 		return 0;
@@ -133,6 +134,12 @@ int cli_print(const struct cli_common *c, const struct attachment *a)
 		if (a->addr[f].ip.family)
 			printf(" %s", prefix_str(&a->addr[f], s));
 	putchar('\n');
+	for (int f = 0; f < N_FAM; f++)
+		if (a->resolver[f].family)
+			printf("%s %s", has_resolver++ ? "" : "resolver",
+			       ip_str(&a->resolver[f], s));
+	if (has_resolver)
+		putchar('\n');
 	for (size_t i = 0; i < a->n_publish; i++)
 		printf("published %s\n", publish_str(&a->publish[i], s));
 	return 0;

@@ -48,6 +48,8 @@ static int check_opts(const struct attach_opts *o, struct err *e)
 		return refuse("--ip", e);
 	if (attach_rate_is_set(&o->rate))
 		return refuse("--rate-in, --rate-out", e);
+	if (o->n_alias)
+		return refuse("--alias", e);
 	return 0;
 }
 

@@ -78,6 +78,14 @@ static int set_nomasq(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_no_names(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	net_of(into)->names = false;
+	return 0;
+}
+
 static const struct opt create_opts[] = {
 	{0, "subnet", "CIDR", "IPv4 or IPv6 subnet (once each; default: free ones)", set_subnet},
 	{0, "mode", "MODE", "bridge (default) or routed", set_mode},
@@ -86,6 +94,7 @@ static const struct opt create_opts[] = {
 	{0, "mtu", "N", "MTU (default: that of the default route's link)", set_mtu},
 	{0, "no-masquerade", "DST", "keep containers' addresses towards DST (repeatable)",
 	 set_nomasq},
+	{0, "no-names", NULL, "containers do not find each other by name", set_no_names},
 	CLI_OPT_JSON,
 	CLI_OPT_QUIET,
 	CLI_OPT_STATE_DIR,
@@ -105,7 +114,8 @@ static void print_line(const struct network *n)
 			printf(" %s", prefix_str(&n->subnet[f], s));
 	if (!n->subnet[FAM4].ip.family && !n->subnet[FAM6].ip.family)
 		printf(" (subnets are chosen at first use)");
-	printf("%s%s\n", n->internal ? " internal" : "", n->isolate ? " isolated" : "");
+	printf("%s%s%s\n", n->internal ? " internal" : "", n->isolate ? " isolated" : "",
+	       n->names ? "" : " without names");
 }
 
 static int net_create(struct net_opts *o, const char *name, struct err *e)
@@ -302,7 +312,7 @@ static int help(void)
 
 static int main_network(const struct verb *v, int argc, char **argv)
 {
-	struct net_opts o = {.n = {.masquerade = true}};
+	struct net_opts o = {.n = {.masquerade = true, .names = true}};
 	struct err e = ERR_INIT;
 	size_t n;
 

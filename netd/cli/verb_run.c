@@ -3,8 +3,10 @@
  * verb_run: a command in namespaces of its own, its network up before its first instruction and
  * down after its last. The exit status is the command's.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "base/log.h"
 #include "cli/attach_opts.h"
@@ -79,8 +81,34 @@ static int run_up(struct engine *g, const struct run_opts *o, const struct run_c
 	return r < 0 ? r : engine_up(g, &req, ret, e);
 }
 
-static int run_child(struct engine *g, const struct run_opts *o, struct run_child *c,
-		     int *ret_status, struct err *e)
+/* Text for the command's resolv.conf in memory that the waiting child shares: which resolver it is
+ * shows when the network is up. The network's own where it has one, with the search list and the
+ * options of the host's: a second one beside it would not know the names. */
+#define SHARED_SIZE (RESOLV_MAX + 4096)
+
+static void settle_resolvers(char *shared, const char *host, const struct attachment *a)
+{
+	char s[IP_STRLEN];
+	size_t n = 0;
+
+	if (!attachment_has_names(a))
+		return;
+	for (int f = 0; f < N_FAM; f++)
+		if (a->resolver[f].family)
+			n += (size_t)snprintf(shared + n, SHARED_SIZE - n, "nameserver %s\n",
+					      ip_str(&a->resolver[f], s));
+	while (*host) {
+		size_t len = strcspn(host, "\n");
+
+		if (strncmp(host, "nameserver ", 11) != 0)
+			n += (size_t)snprintf(shared + n, SHARED_SIZE - n, "%.*s\n", (int)len,
+					      host);
+		host += len + (host[len] == '\n');
+	}
+}
+
+static int run_child(struct engine *g, const struct run_opts *o, struct run_child *c, char *shared,
+		     const char *host, int *ret_status, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct err one = ERR_INIT;
@@ -88,6 +116,10 @@ static int run_child(struct engine *g, const struct run_opts *o, struct run_chil
 
 	if (r < 0)
 		return r;
+	settle_resolvers(shared, host, a);
+	if (!attachment_has_names(a) && !strstr(host, "nameserver ") && !o->a.common.quiet)
+		log_warn("no resolver of the host can be reached from a container; names will not "
+			 "resolve");
 	r = unshare_go(c, e);
 	if (r == 1 && !o->a.common.quiet)
 		log_warn("there is no " RESOLV_ETC ": the command gets no resolvers");
@@ -153,20 +185,23 @@ static int run(const struct run_opts *o, char **argv, struct err *e)
 	struct run_child c = RUN_CHILD_INIT;
 	struct run_spec spec = {.flags = o->flags, .hostname = o->hostname, .argv = argv};
 	int status = EXIT_RUN;
+	char *shared =
+		mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (shared == MAP_FAILED)
+		return err_sys(e, errno, "memory for resolv.conf");
 	int r = cli_open(&o->a.common, false, &g, e);
 
 	if (r >= 0)
 		r = resolv_load(RESOLV_ETC, RESOLV_SYSTEMD, &resolv, e);
-	if (r < 0)
-		return r;
-	if (r == 0 && !o->a.common.quiet)
-		log_warn("no resolver of the host can be reached from a container; names will not "
-			 "resolve");
-	spec.resolv_conf = resolv.p ? resolv.p : "";
-	r = unshare_start(&spec, &c, e);
+	if (r >= 0) {
+		snprintf(shared, SHARED_SIZE, "%s", resolv.p ? resolv.p : "");
+		spec.resolv_conf = shared;
+		r = unshare_start(&spec, &c, e);
+	}
 	if (r >= 0)
-		r = run_child(g, o, &c, &status, e);
+		r = run_child(g, o, &c, shared, resolv.p ? resolv.p : "", &status, e);
 	unshare_end(&c);
+	munmap(shared, SHARED_SIZE);
 	if (r < 0 && c.exec_status) {
 		log_error("%s", e->text);
 		return c.exec_status;

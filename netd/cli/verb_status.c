@@ -27,6 +27,11 @@ static void print_text(const struct attachment *a)
 			printf("  address    %s", prefix_str(&a->addr[f], s));
 			printf(" gateway %s\n", ip_str(&a->gateway[f], s));
 		}
+	for (int f = 0; f < N_FAM; f++)
+		if (a->resolver[f].family)
+			printf("  resolver   %s\n", ip_str(&a->resolver[f], s));
+	for (size_t i = 0; i < a->n_alias; i++)
+		printf("  alias      %s\n", a->alias[i]);
 	printf("  mac        %s\n", mac_str(&a->mac, s));
 	printf("  mtu        %u\n", a->mtu);
 	printf("  host link  %s%s%s\n", a->host_ifname, a->bridge[0] ? " on " : "", a->bridge);

@@ -19,6 +19,7 @@ static int claim_asked(struct work *w, int f, const struct ip *ip, const char *k
 	const struct prefix *net = &w->net.subnet[f];
 	struct ip last = prefix_last(net);
 	char s[IP_STRLEN], p[PREFIX_STRLEN];
+	struct ip resolver;
 
 	if (!net->ip.family)
 		return err_set(e, ERR_USAGE, 0, "address %s: network %s has no IPv%d subnet",
@@ -32,6 +33,9 @@ static int claim_asked(struct work *w, int f, const struct ip *ip, const char *k
 			e, ERR_USAGE, 0,
 			"address %s is the network, broadcast or gateway address of network %s",
 			ip_str(ip, s), w->net.name);
+	if (network_resolver(&w->net, f, &resolver) && ip_equal(ip, &resolver))
+		return err_set(e, ERR_USAGE, 0, "address %s is the names responder's of network %s",
+			       ip_str(ip, s), w->net.name);
 	return claim_addr(w->g->store, ip, key, e);
 }
 

@@ -37,6 +37,9 @@ int apply_host(struct work *w, struct err *e)
 		case OP_BRIDGE:
 			r = bridge_make(w, e);
 			break;
+		case OP_RESOLVER:
+			r = names_serve(w, e);
+			break;
 		case OP_SYSCTL:
 			r = hostop_sysctl(w, &w->obs.sysctl[op->sysctl], e);
 			break;
@@ -212,6 +215,9 @@ static int do_host_route(struct work *w, struct err *e)
 		r = rtnl_batch_new(w->g->host, &b, e);
 	if (r >= 0)
 		r = link_set_up(b, a->host_ifindex, e); /* somebody may have set it down */
+	for (int f = 0; r >= 0 && f < N_FAM; f++)
+		if (a->resolver[f].family)
+			r = route_addr_add_quiet(b, a->host_ifindex, &a->resolver[f], e);
 	for (size_t i = 0; r >= 0 && i < n; i++) {
 		struct route_spec s = {.dst = list[i].addr, .ifindex = a->host_ifindex};
 
@@ -334,6 +340,11 @@ static int undo_rate(struct work *w, struct err *e)
 	return rate_remove(w->g, w->a, false, e);
 }
 
+static int undo_names(struct work *w, struct err *e)
+{
+	return names_remove(w->g, w->a, e);
+}
+
 static const struct {
 	int (*run)(struct work *w, struct err *e);
 	int (*undo)(struct work *w, struct err *e);
@@ -351,6 +362,7 @@ static const struct {
 	[OP_ANNOUNCE] = {do_announce, NULL, "announcement", false},
 	[OP_TUNE] = {tune_make, NULL, "settings", false},
 	[OP_RATE] = {do_rate, undo_rate, "rate", true},
+	[OP_NAMES] = {names_put, undo_names, "names", true},
 	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},
 	[OP_DNAT] = {do_dnat, undo_dnat, "publish", false},
 	[OP_CONNTRACK] = {do_conntrack, NULL, "conntrack", false},

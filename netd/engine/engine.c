@@ -61,6 +61,7 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	if (!g)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
 	g->tidy = !read_only;
+	g->names.fd = -1;
 	/* libnftables ends the process when memory runs short: it shall be another one. */
 	nft_use_child(true);
 	g->owner = engine_owner(state_dir);
@@ -130,6 +131,7 @@ void engine_closep(struct engine **p)
 	/* Once more when it fails: what made the call fail may just be over. */
 	if (g->store && g->tidy && tidy(g) < 0)
 		tidy(g);
+	nameslink_close(&g->names);
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);
 	rtnl_close(g->host);

@@ -44,6 +44,9 @@ struct up_request {
 	 * made, and what another user has made by that name is ERR_CONFLICT. */
 	uint32_t uid;
 	bool is_apart; /* of a bridge: reaches no other container that is so */
+	/* Names beside the id that the other members find the container by. */
+	size_t n_alias;
+	const char *const *alias;
 
 	/* From here on for callers that describe the network themselves, as a CNI configuration
 	 * does. All zero: the network is one that `network create` made, or `default`. Pointers are
@@ -85,10 +88,8 @@ struct up_request {
 	size_t n_sysctl;
 	const struct attach_sysctl *sysctl;
 	struct attach_tune tune;
-	/* Kept in the record: names that the container is to be found by, and a text of the
-	 * caller's own, which is no part of what makes a request another one. */
-	size_t n_alias;
-	const char *const *alias;
+	/* Kept in the record: a text of the caller's own, which is no part of what makes a request
+	 * another one. */
 	const char *note; /* NULL: none */
 
 	/* ATTACH_FOREIGN: the interface `ifname` inside is somebody else's, with the addresses

@@ -339,6 +339,8 @@ static int gc_kernel(struct engine *g, bool is_gentle, struct gc_result *ret, st
 	if (r >= 0)
 		r = gc_ports(g, e);
 	if (r >= 0)
+		r = names_sweep(g, e);
+	if (r >= 0)
 		r = gc_members(g, e);
 	if (r >= 0)
 		r = gc_networks(g, e);

@@ -243,6 +243,10 @@ int hostop_network_gone(struct engine *g, const struct network *n, enum member_f
 
 	if (n->mode == NET_BRIDGE)
 		bridge_gone(g, n, &all);
+	if ((n->names || left == MEMBER_FIRST_OF_HOST) &&
+	    names_drop(g, left == MEMBER_FIRST_OF_HOST ? NULL : n->name, &one) < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
 	if (left != MEMBER_FIRST_OF_HOST) {
 		if (spec_own_elements(g, n, &l, &one) < 0 || nftbatch_del(g->nft, &l, &one) < 0)
 			err_gather(&all, &one);

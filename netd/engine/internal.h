@@ -14,6 +14,7 @@
 #include "engine/plan.h"
 #include "net/elem.h"
 #include "net/link.h"
+#include "net/nameslink.h"
 #include "net/nftbatch.h"
 #include "net/reserve.h"
 #include "net/route.h"
@@ -31,7 +32,8 @@ struct engine {
 	bool deep; /* check, gc: look at what no `up` looks at too, the rules (once) among it */
 	bool has_rules;   /* they were looked at and found intact, or loaded anew */
 	bool fwd_started; /* by this run: what the others published may be served by nobody */
-	bool tidy;        /* nothing may be left: look when closing */
+	struct nameslink names;
+	bool tidy;                    /* nothing may be left: look when closing */
 	char network[NETNAME_STRLEN]; /* that the last one taken away was of; "": none */
 };
 
@@ -196,6 +198,25 @@ int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e);
 int teardown(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 /* Everything: teardown, then prepare_release under the lock. Attachment lock held. */
 int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct err *e);
+
+/* names.c: what the names responder is told. A responder that is gone is no error to taking away.
+ */
+/* Looks whether the network is served as it should be. Global lock held. */
+int names_observe_network(struct work *w, struct err *e);
+/* Lets it be served: starts the responder where there is none, hands over sockets, records the port
+ * before the elements lead there. Global lock held. */
+int names_serve(struct work *w, struct err *e);
+/* Whether the attachment is known by its addresses and as many names as it has. */
+int names_observe(struct work *w, struct err *e);
+int names_put(struct work *w, struct err *e);
+int names_remove(struct engine *g, const struct attachment *a, struct err *e);
+/* The network is not served any more; NULL: none is. */
+int names_drop(struct engine *g, const char *network, struct err *e);
+/* What no record knows. Global lock held. */
+int names_sweep(struct engine *g, struct err *e);
+/* After a call that started the responder: all others are told once more. No lock held. */
+void names_revive(struct engine *g);
+void names_fill(const struct network *n, struct attachment *a); /* the record's resolver[] */
 
 /* network.c. Finds a network; describes the default one when it is asked for (1: it is not on
  * record yet). Lock held. */

@@ -172,8 +172,11 @@ static int choose_subnets(struct engine *g, struct network *n, bool large, struc
 
 void engine_network_default(struct network *ret)
 {
-	*ret = (struct network){
-		.name = NETWORK_DEFAULT, .mode = NET_BRIDGE, .masquerade = true, .implicit = true};
+	*ret = (struct network){.name = NETWORK_DEFAULT,
+				.mode = NET_BRIDGE,
+				.masquerade = true,
+				.names = true,
+				.implicit = true};
 	name_bridge(ret->name, ret->bridge);
 }
 
@@ -204,7 +207,8 @@ static bool same_settings(const struct network *want, const struct network *have
 {
 	bool same = want->mode == have->mode && want->internal == have->internal &&
 		    want->isolate == have->isolate && want->masquerade == have->masquerade &&
-		    want->mtu == have->mtu && want->n_nomasq == have->n_nomasq;
+		    want->mtu == have->mtu && want->names == have->names &&
+		    want->n_nomasq == have->n_nomasq;
 	bool given = want->subnet[FAM4].ip.family || want->subnet[FAM6].ip.family;
 
 	for (int f = 0; given && f < N_FAM; f++)

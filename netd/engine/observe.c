@@ -185,7 +185,8 @@ int observe_host(struct work *w, struct err *e)
 		return r;
 	if (w->obs.tables != TABLES_OK && w->net.mode == NET_ROUTED)
 		w->obs.has_network = false;
-	return observe_forwarding(w, e);
+	r = names_observe_network(w, e);
+	return r < 0 ? r : observe_forwarding(w, e);
 }
 
 /* Addresses or routes that are looked for, one bit each. */
@@ -337,6 +338,8 @@ int observe_attachment(struct work *w, struct err *e)
 		r = tune_observe(w, e);
 	if (r >= 0)
 		r = rate_observe(w, e);
+	if (r >= 0 && attachment_has_names(w->a))
+		r = names_observe(w, e);
 	if (r >= 0)
 		r = observe_publish(w, e);
 	return r < 0 ? r : 0;

@@ -65,6 +65,8 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		if (a->mode == NET_BRIDGE)
 			add(ret, OP_BRIDGE);
 	}
+	if (attachment_has_names(a) && !o->has_resolver)
+		add(ret, OP_RESOLVER);
 	for (size_t i = 0; i < o->n_sysctl; i++)
 		ret->op[ret->n++] = (struct op){.kind = OP_SYSCTL, .sysctl = i};
 	if (!o->has_guard)
@@ -75,6 +77,8 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		add(ret, OP_TUNE);
 	if (attach_rate_is_set(&a->rate) && !o->has_rate)
 		add(ret, OP_RATE);
+	if (attachment_has_names(a) && !(o->has_names && o->has_resolver))
+		add(ret, OP_NAMES);
 	if (a->n_publish && !o->has_reservation)
 		add(ret, OP_RESERVE);
 	if (a->n_publish && !o->has_dnat) {
@@ -134,6 +138,24 @@ static void text_tune(const struct attachment *a, struct buf *out)
 	buf_printf(out, "%s\n", attach_tune_is_set(&a->tune) ? " and those of the interface" : "");
 }
 
+static void text_resolver(const struct attachment *a, struct buf *out)
+{
+	char s[IP_STRLEN];
+
+	for (int f = 0; f < N_FAM; f++)
+		if (a->resolver[f].family)
+			buf_printf(out, " %s", ip_str(&a->resolver[f], s));
+	buf_printf(out, "\n");
+}
+
+static void text_names(const struct attachment *a, struct buf *out)
+{
+	buf_printf(out, "names: %s", a->id);
+	for (size_t i = 0; i < a->n_alias; i++)
+		buf_printf(out, " %s", a->alias[i]);
+	buf_printf(out, "\n");
+}
+
 static void text_op(const struct op *op, const struct network *net, const struct attachment *a,
 		    const struct observed *o, struct buf *out)
 {
@@ -153,6 +175,10 @@ static void text_op(const struct op *op, const struct network *net, const struct
 	case OP_BRIDGE:
 		buf_printf(out, "network %s: create bridge %s with the gateway addresses\n",
 			   net->name, net->bridge);
+		break;
+	case OP_RESOLVER:
+		buf_printf(out, "network %s: serve names at", net->name);
+		text_resolver(a, out);
 		break;
 	case OP_SYSCTL:
 		buf_printf(out, "host: set %s from %d to %d\n", o->sysctl[op->sysctl].key,
@@ -202,6 +228,9 @@ static void text_op(const struct op *op, const struct network *net, const struct
 	case OP_RATE:
 		buf_printf(out, "rate: %" PRIu64 " bit/s in, %" PRIu64 " bit/s out\n",
 			   a->rate.in_rate, a->rate.out_rate);
+		break;
+	case OP_NAMES:
+		text_names(a, out);
 		break;
 	case OP_RESERVE:
 		buf_printf(out, "reserve:");

@@ -29,19 +29,21 @@ enum tables_state { TABLES_OK, TABLES_ABSENT, TABLES_OTHER };
 struct observed {
 	/* host */
 	enum tables_state tables;
-	bool has_network; /* the network's elements and, in bridge mode, its bridge with addresses,
-			     up */
+	bool has_network;  /* the network's elements and, in bridge mode, its bridge with addresses,
+			      up */
+	bool has_resolver; /* names of the network's members are served */
 	size_t n_sysctl;
 	struct host_sysctl sysctl[OBSERVED_SYSCTL_MAX]; /* those that differ from what we need */
 	/* attachment */
 	bool has_guard, has_link, has_port, has_host_route, has_inside, has_reservation, has_dnat,
-		has_tune, has_rate, has_vlan;
+		has_tune, has_rate, has_vlan, has_names;
 };
 
 enum op_kind {
 	OP_TABLES,       /* load the constant ruleset, and the elements of everything recorded */
 	OP_NET_ELEMENTS, /* subnets of the network into the sets */
 	OP_BRIDGE,       /* bridge, its sysctls, gateway addresses, up */
+	OP_RESOLVER,     /* the names responder serves the network */
 	OP_SYSCTL,       /* one value of the host, recorded before */
 	OP_GUARD,        /* the endpoint's guard elements */
 	OP_VETH,         /* the pair, inner end in place */
@@ -53,6 +55,7 @@ enum op_kind {
 	OP_ANNOUNCE,     /* ARP and NA, where the MAC address does not follow from the address */
 	OP_TUNE,         /* sysctls and settings inside */
 	OP_RATE,         /* queueing disciplines, and the ifb for what comes from the container */
+	OP_NAMES,        /* the container's names to the responder */
 	OP_RESERVE,      /* sockets to the local forwarder */
 	OP_DNAT,         /* published ports into the maps */
 	OP_CONNTRACK,    /* forget flows that would bypass them */

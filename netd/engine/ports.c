@@ -167,6 +167,7 @@ int ports_start_part(const struct attachment *a, struct attachment **ret, struct
 	part->alias = NULL;
 	part->n_alias = 0;
 	part->note = NULL;
+	memset(part->resolver, 0, sizeof(part->resolver)); /* nor is it found by names */
 	*ret = part;
 	return 0;
 }

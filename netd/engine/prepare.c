@@ -312,6 +312,8 @@ static int derive(struct work *w, const struct up_request *req, const char *key,
 	struct attachment *a = w->a;
 	uint64_t h = hash64(key, strlen(key), 0x6d6163);
 
+	if (a->kind == ATTACH_VETH && !a->is_l2)
+		names_fill(&w->net, a);
 	if (a->kind == ATTACH_FOREIGN) {
 		if (req->host_ifname)
 			snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", req->host_ifname);
@@ -360,9 +362,7 @@ static int copy_described(struct work *w, const struct up_request *req, struct e
 	a->is_port_isolated = req->is_port_isolated;
 	a->is_dad = req->is_dad;
 	a->tune = req->tune;
-	r = attachment_set_aliases(a, req->alias, req->n_alias, e);
-	if (r >= 0)
-		r = attachment_set_note(a, req->note, e);
+	r = attachment_set_note(a, req->note, e);
 	return r < 0 ? r : attachment_add_sysctls(a, req->sysctl, req->n_sysctl, e);
 }
 
@@ -392,6 +392,8 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 		r = attach_rate_check(&req->rate, e);
 	if (r >= 0)
 		r = attachment_add_publish(a, req->publish, req->n_publish, e);
+	if (r >= 0)
+		r = attachment_set_aliases(a, req->alias, req->n_alias, e);
 	return r < 0 || !request_is_described(req) ? r : copy_described(w, req, e);
 }
 

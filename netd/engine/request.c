@@ -36,6 +36,15 @@ static bool is_same_rate(const struct attach_rate *want, const struct attach_rat
 	       (!want->out_burst || want->out_burst == have->out_burst);
 }
 
+static bool same_aliases(const struct up_request *req, const struct attachment *have)
+{
+	bool same = req->n_alias == have->n_alias;
+
+	for (size_t i = 0; same && i < req->n_alias; i++)
+		same = strcmp(req->alias[i], have->alias[i]) == 0;
+	return same;
+}
+
 bool request_is_same(const struct up_request *req, const struct attachment *have)
 {
 	static const struct mac none;
@@ -46,6 +55,7 @@ bool request_is_same(const struct up_request *req, const struct attachment *have
 		if (req->ip[f].family && !ip_equal(&req->ip[f], &have->addr[f].ip))
 			return false;
 	return strcmp(req->network, have->network) == 0 && wants_publish(req, have) &&
+	       same_aliases(req, have) &&
 	       (memcmp(&req->mac, &none, sizeof(none)) == 0 ||
 		memcmp(&req->mac, &have->mac, sizeof(none)) == 0) &&
 	       (req->mtu == 0 || req->mtu == have->mtu) && is_same_rate(&req->rate, &have->rate);
@@ -81,7 +91,7 @@ static void mix_network(uint64_t *h, const struct network *n)
 	mix_number(h, n->mode);
 	mix_number(h, n->mtu);
 	mix_number(h, (uint64_t)(n->internal | n->isolate << 1 | n->masquerade << 2 |
-				 n->is_gateway << 3 | n->is_open << 4));
+				 n->is_gateway << 3 | n->is_open << 4 | n->names << 5));
 	for (size_t i = 0; i < k; i++) {
 		mix(h, &list[i].subnet, sizeof(list[i].subnet));
 		mix(h, &list[i].gateway, sizeof(list[i].gateway));

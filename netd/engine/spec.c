@@ -116,6 +116,7 @@ static bool differs(const struct network *want, const struct network *have, char
 		{"isolation", want->isolate != have->isolate},
 		{"openness", want->is_open != have->is_open && !have->has_policy},
 		{"VLAN", want->vlan != have->vlan || want->is_filtering != have->is_filtering},
+		{"names", want->names != have->names},
 		{"kind", !have->is_spec},
 	};
 	size_t used = 0;
@@ -192,6 +193,7 @@ static int replace_subnets(struct work *w, const struct network *want, struct er
 	n.is_open = w->net.has_policy ? w->net.is_open : n.is_open;
 	n.has_policy = w->net.has_policy;
 	n.is_adopted = w->net.is_adopted;
+	n.names_port = w->net.names_port;
 	n.implicit = w->net.implicit;
 	w->net = n;
 	w->is_new_network = true;

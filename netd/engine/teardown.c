@@ -97,6 +97,8 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 
 	if (a->kind == ATTACH_LEASE)
 		return 0;
+	if (attachment_has_names(a))
+		gather(&all, &one, names_remove(g, a, &one));
 	del_ports(g, a, &all);
 	if (a->kind == ATTACH_VETH) {
 		del_link(g, a, fast, &all);

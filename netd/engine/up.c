@@ -304,6 +304,7 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	if (r < 0)
 		err_gather(e, &first);
 	ports_revive(g);
+	names_revive(g);
 	return r;
 }
 

@@ -196,3 +196,9 @@ int attachment_set_note(struct attachment *a, const char *note, struct err *e)
 	a->note = copy;
 	return 0;
 }
+
+bool attachment_has_names(const struct attachment *a)
+{
+	return a->kind == ATTACH_VETH && !a->is_l2 &&
+	       (a->resolver[FAM4].family || a->resolver[FAM6].family);
+}

@@ -50,6 +50,7 @@ struct attachment {
 	struct mac mac, host_mac;  /* inside, outside */
 	struct prefix addr[N_FAM]; /* inside; len is the subnet's (bridge) or 32 / 128 (routed) */
 	struct ip gateway[N_FAM];
+	struct ip resolver[N_FAM]; /* of the network's names; family 0: none */
 	uint32_t mtu;
 	uint64_t netns_cookie; /* SO_NETNS_COOKIE: never used twice in one boot */
 	char boot_id[BOOT_ID_STRLEN];
@@ -107,6 +108,8 @@ int attachment_add_sysctls(struct attachment *a, const struct attach_sysctl *s, 
 			   struct err *e);
 #define ATTACH_ALIAS_MAX 64
 #define ATTACH_NOTE_MAX 16384
+/* Is to be found by its names. */
+bool attachment_has_names(const struct attachment *a);
 /* In place of those that are there. ERR_USAGE, ERR_QUOTA. */
 int attachment_set_aliases(struct attachment *a, const char *const *alias, size_t n, struct err *e);
 /* UTF-8; NULL: none. */

@@ -96,6 +96,16 @@ static void put_addresses(struct out *o, const struct attachment *a)
 	}
 }
 
+static void put_resolvers(struct out *o, const struct attachment *a)
+{
+	char ip[IP_STRLEN];
+
+	if (a->resolver[FAM4].family)
+		put_str(o, "resolver4", ip_str(&a->resolver[FAM4], ip));
+	if (a->resolver[FAM6].family)
+		put_str(o, "resolver6", ip_str(&a->resolver[FAM6], ip));
+}
+
 static void put_ports(struct out *o, const struct attachment *a)
 {
 	json_t *arr = put_arr(o, "ports");
@@ -264,6 +274,7 @@ json_t *codec_attachment(const struct attachment *a)
 	put_int(&o, "created", (uint64_t)a->created);
 	put_some(&o, "madeAt", a->made_at);
 	put_some(&o, "uid", a->uid);
+	put_resolvers(&o, a);
 	put_ports(&o, a);
 	put_parts(&o, a);
 	return out_take(&o);
@@ -315,6 +326,8 @@ json_t *codec_network(const struct network *n)
 			o.failed = true;
 	}
 	put_int(&o, "mtu", n->mtu);
+	put_flag(&o, "names", n->names);
+	put_some(&o, "namesPort", n->names_port);
 	put(&o, "implicit", json_boolean(n->implicit));
 	return out_take(&o);
 }

@@ -55,6 +55,17 @@ static int in_spec(const struct in *in, struct network *n)
 	return r < 0 ? r : 0;
 }
 
+static int in_names(const struct in *in, struct network *n)
+{
+	uint32_t port = 0;
+	int r = in_opt_bool(in, "names", &n->names);
+
+	if (r >= 0)
+		r = in_opt_u32(in, "namesPort", 0, UINT16_MAX, &port);
+	n->names_port = (uint16_t)port;
+	return r < 0 ? r : 0;
+}
+
 static int in_subnets(const struct in *in, struct network *n)
 {
 	json_t *arr;
@@ -143,6 +154,8 @@ int codec_parse_network(json_t *doc, struct network *ret, struct err *e)
 		r = in_nomasq(&in, &n);
 	if (r == 0)
 		r = in_u32(&in, "mtu", 0, 65535, &n.mtu);
+	if (r == 0)
+		r = in_names(&in, &n);
 	if (r == 0)
 		r = in_bool(&in, "implicit", &n.implicit);
 	if (r < 0)

@@ -324,6 +324,21 @@ static int in_ports(const struct in *in, struct attachment *a)
 	return 0;
 }
 
+static int in_resolvers(const struct in *in, struct attachment *a)
+{
+	static const char *const keys[N_FAM] = {"resolver4", "resolver6"};
+
+	for (int f = 0; f < N_FAM; f++) {
+		int r = in_ip(in, keys[f], JSON_OPTIONAL, &a->resolver[f]);
+
+		if (r < 0)
+			return r;
+		if (a->resolver[f].family && ip_fam(&a->resolver[f]) != f)
+			return in_bad(in, keys[f], "an address of the other family");
+	}
+	return 0;
+}
+
 int codec_parse_attachment(json_t *doc, struct attachment **ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = calloc(1, sizeof(*a));
@@ -345,6 +360,8 @@ int codec_parse_attachment(json_t *doc, struct attachment **ret, struct err *e)
 		r = in_addresses(&in, a);
 	if (r == 0)
 		r = in_origin(&in, a);
+	if (r == 0)
+		r = in_resolvers(&in, a);
 	if (r == 0)
 		r = in_ports(&in, a);
 	if (r == 0)

@@ -20,7 +20,7 @@
 /* The listening control socket as the forwarder finds it when it starts. */
 #define FWDMSG_CONTROL_FD 3
 /* "\0netns-up/forwarder/UID", UID: effective user of whoever started it */
-#define FWDMSG_ADDRESS "netns-up/forwarder/%u"
+#define FWDMSG_ADDRESS "netns-up/forwarder/"
 #define FWDMSG_PROGRAM "netns-up-forwarder"
 
 enum fwdmsg_op {

@@ -285,3 +285,18 @@ int network_complete(struct network *n, struct err *e)
 	*n = done;
 	return 0;
 }
+
+bool network_resolver(const struct network *n, int fam, struct ip *ret)
+{
+	const struct prefix *p = &n->subnet[fam];
+
+	if (!n->names || !p->ip.family)
+		return false;
+	if (n->mode == NET_ROUTED)
+		return !n->is_spec && prefix_nth(p, 1, ret) == 0;
+	if ((n->is_spec && !n->is_gateway) || !n->gateway[fam].family ||
+	    !prefix_contains(p, &n->gateway[fam]))
+		return false;
+	*ret = n->gateway[fam];
+	return true;
+}

@@ -40,6 +40,10 @@ struct network {
 	bool masquerade;          /* of both families; default true */
 	bool implicit;            /* made by itself (default), not by `network create` */
 	uint32_t mtu;             /* 0: that of the default route's link */
+	/* Members are found by their names: a responder listens at network_resolver, on names_port,
+	 * where queries for port 53 are sent. 0 before the first time. */
+	bool names;
+	uint16_t names_port;
 	size_t n_nomasq;
 	struct prefix
 		nomasq[NETWORK_NOMASQ_MAX]; /* destinations that see the containers' addresses;
@@ -67,6 +71,9 @@ struct network {
 size_t network_subnets(const struct network *n, struct net_subnet ret[NETWORK_SUBNET_MAX]);
 /* Notes is_own of the subnet that equals *s. */
 void network_set_own(struct network *n, const struct prefix *subnet, bool is_own);
+/* Where members find the names responder: in bridge mode the gateway's address, in routed mode the
+ * subnet's first. False: nowhere in that family. */
+bool network_resolver(const struct network *n, int fam, struct ip *ret);
 /* The subnet that holds ip; false: none. */
 bool network_find_subnet(const struct network *n, const struct ip *ip, struct net_subnet *ret);
 /* Appends a subnet: the first of its family becomes subnet[f]. ERR_QUOTA when there are too many,

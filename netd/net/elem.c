@@ -10,9 +10,12 @@
 #include "net/elem.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define DNS_PORT 53
 
 #define KEY1(a) .n_key = 1, .key = {FIELD_##a}
 #define KEY2(a, b) .n_key = 2, .key = {FIELD_##a, FIELD_##b}
@@ -244,6 +247,42 @@ static int add_between(const struct network *n, const struct prefix *a, const st
 	return r == 0 ? add_hairpin(n, a, b, comment, out) : r;
 }
 
+/* Queries for port 53 of the resolver's address go to where it listens. */
+static int add_resolver(const struct network *n, const char *comment, struct elem_list *out)
+{
+	static const uint8_t protos[] = {IPPROTO_UDP, IPPROTO_TCP};
+	struct ip at;
+
+	for (int f = 0; n->names_port && f < N_FAM; f++) {
+		if (!network_resolver(n, f, &at))
+			continue;
+		for (size_t i = 0; i < sizeof(protos); i++) {
+			struct elem *x =
+				append(out, f == FAM4 ? SET_FWD4_HOST : SET_FWD6_HOST, comment);
+
+			if (!x)
+				return -ENOMEM;
+			x->key[0].proto = protos[i];
+			x->key[1] = x->data[0] = of_ip(&at);
+			x->key[2].port = DNS_PORT;
+			x->data[1].port = n->names_port;
+		}
+	}
+	return 0;
+}
+
+int elem_of_resolver(const struct network *n, struct elem_list *out, struct err *e)
+{
+	char comment[ELEM_COMMENT_STRLEN];
+	size_t before = out->n;
+
+	snprintf(comment, sizeof(comment), "network %s", n->name);
+	if (add_resolver(n, comment, out) == 0)
+		return 0;
+	out->n = before;
+	return no_memory(e);
+}
+
 int elem_of_network(const struct network *n, struct elem_list *out, struct err *e)
 {
 	struct net_subnet list[NETWORK_SUBNET_MAX];
@@ -259,6 +298,7 @@ int elem_of_network(const struct network *n, struct elem_list *out, struct err *
 			return no_memory(e);
 		x->key[0] = of_ifname(n->bridge);
 	}
+	r = add_resolver(n, comment, out);
 	k = network_subnets(n, list);
 	for (size_t i = 0; r == 0 && i < k; i++) {
 		r = add_subnet(n, &list[i].subnet, comment, out);

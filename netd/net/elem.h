@@ -104,6 +104,8 @@ void elem_list_free(struct elem_list *l);
 
 /* Each appends. -ENOMEM only. */
 int elem_of_network(const struct network *n, struct elem_list *out, struct err *e);
+/* Those of them that lead to the names responder. */
+int elem_of_resolver(const struct network *n, struct elem_list *out, struct err *e);
 /* Port guard (bridge mode) or source guard, inside, self (routed mode); what the MAC address in
  * a->tune adds to it. Of a foreign interface: its addresses, which everybody may connect to. */
 int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct err *e);

@@ -19,7 +19,6 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
-#include "net/fwdstart.h"
 #include "net/portowner.h"
 
 void fwdlink_close(struct fwdlink *l)
@@ -28,19 +27,18 @@ void fwdlink_close(struct fwdlink *l)
 }
 
 /* SO_PEERCRED of a connection shows who called listen: us, root, or somebody we do not trust. */
-static int check_server(int fd, struct err *e)
+static int check_server(const struct fwdstart *s, int fd, struct err *e)
 {
 	char who[PORTOWNER_STRLEN];
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0)
-		return err_sys(e, errno, "control socket of the local forwarder");
+		return err_sys(e, errno, "control socket of %s", s->what);
 	if (cred.uid == 0 || cred.uid == geteuid())
 		return 0;
-	return err_set(e, ERR_CONFLICT, 0,
-		       "the control address of the local forwarder is held by %s of user %u",
-		       portowner_process(cred.pid, who), (unsigned int)cred.uid);
+	return err_set(e, ERR_CONFLICT, 0, "the control address of %s is held by %s of user %u",
+		       s->what, portowner_process(cred.pid, who), (unsigned int)cred.uid);
 }
 
 static void nap(void)
@@ -49,35 +47,34 @@ static void nap(void)
 }
 
 /* 0, or -errno of connect. */
-static int try_connect(int *ret, struct err *e)
+static int try_connect(const struct fwdstart *s, int *ret, struct err *e)
 {
 	struct sockaddr_un sa;
 	socklen_t len;
 
-	fwdstart_address(&sa, &len);
+	fwdstart_address(s, &sa, &len);
 	CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return err_sys(e, errno, "socket to the local forwarder");
+		return err_sys(e, errno, "socket to %s", s->what);
 	if (connect(fd, (struct sockaddr *)&sa, len) < 0)
-		return err_sys(e, errno, "connect to the local forwarder");
+		return err_sys(e, errno, "connect to %s", s->what);
 	*ret = fd_take(&fd);
 	return 0;
 }
 
-int fwdlink_open(struct fwdlink *l, bool start, struct err *e)
+int fwdlink_connect(const struct fwdstart *s, bool start, int *ret_fd, bool *ret_started,
+		    struct err *e)
 {
 	uint64_t deadline = clock_ms() + FWDLINK_WAIT_MS;
 	struct err one = ERR_INIT;
 
-	if (l->fd >= 0)
-		return FWDLINK_OPEN;
 	for (;;) {
 		CLEAN_FD int fd = -1;
-		int r = try_connect(&fd, &one);
+		int r = try_connect(s, &fd, &one);
 		if (r == 0) {
-			r = check_server(fd, e);
+			r = check_server(s, fd, e);
 			if (r == 0)
-				l->fd = fd_take(&fd);
+				*ret_fd = fd_take(&fd);
 			return r;
 		}
 		/* EAGAIN: the queue is full. Refused: none runs, or one ends or begins just now. */
@@ -88,19 +85,25 @@ int fwdlink_open(struct fwdlink *l, bool start, struct err *e)
 		if (r == -ECONNREFUSED && !start)
 			return FWDLINK_NONE;
 		if (r == -ECONNREFUSED) {
-			r = fwdstart_run(e);
+			r = fwdstart_run(s, e);
 			if (r < 0)
 				return r;
 			if (r == 0)
-				l->started = true;
+				*ret_started = true;
 		}
 		if (clock_left(deadline) == 0)
-			return err_set(e, ERR_BUSY, ETIMEDOUT,
-				       "the local forwarder does not answer");
+			return err_set(e, ERR_BUSY, ETIMEDOUT, "%s does not answer", s->what);
 		if (r != 0)
 			nap();
 		err_reset(&one);
 	}
+}
+
+int fwdlink_open(struct fwdlink *l, bool start, struct err *e)
+{
+	if (l->fd >= 0)
+		return FWDLINK_OPEN;
+	return fwdlink_connect(&fwdstart_forwarder, start, &l->fd, &l->started, e);
 }
 
 /* 0 sent, -EAGAIN not now, 1 connection gone, else -errno. */

@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "model/fwdmsg.h"
+#include "net/fwdstart.h"
 
 #define FWDLINK_WAIT_MS 2000
 
@@ -22,6 +23,9 @@ enum { FWDLINK_OPEN = 0, FWDLINK_NONE = 1, FWDLINK_LOST = 2 };
 /* Connects. FWDLINK_OPEN, or (only when start is false) FWDLINK_NONE: there is no forwarder. */
 int fwdlink_open(struct fwdlink *l, bool start, struct err *e);
 void fwdlink_close(struct fwdlink *l);
+/* The same for any process of its kind: *ret_fd, and *ret_started set when it was started. */
+int fwdlink_connect(const struct fwdstart *s, bool start, int *ret_fd, bool *ret_started,
+		    struct err *e);
 
 /* One exchange: request i of n is filled in by ask (*ret_fd: descriptor to send along, -1 for none;
  * the message comes zeroed with its version set), items of a LIST go to item (may be NULL). All

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fwdstart: starts the local forwarder. The caller binds and listens on the control address itself
- * and hands the listening socket to the new process, so that connections queue up before the
- * program has even been executed, nobody waits for its start, and of two callers exactly one gets
- * to start it.
+ * fwdstart: starts the local forwarder, or the names responder. The caller binds and listens on the
+ * control address itself and hands the listening socket to the new process, so that connections
+ * queue up before the program has even been executed, nobody waits for its start, and of two
+ * callers exactly one gets to start it.
  *
  * The address is abstract: it is scoped to the network namespace, as the forwarder is, and vanishes
  * with the last descriptor of the socket. Whoever is killed at whatever point leaves nothing
@@ -22,6 +22,7 @@
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,20 +31,27 @@
 
 #include "base/fd.h"
 #include "model/fwdmsg.h"
+#include "model/namesmsg.h"
 
 #define BACKLOG 4096
 
-void fwdstart_address(struct sockaddr_un *ret, socklen_t *ret_len)
+const struct fwdstart fwdstart_forwarder = {.address = FWDMSG_ADDRESS,
+					    .what = "the local forwarder"};
+const struct fwdstart fwdstart_names = {
+	.address = NAMESMSG_ADDRESS, .role = NAMESMSG_ROLE, .what = "the names responder"};
+_Static_assert(FWDMSG_CONTROL_FD == NAMESMSG_CONTROL_FD, "one program");
+
+void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->sun_family = AF_UNIX;
-	int n = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, FWDMSG_ADDRESS,
+	int n = snprintf(ret->sun_path + 1, sizeof(ret->sun_path) - 1, "%s%u", s->address,
 			 (unsigned int)geteuid());
 	*ret_len = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)n);
 }
 
 /* Beside our own program (as in a build tree), else where it is installed. */
-static int find_program(char out[PATH_MAX], struct err *e)
+static int find_program(const struct fwdstart *s, char out[PATH_MAX], struct err *e)
 {
 	char self[PATH_MAX];
 	ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -60,14 +68,15 @@ static int find_program(char out[PATH_MAX], struct err *e)
 	snprintf(out, PATH_MAX, "%s/" FWDMSG_PROGRAM, NETNS_UP_LIBEXECDIR);
 	if (access(out, X_OK) == 0)
 		return 0;
-	return err_sys(e, errno, "the local forwarder %s", out);
+	return err_sys(e, errno, "%s %s", s->what, out);
 }
 
 /* In the new process, between fork and exec: system calls only. It runs on the stack given to
  * clone, which a sanitizer takes for an error. */
-__attribute__((no_sanitize("address"))) static void become_forwarder(const char *path, int listener)
+__attribute__((no_sanitize("address"))) static void become(const char *path, const char *role,
+							   int listener)
 {
-	char *const argv[] = {(char[]){FWDMSG_PROGRAM}, NULL};
+	char *const argv[] = {(char[]){FWDMSG_PROGRAM}, (char *)(uintptr_t)role, NULL};
 	char *const envp[] = {NULL};
 	sigset_t none;
 
@@ -92,7 +101,7 @@ __attribute__((no_sanitize("address"))) static void become_forwarder(const char 
 }
 
 struct birth {
-	const char *path;
+	const char *path, *role;
 	int listener;
 };
 
@@ -103,14 +112,14 @@ __attribute__((no_sanitize("address"))) static int middle(void *arg)
 	pid_t pid = fork();
 
 	if (pid == 0)
-		become_forwarder(b->path, b->listener);
+		become(b->path, b->role, b->listener);
 	_exit(pid < 0 ? errno & 0x7f : 0);
 }
 
-static int spawn(const char *path, int listener, struct err *e)
+static int spawn(const struct fwdstart *s, const char *path, int listener, struct err *e)
 {
 	static char stack[32 * 1024] __attribute__((aligned(16)));
-	struct birth b = {.path = path, .listener = listener};
+	struct birth b = {.path = path, .role = s->role, .listener = listener};
 	sigset_t all, old;
 	int status = 0;
 
@@ -125,31 +134,31 @@ static int spawn(const char *path, int listener, struct err *e)
 			;
 	sigprocmask(SIG_SETMASK, &old, NULL);
 	if (pid < 0)
-		return err_sys(e, sys, "fork for the local forwarder");
+		return err_sys(e, sys, "fork for %s", s->what);
 	if (WIFEXITED(status) && WEXITSTATUS(status))
-		return err_sys(e, WEXITSTATUS(status), "fork for the local forwarder");
+		return err_sys(e, WEXITSTATUS(status), "fork for %s", s->what);
 	return 0;
 }
 
-int fwdstart_run(struct err *e)
+int fwdstart_run(const struct fwdstart *s, struct err *e)
 {
 	struct sockaddr_un sa;
 	char path[PATH_MAX];
 	socklen_t len;
-	int r = find_program(path, e);
+	int r = find_program(s, path, e);
 
 	if (r < 0)
 		return r;
-	fwdstart_address(&sa, &len);
+	fwdstart_address(s, &sa, &len);
 	CLEAN_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
-		return err_sys(e, errno, "control socket of the local forwarder");
+		return err_sys(e, errno, "control socket of %s", s->what);
 	if (bind(fd, (struct sockaddr *)&sa, len) < 0) {
 		if (errno == EADDRINUSE)
 			return 1;
-		return err_sys(e, errno, "control socket of the local forwarder");
+		return err_sys(e, errno, "control socket of %s", s->what);
 	}
 	if (listen(fd, BACKLOG) < 0)
-		return err_sys(e, errno, "control socket of the local forwarder");
-	return spawn(path, fd, e);
+		return err_sys(e, errno, "control socket of %s", s->what);
+	return spawn(s, path, fd, e);
 }

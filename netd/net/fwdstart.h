@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* fwdstart: the control address of the local forwarder, and how its process is started. */
+/* fwdstart: the control address of the local forwarder, and how its process is started; the same
+ * for the names responder, which is another role of its program. */
 #ifndef NETD_NET_FWDSTART_H
 #define NETD_NET_FWDSTART_H
 
@@ -8,10 +9,17 @@
 
 #include "base/err.h"
 
+struct fwdstart {
+	const char *address; /* format of the abstract address; %u: the user */
+	const char *role;    /* first argument of the program; NULL: none */
+	const char *what;    /* for people: "the local forwarder" */
+};
+extern const struct fwdstart fwdstart_forwarder, fwdstart_names;
+
 /* The address for the calling thread's effective user. */
-void fwdstart_address(struct sockaddr_un *ret, socklen_t *ret_len);
-/* Takes the address and starts a forwarder on it. 0: on return one may connect, though the program
+void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len);
+/* Takes the address and starts a process on it. 0: on return one may connect, though the program
  * has yet to come up. 1: somebody else has the address. */
-int fwdstart_run(struct err *e);
+int fwdstart_run(const struct fwdstart *s, struct err *e);
 
 #endif

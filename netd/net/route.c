@@ -51,6 +51,28 @@ static int addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix 
 			      is_v4 ? "adding an IPv4 address" : "adding an IPv6 address", e);
 }
 
+int route_addr_add_quiet(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e)
+{
+	bool is_v4 = ip->family == AF_INET;
+	struct ifaddrmsg ifa = {.ifa_family = ip->family,
+				.ifa_prefixlen = is_v4 ? 32 : 128,
+				.ifa_flags = is_v4 ? 0 : IFA_F_NODAD,
+				.ifa_scope = is_v4 ? RT_SCOPE_HOST : RT_SCOPE_UNIVERSE,
+				.ifa_index = ifindex};
+	struct ifa_cacheinfo never = {.ifa_prefered = 0, .ifa_valid = UINT32_MAX};
+	struct nl_msg *m = rtnl_msg(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, &ifa, sizeof(ifa));
+	int bad = 0;
+
+	if (m) {
+		bad |= put_ip(m, IFA_LOCAL, ip);
+		bad |= put_ip(m, IFA_ADDRESS, ip);
+		if (!is_v4)
+			bad |= nla_put(m, IFA_CACHEINFO, (int)sizeof(never), &never);
+		m = rtnl_msg_done(m, bad);
+	}
+	return rtnl_batch_add(b, m, EEXIST, "adding the names responder's address", e);
+}
+
 int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e)
 {
 	return addr_add(b, ifindex, p, p->ip.family == AF_INET ? 0 : IFA_F_NODAD, e);

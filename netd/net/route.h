@@ -16,6 +16,10 @@ int route_addr_add(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *
 /* The same with duplicate address detection. */
 int route_addr_add_dad(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p,
 		       struct err *e);
+/* One that is there to be reached, and not picked for what the host sends: of host scope, or
+ * deprecated. */
+int route_addr_add_quiet(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
+			 struct err *e);
 /* One that is not there counts as success. */
 int route_addr_del(struct rtnl_batch *b, uint32_t ifindex, const struct prefix *p, struct err *e);
 

@@ -395,6 +395,9 @@ int claim_next_addr(struct store *s, const struct network *n, int fam, const cha
 			       .r = {{.subnet = n->subnet[fam], .gateway = n->gateway[fam]}}};
 	struct addr_range *r = &set.r[0];
 
+	/* That of the names responder is nobody's either; in bridge mode it is the gateway's. */
+	(void)network_resolver(n, fam, &r->gateway);
+
 	if (r->subnet.ip.family == 0 || prefix_size(&r->subnet) < 4)
 		return err_set(e, ERR_INTERNAL, EINVAL, "network %s has no pool of family IPv%c",
 			       n->name, fam == FAM4 ? '4' : '6');

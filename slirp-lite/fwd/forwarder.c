@@ -25,6 +25,8 @@
 #include "fwd/kinds.h"
 #include "fwd/ports.h"
 #include "model/fwdmsg.h"
+#include "model/namesmsg.h"
+#include "names/serve.h"
 #include "relay/watch.h"
 
 #define N_EVENTS 256
@@ -130,7 +132,8 @@ static int serve(struct forwarder *f)
 	}
 }
 
-int main(void)
+/* The descriptor is the same in both roles. */
+int main(int argc, char **argv)
 {
 	struct forwarder f = {.epoll_fd = -1};
 	const char *step = "";
@@ -141,8 +144,11 @@ int main(void)
 		return 2;
 	}
 	close_range(FWDMSG_CONTROL_FD + 1, ~0U, 0);
-	int r = set_up(&f, &step);
-	if (r < 0) {
+	bool is_names = argc == 2 && strcmp(argv[1], NAMESMSG_ROLE) == 0;
+	int r = is_names ? names_serve() : set_up(&f, &step);
+	if (is_names) {
+		/* it has ended */
+	} else if (r < 0) {
 		control_refuse(FWDMSG_CONTROL_FD, -r, step, START_WAIT_MS);
 		r = 70;
 	} else {

@@ -64,7 +64,7 @@ static int dial(void)
 	socklen_t len;
 	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
-	fwdstart_address(&sa, &len);
+	fwdstart_address(&fwdstart_forwarder, &sa, &len);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 10},
 		   sizeof(struct timeval));
 	assert_int_equal(connect(fd, (struct sockaddr *)&sa, len), 0);
@@ -273,7 +273,7 @@ static void test_stranger_asks(void **state)
 	struct sockaddr_un sa;
 	socklen_t len;
 
-	fwdstart_address(&sa, &len);
+	fwdstart_address(&fwdstart_forwarder, &sa, &len);
 	pid_t pid = fork();
 	if (pid == 0) {
 		char c;
@@ -312,7 +312,7 @@ static void test_squatter(void **state)
 	char c;
 
 	stop_all(NULL);
-	fwdstart_address(&sa, &len);
+	fwdstart_address(&fwdstart_forwarder, &sa, &len);
 	assert_int_equal(pipe(ready), 0);
 	pid_t pid = fork();
 	if (pid == 0) {

@@ -41,7 +41,12 @@ ARROWS = {
   'slirp-lite/relay': ['relay', 'sys/fdpass.h', 'base', 'model/addr.h'],
   'slirp-lite/fwd': ['fwd', 'relay', 'sys', 'base',
                      # the messages between the engine and the forwarder, and what is in them
-                     'model/fwdmsg.h', 'model/addr.h', 'model/name.h'],
+                     'model/fwdmsg.h', 'model/addr.h', 'model/name.h',
+                     # the other role of its program
+                     'names/serve.h', 'model/namesmsg.h'],
+  # the names responder: what it is told by the engine, and what tells it the host's resolvers
+  'slirp-lite/names': ['names', 'relay', 'wire', 'flow', 'sys', 'base', 'model/namesmsg.h', 'model/addr.h',
+                       'model/name.h', 'proc/nameservers.h', 'stack/config.h'],
   # the worker: the one room that knows all protocols
   'slirp-lite/stack': ['stack', 'ports', 'tcp', 'dgram', 'local', 'relay', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
                        'sys/fdpass.h'],

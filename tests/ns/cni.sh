@@ -231,6 +231,26 @@ ok 'policy: DEL of the other' cni DEL bridge shy "$(closed)"
 on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
 
+# --- names: only where the configuration asks ---
+named() { NET=named conf "$IPAM,$1" | sed 's/nuweb/nunamed/; s,203.0.113.0/26,203.0.113.192/26,; s,db8:83:,db8:84:,'; }
+container_new n1 host
+container_new n2 host
+ok 'names: one container' cni ADD bridge n1 "$(named '"names":true,"runtimeConfig":{"aliases":["web.lan"]}')"
+is 'the resolver is in the result' "$(answer 'd["dns"]["nameservers"]')" "['203.0.113.193', '2001:db8:84::1']"
+ok 'names: another, with a resolver of its own' cni ADD bridge n2 \
+	"$(named '"names":true,"dns":{"nameservers":["192.0.2.53"]}')"
+is 'which stays' "$(answer 'd["dns"]["nameservers"]')" "['192.0.2.53']"
+is 'an alias is found' "$(on n2 dig +short +time=3 +tries=1 @203.0.113.193 web.lan)" 203.0.113.194
+is 'by IPv6' "$(on n2 dig +short +time=3 +tries=1 @2001:db8:84::1 web.lan AAAA)" 2001:db8:84::2
+ok 'names: CHECK' cni CHECK bridge n2 "$(prev "$(named '"names":true')")"
+fails 7 'names: all members or none' ADD bridge plain "$(named '"mtu":1500')"
+ok 'names: DEL' cni DEL bridge n1 "$(named '"names":true')"
+is 'gone at once' "$(on n2 dig +time=3 +tries=1 @203.0.113.193 -x 203.0.113.194 | sed -nE 's/.*status: ([A-Z]+),.*/\1/p')" NXDOMAIN
+ok 'names: DEL of the other' cni DEL bridge n2 "$(named '"names":true')"
+fails 7 'names: only at a gateway' ADD bridge n1 "$(NET=named conf '"names":true')"
+on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+is 'nothing of them is left' "$(cat "$NS_TMP/diff")" ''
+
 # --- behind an interface of somebody else's ---
 container_new alien host
 on host ip link add caliX type veth peer name eth0 netns "$(ns_pid alien)"

@@ -56,6 +56,7 @@ rm "$POLICY/10-bad.conf"
 
 # --- attached -------------------------------------------------------------------------------------
 like 'up by netd' "$(nta "$(ns_pid one)" -p 8080:80 -v 2>&1)" "pid-$(ns_pid one) eth0 10.77.0.2/16 fd*::2/64
+resolver 10.77.0.1 fd*::1
 published 8080:80/tcp"
 like 'once more changes nothing' "$(nta "$(ns_pid one)" -p 8080:80)" '*10.77.0.2/16*'
 ok 'a grant is a line of the log' grep -q "audit: uid=$UID_A comm=netns-up verb=attach network=default id=pid-$(ns_pid one) ifname=eth0 ports=1 result=granted" "$NETD_LOG"

@@ -26,15 +26,22 @@ is 'options of the command are its own' "$(nu run -q -- echo -p --json)" '-p --j
 is 'standard input reaches it' "$(echo hello | nu run -q -- cat)" hello
 residue host "$NS_TMP/before" 'nothing is left'
 
-resolv=$(nu run -q -- cat /etc/resolv.conf)
-like 'resolv.conf has the resolvers of the host' "$resolv" '*nameserver 198.51.100.53*'
+like "resolv.conf has the network's resolver" "$(nu run -q -- cat /etc/resolv.conf)" 'nameserver 10.77.0.1
+nameserver fd*::1'
+nu network create mute --no-names -q
+resolv=$(nu run -q --network mute -- cat /etc/resolv.conf)
+like 'without names: the resolvers of the host' "$resolv" '*nameserver 198.51.100.53*'
 printf 'nameserver 127.0.0.53\nsearch example.org\n' >"$NS_TMP/host.resolv"
 on host mkdir -p /run/systemd/resolve
-printf 'nameserver 198.51.100.54\n' >"$NS_TMP/sd"
+printf 'nameserver 198.51.100.54\nsearch example.org\n' >"$NS_TMP/sd"
 on host cp "$NS_TMP/sd" /run/systemd/resolve/resolv.conf
-like 'a loopback resolver is replaced' "$(nu run -q -- cat /etc/resolv.conf)" '*nameserver 198.51.100.54*'
+like 'with names: what else it says' "$(nu run -q -- cat /etc/resolv.conf)" '*nameserver fd*::1
+search example.org'
+like 'a loopback resolver is replaced' "$(nu run -q --network mute -- cat /etc/resolv.conf)" '*nameserver 198.51.100.54*'
 on host rm -r /run/systemd
-like 'none left is a warning' "$(nu run -- true 2>&1)" '*resolver*'
+like 'none left is a warning' "$(nu run --network mute -- true 2>&1)" '*resolver*'
+is 'but not with names' "$(nu run -- true 2>&1)" ''
+nu network rm mute
 is "the host's file is as it was" "$(on host cat /etc/resolv.conf | head -1)" 'nameserver 127.0.0.53'
 printf 'nameserver 198.51.100.53\nnameserver 2001:db8:1::53\n' >"$NS_TMP/host.resolv"
 
