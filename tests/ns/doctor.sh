@@ -66,10 +66,10 @@ stuck() { # DESCRIPTION CMD...: does not pass
 	WAIT=3
 }
 flows() { # DESCRIPTION: both ways, both families
-	ok "$1: IPv4 in" inward
-	ok "$1: IPv6 in" inward6
-	ok "$1: IPv4 out" outward
-	ok "$1: IPv6 out" outward6
+	ok "$1: IPv4 in" ns_until 10 inward
+	ok "$1: IPv6 in" ns_until 10 inward6
+	ok "$1: IPv4 out" ns_until 10 outward
+	ok "$1: IPv6 out" ns_until 10 outward6
 }
 flows 'a healthy host'
 
@@ -121,7 +121,7 @@ if on host test -e $nf; then
 	stuck 'br_netfilter: between containers' among
 	names 'br_netfilter is named' 'error: the iptables firewall drops traffic between containers (table ip filter, chain FORWARD, hook forward, policy drop; br_netfilter is on); remedy: iptables -I FORWARD -i nb-default -j ACCEPT'
 	nu doctor --fix >/dev/null
-	ok 'br_netfilter: mended' among
+	ok 'br_netfilter: mended' ns_until 10 among
 	on host sh -c 'iptables-nft -F; iptables-nft -P FORWARD ACCEPT; echo 0 >$1' sh $nf
 	quiet 'br_netfilter off' nu
 fi
@@ -150,12 +150,12 @@ like 'ufw: that it keeps containers from the host is a note' "$(nu doctor)" '*no
 nu doctor --fix >/dev/null
 flows 'ufw: mended'
 like 'ufw: what is left are notes' "$(nu doctor; echo "exit $?")" 'note: *exit 0'
-ok 'ufw: on 127.0.0.1' local4
+ok 'ufw: on 127.0.0.1' ns_until 10 local4
 on host sh -c 'iptables-nft -F ufw-before-input; ip6tables-nft -F ufw6-before-input'
 stuck 'input without lo: 127.0.0.1' local4
 names 'input without lo is named' 'drops published ports on 127.0.0.1 and ::1, what containers answer to the host itself'
 nu doctor --fix >/dev/null
-ok 'input without lo: mended' local4
+ok 'input without lo: mended' ns_until 10 local4
 on host nft flush ruleset
 nu gc >/dev/null
 
@@ -194,7 +194,7 @@ firewalld() { # RULE: beside those of always
 	N
 }
 firewalld 'ct status dnat accept'
-ok 'firewalld: what is published passes' inward
+ok 'firewalld: what is published passes' ns_until 10 inward
 stuck 'firewalld: the way out' outward
 names 'firewalld is named' 'error: firewalld drops what containers send out (table inet firewalld, chain filter_FORWARD, hook forward, policy accept but a rule drops*remedy: firewall-cmd --permanent --zone=trusted --add-interface=nb-default && firewall-cmd --reload'
 nu doctor --fix >/dev/null
@@ -222,7 +222,7 @@ stuck "somebody's own: between containers" among
 names "somebody's own are named" 'table inet mine, chain through*nft '"'"'insert rule inet mine through iifname "nb-default" accept'"'"
 names 'that of a bridge too' 'drops traffic between containers (table bridge frames, chain through*insert rule bridge frames through iifname "nu*" accept'
 mended "somebody's own"
-ok "somebody's own: between containers, mended" among
+ok "somebody's own: between containers, mended" ns_until 10 among
 on host nft flush ruleset
 
 nu gc >/dev/null
@@ -286,13 +286,13 @@ on out ip addr add 192.0.2.9/32 dev lo
 on host ip route add default via 203.0.113.2 metric 200
 on host sysctl -qw net.ipv4.conf.eth1.forwarding=1 net.ipv4.conf.eth1.rp_filter=0
 afar() { [ "$(on out curl -sS -m $WAIT --interface 192.0.2.9 http://203.0.113.1:8080/hello 2>/dev/null)" = 'hello from c1' ]; }
-ok 'a second uplink' afar
+ok 'a second uplink' ns_until 10 afar
 quiet 'a second uplink is healthy' nu
 on host sysctl -qw net.ipv4.conf.eth1.rp_filter=1
 stuck 'a second uplink, rp_filter strict' afar
 names 'rp_filter is named' 'warning: clients that come in by eth1 do not reach published ports (*eth0 is the best one*remedy: sysctl -w net.ipv4.conf.eth1.rp_filter=2'
 mended 'rp_filter'
-ok 'rp_filter: mended for those from afar' afar
+ok 'rp_filter: mended for those from afar' ns_until 10 afar
 on host ip link del eth1
 
 # --- ordinary users ------------------------------------------------------------------------------
