@@ -6,7 +6,7 @@ status=0
 # SC1091: a sourced file is checked as a file of its own. SC3043: dash, busybox and bash have `local`.
 # SC2016: text in single quotes is for another shell.
 # SC2034, SC2154: variables that a sourced file uses or sets.
-find tests -name '*.sh' -exec shellcheck -s dash -S warning -e SC1091,SC3043,SC2016,SC2034,SC2154 dev .ci/run {} + ||
+find tests packaging \( -name '*.sh' -o -path 'packaging/debian/p*' \) -exec shellcheck -s dash -S warning -e SC1091,SC3043,SC2016,SC2034,SC2154 dev .ci/run {} + ||
 	status=1
 find tests -name '*.py' | sort | while read -r file; do
 	python3 -B -W error -c '

@@ -5,6 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 DOCS=$(dirname "$0")/../../docs/man
 EXAMPLES=$(dirname "$0")/../docs/examples.py
+[ -x /usr/bin/python3 ] && PYTHON=/usr/bin/python3 || PYTHON=python3
 ALICE=$((600000 + $$ % 100000))
 cp "$NETNS_UP_CNI" "$NS_TMP/bin/" || bail 'no plugin'
 
@@ -50,10 +51,10 @@ ns_until 20 _box_is_ready || bail 'no namespace of a user'
 snapshot host >"$NS_TMP/before"
 
 for page in netns-up.1 slirp-lite.1 netns-up-cni.7 netd-policy.5 netd.8; do
-	python3 -B "$EXAMPLES" list "$DOCS/$page.scd" >"$NS_TMP/list" || fail "$page: its examples"
+	"$PYTHON" -B "$EXAMPLES" list "$DOCS/$page.scd" >"$NS_TMP/list" || fail "$page: its examples"
 	isnt "$page has examples" "$(cat "$NS_TMP/list")" ''
 	while read -r line command; do
-		ok "$page:$line: $command" python3 -B "$EXAMPLES" run "$DOCS/$page.scd" "$line" "$NS_TMP/as-root" \
+		ok "$page:$line: $command" "$PYTHON" -B "$EXAMPLES" run "$DOCS/$page.scd" "$line" "$NS_TMP/as-root" \
 			"$NS_TMP/as-alice" 4242="$(ns_pid web)" 4711=$box user-1000=user-$ALICE pid-4242="pid-$(ns_pid web)" \
 			pid-4711=pid-$box user-1000.pid-4711=user-$ALICE.pid-$box </dev/null
 	done <"$NS_TMP/list"
