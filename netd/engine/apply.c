@@ -15,6 +15,7 @@
 #include "net/conntrack.h"
 #include "net/link.h"
 #include "net/route.h"
+#include "sys/outside.h"
 #include "sys/probe.h"
 #include "sys/sysctl.h"
 
@@ -77,6 +78,20 @@ static bool is_out_of_the_way(struct work *w)
 			  link_del(w->g->host, l.index, NULL) >= 0);
 }
 
+/* -EPERM: the other end is in a namespace that is not the caller's; it may be his user's. */
+static int add_pair(struct work *w, const struct veth_spec *s, struct err *e)
+{
+	CLEAN_RTNL struct rtnl *lent = NULL;
+	struct attachment *a = w->a;
+	int r = link_veth_add(w->g->host, s, &a->host_ifindex, &a->ctr_ifindex, e);
+
+	if (r != -EPERM || !outside_is_there())
+		return r;
+	err_reset(e);
+	r = rtnl_open_lent(&lent, e);
+	return r < 0 ? r : link_veth_add(lent, s, &a->host_ifindex, &a->ctr_ifindex, e);
+}
+
 static int do_veth(struct work *w, struct err *e)
 {
 	struct attachment *a = w->a;
@@ -93,10 +108,10 @@ static int do_veth(struct work *w, struct err *e)
 
 	if (w->netns_fd < 0)
 		return err_set(e, ERR_ABSENT, 0, "the container's namespace cannot be reached");
-	int r = link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, &first);
+	int r = add_pair(w, &s, &first);
 	if (r == -EEXIST && first.what != WHAT_INTERFACE && is_out_of_the_way(w)) {
 		err_reset(&first);
-		r = link_veth_add(w->g->host, &s, &a->host_ifindex, &a->ctr_ifindex, &first);
+		r = add_pair(w, &s, &first);
 	}
 	if (r < 0)
 		err_gather(e, &first);

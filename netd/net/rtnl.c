@@ -25,6 +25,7 @@
 #include "base/fd.h"
 #include "net/rtnl_wire.h"
 #include "sys/netns.h"
+#include "sys/outside.h"
 #include "sys/userns.h"
 
 /* The kernel fills buffers of up to 32 KiB for a dump; a single answer can be larger. */
@@ -35,6 +36,7 @@
 
 struct rtnl {
 	int fd;
+	bool is_lent; /* its requests are sent by the process outside (sys/outside.h) */
 	uint32_t port, seq;
 	size_t pos, len; /* the unread rest of buf */
 	char buf[] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -100,13 +102,41 @@ static int open_here(void *arg, struct err *e)
 	return rtnl_open(arg, e);
 }
 
+/* netns_fd -1: in the caller's namespace. */
+static int open_lent(int netns_fd, struct rtnl **ret, struct err *e)
+{
+	CLEAN_FD int fd = -1;
+	int r = netns_fd >= 0
+			? outside_socket_in(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, e)
+			: outside_socket_here(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, e);
+
+	if (r == 0)
+		r = wrap(&fd, ret, e);
+	if (r == 0)
+		(*ret)->is_lent = true;
+	return r;
+}
+
+int rtnl_open_lent(struct rtnl **ret, struct err *e)
+{
+	return open_lent(-1, ret, e);
+}
+
 int rtnl_open_in(int netns_fd, struct rtnl **ret, struct err *e)
 {
 	CLEAN_FD int fd = -1;
 	int r;
 
-	if (!as_owner)
-		return netns_call(netns_fd, open_here, ret, e);
+	if (!as_owner) {
+		struct err own = ERR_INIT;
+
+		r = netns_call(netns_fd, open_here, ret, &own);
+		if (r == -EPERM && outside_is_there())
+			return open_lent(netns_fd, ret, e);
+		if (r < 0 && e)
+			*e = own;
+		return r;
+	}
 	r = userns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, e);
 	return r < 0 ? r : wrap(&fd, ret, e);
 }
@@ -332,18 +362,29 @@ struct call {
 	bool is_get, is_dump;
 };
 
+int rtnl_send(struct rtnl *r, const void *data, size_t len)
+{
+	ssize_t n;
+
+	if (r->is_lent) {
+		long sent = outside_send(r->fd, data, len);
+
+		return sent < 0 ? (int)sent : 0;
+	}
+	do
+		n = send(r->fd, data, len, 0);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
 static int send_one(struct call *c, uint32_t *ret_seq, struct err *e)
 {
 	struct nlmsghdr *h = nlmsg_hdr(c->m);
-	ssize_t n;
+	int r;
 
 	*ret_seq = rtnl_stamp(c->r, h);
-	do
-		n = send(c->r->fd, h, h->nlmsg_len, 0);
-	while (n < 0 && errno == EINTR);
-	if (n < 0)
-		return err_sys(e, errno, "%s: asking the kernel", c->what);
-	return 0;
+	r = rtnl_send(c->r, h, h->nlmsg_len);
+	return r < 0 ? err_sys(e, -r, "%s: asking the kernel", c->what) : 0;
 }
 
 #define ASK_AGAIN 1

@@ -22,7 +22,10 @@ struct rtnl;
 
 int rtnl_open(struct rtnl **ret, struct err *e); /* in the caller's namespace */
 int rtnl_open_in(int netns_fd, struct rtnl **ret,
-		 struct err *e); /* setns there, open, setns back */
+		 struct err *e); /* setns there, open, setns back; else by outside_socket_in */
+/* In the caller's namespace, with the rights of the process outside (sys/outside.h): for a link
+ * whose other end is in a namespace that the caller has no power over, but the user has. */
+int rtnl_open_lent(struct rtnl **ret, struct err *e);
 /* From now on, in the whole program, rtnl_open_in goes by userns_socket: what is done through such
  * a socket is done with the power of the namespace's owner. */
 void rtnl_use_owner(bool always);

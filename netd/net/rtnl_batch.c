@@ -154,18 +154,16 @@ static struct nlmsghdr *step_hdr(struct rtnl_batch *b, const struct step *s)
 static int send_piece(struct rtnl_batch *b, size_t at, size_t n, struct err *e)
 {
 	const struct step *s = &b->steps[at], *last = s + n - 1;
-	ssize_t sent;
 	size_t i;
+	int r;
 
 	for (i = 0; i < n; i++)
 		(void)rtnl_stamp(b->r, step_hdr(b, s + i));
 	/* The answer to a get is its own acknowledgement. */
 	if (!last->is_get)
 		step_hdr(b, last)->nlmsg_flags |= NLM_F_ACK;
-	do
-		sent = send(rtnl_fd(b->r), b->buf + s->off, last->off + last->len - s->off, 0);
-	while (sent < 0 && errno == EINTR);
-	return sent < 0 ? err_sys(e, errno, "%s: asking the kernel", s->what) : 0;
+	r = rtnl_send(b->r, b->buf + s->off, last->off + last->len - s->off);
+	return r < 0 ? err_sys(e, -r, "%s: asking the kernel", s->what) : 0;
 }
 
 /* Sends steps [at, at + n) and reads their answers. What the kernel refused is in *first; the

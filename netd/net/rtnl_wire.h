@@ -26,6 +26,8 @@ bool rtnl_echoes(const struct rtnl *r);
 /* Fills in length-independent header fields: port and the next sequence number, which is returned.
  */
 uint32_t rtnl_stamp(struct rtnl *r, struct nlmsghdr *h);
+/* One or more whole requests. 0 or -errno. */
+int rtnl_send(struct rtnl *r, const void *data, size_t len);
 /* The next message from the kernel, whatever its sequence number; it is valid until the next call.
  * deadline_ms is a clock_ms value; 0 takes only what is there already. 0, -ETIMEDOUT, -ENOBUFS
  * (some messages were lost), -EMSGSIZE or another negative errno. */

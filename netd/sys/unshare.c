@@ -270,6 +270,8 @@ int unshare_go(struct run_child *c, struct err *e)
 			return child_error(c, &m, e);
 		missing = 1;
 	}
+	/* It has served; a socket holds the network namespace that it was made in. */
+	fd_closep(&c->channel);
 	return r < 0 ? r : missing;
 }
 
