@@ -326,6 +326,7 @@ static int set_except(void *into, const char *value, struct err *e)
 }
 
 FLAG(set_publish_auto, is_publish_auto, true)
+FLAG(set_kept, is_netns_kept, true)
 
 static int set_local(void *into, const char *value, struct err *e)
 {
@@ -356,6 +357,8 @@ static const struct opt table[] = {
 	{0, "disable-dns", NULL, "no DNS server", set_dns_off},
 	{0, "macaddress", "MAC", "MAC address of the interface, with --configure", set_mac},
 	{0, "netns-type", "TYPE", "what the target is: pid, path or tapfd", set_kind},
+	{0, "netns-kept", NULL, "go on when the process or the path that names it is gone",
+	 set_kept},
 	{0, "target-type", "TYPE",
 	 "netns (default), or bess: the target is the path of a socket to make, for frames",
 	 set_target_type},

@@ -39,6 +39,7 @@ struct options {
 	bool is_slirp4netns;  /* called by that name */
 	bool is_bess;         /* --target-type=bess */
 	bool is_without_ipv6; /* asked for, but the MTU leaves no room for it */
+	bool is_netns_kept;   /* what names the namespace may go */
 	int exit_fd, ready_fd;
 	uint32_t mtu;
 	const char *api;  /* path of the control socket, or NULL */

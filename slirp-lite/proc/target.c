@@ -95,7 +95,7 @@ static int open_path(const struct options *o, struct target *t, struct err *e)
 		r = check_foreign(t, o->target, e);
 	if (r < 0)
 		return r;
-	r = watch_proc(t, o->target);
+	r = o->is_netns_kept ? 0 : watch_proc(t, o->target);
 	if (o->pasta.is_netns_kept)
 		r = 0;
 	if (r > 0)
@@ -140,6 +140,8 @@ int target_open(const struct options *o, struct target *t, struct err *e)
 		r = netns_open_pid(o->target_pid, &t->netns_fd, &t->pidfd, e);
 		if (r == 0)
 			r = check_foreign(t, o->target, e);
+		if (o->is_netns_kept)
+			fd_closep(&t->pidfd);
 		break;
 	default:
 		r = open_path(o, t, e);
