@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "base/parse.h"
 #include "cli/daemon.h"
+#include "cli/usernet.h"
 #include "model/codec.h"
 #include "sys/netns.h"
 #include "sys/privilege.h"
@@ -40,16 +41,20 @@ static int refuse(const char *what, struct err *e)
 		       "%s: needs root (CAP_NET_ADMIN over this network) for now", what);
 }
 
+/* A network of several containers. */
+bool user_is_named(const struct attach_opts *o)
+{
+	return o->network && strcmp(o->network, NETWORK_DEFAULT) != 0;
+}
+
 static int check_opts(const struct attach_opts *o, struct err *e)
 {
-	if (o->network && strcmp(o->network, NETWORK_DEFAULT) != 0)
-		return refuse("--network", e);
 	if (o->ip[FAM4].family || o->ip[FAM6].family)
-		return refuse("--ip", e);
+		return refuse("--ip without --network", e);
 	if (attach_rate_is_set(&o->rate))
-		return refuse("--rate-in, --rate-out", e);
+		return refuse("--rate-in, --rate-out without --network", e);
 	if (o->n_alias)
-		return refuse("--alias", e);
+		return refuse("--alias without --network", e);
 	return 0;
 }
 
@@ -132,10 +137,18 @@ int user_up(const struct attach_opts *o, const struct target *t, struct err *e)
 	struct err why = ERR_INIT;
 	int w = 1;
 
+	if (user_is_named(o) && usernet_has(&o->common, o->network))
+		return usernet_up(o, t, e);
 	if (!is_carried(o, t))
 		w = daemon_up(o, t, pid_of(t), &why, e);
 	if (w <= 0)
 		return w;
+	if (user_is_named(o)) {
+		w = usernet_up(o, t, e);
+		if (w < 0 && why.kind != ERR_NONE && why.kind != ERR_ABSENT)
+			err_gather(e, &why);
+		return w;
+	}
 	if (o->common.verbose && why.kind != ERR_NONE)
 		log_warn("slirp-lite carries it: %s", why.text);
 	w = make_request(o, t, pid_of(t), &q, e);
@@ -177,6 +190,8 @@ int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 
 	if (w <= 0)
 		return w < 0 ? w : cli_print(c, a);
+	if (usernet_has_attachment(c, id, ifname))
+		return usernet_ports(c, id, ifname, list, n, is_back, e);
 	w = user_open(c, true, &r, e);
 	if (w == 1)
 		w = err_set(e, ERR_ABSENT, 0, "%s has no network from us", id);
@@ -291,6 +306,10 @@ int user_down(const struct cli_common *c, const char *target, const char *ifname
 
 	if (n != 0 || by_netd > 0)
 		return n < 0 ? n : 0;
+	/* The last place to look: there is no way back from there. */
+	n = usernet_down(c, target, ifname, e);
+	if (n != 0)
+		return n < 0 ? n : 0;
 	return down_silent(c, target, ifname, e);
 }
 
@@ -341,6 +360,8 @@ int user_check(const struct cli_common *c, const char *target, struct err *e)
 
 	if (n == 0)
 		n = each_of(c, target, &m, e);
+	if (n == 0)
+		n = usernet_check(c, target, e);
 	if (n < 0)
 		return n;
 	return n ? 0 : none_of(c, target, e);
@@ -389,6 +410,26 @@ static int show_netd(const struct attachment *a, void *arg, struct err *e)
 	return 0;
 }
 
+static int show_usernet(const struct attachment *a, int32_t uplink_pid, void *arg)
+{
+	struct show *sh = arg;
+	json_t *doc;
+
+	if (!sh->list) {
+		sh->print(a);
+		if (uplink_pid)
+			printf("  uplink     slirp-lite, process %d\n", uplink_pid);
+		else
+			printf("  uplink     gone: `netns-up gc` starts it again\n");
+		return 0;
+	}
+	doc = codec_attachment(a);
+	if (doc && uplink_pid &&
+	    json_object_set_new(doc, "uplink_pid", json_integer(uplink_pid)) < 0)
+		return -1;
+	return json_array_append_new(sh->list, doc);
+}
+
 int user_status(const struct cli_common *c, const char *target,
 		void (*print)(const struct attachment *a), struct err *e)
 {
@@ -399,6 +440,8 @@ int user_status(const struct cli_common *c, const char *target,
 
 	if (n >= 0)
 		n += by_netd;
+	if (n == 0)
+		n = usernet_status(c, target, show_usernet, &sh, e);
 	if (n > 0 && sh.list)
 		return cli_print_json(sh.list);
 	json_decref(sh.list);
@@ -439,7 +482,9 @@ int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s
 
 	if (w >= 0)
 		w = user_open(c, true, &r, e);
-	return w == 0 ? rootless_each(r, fn, arg, e) : w < 0 ? w : 0;
+	if (w == 0)
+		w = rootless_each(r, fn, arg, e);
+	return w < 0 ? w : usernet_ls(c, fn_netd, arg, e);
 }
 
 int user_gc(const struct cli_common *c, struct err *e)
@@ -452,5 +497,5 @@ int user_gc(const struct cli_common *c, struct err *e)
 		w = rootless_gc(r, &n, e);
 	if (w >= 0 && !c->quiet)
 		printf("removed: %zu leftovers\n", n);
-	return w;
+	return w < 0 ? w : usernet_gc(c, e);
 }

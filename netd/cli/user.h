@@ -14,6 +14,8 @@
 
 /* Whether this process goes this way. */
 bool user_is_rootless(void);
+/* Do the options name a network of several containers (usernet.h)? */
+bool user_is_named(const struct attach_opts *o);
 int user_open(const struct cli_common *c, bool is_read_only, struct rootless **ret, struct err *e);
 
 /* up: prints what cli_print prints. */

@@ -8,6 +8,8 @@
 
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/user.h"
+#include "cli/usernet.h"
 #include "model/codec.h"
 
 struct net_opts {
@@ -118,17 +120,51 @@ static void print_line(const struct network *n)
 	       n->names ? "" : " without names");
 }
 
+/* The engine of the host, or of the user's own. Whatever is open goes by net_close. */
+struct net_engine {
+	struct usernet u;
+	struct engine *g; /* u's, or of its own */
+	bool is_user;
+};
+
+static int net_open(const struct net_opts *o, enum usernet_how how, struct net_engine *n,
+		    struct err *e)
+{
+	int r;
+
+	n->is_user = user_is_rootless();
+	if (!n->is_user)
+		return cli_open(&o->common, how == USERNET_LOOK, &n->g, e);
+	r = usernet_open(&o->common, how, &n->u, e);
+	if (r == 0)
+		r = usernet_enter(&n->u, false, e);
+	n->g = n->u.g;
+	return r;
+}
+
+static void net_close(struct net_engine *n)
+{
+	if (n->is_user)
+		usernet_close(&n->u);
+	else
+		engine_closep(&n->g);
+}
+#define CLEAN_NET __attribute__((cleanup(net_close)))
+
 static int net_create(struct net_opts *o, const char *name, struct err *e)
 {
-	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_NET struct net_engine n = {0};
 	int r = name_check_network(name, "network name", e);
 
 	if (r < 0)
 		return r;
 	snprintf(o->n.name, sizeof(o->n.name), "%s", name);
-	r = cli_open(&o->common, false, &g, e);
+	if (user_is_rootless() && strcmp(name, NETWORK_DEFAULT) == 0)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "without root, containers of the network default are each alone");
+	r = net_open(o, USERNET_MAKE, &n, e);
 	if (r >= 0)
-		r = engine_network_create(g, &o->n, e);
+		r = engine_network_create(n.g, &o->n, e);
 	if (r < 0)
 		return r;
 	if (o->common.json)
@@ -178,16 +214,17 @@ static int see_network(const struct network *n, void *arg)
 
 static int net_ls(struct net_opts *o, const char *unused, struct err *e)
 {
-	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_NET struct net_engine n = {0};
 	struct listing l = {0};
-	int r = cli_open(&o->common, true, &g, e);
+	int r = net_open(o, USERNET_LOOK, &n, e);
 
 	(void)unused;
 	if (r < 0)
 		return r;
 	l.json = o->common.json ? json_array() : NULL;
+	l.has_default = n.is_user; /* which has none of several containers */
 	if (r == 0)
-		r = engine_network_each(g, see_network, &l, e);
+		r = engine_network_each(n.g, see_network, &l, e);
 	if (r >= 0)
 		list_default(&l);
 	if (l.failed)
@@ -200,14 +237,14 @@ static int net_ls(struct net_opts *o, const char *unused, struct err *e)
 
 static int net_inspect(struct net_opts *o, const char *name, struct err *e)
 {
-	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_NET struct net_engine n = {0};
 	int r = name_check_network(name, "network name", e);
 
 	if (r >= 0)
-		r = cli_open(&o->common, true, &g, e);
+		r = net_open(o, USERNET_LOOK, &n, e);
 	if (r == 0)
-		r = engine_network_get(g, name, &o->n, e);
-	if (r == 1 && strcmp(name, NETWORK_DEFAULT) != 0)
+		r = engine_network_get(n.g, name, &o->n, e);
+	if (r == 1 && (n.is_user || strcmp(name, NETWORK_DEFAULT) != 0))
 		return err_set(e, ERR_ABSENT, 0, "network %s does not exist", name);
 	if (r == 1)
 		engine_network_default(&o->n);
@@ -216,13 +253,13 @@ static int net_inspect(struct net_opts *o, const char *name, struct err *e)
 
 static int net_rm(struct net_opts *o, const char *name, struct err *e)
 {
-	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_NET struct net_engine n = {0};
 	int r = name_check_network(name, "network name", e);
 
 	if (r >= 0)
-		r = cli_open(&o->common, false, &g, e);
-	if (r >= 0)
-		r = engine_network_remove(g, name, e);
+		r = net_open(o, USERNET_USE, &n, e);
+	if (r == 0)
+		r = engine_network_remove(n.g, name, e);
 	if (r == ENGINE_NOTHING)
 		log_warn("network %s does not exist", name);
 	return r;

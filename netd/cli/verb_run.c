@@ -12,6 +12,7 @@
 #include "cli/attach_opts.h"
 #include "cli/cli.h"
 #include "cli/user.h"
+#include "cli/usernet.h"
 #include "sys/netns.h"
 #include "sys/resolv.h"
 #include "sys/unshare.h"
@@ -176,6 +177,70 @@ static int user_run(const struct run_opts *o, char **argv, struct err *e)
 	return r < 0 ? r : status;
 }
 
+/* On a network of several containers: made inside of the user's host, where the engine reaches it.
+ */
+static int net_child(struct usernet *u, const struct run_opts *o, struct run_child *c,
+		     int *ret_status, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	struct err one = ERR_INIT;
+	struct up_request req;
+	int back, r;
+
+	snprintf(t.id, sizeof(t.id), "pid-%d", c->pid);
+	snprintf(t.path, sizeof(t.path), "/proc/%d/ns/net", c->pid);
+	r = netns_open_pid(c->pid, &t.fd, NULL, e);
+	if (r >= 0)
+		r = attach_request(&o->a, &t, &req, e);
+	if (r >= 0)
+		r = usernet_attach(u, &req, &a, e);
+	if (r < 0)
+		return r;
+	r = usernet_leave(u, e);
+	if (r >= 0)
+		r = unshare_go(c, e);
+	if (r == 1 && !o->a.common.quiet)
+		log_warn("there is no " RESOLV_ETC ": the command gets no resolvers");
+	if (r >= 0)
+		r = unshare_wait(c, ret_status, e);
+	back = usernet_return(u, &one);
+	if (back == 0)
+		back = usernet_detach(u, a->id, a->ifname, &one);
+	if (back < 0)
+		log_warn("%s", one.text);
+	return r;
+}
+
+static int net_run(const struct run_opts *o, char **argv, struct err *e)
+{
+	CLEAN_USERNET struct usernet u = {0};
+	struct run_child c = RUN_CHILD_INIT;
+	struct run_spec spec = {.flags = o->flags | (o->is_own_net ? RUN_USER : RUN_SPLIT),
+				.hostname = o->hostname,
+				.argv = argv,
+				.resolv_conf = HOST_RESOLV_CONF};
+	int status = EXIT_RUN;
+	int r = usernet_open(&o->a.common, USERNET_USE, &u, e);
+
+	if (r == 1 || (r == 0 && !usernet_has(&o->a.common, o->a.network)))
+		return err_set(e, ERR_ABSENT, 0,
+			       "network %s does not exist: `netns-up network create %s` makes it",
+			       o->a.network, o->a.network);
+	if (r == 0)
+		r = usernet_enter(&u, false, e);
+	if (r >= 0)
+		r = unshare_start(&spec, &c, e);
+	if (r >= 0)
+		r = net_child(&u, o, &c, &status, e);
+	unshare_end(&c);
+	if (r < 0 && c.exec_status) {
+		log_error("%s", e->text);
+		return c.exec_status;
+	}
+	return r < 0 ? r : status;
+}
+
 /* ---- with root ---- */
 
 static int run(const struct run_opts *o, char **argv, struct err *e)
@@ -221,7 +286,11 @@ static int main_run(const struct verb *v, int argc, char **argv)
 	} else if (r < 0) {
 		char **command = argv + 1; /* operands, gathered in front */
 		command[n] = NULL;
-		r = user_is_rootless() ? user_run(&o, command, &e) : run(&o, command, &e);
+		if (!user_is_rootless())
+			r = run(&o, command, &e);
+		else
+			r = user_is_named(&o.a) ? net_run(&o, command, &e)
+						: user_run(&o, command, &e);
 		if (r < 0) {
 			cli_fail(&e);
 			r = EXIT_RUN;

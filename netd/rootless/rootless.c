@@ -303,6 +303,10 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 		arg_pair(a, "--macaddress", mac_str(&q->mac, a->mac));
 	for (size_t i = 0; i < q->n_loopback; i++)
 		arg_pair(a, "--host-loopback", q->loopback[i]);
+	if (q->end_fd > 0) {
+		arg_pair(a, "--exit-fd", START_FD);
+		arg(a, "--netns-kept");
+	}
 	(void)snprintf(a->target, sizeof(a->target), "%d", q->pid);
 	arg_pair(a, "--netns-type", q->pid > 0 ? "pid" : "path");
 	arg_pair(a, q->pid > 0 ? a->target : q->path, q->ifname);
@@ -426,7 +430,7 @@ static int start_one(struct rootless *r, const struct rootless_request *q, const
 	int w = make_args(r, q, file, &a, e);
 
 	if (w == 0)
-		w = start_slirp(a.v, e);
+		w = start_slirp(a.v, q->end_fd, e);
 	if (w == 0 && q->n_publish > 0)
 		w = change_ports(r, file, q->publish, q->n_publish, false, e);
 	if (w == 0)

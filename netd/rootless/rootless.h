@@ -39,6 +39,8 @@ struct rootless_request {
 	const char *const *loopback;
 	size_t n_publish;
 	const struct publish *publish;
+	int end_fd; /* > 0: it ends when the other end of this pipe is closed, and not with whatever
+		     * pid or path names */
 };
 
 /* What a running slirp-lite says of itself. */

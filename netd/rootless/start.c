@@ -39,7 +39,18 @@ static int find_program(char out[PATH_MAX], struct err *e)
 	return err_sys(e, errno, "the user-mode forwarder %s", out);
 }
 
-static _Noreturn void execute(const char *path, char *const args[], int errors)
+/* Leaves it as number 3, or nothing above 2. */
+static void lend(int fd)
+{
+	if (fd > 0 && fd != 3 && dup2(fd, 3) < 0)
+		_exit(126);
+	if (fd == 3 && fcntl(fd, F_SETFD, 0) < 0)
+		_exit(126);
+	if (close_range(fd > 0 ? 4 : 3, ~0U, 0) < 0)
+		_exit(126);
+}
+
+static _Noreturn void execute(const char *path, char *const args[], int errors, int lent)
 {
 	char *argv[64] = {(char[]){PROGRAM_NAME}};
 	sigset_t none;
@@ -52,13 +63,14 @@ static _Noreturn void execute(const char *path, char *const args[], int errors)
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	(void)setsid();
-	/* Above 2, so that dup2 neither closes one of the two nor keeps CLOEXEC. */
-	errors = fcntl(errors, F_DUPFD_CLOEXEC, 3);
-	null = fcntl(null, F_DUPFD_CLOEXEC, 3);
+	/* Above 3, so that dup2 neither closes one of them nor keeps CLOEXEC. */
+	errors = fcntl(errors, F_DUPFD_CLOEXEC, 4);
+	null = fcntl(null, F_DUPFD_CLOEXEC, 4);
+	if (lent > 0)
+		lent = fcntl(lent, F_DUPFD_CLOEXEC, 4);
 	if (errors < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(errors, 2) < 0)
 		_exit(126);
-	if (close_range(3, ~0U, 0) < 0)
-		_exit(126);
+	lend(lent);
 	execv(path, argv);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(127);
@@ -114,7 +126,7 @@ static int verdict(pid_t pid, int pidfd, const char *text, struct err *e)
 	return err_set(e, ERR_KERNEL, 0, PROGRAM_NAME ": killed by signal %d", WTERMSIG(status));
 }
 
-int start_slirp(char *const args[], struct err *e)
+int start_slirp(char *const args[], int lent_fd, struct err *e)
 {
 	char path[PATH_MAX], text[TEXT_MAX];
 	uint64_t deadline = clock_ms() + START_MS;
@@ -132,7 +144,7 @@ int start_slirp(char *const args[], struct err *e)
 	theirs = pair[1];
 	pid = fork_into(0, &pidfd);
 	if (pid == 0)
-		execute(path, args, theirs);
+		execute(path, args, theirs, lent_fd);
 	if (pid < 0)
 		return err_sys(e, errno, "start " PROGRAM_NAME);
 	fd_closep(&theirs);

@@ -5,9 +5,12 @@
 
 #include "base/err.h"
 
+#define START_FD "3"
+
 /* Arguments after the program's name, NULL at the end. slirp-lite goes to the background by itself;
- * its last words on standard error become the error's text. It lies beside our own program or in
+ * its last words on standard error become the error's text. lent_fd > 0: it gets that one, as
+ * number START_FD. It lies beside our own program or in
  * NETNS_UP_LIBEXECDIR/../../bin. */
-int start_slirp(char *const args[], struct err *e);
+int start_slirp(char *const args[], int lent_fd, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * file: the store's files and directories, one level above the system calls. Private to the store.
+ * file: the store's files and directories, one level above the system calls. Private to the store,
+ * but for records of rootless/ that are replaced whole.
  *
  * A record file is one line, then "crc32c XXXXXXXX\n" over that line with its newline. It is
  * replaced whole: written to "." + its name, then renamed. Names that begin with "." are therefore

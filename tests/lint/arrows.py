@@ -23,9 +23,12 @@ ARROWS = {
   # networks without privilege: processes of slirp-lite, no kernel networking
   'netd/rootless': ['rootless', 'sys', 'model', 'base',
                     # who has a port, from /proc
-                    'net/portowner.h'],
+                    'net/portowner.h',
+                    # records that are replaced whole
+                    'store/file.h'],
   # of the daemon: how to ask it, what is said to it, and its policy's judge
-  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'broker/ask.h', 'broker/policy.h', 'model', 'sys',
+  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'rootless/host.h', 'broker/ask.h', 'broker/policy.h',
+               'model', 'sys',
                'doctor/doctor.h', 'doctor/explain.h', 'doctor/finding.h',
                'base'],
   # without privilege it asks the daemon

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * host: a user's own "host": a user and a network namespace in which the engine works for him as it
+ * does for root, so that he has networks of several containers. Two processes keep it (keep.h), one
+ * slirp-lite is its way out and the way in to published ports (the uplink). It is made on first use
+ * and ends with its last network. A program finds or makes it, enters it, and then opens the engine
+ * on the state directory in it; there is no way back.
+ *
+ *   DIR/host/keepers   the processes, see keep.h
+ *   DIR/host/ports     what is published by the uplink, and for which attachment
+ *   DIR/host/net       the engine's state directory
+ *   DIR/host/....sock  the uplink's control socket
+ *
+ * DIR is that of rootless.h. All that changes is done under its lock, which a host holds from
+ * host_open to host_leave or host_closep.
+ */
+#ifndef NETD_ROOTLESS_HOST_H
+#define NETD_ROOTLESS_HOST_H
+
+#include <stdbool.h>
+
+#include "base/err.h"
+#include "model/attachment.h"
+#include "model/publish.h"
+
+struct host;
+
+/* 0; 1 when there is none and it is not to be made. dir as in rootless_open. *ret_was_lost: one was
+ * on record whose processes are gone; what it left has been removed. */
+int host_open(const char *dir, bool is_made, struct host **ret, bool *ret_was_lost, struct err *e);
+void host_closep(struct host **h);
+#define CLEAN_HOST __attribute__((cleanup(host_closep)))
+
+/* Whether a network of that name is on record, without a host to be entered; no lock is taken. */
+bool host_has_network(const char *dir, const char *network);
+bool host_has_attachment(const char *dir, const char *id, const char *ifname);
+
+/* Before entering: starts the uplink where it is not there, with all ports that are on record.
+ * 1: it had to be started; *e then tells of ports that could not be had again. */
+int host_uplink(struct host *h, struct err *e);
+/* The calling process (of one thread) is in the host's namespaces from now on. with_outside: a
+ * process that stays lends it the user's rights (sys/outside.h). */
+int host_enter(struct host *h, bool with_outside, struct err *e);
+/* For one who waits, with the engine closed: out of the host's network namespace, which he would
+ * keep from ending, and unlocked. Back, and locked: 0; 1: it has ended meanwhile. */
+int host_leave(struct host *h, struct err *e);
+int host_return(struct host *h, struct err *e);
+const char *host_state_dir(const struct host *h);
+/* A resolv.conf for its containers. */
+#define HOST_RESOLV_CONF "nameserver 10.0.2.3\nnameserver fd00::3\n"
+
+/* Ports of an attachment at the uplink. All of them or none; ports 0 are picked and written into
+ * list. What this attachment has already is left alone: added gets the others, *ret_n of them (room
+ * for n). ERR_CONFLICT names who has one. */
+int host_publish(struct host *h, const char *id, const char *ifname, struct publish *list, size_t n,
+		 struct publish *added, size_t *ret_n, struct err *e);
+/* ERR_ABSENT when it has not all of list. */
+int host_has_ports(struct host *h, const char *id, const char *ifname, const struct publish *list,
+		   size_t n, struct err *e);
+/* Those of list that it has, NULL: all of them. Goes on after errors and gathers them. */
+int host_unpublish(struct host *h, const char *id, const char *ifname, const struct publish *list,
+		   size_t n, struct err *e);
+/* What the engine has to publish for a list: the uplink hands it over on the same port, from any
+ * address. In place. */
+void host_inner_ports(struct publish *list, size_t n);
+/* The ports of a record of the engine as their user wrote them. */
+void host_outer_ports(struct host *h, const struct attachment *a);
+/* Takes back the ports of attachments that has() does not know. The number of them. */
+int host_sweep_ports(struct host *h, int (*has)(const char *id, const char *ifname, void *arg),
+		     void *arg, struct err *e);
+
+/* Process number of the uplink, 0: it is not there. */
+int host_uplink_pid(struct host *h);
+
+/* After the engine is closed: ends everything when no network is left. 1: there are some. */
+int host_end_if_unused(struct host *h, struct err *e);
+
+#endif

@@ -1,0 +1,283 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Networks of several containers without any privilege: within a network and not across, the way out, published
+# ports with the client's real address, containers of the user's in other user namespaces, and what becomes of it all
+# when one of its processes is killed, when all are, and when the last network goes.
+. "$(dirname "$0")/lib.sh"
+
+UID_A=$((600000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
+UID_B=$((UID_A + 1))                 # has nothing
+ns_world
+printf 'nna:x:%s:%s::/:/bin/sh\nnnb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
+	cat /etc/passwd - >"$NS_TMP/passwd"
+printf 'nna:600000:65536\n' >"$NS_TMP/subids"
+on host sh -c '
+	set -e
+	mount -n --bind "$1/passwd" /etc/passwd
+	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
+	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+	mkdir -p -m 755 /run/user
+	for u in $2 $3; do
+		mkdir -m 700 /run/user/$u
+		chown $u:$u /run/user/$u
+	done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+
+as() { # UID CMD...: without privilege, with a clean environment
+	local uid
+	uid=$1
+	shift
+	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
+		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
+}
+nna() { as $UID_A "$NETNS_UP" "$@"; }
+nnb() { as $UID_B "$NETNS_UP" "$@"; }
+named() { # NAME: pids of our processes of that name
+	local p
+	for p in /proc/[0-9]*; do
+		[ "$(cat "$p/comm" 2>/dev/null)" = "$1" ] && ns_alive "${p#/proc/}" || continue
+		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || echo "${p#/proc/}"
+	done
+}
+n_named() { named "$1" | wc -l; }
+has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
+no_slirp() { [ "$(n_named slirp-lite)" -eq 0 ]; }
+
+# box NAME UID CMD...: a process of the user's, its pid in $box_NAME.
+box() {
+	local name uid
+	name=$1 uid=$2
+	shift 2
+	(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --pdeathsig KILL \
+		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
+		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@") >"$NS_TMP/$name.out" 2>&1 &
+	eval "box_$name=$!"
+	NS_SERVERS="$NS_SERVERS $!"
+}
+# foreign NAME UID: a container that somebody else made, in a user namespace of its own.
+foreign() {
+	box "$1" "$2" unshare -Urn sleep 600
+	eval "pid=\$box_$1"
+	# shellcheck disable=SC2154 # set by eval
+	ns_until 20 sh -c '[ "$(cat /proc/$1/comm)" = sleep ]' sh "$pid" || bail "no container $1"
+}
+inside() { # PID CMD...: as its root
+	local p
+	p=$1
+	shift
+	nsenter -t "$p" -U -n -- env "$NS_MARK" "$@"
+}
+addr_of() { # PID 4|6: of its eth0
+	inside "$1" ip -"$2" -o addr show dev eth0 scope global | awk '{ split($4, a, "/"); print a[1] }'
+}
+serve_in() { # PID NAME: a web server that says its name and its client's address
+	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
+		bail "no server in $2"
+}
+get() { # PID URL
+	inside "$1" curl -sS -g -m 5 --noproxy '*' "$2" 2>&1
+}
+closed_to() { # PID ADDRESS: no connection, whatever the reason
+	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
+}
+refused() { # EXIT-CODE PATTERN ARGUMENT...
+	local code pattern out rc
+	code=$1 pattern=$2
+	shift 2
+	out=$(nna "$@" 2>&1)
+	rc=$?
+	is "$*: exit code" "$rc" "$code"
+	like "$*: says why" "$out" "$pattern"
+}
+www() { # NAME...
+	local n
+	for n; do
+		mkdir -p "$NS_TMP/www.$n/cgi-bin"
+		echo "hello from $n" >"$NS_TMP/www.$n/hello"
+		cp "$NS_TMP/www.out/cgi-bin/peer" "$NS_TMP/www.$n/cgi-bin/"
+	done
+}
+
+serve_http out 80
+serve_peer out udp 7001
+www a b c
+snapshot host >"$NS_TMP/before"
+
+# --- networks ---
+refused 125 '*network web does not exist: *network create web*' run --network web -- true
+like 'create' "$(nna network create web)" 'web bridge 10.*/22 fd*::/64'
+ok 'a second one' nna network create db -q
+is 'the same once more is nothing' "$(nna network create web -q; echo $?)" 0
+like 'ls' "$(nna network ls)" "db bridge *
+web bridge *"
+like 'inspect' "$(nna network inspect web)" '*"name": "web"*'
+is 'two processes keep them' "$(n_named netns-up-host)" 2
+is 'another user sees none' "$(nnb network ls)" ''
+is 'one without a network has no process' "$(nnb ls | wc -l)" 1
+
+# --- containers ---
+foreign a $UID_A
+a=$box_a
+foreign c $UID_A
+c=$box_c
+like 'up of a container in a user namespace of its own' "$(nna up "$a" --network web)" "pid-$a eth0 10.*/22 fd*/64"
+ok 'one on the other network' nna up "$c" --network db -q
+ok 'up once more changes nothing' nna up "$a" --network web -q
+box b $UID_A "$NETNS_UP" run --network web --name b -p 8080:80 -p 9000:90/udp -- busybox httpd -f -p 80 -h "$NS_TMP/www.b"
+pid_of_b() { b=$(pgrep -P "$box_b" busybox); }
+ns_until 20 pid_of_b || bail "run does not start: $(cat "$NS_TMP/b.out")"
+ns_until 20 sh -c 'nsenter -t "$1" -n ss -Hltn "sport = 80" | grep -q .' sh "$b" || bail 'no server in b'
+serve_in "$a" a
+serve_in "$c" c
+server_c=${NS_SERVERS##* }
+a4=$(addr_of "$a" 4) a6=$(addr_of "$a" 6) b4=$(addr_of "$b" 4) b6=$(addr_of "$b" 6) c4=$(addr_of "$c" 4) c6=$(addr_of "$c" 6)
+like 'ls' "$(nna ls)" "*b *eth0 *web *$b4 $b6 *8080:80/tcp 9000:90/udp*pid-$a *eth0 *web *$a4 $a6*"
+like 'ls of the other network' "$(nna ls)" "*pid-$c *eth0 *db *$c4 $c6*"
+like 'ls as JSON' "$(nna ls --json | jq -r '[.[].network] | sort | join(" ")')" 'db web web'
+like 'status' "$(nna status b)" "b eth0*network    web*address    $b4/22*published  8080:80/tcp*uplink     slirp-lite, process*"
+like 'status by pid, as JSON' "$(nna status "$a" --json | jq -r '.[0].network')" web
+like 'check' "$(nna check b)" 'b eth0: healthy'
+like 'check of the one elsewhere' "$(nna check "$a" 2>&1)" "pid-$a eth0: healthy"
+
+# --- within a network, across networks ---
+is 'within a network, IPv4' "$(get "$a" "http://$b4/hello")" 'hello from b'
+is 'within a network, IPv6' "$(get "$b" "http://[$a6]/hello")" 'hello from a'
+is 'the neighbour is seen' "$(get "$a" "http://$b4/cgi-bin/peer")" "$a4"
+ok 'not across, IPv4' closed_to "$c" "$b4"
+ok 'not across, IPv6' closed_to "$c" "[$a6]"
+ok 'nor back' closed_to "$a" "$c4"
+
+# --- the way out ---
+for p in "$a" "$b" "$c"; do
+	is 'out, IPv4' "$(get "$p" "http://$OUT4/cgi-bin/peer")" "$HOST4"
+	is 'out, IPv6' "$(get "$p" "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
+done
+is 'out, UDP' "$(inside "$a" sh -c "echo q | socat -T 5 - UDP:$OUT4:7001" | cut -d' ' -f1)" \
+	'[0000:0000:0000:0000:0000:ffff:c633:6401]' # 198.51.100.1
+ok 'out, ping' inside "$a" ping -c 1 -W 5 $OUT4
+ok 'out, ping over IPv6' inside "$a" ping -6 -c 1 -W 5 $OUT6
+like 'resolvers of run' "$(nna run --network web -- cat /etc/resolv.conf)" '*10.0.2.3*'
+is 'run passes on the exit status' "$(nna run --network web -- sh -c 'exit 7'; echo $?)" 7
+# Names, by the host's resolver and the uplink's proxy.
+on out ip addr add 198.51.100.53/24 dev eth0
+serve out python3 "$(dirname "$0")/slirp_probe.py" serve_dns 198.51.100.53 53
+wait_port out udp 53
+is 'run resolves names' "$(nna run --network web -- dig +short +time=3 four.test A)" 192.0.2.4
+nok "run: its network cannot be changed" nna run --network web -- ip link set eth0 down
+ok 'run --own-net: it can' nna run --network web --own-net -- ip link set eth0 down
+
+# --- published ports ---
+is "from outside, the client's own address" "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+is 'over IPv6' "$(http out "http://[$HOST6]:8080/cgi-bin/peer")" "$OUT6"
+is 'from 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from b'
+like 'as the gateway' "$(http host http://127.0.0.1:8080/cgi-bin/peer)" "${b4%.*}.1"
+is 'from a container of the other network, by the address of the host' "$(get "$c" "http://$HOST4:8080/hello")" 'hello from b'
+is 'from ::1' "$(http host 'http://[::1]:8080/hello')" 'hello from b'
+(inside "$b" setpriv --pdeathsig KILL socat UDP6-RECVFROM:90,ipv6only=0,fork 'SYSTEM:read q; echo $SOCAT_PEERADDR') &
+NS_SERVERS="$NS_SERVERS $!"
+ns_until 20 sh -c 'nsenter -t "$1" -n ss -Hlun "sport = 90" | grep -q .' sh "$b"
+is 'UDP, the same' "$(ask out udp $HOST4 9000)" "$OUT4"
+is 'UDP over IPv6' "$(ask out udp $HOST6 9000)" "$OUT6"
+like 'publish at run time' "$(nna publish "pid-$a" 8081:80 127.0.0.1:8082:80 0:80)" \
+	'*published 8081:80/tcp*published 127.0.0.1:8082:80/tcp*published [345]*:80/tcp'
+picked=$(nna status "$a" | sed -n 's/.*published  \([0-9]*\):80.tcp/\1/p' | grep -v 8081)
+is 'it works' "$(http out "http://$HOST4:8081/cgi-bin/peer")" "$OUT4"
+is 'so does the one that was picked' "$(http out "http://$HOST4:$picked/hello")" 'hello from a'
+is 'one for the host alone' "$(http host http://127.0.0.1:8082/hello)" 'hello from a'
+nok 'is not reached from outside' http out "http://$HOST4:8082/hello"
+refused 4 '*8080:80/tcp is published by b eth0 already*' publish "pid-$a" 8090:80 8080:80
+nok 'nothing is half published' http out "http://$HOST4:8090/hello"
+serve host setpriv --reuid $UID_A --regid $UID_A --clear-groups socat TCP-LISTEN:8300,fork,reuseaddr /dev/null
+wait_port host tcp 8300
+refused 4 '*8300/tcp is taken by socat (pid *)*' publish "pid-$a" 8091:80 8300:80
+refused 3 '*8999*is not published*' unpublish "pid-$a" 8081 8999
+is 'nothing is half taken back' "$(http out "http://$HOST4:8081/hello")" 'hello from a'
+ok 'unpublish' nna unpublish "pid-$a" 8081 -q
+nok 'it is served no longer' http out "http://$HOST4:8081/hello"
+ok 'and can be had by another' nna publish b 8081:80 -q
+is 'who serves it' "$(http out "http://$HOST4:8081/hello")" 'hello from b'
+foreign d $UID_A
+refused 4 '*8300/tcp is taken*' up "$box_d" --network web -p 8092:80 -p 8300:80
+is 'a failed up leaves nothing' "$(nna ls | grep -c "pid-$box_d")" 0
+ok 'nor a port' nna publish b 8092:80 -q
+
+# --- other kinds of networks; many at once ---
+ok 'a routed one' nna network create r --mode routed -q
+is 'out of it' "$(nna run --network r -- curl -sS -m 5 "http://$OUT4/cgi-bin/peer")" "$HOST4"
+ok 'an internal one' nna network create i --internal -q
+nok 'no way out of it' nna run --network i -- curl -sS -m 2 "http://$OUT4/hello"
+ok 'they go' nna network rm r
+ok 'both' nna network rm i
+for i in 1 2 3 4 5 6; do
+	box "m$i" $UID_A "$NETNS_UP" run --network web -p "1870$i:80" -- curl -sS -m 5 "http://$OUT4/hello"
+done
+for i in 1 2 3 4 5 6; do
+	eval "wait \$box_m$i"
+	is "six at once ($i)" "$(cat "$NS_TMP/m$i.out")" 'hello from out'
+done
+is 'and all are gone' "$(nna ls | grep -c ":1870")" 0
+
+# --- killed ---
+kill -KILL "$(named slirp-lite | head -n 1)"
+ns_until 20 no_slirp
+is 'without the way out, containers reach each other' "$(get "$a" "http://$b4/hello")" 'hello from b'
+like 'status says so' "$(nna status b)" '*uplink     gone: *'
+ok 'gc starts it again' nna gc -q
+is 'out again' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
+is 'the ports too' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+is 'and that of the host alone' "$(http host http://127.0.0.1:8082/hello)" 'hello from a'
+nok 'alone' http out "http://$HOST4:8082/hello"
+for i in 1 2 3; do
+	one=$(named netns-up-host | head -n 1)
+	kill -KILL "$one"
+	ok "a keeper is killed ($i): there are two again" ns_until 20 sh -c '! kill -0 "$1" 2>/dev/null' sh "$one"
+	ok 'two' ns_until 20 has_keepers 2
+	is 'within the network' "$(get "$a" "http://$b4/hello")" 'hello from b'
+	is 'out' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
+done
+is 'what is up' "$(nna ls | wc -l)" 4
+unserve "$server_c"
+kill -KILL "$box_d" "$c"
+like 'a container is killed: gc removes it' "$(nna gc)" '*your networks: removed: 1 attachments*'
+is 'db is free' "$(nna network rm db; echo $?)" 0
+refused 6 '*network web is used by b, pid-*' network rm web
+
+# --- all are killed: the next call says so and begins anew ---
+keepers=$(named netns-up-host)
+# shellcheck disable=SC2086 # a list
+kill -STOP $keepers && kill -KILL $keepers
+ok 'all keepers are killed: the uplink ends' ns_until 20 no_slirp
+like 'ls says so' "$(nna ls 2>&1)" '*your networks had ended*removed*ID *'
+is 'once' "$(nna ls 2>&1 | wc -l)" 1
+ok 'the containers have no network' ns_until 5 sh -c '! nsenter -t "$1" -U -n ip link show eth0 2>/dev/null' sh "$a"
+kill -TERM "$box_b"
+ns_until 20 sh -c '! kill -0 "$1" 2>/dev/null' sh "$box_b"
+ok 'a network of the same name' nna network create web -q
+ok 'with the container that was on it' nna up "$a" --network web -p 8080:80 -q
+is 'it is reached' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+# Logged out: the runtime directory is emptied.
+on host rm -rf /run/user/$UID_A/netns-up
+ok 'the record is removed: all ends' ns_until 20 has_keepers 0
+ok 'the uplink too' ns_until 20 no_slirp
+
+# --- the end, and a user without subordinate ids ---
+foreign n $UID_B
+ok 'a user with one id: create' nnb network create web -q
+ok 'up' nnb up "$box_n" --network web -q -p 8080:80
+is 'out' "$(get "$box_n" "http://$OUT4/cgi-bin/peer")" "$HOST4"
+is 'run' "$(nnb run --network web -- curl -sS -m 5 "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
+nnb up "$a" --network web 2>"$NS_TMP/err"
+is "another user's container is refused" $? 5
+like 'and says why' "$(cat "$NS_TMP/err")" '*may not be opened*'
+is 'down' "$(nnb down "$box_n")" "pid-$box_n eth0 down"
+nok 'its port is closed' http out "http://$HOST4:8080/hello"
+ok 'the last network' nnb network rm web
+ok 'ends all processes' has_keepers 0
+ok 'all' no_slirp
+is 'no file stays but a lock' "$(on host find /run/user -type f -o -type s | grep -v 'netns-up/lock$')" ''
+on host rm -rf /run/user/$UID_A/netns-up /run/user/$UID_B/netns-up
+for p in $box_a $box_n; do kill -KILL "$p"; done
+residue host "$NS_TMP/before" 'nothing is left'
+ns_done
