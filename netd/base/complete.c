@@ -135,26 +135,27 @@ bool complete_has_help(const struct opt_verb *v, char shrt)
 	return false;
 }
 
-static void quote(struct buf *out, const char *s, const char *escaped)
+void complete_quote(struct buf *out, const char *s)
+{
+	buf_add(out, "'", 1);
+	for (; *s; s++)
+		if (*s == '\'')
+			buf_printf(out, "'\\''");
+		else
+			buf_add(out, s, 1);
+	buf_add(out, "'", 1);
+}
+
+/* A backslash means itself there, but for one before a quote or another one. */
+void complete_quote_fish(struct buf *out, const char *s)
 {
 	buf_add(out, "'", 1);
 	for (; *s; s++) {
-		if (*s == '\'')
-			buf_printf(out, "%s", escaped);
-		else
-			buf_add(out, s, 1);
+		if (*s == '\'' || *s == '\\')
+			buf_add(out, "\\", 1);
+		buf_add(out, s, 1);
 	}
 	buf_add(out, "'", 1);
-}
-
-void complete_quote(struct buf *out, const char *s)
-{
-	quote(out, s, "'\\''");
-}
-
-void complete_quote_fish(struct buf *out, const char *s)
-{
-	quote(out, s, "\\'");
 }
 
 int complete_text(const struct complete *c, const char *shell, struct buf *out, struct err *e)
