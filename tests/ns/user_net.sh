@@ -107,7 +107,7 @@ snapshot host >"$NS_TMP/before"
 
 # --- networks ---
 refused 125 '*network web does not exist: *network create web*' run --network web -- true
-like 'create' "$(nna network create web)" 'web bridge 10.*/22 fd*::/64'
+like 'create' "$(nna network create web)" 'web bridge 10.*/22 fd*::/64 without names'
 ok 'a second one' nna network create db -q
 is 'the same once more is nothing' "$(nna network create web -q; echo $?)" 0
 like 'ls' "$(nna network ls)" "db bridge *
