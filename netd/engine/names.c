@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/hash.h"
 #include "engine/internal.h"
 
 #define SHORT_ID_FULL 64 /* hex digits of an id that is too long for a label */
@@ -32,6 +33,21 @@ void names_fill(const struct network *n, struct attachment *a)
 	for (int f = 0; f < N_FAM; f++)
 		if (a->addr[f].ip.family && network_resolver(n, f, &at))
 			a->resolver[f] = at;
+}
+
+/* A request to a responder that is there. NAMESLINK_NONE: there is none. A connection that said
+ * nothing for long has been closed, so one that is found lost is made once more. */
+static int call(struct engine *g, struct namesmsg *m, struct namesmsg *ret, struct err *e)
+{
+	int r = NAMESLINK_NONE;
+
+	for (int i = 0; r == NAMESLINK_NONE && i < 2; i++) {
+		r = nameslink_open(&g->names, false, e);
+		if (r != 0)
+			return r;
+		r = nameslink_call(&g->names, m, NULL, 0, ret, e);
+	}
+	return r;
 }
 
 /* ---- networks ---- */
@@ -70,13 +86,11 @@ static int look(struct work *w, struct err *e)
 {
 	struct namesmsg want, ask = {.op = NAMESMSG_ASK}, have;
 	struct err one = ERR_INIT;
-	int r = nameslink_open(&w->g->names, false, e);
+	int r;
 
 	w->obs.has_resolver = false;
-	if (r != 0)
-		return r < 0 ? r : 0;
 	snprintf(ask.network, sizeof(ask.network), "%s", w->net.name);
-	r = nameslink_call(&w->g->names, &ask, NULL, 0, &have, &one);
+	r = call(w->g, &ask, &have, &one);
 	if (r < 0 && r != -ENOENT) {
 		err_gather(e, &one);
 		return r;
@@ -132,6 +146,9 @@ static int serve_once(struct work *w, struct err *e)
 	if (r < 0)
 		return r;
 	describe(&w->net, &m);
+	if (!m.port) /* networks' first choices are not the same */
+		m.port = (uint16_t)(NAMESLINK_PORT +
+				    hash64(w->net.name, strlen(w->net.name), 0x6e73) % 4000);
 	r = nameslink_bind(&m, fds, &n, e);
 	if (r < 0)
 		return r;
@@ -165,13 +182,11 @@ int names_serve(struct work *w, struct err *e)
 int names_drop(struct engine *g, const char *network, struct err *e)
 {
 	struct namesmsg m = {.op = NAMESMSG_DROP};
-	int r = nameslink_open(&g->names, false, e);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
 	if (network)
 		snprintf(m.network, sizeof(m.network), "%s", network);
-	r = nameslink_call(&g->names, &m, NULL, 0, NULL, e);
+	r = call(g, &m, NULL, e);
 	return r < 0 ? r : 0;
 }
 
@@ -181,6 +196,7 @@ int names_drop(struct engine *g, const char *network, struct err *e)
 struct names {
 	size_t n;
 	char v[NAMES_MAX][ALIAS_STRLEN];
+	struct namesmsg m[1 + NAMES_MAX]; /* to tell them */
 };
 
 /* Labels of 1 to 63 bytes, a dot at the end that says nothing. */
@@ -251,20 +267,18 @@ static void put_of(const struct attachment *a, struct namesmsg *ret)
 		ret->ip[ret->n_ip++] = list[i].addr.ip;
 }
 
-static int put_once(struct engine *g, const struct attachment *a, const struct names *l,
-		    struct err *e)
+static int put_once(struct engine *g, const struct attachment *a, struct names *l, struct err *e)
 {
-	CLEAN_FREE struct namesmsg *m = calloc(1 + l->n, sizeof(*m));
-	int r = m ? nameslink_open(&g->names, false, e) : err_set(e, ERR_INTERNAL, ENOMEM, "names");
+	int r = nameslink_open(&g->names, false, e);
 
 	if (r != 0)
 		return r;
-	put_of(a, &m[0]);
+	put_of(a, &l->m[0]);
 	for (size_t i = 0; i < l->n; i++) {
-		entry(a, NAMESMSG_NAME, &m[1 + i]);
-		memcpy(m[1 + i].name, l->v[i], sizeof(m[1 + i].name));
+		entry(a, NAMESMSG_NAME, &l->m[1 + i]);
+		memcpy(l->m[1 + i].name, l->v[i], sizeof(l->m[1 + i].name));
 	}
-	return nameslink_call_all(&g->names, m, 1 + l->n, e);
+	return nameslink_call_all(&g->names, l->m, 1 + l->n, e);
 }
 
 /* 1: nothing of it, or not all, is known; 0: it is. */
@@ -273,12 +287,10 @@ static int is_missing(struct engine *g, const struct attachment *a, const struct
 {
 	struct namesmsg want, ask, have;
 	struct err one = ERR_INIT;
-	int r = nameslink_open(&g->names, false, e);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 1;
 	entry(a, NAMESMSG_ASK, &ask);
-	r = nameslink_call(&g->names, &ask, NULL, 0, &have, &one);
+	r = call(g, &ask, &have, &one);
 	if (r == -ENOENT || r == NAMESLINK_NONE)
 		return 1;
 	if (r < 0) {
@@ -341,12 +353,10 @@ int names_put(struct work *w, struct err *e)
 int names_remove(struct engine *g, const struct attachment *a, struct err *e)
 {
 	struct namesmsg m;
-	int r = nameslink_open(&g->names, false, e);
+	int r;
 
-	if (r != 0)
-		return r < 0 ? r : 0;
 	entry(a, NAMESMSG_REMOVE, &m);
-	r = nameslink_call(&g->names, &m, NULL, 0, NULL, e);
+	r = call(g, &m, NULL, e);
 	return r < 0 ? r : 0;
 }
 
@@ -355,14 +365,10 @@ int names_remove(struct engine *g, const struct attachment *a, struct err *e)
 int names_sweep(struct engine *g, struct err *e)
 {
 	struct namesmsg at = {.op = NAMESMSG_LIST}, item;
-	int r = nameslink_open(&g->names, false, e);
 
-	if (r != 0)
-		return r < 0 ? r : 0;
 	for (;;) {
 		struct namesmsg away = {.op = NAMESMSG_DROP};
-
-		r = nameslink_call(&g->names, &at, NULL, 0, &item, e);
+		int r = call(g, &at, &item, e);
 		if (r != 0 || item.op != NAMESMSG_ITEM)
 			return r < 0 ? r : 0;
 		at.at = item.at;
@@ -372,7 +378,7 @@ int names_sweep(struct engine *g, struct err *e)
 		memcpy(away.network, item.network, sizeof(away.network));
 		memcpy(away.key, item.key, sizeof(away.key));
 		away.op = item.key[0] ? NAMESMSG_REMOVE : NAMESMSG_DROP;
-		r = nameslink_call(&g->names, &away, NULL, 0, NULL, e);
+		r = call(g, &away, NULL, e);
 		if (r != 0)
 			return r < 0 ? r : 0;
 	}
@@ -435,8 +441,10 @@ void names_revive(struct engine *g)
 	struct named l = {0};
 
 	g->names.started = false;
-	if (!names)
+	if (!names) {
+		nameslink_close(&g->names); /* who waits for a command now says nothing for long */
 		return;
+	}
 	if (store_lock(g->store, NULL) >= 0) {
 		(void)member_each_network(g->store, revive_network, g, NULL);
 		store_unlock(g->store);
@@ -446,4 +454,5 @@ void names_revive(struct engine *g)
 			revive(g, l.key[i], names);
 	free(l.key);
 	free(names);
+	nameslink_close(&g->names);
 }

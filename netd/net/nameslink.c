@@ -19,7 +19,8 @@
 #include "sys/fdpass.h"
 
 #define BACKLOG 64
-#define PORT_ATTEMPTS 64
+#define PORT_ATTEMPTS 256
+#define PORT_LAST 65535
 #define AHEAD_MAX 16 /* requests; they fit any socket buffer */
 
 int nameslink_open(struct nameslink *l, bool start, struct err *e)
@@ -212,7 +213,7 @@ static int bind_all(const struct namesmsg *m, uint16_t *port, int fds[NAMESMSG_F
 
 int nameslink_bind(struct namesmsg *m, int fds[NAMESMSG_FDS], size_t *ret_n, struct err *e)
 {
-	uint16_t port = m->port;
+	uint16_t port = m->port ? m->port : NAMESLINK_PORT;
 	int r = -EADDRINUSE;
 
 	for (int i = 0; i < NAMESMSG_FDS; i++)
@@ -221,7 +222,9 @@ int nameslink_bind(struct namesmsg *m, int fds[NAMESMSG_FDS], size_t *ret_n, str
 		r = bind_all(m, &port, fds, ret_n);
 		if (r == 0)
 			m->port = port;
-		port = 0;
+		port = i == PORT_ATTEMPTS - 2 || port == PORT_LAST ? 0 : port + 1;
+		if (port != 0 && port < NAMESLINK_PORT)
+			port = NAMESLINK_PORT;
 	}
 	return r < 0 ? err_sys(e, -r, "sockets of the names responder") : 0;
 }

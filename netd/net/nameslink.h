@@ -29,9 +29,14 @@ int nameslink_call(struct nameslink *l, struct namesmsg *m, const int *fds, size
 /* n requests at once, without descriptors, and then their answers: the first no is the error. */
 int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct err *e);
 
-/* Binds what a NETWORK carries to m->listen[] and m->port; port 0, or one that is taken: a free one
- * that is written there. The addresses need not be there yet. All of fds is set; the caller closes
- * them. */
+/* From here on, above what the kernel gives to programs that do not care
+ * (net.ipv4.ip_local_port_range), so that neither is in the other's way, and where people seldom
+ * publish. */
+#define NAMESLINK_PORT 61000
+
+/* Binds what a NETWORK carries to m->listen[] and m->port; port 0, or one that is taken: the next
+ * free one is written there. The addresses need not be there yet. All of fds is set; the caller
+ * closes them. */
 int nameslink_bind(struct namesmsg *m, int fds[NAMESMSG_FDS], size_t *ret_n, struct err *e);
 
 #endif
