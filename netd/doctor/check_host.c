@@ -87,11 +87,10 @@ void check_state(const struct facts *f, struct findings *out)
 
 	if (f->is_elsewhere) {
 		to = findings_add(out, SEVERITY_ERROR, "state-dir");
-		buf_printf(&to->what, "this host's containers are managed from another state "
-				      "directory");
-		buf_printf(&to->evidence, "the comment of table inet netd carries another number");
+		buf_printf(&to->what, "this host's containers cannot be managed from here");
+		buf_printf(&to->evidence, "%s", f->elsewhere);
 		buf_printf(&to->remedy, "use the --state-dir (NETNS_UP_STATE_DIR) that the others "
-					"use");
+					"use, or end the process that holds the tables");
 		return;
 	}
 	if (f->n_attached == 0 || f->tables == TABLES_UNSEEN || f->tables == TABLES_OK)

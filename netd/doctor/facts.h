@@ -77,7 +77,8 @@ struct facts {
 	char uplink[N_FAM][IFNAME_STRLEN]; /* "": none */
 	size_t n_attached;
 	enum facts_tables tables;
-	bool is_elsewhere; /* the tables are another state directory's */
+	bool is_elsewhere;   /* the tables are somebody else's */
+	char elsewhere[512]; /* as the engine says it */
 
 	/* Settings; -1: there is no such thing. */
 	size_t n_if;

@@ -153,6 +153,8 @@ static void look_tables(struct facts *f, const char *state_dir)
 	}
 	f->tables = found == 0 ? TABLES_ABSENT : good == 2 ? TABLES_OK : TABLES_OTHER;
 	f->is_elsewhere = engine_status(state_dir, NULL, 0, &e) < 0 && e.what == WHAT_TABLE;
+	if (f->is_elsewhere)
+		(void)snprintf(f->elsewhere, sizeof(f->elsewhere), "%s", e.text);
 }
 
 void look_rules(struct facts *f, const char *state_dir)

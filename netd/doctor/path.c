@@ -59,7 +59,7 @@ static void step_record(const struct path *p, struct steps *out)
 static void step_tables(const struct path *p, struct steps *out)
 {
 	if (p->f->is_elsewhere)
-		steps_add(out, STEP_MISSING, "tables: they are another state directory's");
+		steps_add(out, STEP_MISSING, "tables: %s", p->f->elsewhere);
 	else
 		steps_add(out, state_of(p->f->tables == TABLES_OK),
 			  "tables: inet netd and bridge netd %s",

@@ -141,7 +141,8 @@ static void test_host(void **state)
 	f->n_attached = 0;
 	expect_none();
 	f->is_elsewhere = true;
-	expect(SEVERITY_ERROR, "state-dir", "another state directory", "--state-dir", FIX_NONE);
+	(void)snprintf(f->elsewhere, sizeof(f->elsewhere), "as the engine says it");
+	expect(SEVERITY_ERROR, "state-dir", "cannot be managed", "--state-dir", FIX_NONE);
 }
 
 static void test_kernel(void **state)

@@ -137,7 +137,8 @@ static void test_steps(void **state)
 	expect("netns-up gc");
 	whole();
 	f->is_elsewhere = true;
-	expect("another state directory");
+	(void)snprintf(f->elsewhere, sizeof(f->elsewhere), "another's, says the engine");
+	expect("another's, says the engine");
 	whole();
 	p.n_local = 0;
 	expect("127.0.0.1");

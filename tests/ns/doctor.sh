@@ -273,6 +273,8 @@ on host sh -c 'nft delete table inet netd
 	echo "table inet netd { comment \"netns-up 00000001 $1\"; }" | nft -f -' sh "$owner"
 names 'tables of another version' 'error: our tables are those of another version*remedy: netns-up gc'
 mended 'tables of another version'
+like 'another state directory' "$(nu doctor --state-dir /run/other; echo "exit $?")" \
+	"error: this host's containers cannot be managed from here (the tables of this host belong to another state directory)*--state-dir*exit 10"
 
 on host sh -c 'sysctl -qw net.ipv4.ip_forward=1; sysctl -qw net.ipv4.ip_forward=0'
 stuck 'ip_forward=0' outward
