@@ -193,6 +193,17 @@ on host nft delete table inet netd
 ok 'rules lost: gc' nu gc -q
 is 'names' "$(look b "$s" www A)" "$(addr a 4)"
 
+# A command that outlives the responder.
+nu run -q --network web --name long -- sleep 4 &
+long=$!
+knows_long() { [ -n "$(look b "$s" long A)" ]; }
+ok 'a command has a name' ns_until 5 knows_long
+for w in $(responder); do kill -KILL "$w"; done
+nu gc -q
+ok 'and has it still' knows_long
+wait $long
+is 'until it ends' "$(rcode b "$s" long A)" 'NXDOMAIN 0 '
+
 unserve "$all"
 for c in a b inner other; do nu down $c -q; done
 for n in web two in mute; do nu network rm $n; done
