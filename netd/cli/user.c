@@ -482,9 +482,7 @@ int user_ls(const struct cli_common *c, int (*fn)(const struct rootless_state *s
 
 	if (w >= 0)
 		w = user_open(c, true, &r, e);
-	if (w == 0)
-		w = rootless_each(r, fn, arg, e);
-	return w < 0 ? w : usernet_ls(c, fn_netd, arg, e);
+	return w == 0 ? rootless_each(r, fn, arg, e) : w < 0 ? w : 0;
 }
 
 int user_gc(const struct cli_common *c, struct err *e)

@@ -23,9 +23,14 @@ int usernet_open(const struct cli_common *c, enum usernet_how how, struct userne
 		 struct err *e)
 {
 	struct err lost_ports = ERR_INIT;
-	bool was_lost;
-	int r = host_open(dir_of(c), how == USERNET_MAKE, &ret->host, &was_lost, e);
+	const char *dir = dir_of(c);
+	bool was_lost = false;
+	int r;
 
+	if (dir && dir[0] != '/')
+		return err_set(e, ERR_USAGE, 0, "NETNS_UP_STATE_DIR=%s: expected an absolute path",
+			       dir);
+	r = host_open(dir, how == USERNET_MAKE, &ret->host, &was_lost, e);
 	ret->how = how;
 	if (r >= 0 && was_lost)
 		log_warn("your networks had ended (their processes were killed, or you logged "

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "cli/cli.h"
 #include "cli/user.h"
+#include "cli/usernet.h"
 #include "model/codec.h"
 
 static const struct opt opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
@@ -140,6 +141,8 @@ static int list(const struct cli_common *c, struct table *t, struct err *e)
 	add_row(t, head);
 	if (is_rootless)
 		r = user_ls(c, see_user, see, t, e);
+	if (is_rootless && r >= 0)
+		r = usernet_ls(c, see, t, e);
 	else if (r == 0)
 		r = engine_each(g, see, see_broken, t, e);
 	if (r >= 0 && t->failed)

@@ -22,6 +22,7 @@
 #include "sys/fdpass.h"
 #include "sys/fork.h"
 #include "sys/outside_ring.h"
+#include "sys/probe.h"
 #include "sys/userns.h"
 
 #define DATA_MAX ((size_t)128 * 1024)
@@ -106,7 +107,7 @@ int outside_start(struct err *e)
 	ours = pair[0];
 	theirs = pair[1];
 	/* Without one, only what needs it is refused. */
-	me.ring_sys = outside_ring_open(&me.ring);
+	me.ring_sys = probe_has(PROBE_RING_SOCKET) ? outside_ring_open(&me.ring) : -ENOSYS;
 	pid = fork_into(0, &pidfd);
 	if (pid == 0) {
 		close(ours);

@@ -46,6 +46,8 @@ static const struct {
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},
 	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},
+	/* Whether it may be used is found out by using it. */
+	[PROBE_RING_SOCKET] = {"ring-socket", 5, 19, NULL, false},
 };
 
 /* "6.1", "6.1.0-18-amd64"; what follows the minor number does not count. */

@@ -202,6 +202,12 @@ foreign d $UID_A
 refused 4 '*8300/tcp is taken*' up "$box_d" --network web -p 8092:80 -p 8300:80
 is 'a failed up leaves nothing' "$(nna ls | grep -c "pid-$box_d")" 0
 ok 'nor a port' nna publish b 8092:80 -q
+without=${NETNS_UP_WITHOUT:-}
+NETNS_UP_WITHOUT=${without:+$without,}ring-socket
+refused 8 '*needs io_uring*netns-up run --network*' up "$box_d" --network web -p 8093:80
+is 'without io_uring, run goes on' "$(nna run --network web -- curl -sS -m 5 "http://$b4/hello")" 'hello from b'
+NETNS_UP_WITHOUT=$without
+is 'nothing is left of it' "$(nna ls | grep -c 8093)" 0
 
 # --- other kinds of networks; many at once ---
 ok 'a routed one' nna network create r --mode routed -q
