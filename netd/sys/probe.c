@@ -45,6 +45,8 @@ static const struct {
 	[PROBE_NFT_OWNER] = {"nft-owner-persist", 6, 9, NULL, false},
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},
+	/* Only a table that is loaded tells: proc/transparent.c of slirp-lite does. */
+	[PROBE_TPROXY] = {"tproxy", 4, 19, NULL, false},
 	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},
 	/* Whether it may be used is found out by using it. */
 	[PROBE_RING_SOCKET] = {"ring-socket", 5, 19, NULL, false},

@@ -23,6 +23,7 @@ enum probe {
 	PROBE_NFT_OWNER,             /* tables that outlive their owner, Linux 6.9 */
 	PROBE_BRIDGE_VLAN,           /* CONFIG_BRIDGE_VLAN_FILTERING */
 	PROBE_RING_SOCKET,           /* sockets by io_uring, Linux 5.19 */
+	PROBE_TPROXY,                /* transparent proxying by nftables' tproxy and socket */
 	N_PROBES,
 };
 

@@ -190,7 +190,8 @@ static size_t put_headers(struct emit *x, const struct emit_ip *h, const struct 
 	struct mac dst = emit_mac_of(x, &h->dst);
 	bool is_v4 = h->dst.family == AF_INET;
 
-	eth_build(out, &dst, &x->plan->our_mac, is_v4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
+	eth_build(out, &dst, h->from ? h->from : &x->plan->our_mac,
+		  is_v4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
 	if (is_v4) {
 		ip_build4(out + ETH_HDR_LEN, b, payload_len);
 		return ETH_HDR_LEN + IP4_HDR_LEN;

@@ -48,6 +48,7 @@ struct emit_ip {
 	uint16_t gso_size;    /* 0: one packet; else data is cut into segments of this size: by the
 			       * kernel where the link can, here where it cannot (TCP: sequence
 			       * numbers and flags are adjusted as the kernel would) */
+	const struct mac *from; /* Ethernet source; NULL: ours */
 };
 
 #define EMIT_L4_MAX 60

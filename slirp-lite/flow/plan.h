@@ -31,4 +31,14 @@ struct plan {
 	struct ip host[N_FAM];        /* the host's own address; family 0: it has none */
 };
 
+/* A source address of ours beside our_mac: of frames that are to be told from all others on the
+ * container's side (proc/transparent.h). */
+static inline struct mac plan_second_mac(const struct plan *p)
+{
+	struct mac m = p->our_mac;
+
+	m.b[0] ^= 0x08; /* stays unicast and locally administered */
+	return m;
+}
+
 #endif

@@ -38,8 +38,12 @@
 	X(DGRAM_EVICTED, "dgram_evicted") /* UDP and ping: idle longest when one more came */      \
 	X(TCP_OPENED, "tcp_opened")                                                                \
 	X(TCP_RETRANSMIT, "tcp_retransmit")                                                        \
-	X(TCP_TIMEOUT, "tcp_timeout")     /* retransmission timer fired */                         \
-	X(TCP_CHALLENGE, "tcp_challenge") /* RFC 5961 challenge ACKs */                            \
+	X(TCP_TIMEOUT, "tcp_timeout")       /* retransmission timer fired */                       \
+	X(TCP_CHALLENGE, "tcp_challenge")   /* RFC 5961 challenge ACKs */                          \
+	X(THROUGH_OPENED, "through_opened") /* by the kernel's own TCP on both sides */            \
+	X(THROUGH_LOST, "through_lost")     /* the container did not finish its handshake */       \
+	X(THROUGH_IN, "through_in")         /* bytes delivered to the container */                 \
+	X(THROUGH_OUT, "through_out")       /* bytes of it delivered */                            \
 	X(UDP_OPENED, "udp_opened")                                                                \
 	X(PING_OPENED, "ping_opened")                                                              \
 	X(DNS_QUERIES, "dns_queries")                                                              \

@@ -60,6 +60,7 @@ struct launch {
 	struct autoports *autoports;
 	struct nameservers nameservers;
 	struct published *published;
+	struct setup_made made; /* but for the tap */
 	int tap, pcap, signals, listen_fd, log_fd, null_fd, pid_fd;
 	bool has_socket; /* the control socket's file is ours to remove */
 	int parent;      /* --background: pipe to whoever waits; -1: none */
@@ -399,6 +400,24 @@ static void finish_nsd(struct launch *l)
 }
 
 /* Helper and zygote get ready side by side, and so do we. */
+static enum engine_kind engine_of(const struct options *o)
+{
+	return o->engine == ENGINE_AUTO && !o->is_network ? ENGINE_TAP : o->engine;
+}
+
+static int take_made(struct launch *l, struct err *e)
+{
+	int r = setup_finish(&l->setup, &l->made, e);
+
+	if (r < 0)
+		return r;
+	l->tap = fd_take(&l->made.tap);
+	if (l->made.why.used > 0)
+		log_warn("the tap engine serves TCP, for the relay engine does not work here: %s",
+			 l->made.why.text);
+	return 0;
+}
+
 static int start(struct launch *l, struct err *e)
 {
 	const struct setup_spec spec = {
@@ -408,6 +427,7 @@ static int start(struct launch *l, struct err *e)
 		.is_configured = l->options.is_configured,
 		.is_lo_up = l->options.pasta.is_on,
 		.plan = &l->config.policy.plan,
+		.engine = engine_of(&l->options),
 	};
 	const struct zygote_spec zspec = {
 		.config = &l->config,
@@ -429,7 +449,7 @@ static int start(struct launch *l, struct err *e)
 	if (r == 0)
 		finish_nsd(l);
 	if (r == 0 && !is_made)
-		r = setup_finish(&l->setup, &l->tap, e);
+		r = take_made(l, e);
 	else if (r == 0)
 		l->tap = fd_take(&l->target.tap_fd);
 	target_release(&l->target);
@@ -448,6 +468,8 @@ static int supervise(struct launch *l, const char **ret_why, struct err *e)
 		.resolvers = l->config.resolvers,
 		.tap = l->tap,
 		.pcap = l->pcap,
+		.listen = {l->made.listen[FAM4], l->made.listen[FAM6]},
+		.engine_why = &l->made.why,
 		.nsd = &l->nsd,
 		.autoports = l->autoports,
 		.signals = l->signals,
@@ -474,6 +496,8 @@ static void end(struct launch *l)
 	publish_list_clear(&l->options.publish);
 	publish_list_clear(&l->options.except);
 	fd_closep(&l->tap);
+	for (int f = 0; f < N_FAM; f++)
+		fd_closep(&l->made.listen[f]);
 	fd_closep(&l->listen_fd);
 	fd_closep(&l->pcap);
 	fd_closep(&l->signals);
@@ -577,6 +601,7 @@ int main(int argc, char **argv)
 		.zygote = ZYGOTE_INIT,
 		.nsd = NSD_INIT,
 		.nameservers = NAMESERVERS_INIT,
+		.made = {.tap = -1, .listen = {-1, -1}, .why = ERR_INIT},
 		.tap = -1,
 		.pcap = -1,
 		.signals = -1,

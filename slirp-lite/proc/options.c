@@ -186,6 +186,19 @@ static int set_sandbox(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_engine(void *into, const char *value, struct err *e)
+{
+	static const char *const words[] = {"auto", "tap", "relay", NULL};
+	int i = choose(value, words, e);
+
+	if (i < 0)
+		return i;
+	((struct options *)into)->engine = (enum engine_kind)i;
+	return 0;
+}
+
+FLAG(set_is_network, is_network, true)
+
 static int parse_network(const char *value, int family, unsigned min, unsigned max,
 			 struct prefix *ret, struct err *e)
 {
@@ -374,6 +387,11 @@ static const struct opt table[] = {
 	{0, "local-client", "MODE",
 	 "clients on this host come in as the gateway, or (splice) as the container itself",
 	 set_local},
+	{0, "engine", "ENGINE",
+	 "how TCP of containers behind the namespace is served: tap, relay, auto (auto)",
+	 set_engine},
+	{0, "for-network", NULL, "the namespace forwards for others: the relay engine if it works",
+	 set_is_network},
 	{0, "sandbox", "MODE", "on (default), strict (refuse to run with less), off", set_sandbox},
 	{0, "enable-sandbox", NULL, "accepted; it is on", set_nothing},
 	{0, "create-sandbox", NULL, "accepted; it is on", set_nothing},
@@ -471,6 +489,9 @@ static int check_together(const struct options *o, struct err *e)
 	if (o->is_loopback_off && (o->is_loopback_open || o->n_loopback > 0))
 		return err_invalid(e, ERR_USAGE,
 				   "--host-loopback: cannot be used with --disable-host-loopback");
+	if (o->engine == ENGINE_RELAY && (o->kind == TARGET_TAPFD || o->kind == TARGET_BESS))
+		return err_invalid(e, ERR_USAGE, "--engine: relay needs a namespace, not a %s",
+				   o->kind == TARGET_BESS ? "socket" : "tap");
 	if (o->exit_fd >= 0 && o->exit_fd == o->ready_fd)
 		return err_invalid(e, ERR_USAGE, "--ready-fd: %d is what --exit-fd was given too",
 				   o->ready_fd);
@@ -538,10 +559,15 @@ void options_limits(const struct options *o, struct worker_config *ret)
 		.ping_max = 256,
 		.memory_max = (size_t)64 << 20,
 		.local_max = 4096,
+		.through_max = 32768,
 		.udp_once_s = 30,
 		.udp_stream_s = 120,
 		.is_pcap = o->pcap != NULL,
 	};
+	if (o->engine == ENGINE_TAP || (o->engine == ENGINE_AUTO && !o->is_network))
+		ret->through_max = 0;
+	else
+		ret->tcp_max /= 4; /* mostly those whose host has not answered yet */
 }
 
 void options_config(const struct options *o, struct worker_config *ret)

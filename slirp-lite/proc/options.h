@@ -18,6 +18,7 @@
 #include "model/addr.h"
 #include "model/name.h"
 #include "model/publish_list.h"
+#include "proc/engine.h"
 #include "proc/pasta.h"
 #include "stack/config.h"
 
@@ -47,6 +48,8 @@ struct options {
 	const char *pcap, *log_file;
 	enum log_level log_level;
 	enum sandbox_mode sandbox;
+	enum engine_kind engine;
+	bool is_network; /* the namespace forwards for containers behind it */
 	struct prefix net[N_FAM];
 	bool is_dns_off;
 	bool is_loopback_off; /* said so, which excludes the following two */

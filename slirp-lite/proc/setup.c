@@ -22,6 +22,7 @@
 #include "net/link.h"
 #include "net/route.h"
 #include "net/rtnl.h"
+#include "proc/transparent.h"
 #include "sys/fdpass.h"
 #include "sys/fork.h"
 #include "sys/tun.h"
@@ -30,9 +31,13 @@
 #define LOOPBACK_INDEX 1 /* the first device of every network namespace */
 #define ADDRESS_MS 2000
 
+#define N_MADE (1 + N_FAM)
+
 struct answer {
 	int r;
 	struct err e;
+	bool has[N_MADE]; /* which of tap and listeners come with it */
+	struct err why;
 };
 
 static bool is_set(const struct mac *m)
@@ -121,7 +126,22 @@ static int configure(const struct setup_spec *s, struct err *e)
 	return err_ctx(e, r, "configure %s", s->tap);
 }
 
-static int make(const struct setup_spec *s, int *ret_tap, struct err *e)
+/* With AUTO it is no error when it does not work: the tap engine does. */
+static int make_relay(const struct setup_spec *s, int ret_listen[N_FAM], struct err *ret_why,
+		      struct err *e)
+{
+	int r = s->engine == ENGINE_TAP ? 0
+					: transparent_prepare(s->tap, s->plan, ret_listen, ret_why);
+
+	if (r == 0 || s->engine == ENGINE_AUTO)
+		return 0;
+	if (e)
+		*e = *ret_why;
+	return err_ctx(e, r, "relay engine");
+}
+
+/* fds: the tap, the listeners. */
+static int make(const struct setup_spec *s, int fds[N_MADE], struct err *ret_why, struct err *e)
 {
 	CLEAN_FD int tap = -1;
 	int r = userns_join(s->userns_fd, s->netns_fd, e);
@@ -133,9 +153,11 @@ static int make(const struct setup_spec *s, int *ret_tap, struct err *e)
 		r = tun_open(s->tap, &tap, e);
 	if (r >= 0)
 		r = s->is_configured ? configure(s, e) : s->is_lo_up ? set_lo_up(e) : 0;
+	if (r == 0)
+		r = make_relay(s, fds + 1, ret_why, e);
 	if (r < 0)
 		return r;
-	*ret_tap = fd_take(&tap);
+	fds[0] = fd_take(&tap);
 	return 0;
 }
 
@@ -161,17 +183,23 @@ static void keep_only(const struct setup_spec *s, int channel)
 
 static _Noreturn void helper(const struct setup_spec *s, int channel)
 {
-	struct answer a = {.e = ERR_INIT};
-	int tap = -1;
+	struct answer a = {.e = ERR_INIT, .why = ERR_INIT};
+	int fds[N_MADE] = {-1, -1, -1}, list[N_MADE];
+	size_t n = 0;
 
 	if (prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0) {
 		a.r = err_sys(&a.e, errno, "PR_SET_DUMPABLE");
 	} else {
 		keep_only(s, channel);
-		a.r = make(s, &tap, &a.e);
+		a.r = make(s, fds, &a.why, &a.e);
+	}
+	for (size_t i = 0; i < N_MADE; i++) {
+		a.has[i] = fds[i] >= 0;
+		if (a.has[i])
+			list[n++] = fds[i];
 	}
 	/* Nobody there any more: the tap goes with us. */
-	(void)fdpass_send(channel, &a, sizeof(a), &tap, tap >= 0 ? 1 : 0);
+	(void)fdpass_send(channel, &a, sizeof(a), list, n);
 	_exit(a.r < 0);
 }
 
@@ -197,11 +225,17 @@ int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e)
 	return 0;
 }
 
-int setup_finish(struct setup *s, int *ret_tap, struct err *e)
+static void close_all(int fds[N_MADE])
+{
+	for (size_t i = 0; i < N_MADE; i++)
+		fd_closep(&fds[i]);
+}
+
+int setup_finish(struct setup *s, struct setup_made *ret, struct err *e)
 {
 	struct pollfd p = {.fd = s->channel, .events = POLLIN};
 	uint64_t deadline = clock_ms() + SETUP_MS;
-	CLEAN_FD int tap = -1;
+	int fds[N_MADE], at[N_MADE];
 	struct answer a;
 	ssize_t n;
 	int r;
@@ -213,16 +247,22 @@ int setup_finish(struct setup *s, int *ret_tap, struct err *e)
 		return err_sys(e, errno, "poll");
 	if (r == 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "the set-up of the namespace");
-	n = fdpass_recv(s->channel, &a, sizeof(a), &tap, 1);
-	if (n != (ssize_t)sizeof(a) || (a.r == 0 && tap < 0))
+	n = fdpass_recv(s->channel, &a, sizeof(a), fds, N_MADE);
+	if (n != (ssize_t)sizeof(a) || (a.r == 0 && (!a.has[0] || fds[0] < 0))) {
+		if (n > 0)
+			close_all(fds);
 		return err_set(e, ERR_KERNEL, 0, "the set-up of the namespace was cut short");
+	}
 	setup_end(s);
 	if (a.r < 0) {
+		close_all(fds);
 		if (e)
 			*e = a.e;
 		return a.r;
 	}
-	*ret_tap = fd_take(&tap);
+	for (size_t i = 0, k = 0; i < N_MADE; i++)
+		at[i] = a.has[i] ? fds[k++] : -1;
+	*ret = (struct setup_made){.tap = at[0], .listen = {at[1], at[2]}, .why = a.why};
 	return 0;
 }
 

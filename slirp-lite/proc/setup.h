@@ -13,6 +13,7 @@
 
 #include "base/err.h"
 #include "flow/plan.h"
+#include "proc/engine.h"
 
 struct setup_spec {
 	int netns_fd, userns_fd; /* userns_fd -1: none to join */
@@ -20,6 +21,14 @@ struct setup_spec {
 	bool is_configured; /* lo and tap up, MTU, MAC, addresses, default routes */
 	bool is_lo_up;      /* lo up in any case */
 	const struct plan *plan;
+	enum engine_kind engine; /* RELAY: it must work; AUTO: it is used if it works */
+};
+
+/* What the helper made. The caller's. */
+struct setup_made {
+	int tap;
+	int listen[N_FAM]; /* transparent listeners of the relay engine; -1: none */
+	struct err why;    /* why the relay engine does not work, where it was tried */
 };
 
 struct setup {
@@ -36,7 +45,7 @@ struct setup {
  * SETUP_INIT; setup_end ends and reaps it in any case and may be repeated. */
 #define SETUP_MS 10000
 int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e);
-int setup_finish(struct setup *s, int *ret_tap, struct err *e);
+int setup_finish(struct setup *s, struct setup_made *ret, struct err *e);
 void setup_end(struct setup *s);
 
 #endif

@@ -55,8 +55,24 @@ static void set_gauges(json_t *to, const struct ctlmsg_gauges *g)
 	(void)json_object_set_new(to, "tcp_flows", json_integer(g->n_tcp));
 	(void)json_object_set_new(to, "udp_flows", json_integer(g->n_udp));
 	(void)json_object_set_new(to, "ping_flows", json_integer(g->n_ping));
+	(void)json_object_set_new(to, "through_flows", json_integer(g->n_through));
 	(void)json_object_set_new(to, "local_flows", json_integer(g->n_local));
 	(void)json_object_set_new(to, "memory", json_integer((json_int_t)g->memory));
+}
+
+/* Which, and why that one. */
+static void set_engine(json_t *to, const struct status *s)
+{
+	const char *why = "asked for";
+
+	if (s->is_relay && s->options->engine == ENGINE_AUTO)
+		why = "it serves a network";
+	else if (!s->is_relay && s->engine_why && s->engine_why->used > 0)
+		why = s->engine_why->text;
+	else if (s->options->engine == ENGINE_AUTO && !s->is_relay)
+		why = "it serves one container";
+	(void)json_object_set_new(to, "engine", json_string(s->is_relay ? "relay" : "tap"));
+	(void)json_object_set_new(to, "engine_why", json_string(why));
 }
 
 json_t *status_json(const struct status *s)
@@ -77,6 +93,7 @@ json_t *status_json(const struct status *s)
 		(void)json_object_set_new(o, "netns_dev", json_integer((json_int_t)s->netns_dev));
 		(void)json_object_set_new(o, "netns_ino", json_integer((json_int_t)s->netns_ino));
 	}
+	set_engine(o, s);
 	(void)json_object_set_new(o, "mtu", json_integer(p->mtu));
 	(void)json_object_set_new(o, "ipv4", addresses(p, FAM4));
 	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));

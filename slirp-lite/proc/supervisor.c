@@ -78,7 +78,8 @@ static int start_worker(struct supervisor *v, struct err *e)
 	struct worker_fds fds = {.link = v->s->tap,
 				 .log = v->log_w,
 				 .pcap = v->s->pcap,
-				 .inside = v->s->nsd->sockets_fd};
+				 .inside = v->s->nsd->sockets_fd,
+				 .listen = {v->s->listen[FAM4], v->s->listen[FAM6]}};
 	CLEAN_FD int theirs = -1;
 	struct zygote_report z;
 	int pair[2], r;
@@ -300,6 +301,8 @@ static void describe(void *arg, struct status *ret)
 		.resolvers = &v->resolvers,
 		.netns_dev = v->s->target->dev,
 		.netns_ino = v->s->target->ino,
+		.is_relay = v->s->listen[FAM4] >= 0 || v->s->listen[FAM6] >= 0,
+		.engine_why = v->s->engine_why,
 		.worker = v->worker,
 		.is_ready = v->is_ready,
 		.n_restarts = v->n_restarts,

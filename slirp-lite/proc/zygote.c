@@ -30,7 +30,7 @@
 #include "sys/fork.h"
 
 #define STATUS_FAILED 70
-#define N_FDS 5 /* link, control, log, pcap, inside */
+enum { AT_LINK, AT_CONTROL, AT_LOG, AT_PCAP, AT_INSIDE, AT_LISTEN, N_FDS = AT_LISTEN + N_FAM };
 #define END_MS 3000
 #define NOFILE_MAX 131072
 #define NOFILE_RESERVE 256 /* of them not for flows */
@@ -40,7 +40,7 @@ enum request_what { REQUEST_START, REQUEST_KILL };
 struct request {
 	enum request_what what;
 	struct resolvers resolvers;
-	bool has_pcap; /* it comes behind the first three */
+	bool has[N_FDS]; /* which descriptors come with it */
 };
 
 struct state {
@@ -58,7 +58,8 @@ static _Noreturn void die(const char *text)
 	_exit(STATUS_FAILED);
 }
 
-/* Places 0 to 6; the others are closed. The log pipe comes first, so that what fails is heard. */
+/* Places from 0 on; the others are closed. The log pipe comes first, so that what fails is heard.
+ */
 static void place(int *fds)
 {
 	int null, n = 3;
@@ -68,13 +69,13 @@ static void place(int *fds)
 		if (fds[i] >= 0 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 16)) < 0)
 			_exit(STATUS_FAILED);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	if (dup3(fds[2], 2, O_CLOEXEC) < 0 || null < 0)
+	if (dup3(fds[AT_LOG], 2, O_CLOEXEC) < 0 || null < 0)
 		_exit(STATUS_FAILED);
-	fds[2] = 2;
+	fds[AT_LOG] = 2;
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0)
 		die("descriptors of a worker");
 	for (int i = 0; i < N_FDS; i++)
-		if (i != 2 && fds[i] >= 0) {
+		if (i != AT_LOG && fds[i] >= 0) {
 			if (dup3(fds[i], n, O_CLOEXEC) < 0)
 				die("descriptors of a worker");
 			fds[i] = n++;
@@ -94,8 +95,12 @@ static _Noreturn void worker(const struct state *z, int *fds)
 
 	(void)prctl(PR_SET_NAME, "slirp-worker");
 	place(fds);
-	w = (struct worker_fds){
-		.link = fds[0], .control = fds[1], .log = fds[2], .pcap = fds[3], .inside = fds[4]};
+	w = (struct worker_fds){.link = fds[AT_LINK],
+				.control = fds[AT_CONTROL],
+				.log = fds[AT_LOG],
+				.pcap = fds[AT_PCAP],
+				.inside = fds[AT_INSIDE],
+				.listen = {fds[AT_LISTEN], fds[AT_LISTEN + 1]}};
 	if (worker_new(&z->config, &w, &host_kernel, &worker, &e) < 0)
 		die(e.text);
 	r = sandbox_enter(&z->sandbox, &step);
@@ -147,18 +152,16 @@ static void reap(struct state *z)
 /* False: the supervisor is gone. */
 static bool obey(struct state *z)
 {
-	int fds[N_FDS];
-	struct request q;
-	ssize_t n = fdpass_recv(z->sock, &q, sizeof(q), fds, N_FDS);
+	int came[N_FDS], fds[N_FDS];
+	struct request q = {0};
+	ssize_t n = fdpass_recv(z->sock, &q, sizeof(q), came, N_FDS);
 
 	if (n == -EAGAIN)
 		return true;
 	if (n <= 0)
 		return false;
-	if (!q.has_pcap) {
-		fds[4] = fds[3];
-		fds[3] = -1;
-	}
+	for (int i = 0, k = 0; i < N_FDS; i++)
+		fds[i] = q.has[i] ? came[k++] : -1;
 	if (n == (ssize_t)sizeof(q) && q.what == REQUEST_KILL && z->pid > 0) {
 		(void)kill(z->pid, SIGKILL); /* its end is reported as any other */
 	} else if (n == (ssize_t)sizeof(q) && q.what == REQUEST_START && z->pid == 0) {
@@ -209,7 +212,9 @@ static void ignore_signals(void)
 static void fit_limits(struct worker_config *c)
 {
 	struct rlimit lim;
-	uint64_t want = (uint64_t)c->tcp_max + c->udp_max + c->ping_max, have;
+	uint64_t want = (uint64_t)c->tcp_max + c->udp_max + c->ping_max +
+			2 * (uint64_t)c->through_max,
+		 have;
 
 	if (getrlimit(RLIMIT_NOFILE, &lim) < 0)
 		return;
@@ -219,6 +224,7 @@ static void fit_limits(struct worker_config *c)
 	if (want <= have)
 		return;
 	c->tcp_max = (uint32_t)(c->tcp_max * have / want);
+	c->through_max = (uint32_t)(c->through_max * have / want);
 	c->udp_max = (uint32_t)(c->udp_max * have / want);
 	c->ping_max = (uint32_t)(c->ping_max * have / want);
 	if (c->ping_max == 0)
@@ -282,14 +288,16 @@ int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e)
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
 		   const struct resolvers *resolvers)
 {
-	struct request q = {
-		.what = REQUEST_START, .resolvers = *resolvers, .has_pcap = fds->pcap >= 0};
-	int list[N_FDS] = {fds->link, fds->control, fds->log}, n = 3;
+	const int all[N_FDS] = {fds->link,   fds->control,   fds->log,      fds->pcap,
+				fds->inside, fds->listen[0], fds->listen[1]};
+	struct request q = {.what = REQUEST_START, .resolvers = *resolvers};
+	int list[N_FDS], n = 0;
 
-	if (q.has_pcap)
-		list[n++] = fds->pcap;
-	if (fds->inside >= 0)
-		list[n++] = fds->inside;
+	for (int i = 0; i < N_FDS; i++) {
+		q.has[i] = all[i] >= 0;
+		if (q.has[i])
+			list[n++] = all[i];
+	}
 	return fdpass_send(z->sock, &q, sizeof(q), list, (size_t)n);
 }
 

@@ -12,6 +12,7 @@
 #include "relay/relay.h"
 #include "relay/watch.h"
 
+#define N_WIDE 4    /* pipes */
 #define N_EVENTS 16 /* a turn: the loop has other things to do */
 
 struct carrier {
@@ -47,8 +48,10 @@ static void count(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out)
 
 static int set_up(struct carrier *c, const struct carrier_conf *conf)
 {
-	struct relay_conf relay = {
-		.max = conf->conns_max, .ops = &c->ops, .n_pipes = conf->pipes_max};
+	struct relay_conf relay = {.max = conf->conns_max,
+				   .ops = &c->ops,
+				   .n_pipes = conf->pipes_max,
+				   .n_wide = N_WIDE};
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;
 

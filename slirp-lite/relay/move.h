@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* move: one direction of a connection: through a pipe, or by copying while there is none. */
+/* move: one direction of a connection: through a pipe, or by copying what is small, and while there
+ * is none. */
 #ifndef SLIRP_LITE_RELAY_MOVE_H
 #define SLIRP_LITE_RELAY_MOVE_H
 
@@ -21,11 +22,13 @@ struct end {
 	uint16_t pipe;  /* holds `held` bytes read from this end */
 	uint32_t held;
 	uint32_t copy; /* size of the next copy, 0: the smallest */
+	bool is_bulk;  /* much comes at a time: worth moving pages */
 };
 
 struct mover {
 	struct pipes pipes;
 	size_t turn;              /* bytes of one direction in one go */
+	bool may_write;           /* into a pipe: so what is small is copied */
 	char copy[MOVE_COPY_MAX]; /* untouched while there are pipes */
 };
 

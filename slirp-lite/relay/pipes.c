@@ -12,7 +12,6 @@
 
 #define WIDE_SIZE (256 * 1024)
 #define WIDE_MAX 32
-#define FIXED_WIDE_MAX 4
 #define MIN_SIZE (32 * 1024)
 #define KEEP_IDLE 16
 
@@ -60,12 +59,12 @@ static void put(struct pipes *p, uint16_t i)
 	p->n_idle++;
 }
 
-void pipes_init_fixed(struct pipes *p, unsigned n)
+void pipes_init_fixed(struct pipes *p, unsigned n, unsigned n_wide)
 {
 	pipes_init(p);
 	p->is_fixed = true;
 	for (unsigned k = 0; k < n; k++) {
-		uint16_t i = make(p, FIXED_WIDE_MAX);
+		uint16_t i = make(p, (uint16_t)n_wide);
 
 		if (i == PIPES_NONE)
 			return;

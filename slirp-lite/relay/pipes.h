@@ -31,8 +31,9 @@ struct pipes {
 
 /* Pipes as they are wanted. */
 void pipes_init(struct pipes *p);
-/* At most n, made here. Fewer where the user's quota ends; that is no error. */
-void pipes_init_fixed(struct pipes *p, unsigned n);
+/* At most n, made here, n_wide of them large. Fewer where the user's quota ends; that is no error.
+ */
+void pipes_init_fixed(struct pipes *p, unsigned n, unsigned n_wide);
 void pipes_close(struct pipes *p); /* those that are idle */
 /* An empty pipe, or PIPES_NONE. */
 uint16_t pipes_take(struct pipes *p);

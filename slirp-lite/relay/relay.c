@@ -62,6 +62,7 @@ struct relay {
 	struct slots conns;
 	struct queue queues[N_QUEUES];
 	int spare; /* see take_spare */
+	bool are_reset;
 	struct mover mover;
 };
 
@@ -79,9 +80,11 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 	r->epoll_fd = conf->epoll_fd;
 	r->ops = conf->ops;
 	r->spare = -1;
+	r->are_reset = conf->are_reset;
+	r->mover.may_write = r->ops != NULL; /* the forwarder's filter has no write(2) */
 	r->mover.turn = r->ops ? TURN_BYTES_GUEST : TURN_BYTES;
 	if (r->ops)
-		pipes_init_fixed(&r->mover.pipes, conf->n_pipes);
+		pipes_init_fixed(&r->mover.pipes, conf->n_pipes, conf->n_wide);
 	else
 		pipes_init(&r->mover.pipes);
 	*ret = r;
@@ -138,6 +141,16 @@ static void close_with_reset(int fd)
 	close(fd);
 }
 
+/* What is still to be sent is sent by the kernel. */
+static void close_in_peace(const struct relay *r, int fd)
+{
+	static const struct linger none;
+
+	if (r->are_reset)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+	close(fd);
+}
+
 static void conn_end(struct relay *r, uint32_t i, bool reset)
 {
 	struct conn *c = conn_at(r, i);
@@ -153,10 +166,12 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 		 * socket for us may not be done with it. */
 		if (r->ops && k == INNER)
 			watch_del(r->epoll_fd, n->fd);
-		if (reset)
-			close_with_reset(n->fd);
-		else
+		if (!reset)
+			close_in_peace(r, n->fd);
+		else if (r->are_reset)
 			close(n->fd);
+		else
+			close_with_reset(n->fd);
 	}
 	slots_give(&r->conns, i);
 }
@@ -367,6 +382,28 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 	else if (connect_inner(r, i, inner) < 0)
 		conn_end(r, i, true);
 	return 0;
+}
+
+int relay_join(struct relay *r, int outer, int inner)
+{
+	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+	uint32_t i = slots_take(&r->conns);
+
+	if (i == SLOT_NONE)
+		return -ENOSPC;
+	struct conn *c = conn_at(r, i);
+	/* What is there to be read is told by the first event. */
+	c->end[OUTER] = (struct end){.fd = outer, .writable = true, .pipe = PIPES_NONE};
+	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
+	int k = watch_add(r->epoll_fd, outer, all, WATCH_OUTER, i, c->slot.gen);
+	if (k == 0) {
+		k = watch_add(r->epoll_fd, inner, all, WATCH_INNER, i, c->slot.gen);
+		if (k < 0)
+			watch_del(r->epoll_fd, outer);
+	}
+	if (k < 0)
+		slots_give(&r->conns, i);
+	return k;
 }
 
 static void ready(struct relay *r, uint8_t wait, int family)

@@ -37,7 +37,9 @@ struct relay_conf {
 	/* NULL: socket(2), and pipes are made when they are wanted. Else n_pipes are made at the
 	 * start and no call but those of sockets, splice, read and epoll is ever made. */
 	const struct relay_ops *ops;
-	unsigned n_pipes;
+	unsigned n_pipes, n_wide; /* n_wide: as many of them are large */
+	/* Sockets come with a linger time of zero: a close resets, unless it is meant to end. */
+	bool are_reset;
 };
 
 struct relay;
@@ -53,6 +55,9 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
  * no socket for it, and fd stays the caller's. */
 int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
 	       const struct dest *to, uint64_t now_ms);
+/* Takes over two connected sockets (non-blocking), the container's is inner; bytes go both ways
+ * from now on. 0, or -errno: they stay the caller's. They count for port 0. */
+int relay_join(struct relay *r, int outer, int inner);
 /* ops->socket may have more to give: goes on with clients that wait, first come first served. */
 void relay_ready(struct relay *r);
 /* is_outer: which end. Events of connections that are gone are ignored. */

@@ -26,10 +26,12 @@ struct worker_config {
 	struct policy policy; /* holds the plan */
 	struct resolvers resolvers;
 	uint32_t tcp_max, udp_max,
-		ping_max;   /* flows: 65,536; 16,384; 256, lowered to RLIMIT_NOFILE */
-	size_t memory_max;  /* of all payload held: 64 MiB */
-	uint32_t local_max; /* connections of clients on the host, each two descriptors; as many
-			       flows of UDP, one each */
+		ping_max;     /* flows: 65,536; 16,384; 256, lowered to RLIMIT_NOFILE */
+	size_t memory_max;    /* of all payload held: 64 MiB */
+	uint32_t local_max;   /* connections of clients on the host, each two descriptors; as many
+				 flows of UDP, one each */
+	uint32_t through_max; /* connections by the kernel's own TCP on both sides, two
+				 descriptors each; 0: none */
 	uint32_t udp_once_s, udp_stream_s; /* RFC 4787: 30, 120 */
 	bool is_raw_link;                  /* plain frames on a socket: tests, bess */
 	bool is_pcap;                      /* frames are copied to fds.pcap */
@@ -41,7 +43,8 @@ struct worker_fds {
 	int control; /* SOCK_SEQPACKET to the supervisor (stack/ctlmsg.h) */
 	int log;     /* pipe: lines of text */
 	int pcap;
-	int inside; /* to whoever makes sockets in the container's namespace (proc/nsd.h) */
+	int inside;        /* to whoever makes sockets in the container's namespace (proc/nsd.h) */
+	int listen[N_FAM]; /* transparent listeners there (through/through.h) */
 };
 
 #endif

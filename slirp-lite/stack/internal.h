@@ -17,6 +17,7 @@
 #include "relay/carrier.h"
 #include "stack/worker.h"
 #include "tcp/flows.h"
+#include "through/through.h"
 #include "wire/reass.h"
 
 struct worker {
@@ -35,6 +36,7 @@ struct worker {
 	struct local *local;
 	struct ports *ports;
 	struct carrier *carrier;
+	struct through *through; /* NULL: the tap engine alone */
 	struct source link_src, control_src, carrier_src;
 	struct timer trim, reass_timer;
 	bool is_busy; /* something waits for the next round, which must not wait */

@@ -26,6 +26,15 @@ static uint32_t count_local(const struct worker *w)
 	return g.n_conns + g.n_flows;
 }
 
+static uint32_t count_through(const struct worker *w)
+{
+	struct through_gauges g = {0};
+
+	if (w->through)
+		g = through_gauges(w->through);
+	return g.n_held + g.n_conns;
+}
+
 static void answer_stats(struct worker *w, uint32_t id)
 {
 	struct ctlmsg m = {.type = CTLMSG_STATS, .id = id};
@@ -36,6 +45,7 @@ static void answer_stats(struct worker *w, uint32_t id)
 		.n_udp = udp_count(w->udp),
 		.n_ping = ping_count(w->ping),
 		.n_local = count_local(w),
+		.n_through = count_through(w),
 		.memory = pool_n_held(w->pool) * POOL_CHUNK,
 	};
 	(void)ctlmsg_send(w->fds.control, &m);

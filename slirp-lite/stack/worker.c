@@ -156,19 +156,75 @@ static int make_carrier(struct worker *w, struct err *e)
 	return r < 0 ? err_sys(e, -r, "clients on this host") : 0;
 }
 
+static int is_through(void *arg, const struct flow_key *k)
+{
+	struct worker *w = arg;
+
+	return through_wants(w->through, k);
+}
+
+static void on_through_gone(void *arg, const struct flow_key *k)
+{
+	struct worker *w = arg;
+
+	through_gone(w->through, k);
+}
+
+static bool on_through_again(void *arg, const struct flow_key *k, uint64_t now)
+{
+	struct worker *w = arg;
+
+	return through_again(w->through, k, now);
+}
+
+static int on_through(void *arg, const struct flow_key *k, int fd, const struct syn *syn,
+		      uint32_t seq, uint64_t now)
+{
+	struct worker *w = arg;
+
+	return through_take(w->through, k, fd, syn, seq, now);
+}
+
+static int make_through(struct worker *w, const struct host_ops *host, struct tcp_env *tcp,
+			struct err *e)
+{
+	const struct through_env env = {.emit = w->emit,
+					.loop = w->loop,
+					.wheel = w->wheel,
+					.plan = &w->conf.policy.plan,
+					.host = host,
+					.stats = &w->stats,
+					.listen = {w->fds.listen[FAM4], w->fds.listen[FAM6]},
+					.max = w->conf.through_max,
+					.source_max = w->conf.tcp_max / 4 + 1};
+	int r;
+
+	if (w->conf.through_max == 0 || (env.listen[FAM4] < 0 && env.listen[FAM6] < 0))
+		return 0;
+	r = through_new(&env, &w->through, e);
+	if (r < 0)
+		return r;
+	tcp->is_others = is_through;
+	tcp->others_gone = on_through_gone;
+	tcp->others_again = on_through_again;
+	tcp->hand_over = on_through;
+	tcp->others_buffer = through_buffer(w->through);
+	return 0;
+}
+
 static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
 {
-	const struct tcp_env tcp = {.emit = w->emit,
-				    .loop = w->loop,
-				    .wheel = w->wheel,
-				    .pool = w->pool,
-				    .policy = &w->conf.policy,
-				    .host = host,
-				    .stats = &w->stats,
-				    .max = w->conf.tcp_max,
-				    .resolver = pick_resolver,
-				    .resolver_failed = on_resolver_failed,
-				    .arg = w};
+	struct tcp_env tcp = {.emit = w->emit,
+			      .loop = w->loop,
+			      .wheel = w->wheel,
+			      .pool = w->pool,
+			      .policy = &w->conf.policy,
+			      .host = host,
+			      .stats = &w->stats,
+			      .max = w->conf.tcp_max,
+			      .resolver = pick_resolver,
+			      .resolver_failed = on_resolver_failed,
+			      .arg = w};
 	const struct udp_env udp = {.emit = w->emit,
 				    .loop = w->loop,
 				    .wheel = w->wheel,
@@ -195,6 +251,8 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				  .stats = &w->stats};
 	int r = make_carrier(w, e);
 
+	if (r == 0)
+		r = make_through(w, host, &tcp, e);
 	if (r == 0)
 		r = tcp_new(&tcp, &w->tcp, e);
 
@@ -288,10 +346,14 @@ bool worker_round(struct worker *w, uint64_t until)
 		next = until;
 	if (next > due)
 		next = due;
+	if (w->through && through_has_more(w->through))
+		next = 0;
 	now = loop_round(w->loop, w->is_busy ? 0 : next);
 	wheel_run(w->wheel, now);
 	if (w->carrier && carrier_due(w->carrier) <= now)
 		carrier_tick(w->carrier, now);
+	if (w->through)
+		through_go_on(w->through);
 	flush(w, now);
 	if (pool_n_held(w->pool) > 0 && !timer_is_set(&w->trim))
 		timer_set(w->wheel, &w->trim, now + TRIM_MS);
@@ -328,6 +390,7 @@ void worker_free(struct worker *w)
 	w->ports = NULL;
 	carrier_free(w->carrier);
 	tcp_free(w->tcp);
+	through_free(w->through);
 	udp_free(w->udp);
 	ping_free(w->ping);
 	local_free(w->local);

@@ -66,6 +66,7 @@ struct tcp_flow {
 	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
 	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
 	uint8_t attempt; /* which one */
+	struct syn syn;  /* when is_others */
 	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
 	bool is_connecting : 1;
 	bool is_dns : 1;
@@ -78,6 +79,7 @@ struct tcp_flow {
 	bool is_delay_off : 1; /* TCP_NODELAY is set */
 	bool has_sent : 1;     /* something to the host */
 	bool is_starved : 1;   /* the pool had no chunk to read into */
+	bool is_others : 1;    /* goes to hand_over when the host has connected */
 	bool is_over : 1;      /* the machine is done; the host has bytes to take */
 };
 _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");
@@ -96,7 +98,7 @@ void flow_promise(struct tcp_flow *f,
 
 /* open.c: a SYN for a key that has no flow. */
 void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,
-		  uint64_t now);
+		  const struct ip_packet *packet, uint64_t now);
 /* The host's connect() has ended. False: the flow is gone. */
 bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
 

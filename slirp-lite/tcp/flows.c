@@ -145,6 +145,8 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 
 	if (t->gather.f == f)
 		rx_settle(t);
+	if (f->is_others)
+		t->env.others_gone(t->env.arg, &f->node.key);
 	flow_close_host(f, is_abort);
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);
@@ -419,8 +421,11 @@ static void input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint6
 	}
 	if (f)
 		segment(f, &h, k->payload + head, len, may_hold, now);
+	else if (tcb_is_opening(&h) &&
+		 !(t->env.others_again && t->env.others_again(t->env.arg, &key, now)))
+		open_passive(t, &key, &h, k, now);
 	else if (tcb_is_opening(&h))
-		open_passive(t, &key, &h, now);
+		return;
 	else
 		unknown(t, &key, &h, len);
 }

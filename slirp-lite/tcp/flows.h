@@ -21,6 +21,7 @@
 #include "flow/port.h"
 #include "flow/pool.h"
 #include "flow/stats.h"
+#include "flow/syn.h"
 #include "flow/wheel.h"
 #include "io/host.h"
 #include "io/loop.h"
@@ -44,6 +45,16 @@ struct tcp_env {
 	bool (*resolver)(void *arg, unsigned attempt, uint64_t began, struct ip *ret_ip,
 			 uint32_t *ret_scope, uint16_t *ret_port);
 	void (*resolver_failed)(void *arg, const struct ip *ip, uint64_t now);
+	/* Connections whose container's side another TCP takes, when the host has connected:
+	 * whether it is one, from its SYN (1: yes; 0: no; -1: one too many of its source, drop it),
+	 * and that nothing came of it; that the SYN came again is its affair (true); it takes over
+	 * the socket (or -errno). NULL: there is none. buffer: of such a socket, 0: no matter. */
+	int (*is_others)(void *arg, const struct flow_key *k);
+	void (*others_gone)(void *arg, const struct flow_key *k);
+	bool (*others_again)(void *arg, const struct flow_key *k, uint64_t now);
+	int (*hand_over)(void *arg, const struct flow_key *k, int fd, const struct syn *syn,
+			 uint32_t seq, uint64_t now);
+	int others_buffer;
 	void *arg;
 };
 

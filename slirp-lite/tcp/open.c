@@ -130,6 +130,9 @@ static int start(struct tcp_flow *f, const struct ip *to, uint32_t scope, uint16
 		v6.sin6_scope_id = scope;
 		memcpy(&sa, &v6, sizeof(v6));
 	}
+	if (f->is_others && env->others_buffer)
+		env->host->setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &env->others_buffer,
+				      sizeof(env->others_buffer));
 	r = set_source(f, fd, to);
 	if (r == 0)
 		r = env->host->connect(fd, (const struct sockaddr *)&sa, len);
@@ -184,14 +187,25 @@ static bool is_shortage(int sys)
 	return sys == EMFILE || sys == ENFILE || sys == ENOBUFS || sys == ENOMEM || sys == ENOSPC;
 }
 
-void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn, uint64_t now)
+static void keep_syn(struct tcp_flow *f, const struct ip_packet *packet)
+{
+	size_t len = (size_t)(packet->payload[12] >> 4) * 4; /* checked by who parsed it */
+
+	f->is_others = true;
+	syn_keep(&f->syn, packet->payload, len);
+	f->syn.ttl = packet->ttl;
+	f->syn.tos = packet->tos;
+}
+
+void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,
+		  const struct ip_packet *packet, uint64_t now)
 {
 	struct stats *stats = t->env.stats;
 	struct tcb_conf conf;
 	struct tcp_flow *f;
 	enum policy_verdict v;
 	struct ip to = {0};
-	int sys = ECONNREFUSED;
+	int sys = ECONNREFUSED, others;
 
 	v = policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to);
 	if (v == POLICY_REFUSE) {
@@ -213,10 +227,18 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		flow_stray(t, k, syn, 0);
 		return;
 	}
+	others = t->env.is_others ? t->env.is_others(t->env.arg, k) : 0;
+	if (others < 0) {
+		stats->n[STAT_DROP_RATE]++;
+		flow_end(f, false);
+		return;
+	}
 	conf = conf_of(t, k, now);
 	tcb_open_passive(&f->tcb, &conf, syn, now);
 	f->is_connecting = true;
 	f->is_dns = v == POLICY_DNS;
+	if (others)
+		keep_syn(f, packet);
 	if (f->is_dns) {
 		f->began = now;
 		if (start_dns(f, now, &sys))
@@ -232,6 +254,24 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		return;
 	}
 	refuse(f, sys, now);
+}
+
+/* Without a word when that fails: the container's SYN comes again. */
+static void hand_over(struct tcp_flow *f, uint64_t now)
+{
+	const struct tcp_env *env = &f->owner->env;
+	int fd = f->src.fd;
+
+	loop_remove(env->loop, &f->src);
+	if (env->hand_over(env->arg, &f->node.key, fd, &f->syn, f->tcb.rcv_nxt - 1, now) < 0) {
+		env->stats->n[STAT_DROP_TABLE_FULL]++;
+		f->src.fd = fd;
+		flow_end(f, true);
+		return;
+	}
+	f->src.fd = -1;
+	f->is_others = false;
+	flow_end(f, false);
 }
 
 bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now)
@@ -253,6 +293,10 @@ bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now)
 	}
 	f->is_connecting = false;
 	env->stats->n[STAT_TCP_OPENED]++;
+	if (f->is_others) {
+		hand_over(f, now);
+		return false;
+	}
 	tcb_accept(&f->tcb, now);
 	flow_mark(f);
 	return true;

@@ -42,6 +42,8 @@ ARROWS = {
   'slirp-lite/local': ['local', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
   # connections of the host's own clients, for the local forwarder and for the worker
   'slirp-lite/relay': ['relay', 'sys/fdpass.h', 'base', 'model/addr.h'],
+  # connections by the kernel's TCP on both sides: the SYN alone is seen
+  'slirp-lite/through': ['through', 'relay', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
   'slirp-lite/fwd': ['fwd', 'relay', 'sys', 'base',
                      # the messages between the engine and the forwarder, and what is in them
                      'model/fwdmsg.h', 'model/addr.h', 'model/name.h',
@@ -51,7 +53,7 @@ ARROWS = {
   'slirp-lite/names': ['names', 'relay', 'wire', 'flow', 'sys', 'base', 'model/namesmsg.h', 'model/addr.h',
                        'model/name.h', 'proc/nameservers.h', 'stack/config.h'],
   # the worker: the one room that knows all protocols
-  'slirp-lite/stack': ['stack', 'ports', 'tcp', 'dgram', 'local', 'relay', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
+  'slirp-lite/stack': ['stack', 'ports', 'through', 'tcp', 'dgram', 'local', 'relay', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h',
                        'sys/fdpass.h'],
   'slirp-lite/ports': ['ports', 'tcp', 'dgram', 'relay', 'flow', 'io', 'base', 'model/addr.h'],
   # the processes: options, set-up, supervisor, sandbox; no packet code but the worker's two calls
@@ -62,6 +64,8 @@ ARROWS = {
                       'relay/insidemsg.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room
                       'net/rtnl.h', 'net/link.h', 'net/route.h',
+                      # and readies it for the kernel's own TCP with the rules that takes
+                      'net/divert.h', 'net/nft.h',
                       # who has a port that cannot be published, from /proc
                       'net/portowner.h',
                       # and what of the host's network is copied is read with it

@@ -2,9 +2,11 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # TCP of an ordinary user's container: curl, iperf3, both half closes, resets, a slow reader, much data,
 # many connections, path MTU, and what connect() says compared with the same call on the host.
+# Argument relay: of a container behind the box, by the relay engine.
 # SLIRP_TEST_BYTES: how much is sent each way (64 MiB).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/slirp_lib.sh"
+. "$(dirname "$0")/slirp_behind.sh"
 
 BYTES=${SLIRP_TEST_BYTES:-67108864}
 ulimit -n 8192
@@ -14,8 +16,15 @@ serve_probe far tcp 7000 serve_tcp
 serve_http out 80
 serve out iperf3 -s
 wait_port out tcp 5201
-box_new a host -6 --host-loopback=tcp:7500
-first_worker=$(worker a)
+if [ "${1:-}" = relay ]; then
+	box_new r host -6 --host-loopback=tcp:7500 --engine=relay
+	behind a r 1
+	box=r
+else
+	box_new a host -6 --host-loopback=tcp:7500
+	box=a
+fi
+first_worker=$(worker $box)
 fds=$(n_fds "$first_worker")
 
 is 'curl' "$(inside a curl -sS -m 5 http://$OUT4/hello)" 'hello from out'
@@ -34,7 +43,9 @@ is 'a slow reader' "$(probe_in a tcp_down $OUT4 7000 12000000 5)" equal
 is '1000 at once' "$(probe_in a tcp_parallel $OUT4 7000 1000)" '1000 right'
 is 'and over IPv6' "$(probe_in a tcp_parallel $OUT6 7000 1000)" '1000 right'
 for r in '' -R; do
+	wait_port out tcp 5201 # between two tests the server does not listen
 	ok "iperf3 ${r:-up}" inside a timeout 20 iperf3 -c $OUT4 -t 1 $r
+	wait_port out tcp 5201
 	ok "iperf3, 8 streams ${r:-up}" inside a timeout 20 iperf3 -c $OUT6 -t 1 -P 8 $r
 done
 on out sysctl -qw net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0 net.ipv4.tcp_window_scaling=0
@@ -108,11 +119,19 @@ on host ip -4 route del default
 same_connect 'no route' 192.0.2.99 9
 on host ip -4 route add default via $OUT4
 
-is 'the worker is the same' "$(worker a)" "$first_worker"
+is 'the worker is the same' "$(worker $box)" "$first_worker"
 # The host still tries the two that are filtered: their clients gave up without a word.
 as_before() { [ "$(n_fds "$first_worker")" -le $((fds + 2)) ]; }
 ok "its sockets are closed: $fds at the start" ns_until 15 as_before
 is 'no connection stays' "$(inside a ss -Htan state established | wc -l)" 0
+if [ $box = r ]; then
+	ok 'nearly all went by the relay engine' [ "$(told r through_opened)" -gt 2000 ]
+	is 'none is left' "$(told r through_flows)" 0
+	behind_end a
+	box_end r
+	ns_done
+	exit
+fi
 box_end a
 box_new b host -6 --mtu=65520
 is 'MTU 65520: up' "$(probe_in b tcp_up $OUT4 7000 "$BYTES")" equal

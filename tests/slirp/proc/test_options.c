@@ -62,7 +62,9 @@ static void test_defaults(void **state)
 	assert_int_equal(o.exit_fd, -1);
 	assert_int_equal(o.ready_fd, -1);
 	assert_int_equal(o.sandbox, SANDBOX_ON);
+	assert_int_equal(o.engine, ENGINE_AUTO);
 	options_config(&o, &c);
+	assert_int_equal(c.through_max, 0);
 	assert_string_equal(ip_str(&c.policy.plan.gateway[FAM4], text), "10.0.2.2");
 	assert_string_equal(ip_str(&c.policy.plan.dns[FAM4], text), "10.0.2.3");
 	assert_string_equal(ip_str(&c.policy.plan.guest[FAM4], text), "10.0.2.100");
@@ -142,6 +144,25 @@ static void test_name(void **state)
 }
 
 /* Every line that is known to be passed, by podman 4.3 and 5.8 and rootlesskit 1.1, 2 and 3. */
+/* What the relay engine may have, of all that is open. */
+static void test_engine(void **state)
+{
+	struct worker_config c;
+	struct options o = good("--engine relay 1");
+
+	(void)state;
+	assert_int_equal(o.engine, ENGINE_RELAY);
+	options_config(&o, &c);
+	assert_true(c.through_max > 0 && c.tcp_max > 0);
+	o = good("--for-network 1");
+	assert_true(o.is_network);
+	options_config(&o, &c);
+	assert_true(c.through_max > 0);
+	o = good("--for-network --engine tap 1");
+	options_config(&o, &c);
+	assert_int_equal(c.through_max, 0);
+}
+
 static void test_known_lines(void **state)
 {
 	static const char *const lines[] = {
@@ -258,6 +279,9 @@ static const struct {
 	{"--outbound-addr6 198.51.100.1 1", "--outbound-addr6: "},
 	{"--outbound-addr a/b 1", "--outbound-addr: "},
 	{"--sandbox maybe 1", "--sandbox: "},
+	{"--engine fast 1", "--engine: "},
+	{"--engine relay --netns-type tapfd 0", "--engine: "},
+	{"--engine relay --target-type bess /tmp/x", "--engine: "},
 	{"--log-level loud 1", "--log-level: "},
 	{"--name a/b 1", "--name: "},
 	{"--host-loopback 80 1", "--host-loopback: "},
@@ -313,10 +337,10 @@ static void test_many_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_clients),
-		cmocka_unit_test(test_values),      cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_many_ports),  cmocka_unit_test(test_name),
-		cmocka_unit_test(test_known_lines),
+		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_values),     cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_many_ports), cmocka_unit_test(test_name),
+		cmocka_unit_test(test_engine),     cmocka_unit_test(test_known_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -94,7 +94,8 @@ static void await(int fd)
 static void start(struct world *w)
 {
 	struct resolvers none = {0};
-	struct worker_fds fds = {.link = w->link, .log = 2, .pcap = -1, .inside = -1};
+	struct worker_fds fds = {
+		.link = w->link, .log = 2, .pcap = -1, .inside = -1, .listen = {-1, -1}};
 	struct zygote_report z;
 	struct ctlmsg m;
 	int pair[2];

@@ -184,7 +184,8 @@ void rig_start(const struct rig_conf *c)
 				     .udp_stream_s = 120,
 				     .is_raw_link = true};
 	struct plan *p = &conf.policy.plan;
-	struct worker_fds fds = {.control = -1, .log = -1, .pcap = -1, .inside = -1};
+	struct worker_fds fds = {
+		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}};
 	int pair[2], size = 4 << 20;
 
 	p->net[FAM4] = (struct prefix){ip_of("10.0.2.0"), 24};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * transparent: makes a network namespace ready for the kernel's own TCP on the container's side
+ * (through/through.h in the worker): what containers that hang on the namespace open to the outside
+ * ends in transparent sockets there. Called by the namespace helper, which is in the namespace and
+ * has CAP_NET_ADMIN there for as long as it lives; what stays are two listeners.
+ *
+ * In the namespace: table inet slirp-lite, a routing rule for TRANSPARENT_MARK_IN with table
+ * TRANSPARENT_TABLE, and some of its sysctl values. All of it may be there already, from a start
+ * before. Firewall rules of the namespace's owner must let pass: the first packet of a connection
+ * on its way from the container to the tap (so forwarding is where destinations are forbidden); to
+ * the input hook what carries TRANSPARENT_MARK_IN, from the output hook TRANSPARENT_MARK_OUT. None
+ * of these are in conntrack.
+ */
+#ifndef SLIRP_PROC_TRANSPARENT_H
+#define SLIRP_PROC_TRANSPARENT_H
+
+#include "base/err.h"
+#include "base/buf.h"
+#include "flow/plan.h"
+
+#define TRANSPARENT_MARK_IN 0x736c0001u
+#define TRANSPARENT_MARK_OUT 0x736c0002u
+#define TRANSPARENT_TABLE 0x736c
+
+/* In the namespace, when the tap is configured. Listeners of the families that the plan has (else
+ * -1), the caller's. What the kernel lacks is ERR_UNSUPPORTED or as the kernel says. */
+int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen[N_FAM],
+			struct err *e);
+/* The firewall rules alone. Pure. ports: of the listeners. */
+void transparent_rules(const char *tap, const struct plan *plan, const uint16_t ports[N_FAM],
+		       struct buf *out);
+
+#endif

@@ -1,0 +1,124 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# The relay engine around its data path: which engine is chosen and said, what a container costs that
+# does not read, ports used again, an idle connection, a worker that is killed, a container that floods
+# with SYNs, its own or spoofed, and one that cuts its own side.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/slirp_lib.sh"
+. "$(dirname "$0")/slirp_behind.sh"
+
+cp "$(dirname "$0")/slirp_syns.py" "$NS_TMP/syns.py" || exit 99
+cp "$(dirname "$0")/slirp_probe_relay.py" "$NS_TMP/probe_relay.py" || exit 99
+ulimit -n 16384
+slirp_world
+serve_probe out tcp 7000 serve_tcp
+serve out "$PYTHON" "$NS_TMP/probe_relay.py" serve 7100
+wait_port out tcp 7100
+relay_in() { # NAME ARGUMENT...: slirp_probe_relay.py in the container
+	local name
+	name=$1
+	shift
+	inside "$name" "$PYTHON" "$NS_TMP/probe_relay.py" "$@" 2>&1
+}
+
+# Which engine.
+box_new s host
+is 'one container: the tap engine' "$(told s engine): $(told s engine_why)" 'tap: it serves one container'
+box_end s
+NETNS_UP_WITHOUT=tproxy
+box_new t host -6 --for-network
+unset NETNS_UP_WITHOUT
+like 'a network, where the relay engine does not work' "$(told t engine): $(told t engine_why)" 'tap: no transparent proxying*'
+like 'its log says so, too' "$(cat "$NS_TMP/t.log")" '*the relay engine does not work here*'
+behind x t 9
+is 'and is served all the same' "$(probe_in x tcp_up $OUT4 7000 1000000)" equal
+behind_end x
+box_end t
+(_box_exec host unshare -Urn sleep 7200) &
+apart=$!
+NS_SERVERS="$NS_SERVERS $apart"
+ns_until 20 _box_is_apart $apart host
+said=$(_box_exec host env NETNS_UP_WITHOUT=tproxy "$SLIRP_LITE" -c --engine=relay ${SLIRP_OPTIONS:-} $apart 2>&1)
+is 'by force it is an error' "$?" 1
+like 'which says why' "$said" '*relay engine: no transparent proxying*'
+unserve $apart
+
+box_new r host -6 --for-network
+behind a r 1
+behind b r 2
+is 'a network: the relay engine' "$(told r engine): $(told r engine_why)" 'relay: it serves a network'
+w=$(worker r)
+fds=$(n_fds "$w")
+is 'the box itself' "$(probe_in r tcp_up $OUT4 7000 1000000)" equal
+is 'does not need it' "$(told r through_opened)" 0
+is 'a container does' "$(probe_in a tcp_up $OUT4 7000 1000000)" equal
+ok 'and it is counted' [ "$(told r through_out)" -ge 1000000 ]
+is 'UDP, by the tap' "$(probe_in a udp_sizes $OUT4 7000 10 1400 2>&1 | head -c 200)" "$(probe_in r udp_sizes $OUT4 7000 10 1400 2>&1 | head -c 200)"
+ok 'ping, by the tap' inside a ping -q -c 1 -W 2 $OUT4
+is 'nothing of it is tracked' "$(inside r sh -c 'cat /proc/net/nf_conntrack 2>/dev/null | grep -c "tcp.*10.88"')" 0
+
+# What one connection holds.
+n=$(relay_in a stalled_down $OUT4 7100)
+ok "of a reader that has stopped at most 2 MiB are under way: $n" [ "$n" -le $((2 << 20)) ]
+n=$(relay_in a stalled_up $OUT4 7100)
+ok "of a server that has stopped, too: $n" [ "$n" -le $((2 << 20)) ]
+is 'a port is used again at once, 200 times' "$(relay_in a same_port $OUT4 7000 200)" '200 right'
+is 'over IPv6' "$(relay_in a same_port $OUT6 7000 200)" '200 right'
+is 'and a new SYN on an old connection' "$(relay_in a reborn $OUT4 7000)" right
+is 'small writes are answered one by one' "$(relay_in a ping_pong $OUT4 7000 2000)" '2000 right'
+is 'an idle connection goes on' "$(relay_in a idle $OUT4 7000 3)" right
+
+# A worker that is killed.
+before=$(told r through_flows)
+relay_in a await_end $OUT4 7100 >"$NS_TMP/cut" &
+waits=$!
+under_way() { [ "$(told r through_flows)" = $((before + 1)) ]; }
+ok 'a connection is under way' ns_until 20 under_way
+kill -KILL "$w"
+wait $waits
+is 'when the worker is killed it is reset' "$(cat "$NS_TMP/cut")" ECONNRESET
+is 'the next one serves at once' "$(probe_in a tcp_up $OUT4 7000 1000000)" equal
+is 'by the relay engine' "$(told r through_opened)" 1
+w=$(worker r)
+fds=$(n_fds "$w")
+
+# SYNs.
+inside a nft -f - <<'N'
+table inet t {
+	chain c {
+		type filter hook input priority 0
+		tcp sport 7100 drop
+	}
+}
+N
+for sources in own net any; do
+	inside a "$PYTHON" "$NS_TMP/syns.py" $OUT4 7100 2 $sources >"$NS_TMP/syns" &
+	flood=$!
+	sleep 0.5
+	is "SYNs of $sources: the neighbour is served" "$(probe_in b tcp_connect $OUT4 7000 3)" connected
+	wait $flood
+	note "SYNs of $sources: $(cat "$NS_TMP/syns"), held $(told r through_flows), $(n_fds "$w") descriptors"
+	is "SYNs of $sources: the neighbour's bytes" "$(probe_in b tcp_up $OUT4 7000 1000000)" equal
+	ok "SYNs of $sources: what is held is bounded" [ "$(told r through_flows)" -le 4096 ]
+done
+is 'IPv6 is as before' "$(probe_in b tcp_up $OUT6 7000 1000000)" equal
+inside a nft delete table inet t
+before=0
+gone() { [ "$(told r through_flows)" = 0 ] && [ "$(n_fds "$w")" -le $((fds + 2)) ]; }
+ok 'in the end nothing of it is left' ns_until 45 gone
+ok 'it was given up' [ "$(told r through_lost)" -gt 100 ]
+is 'the worker is the same' "$(worker r)" "$w"
+
+# One that cuts its own side: the host's socket is found out by the keep-alive, others do not notice.
+relay_in a await_end $OUT4 7100 >/dev/null &
+cut=$!
+ok 'a connection again' ns_until 20 under_way
+inside a ip link set eth0 down
+is 'the neighbour of a container that went' "$(probe_in b tcp_up $OUT4 7000 1000000)" equal
+kill $cut
+wait $cut 2>/dev/null
+behind_end a
+behind_end b
+is 'no message of a worker that died by itself' "$(grep 'Sanitizer\|runtime error\|signal 11\|signal 6\|signal 31' "$NS_TMP/r.log")" ''
+box_end r
+ns_done
