@@ -57,5 +57,5 @@ dpkg-gencontrol -Tsubstvars -Proot -fdebian/files -O >control
 install -m 644 control root/DEBIAN/control
 find root -newermt "@$SOURCE_DATE_EPOCH" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 deb=netns-up_${version}_$(dpkg-architecture -qDEB_HOST_ARCH).deb
-dpkg-deb --root-owner-group -Zxz -b root "$out/$deb" >&2
+dpkg-deb --root-owner-group -b root "$out/$deb" >&2
 echo "$out/$deb"
