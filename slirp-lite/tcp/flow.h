@@ -41,6 +41,7 @@ struct tcp {
 	struct flow_list dirty;    /* to be flushed, in the order in which they became so */
 	struct flow_list waiting;  /* TIME_WAIT, oldest first */
 	struct flow_list promised; /* those with a reservation in the pool */
+	struct flow_list others;   /* those with is_others, oldest first */
 	uint32_t n_waiting;
 	bool is_starved;       /* some flow is */
 	struct timer reclaim;  /* set while promised is not empty */
@@ -61,7 +62,7 @@ struct tcp_flow {
 	struct timer timer;
 	struct tcp *owner;
 	struct ring rx, tx;
-	struct flow_links dirty, other; /* other: waiting or promised */
+	struct flow_links dirty, other; /* other: waiting, promised or others */
 	struct port_tally *tally;       /* of the port it came by; NULL: the container's own */
 	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
 	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
@@ -89,6 +90,7 @@ void flow_mark(struct tcp_flow *f); /* to be flushed */
 /* Ends it: the socket is closed (is_abort: with RST), everything given back. */
 void flow_end(struct tcp_flow *f, bool is_abort);
 void flow_close_host(struct tcp_flow *f, bool is_abort);
+void flow_set_others(struct tcp_flow *f, bool is_others);
 struct tcp_flow *flow_new(struct tcp *t, const struct flow_key *k); /* NULL: the table is full */
 void flow_stray(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len);
 void flow_emit(struct tcp *t, const struct flow_key *k, struct tcphdr_v *h,

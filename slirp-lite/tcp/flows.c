@@ -103,7 +103,7 @@ static void set_promised(struct tcp_flow *f, bool is_promised, uint64_t now)
 
 void flow_promise(struct tcp_flow *f, unsigned n_chunks)
 {
-	if (f->is_waiting || !ring_reserve(&f->rx, f->owner->env.pool, n_chunks))
+	if (f->is_waiting || f->is_others || !ring_reserve(&f->rx, f->owner->env.pool, n_chunks))
 		return;
 	set_promised(f, n_chunks > 0, loop_now(f->owner->env.loop));
 }
@@ -122,6 +122,17 @@ static void on_reclaim(struct timer *timer, uint64_t now)
 	}
 	if (t->promised.first)
 		timer_set(t->env.wheel, &t->reclaim, now + RECLAIM_MS);
+}
+
+void flow_set_others(struct tcp_flow *f, bool is_others)
+{
+	if (f->is_others == is_others)
+		return;
+	f->is_others = is_others;
+	if (is_others)
+		list_add(&f->owner->others, f, false);
+	else
+		list_remove(&f->owner->others, f, false);
 }
 
 void flow_close_host(struct tcp_flow *f, bool is_abort)
@@ -145,8 +156,10 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 
 	if (t->gather.f == f)
 		rx_settle(t);
-	if (f->is_others)
+	if (f->is_others) {
+		flow_set_others(f, false);
 		t->env.others_gone(t->env.arg, &f->node.key);
+	}
 	flow_close_host(f, is_abort);
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);
@@ -201,6 +214,11 @@ struct tcp_flow *flow_new(struct tcp *t, const struct flow_key *k)
 	if (t->waiting.first &&
 	    (t->n_waiting >= WAITING_MAX || table_count(t->table) >= table_max(t->table)))
 		flow_end(t->waiting.first, false);
+	/* Of those that the host has not answered yet the oldest: sources can be invented. */
+	if (t->others.first && table_count(t->table) >= table_max(t->table)) {
+		t->env.stats->n[STAT_THROUGH_LOST]++;
+		flow_end(t->others.first, true);
+	}
 	f = table_add(t->table, k);
 	if (!f)
 		return NULL;

@@ -191,7 +191,7 @@ static void keep_syn(struct tcp_flow *f, const struct ip_packet *packet)
 {
 	size_t len = (size_t)(packet->payload[12] >> 4) * 4; /* checked by who parsed it */
 
-	f->is_others = true;
+	flow_set_others(f, true);
 	syn_keep(&f->syn, packet->payload, len);
 	f->syn.ttl = packet->ttl;
 	f->syn.tos = packet->tos;
@@ -270,7 +270,7 @@ static void hand_over(struct tcp_flow *f, uint64_t now)
 		return;
 	}
 	f->src.fd = -1;
-	f->is_others = false;
+	flow_set_others(f, false);
 	flow_end(f, false);
 }
 

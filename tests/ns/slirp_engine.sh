@@ -57,6 +57,24 @@ is 'UDP, by the tap' "$(probe_in a udp_sizes $OUT4 7000 10 1400 2>&1 | head -c 2
 ok 'ping, by the tap' inside a ping -q -c 1 -W 2 $OUT4
 is 'nothing of it is tracked' "$(inside r sh -c 'cat /proc/net/nf_conntrack 2>/dev/null | grep -c "tcp.*10.88"')" 0
 
+caps() { # of all its processes, those that have any
+	local p
+	for p in $slirp_r $(_descendants "$slirp_r"); do
+		grep -H '^CapEff' "/proc/$p/status"
+	done | grep -v '0000000000000000$'
+}
+is 'no process of it keeps a capability' "$(caps)" ''
+
+# A published port of a container comes by the tap, whose connections are not taken for ours.
+(inside_exec a "$PYTHON" "$PROBE" serve_tcp 7200) >/dev/null 2>&1 &
+NS_SERVERS="$NS_SERVERS $!"
+ns_until 20 inside a sh -c 'ss -Hlnt "sport = 7200" | grep -q .'
+like 'a port of a container is published' "$(as_user host "$PYTHON" "$PROBE" api "$NS_TMP/api/r" \
+	'{"execute":"add_hostfwd","arguments":{"proto":"tcp","host_port":8080,"guest_addr":"10.88.1.2","guest_port":7200}}')" '*"id"*'
+is 'a remote client comes with its own address' "$(probe_on out tcp_who $HOST4 8080 40001)" "$OUT4 40001"
+is 'and its bytes' "$(probe_on out tcp_up $HOST4 8080 4000000)" equal
+like 'a client of the host' "$(probe_on host tcp_who 127.0.0.1 8080)" '10.88.1.1 *'
+
 # What one connection holds.
 n=$(relay_in a stalled_down $OUT4 7100)
 ok "of a reader that has stopped at most 2 MiB are under way: $n" [ "$n" -le $((2 << 20)) ]
