@@ -306,6 +306,7 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 	if (q->end_fd > 0) {
 		arg_pair(a, "--exit-fd", START_FD);
 		arg(a, "--netns-kept");
+		arg(a, "--for-network");
 	}
 	(void)snprintf(a->target, sizeof(a->target), "%d", q->pid);
 	arg_pair(a, "--netns-type", q->pid > 0 ? "pid" : "path");

@@ -154,6 +154,26 @@ for p in "$a" "$b" "$c"; do
 	is 'out, IPv4' "$(get "$p" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 	is 'out, IPv6' "$(get "$p" "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
 done
+# The way out is the kernel's own TCP: what the uplink says of itself.
+uplink() { # FIELD
+	as $UID_A python3 -c '
+import glob, json, socket, stat, os, sys
+for path in glob.glob("/run/user/%s/**" % sys.argv[1], recursive=True):
+  if not stat.S_ISSOCK(os.lstat(path).st_mode):
+    continue
+  s = socket.socket(socket.AF_UNIX)
+  s.settimeout(5)
+  s.connect(path)
+  s.sendall(b"{\"execute\": \"status\"}")
+  text = b""
+  while data := s.recv(4096):
+    text += data
+  answer = json.loads(text).get("return", {})
+  print(answer.get(sys.argv[2], answer.get("counters", {}).get(sys.argv[2], 0)))
+' $UID_A "$1"
+}
+is 'the way out is the relay engine' "$(uplink engine): $(uplink engine_why)" 'relay: it serves a network'
+ok 'all went that way' [ "$(uplink through_opened)" -ge 6 ]
 is 'out, UDP' "$(inside "$a" sh -c "echo q | socat -T 5 - UDP:$OUT4:7001" | cut -d' ' -f1)" \
 	'[0000:0000:0000:0000:0000:ffff:c633:6401]' # 198.51.100.1
 ok 'out, ping' inside "$a" ping -c 1 -W 5 $OUT4
