@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 #define COPY_MIN (16 * 1024)
-/* Below this pages are not worth moving: an exchange of small messages is a third faster copied. */
+/* Below this two moves of pages by splice are more calls than a read and a write. */
 #define BULK_MIN (4 * 1024)
 
 /* Bytes read from `from`, 0 at its end, or -errno. */
