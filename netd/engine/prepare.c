@@ -508,9 +508,6 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 			return -EIO;
 		return prepare_downgrade(g, &before, e);
 	}
-	if (prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
-		err_gather(&all, &one);
-	addrs_drop(g, a, &all);
 	if (a->phase == ATTACH_INTENT)
 		claim_undo_cursor(g->store);
 	err_reset(&one);
@@ -523,6 +520,13 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 	err_reset(&one);
 	if (left > MEMBER_OTHERS && hostop_network_gone(g, &net, (enum member_first)left, &one) < 0)
 		err_gather(&all, &one);
+	/* Claims while nothing else is left to fail: a record that stays has what it lists, else
+	 * the next one to come would have it too. */
+	err_reset(&one);
+	if (all.kind == ERR_NONE && prepare_drop_ports(g, a, a->publish, a->n_publish, &one) < 0)
+		err_gather(&all, &one);
+	if (all.kind == ERR_NONE)
+		addrs_drop(g, a, &all);
 	/* The record last: who is killed here leaves enough to be continued. */
 	err_reset(&one);
 	if (all.kind == ERR_NONE && store_del_attachment(g->store, a->id, a->ifname, &one) < 0)
