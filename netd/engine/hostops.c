@@ -131,7 +131,7 @@ int hostop_tables(struct work *w, struct err *e)
 	if (r >= 0)
 		r = nftbatch_release(w->g->nft, e);
 	if (r >= 0)
-		r = nft_run(text.p, e);
+		r = nft_run_locked(text.p, store_lock_fd(w->g->store), e);
 	w->g->has_rules = r >= 0;
 	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
 	 */

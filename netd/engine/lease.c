@@ -108,6 +108,8 @@ static int lease_make(struct engine *g, const struct lease_request *req, struct 
 static int lease_found(struct engine *g, const struct lease_request *req, struct attachment *have,
 		       struct err *e)
 {
+	if (have->phase == ATTACH_LEAVING)
+		return teardown_all(g, have, false, e);
 	if (have->kind == ATTACH_LEASE && have->phase == ATTACH_COMMITTED) {
 		if (comes_from(have, req))
 			return ENGINE_NOTHING;

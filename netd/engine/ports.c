@@ -186,8 +186,10 @@ static int publish_claim(struct work *w, struct attachment *a, struct err *e)
 			r = publish_check_list(a->publish, a->n_publish, e);
 		if (r >= 0)
 			r = store_put_attachment(w->g->store, a, e);
-		if (r < 0)
+		if (r < 0) {
+			prepare_unbind(w);
 			prepare_drop_ports(w->g, a, w->a->publish, w->a->n_publish, NULL);
+		}
 	}
 	if (r >= 0)
 		r = member_generation(w->g->store, &w->generation, e);
@@ -292,6 +294,7 @@ static int publish_apply(struct work *w, struct attachment *a, struct err *e)
 	}
 	if (r < 0) {
 		struct err one = ERR_INIT;
+		prepare_unbind(w);
 		if (ports_withdraw(w->g, a, w->a, &one) < 0)
 			err_gather(e, &one);
 	}

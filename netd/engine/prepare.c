@@ -177,6 +177,12 @@ static int claim_all_ports(struct work *w, const struct attachment *have, struct
 	return r;
 }
 
+void prepare_unbind(struct work *w)
+{
+	if (w->res)
+		reserve_cut(w->res, 0);
+}
+
 int prepare_claim_ports(struct work *w, const struct attachment *have, struct publish *p, size_t n,
 			struct err *e)
 {
@@ -196,6 +202,7 @@ int prepare_claim_ports(struct work *w, const struct attachment *have, struct pu
 		r = claim_all_ports(w, have, p, n, key, e);
 	if (r >= 0)
 		return 0;
+	prepare_unbind(w);
 	prepare_drop_ports(w->g, w->a, p, n, NULL);
 	return e && e->kind == ERR_CONFLICT ? err_what(e, r, WHAT_PORT) : r;
 }
@@ -429,6 +436,7 @@ int prepare_claim(struct work *w, const struct up_request *req, struct err *e)
 		return 0;
 	if (!ports)
 		a->n_publish = 0; /* they have been dropped already */
+	prepare_unbind(w);
 	struct err more = ERR_INIT;
 	if (prepare_release(w->g, a, &more) < 0)
 		err_gather(e, &more);

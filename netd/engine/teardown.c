@@ -95,7 +95,9 @@ int teardown(struct engine *g, const struct attachment *a, bool fast, struct err
 	struct err all = ERR_INIT, one = ERR_INIT;
 	CLEAN_ELEMS struct elem_list l = {0};
 
-	if (a->kind == ATTACH_LEASE)
+	/* Of one that is leaving all of this is done, and its ports and addresses may be another's.
+	 */
+	if (a->kind == ATTACH_LEASE || a->phase == ATTACH_LEAVING)
 		return 0;
 	if (attachment_has_names(a))
 		gather(&all, &one, names_remove(g, a, &one));
@@ -126,7 +128,7 @@ int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct
 	if (r >= 0) {
 		/* Tables loaded anew meanwhile were filled from the records, this one included. */
 		gather(&all, &one, member_generation(g->store, &after, &one));
-		if (after != before) {
+		if (after != before && a->phase != ATTACH_LEAVING) {
 			gather(&all, &one, elem_of_endpoint(a, &l, &one));
 			gather(&all, &one, elem_of_publish(a, a->publish, a->n_publish, &l, &one));
 			del_elements(g, &l, &all);

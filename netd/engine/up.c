@@ -128,6 +128,8 @@ static int up_found(struct engine *g, const struct up_request *req, uint64_t coo
 
 	if (have->uid != req->uid)
 		return taken(have, "is another user's", e);
+	if (have->phase == ATTACH_LEAVING)
+		return teardown_all(g, have, false, e);
 	if (have->kind == ATTACH_LEASE && have->phase == ATTACH_COMMITTED &&
 	    takes_lease(req, have)) {
 		*ret_is_lease = true;
@@ -184,6 +186,7 @@ static int up_prepare(struct work *w, const struct up_request *req, struct err *
 		}
 		if (r < 0) {
 			struct err one = ERR_INIT;
+			prepare_unbind(w);
 			if (prepare_release(w->g, w->a, &one) < 0)
 				err_gather(e, &one);
 		}
@@ -230,6 +233,7 @@ static int up_new(struct engine *g, const struct up_request *req, uint64_t cooki
 		r = up_commit(&w, e);
 	if (r < 0) {
 		struct err one = ERR_INIT;
+		prepare_unbind(&w);
 		if (teardown_all(g, a, false, &one) < 0)
 			err_gather(e, &one);
 		return r;

@@ -20,6 +20,8 @@ enum attach_phase {
 	ATTACH_INTENT, /* written before anything is created: everything in it may or may not exist
 			*/
 	ATTACH_COMMITTED, /* everything in it exists */
+	ATTACH_LEAVING, /* committed once, and on its way out: what it lists may be others' already
+			 */
 };
 
 enum attach_kind {

@@ -244,6 +244,12 @@ static void put_kind(struct out *o, const struct attachment *a)
 	put_flag(o, "layer2", a->is_l2);
 }
 
+static const char *const phase_name[] = {
+	[ATTACH_INTENT] = "intent",
+	[ATTACH_COMMITTED] = "committed",
+	[ATTACH_LEAVING] = "leaving",
+};
+
 json_t *codec_attachment(const struct attachment *a)
 {
 	struct out o = {.obj = json_object()};
@@ -251,7 +257,7 @@ json_t *codec_attachment(const struct attachment *a)
 
 	snprintf(cookie, sizeof(cookie), "%" PRIu64, a->netns_cookie);
 	put_int(&o, "version", CODEC_VERSION);
-	put_str(&o, "phase", a->phase == ATTACH_COMMITTED ? "committed" : "intent");
+	put_str(&o, "phase", phase_name[a->phase]);
 	put_kind(&o, a);
 	put_str(&o, "id", a->id);
 	put_str(&o, "ifname", a->ifname);

@@ -27,8 +27,10 @@ static int in_phase(const struct in *in, enum attach_phase *ret)
 		*ret = ATTACH_COMMITTED;
 	else if (strcmp(s, "intent") == 0)
 		*ret = ATTACH_INTENT;
+	else if (strcmp(s, "leaving") == 0)
+		*ret = ATTACH_LEAVING;
 	else
-		return in_bad(in, "phase", "expected \"intent\" or \"committed\"");
+		return in_bad(in, "phase", "expected \"intent\", \"committed\" or \"leaving\"");
 	return 0;
 }
 

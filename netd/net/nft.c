@@ -132,6 +132,12 @@ static int translate(const char *message, struct err *e)
 
 /* ---- one call ---- */
 
+struct job {
+	const char *text;
+	bool check;  /* without loading */
+	int keep_fd; /* a child keeps it until it ends; -1: none */
+};
+
 static int run_here(const struct lib *lib, const char *text, bool check, struct buf *out,
 		    struct err *e)
 {
@@ -168,17 +174,31 @@ struct report {
 	struct err e;
 };
 
-static void __attribute__((noreturn)) child_main(const char *text, bool check, int report_fd)
+/* Leaves report_fd as 3 and keep_fd (or none) as 4, and nothing else from 3 on. */
+static int keep_only(int report_fd, int keep_fd)
+{
+	/* Both out of the way of both numbers first. */
+	int report = fcntl(report_fd, F_DUPFD, 5), keep = -1;
+
+	if (keep_fd >= 0)
+		keep = fcntl(keep_fd, F_DUPFD, 5);
+	if (report < 0 || (keep_fd >= 0 && keep < 0) || dup2(report, 3) < 0 ||
+	    (keep_fd >= 0 && dup2(keep, 4) < 0))
+		return -errno;
+	return close_range(keep_fd >= 0 ? 5 : 4, ~0U, 0) < 0 ? -errno : 0;
+}
+
+static void __attribute__((noreturn)) child_main(const struct job *j, pid_t parent, int report_fd)
 {
 	CLEAN_BUF struct buf out = BUF_INIT;
 	struct report rep = {0};
 	const struct lib *lib;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (dup2(report_fd, 3) < 0 || close_range(4, ~0U, 0) < 0)
+	if (getppid() != parent || keep_only(report_fd, j->keep_fd) < 0)
 		_exit(1);
 	lib = load(&rep.e);
-	rep.r = lib ? run_here(lib, text, check, &out, &rep.e) : -EIO;
+	rep.r = lib ? run_here(lib, j->text, j->check, &out, &rep.e) : -EIO;
 	if (fd_write_all(3, &rep, sizeof(rep), NULL) < 0 ||
 	    (out.len && fd_write_all(3, out.p, out.len, NULL) < 0))
 		_exit(1);
@@ -223,8 +243,9 @@ static void reap(pid_t pid, bool kill_first)
 		;
 }
 
-static int run_in_child(const char *text, bool check, struct buf *out, struct err *e)
+static int run_in_child(const struct job *j, struct buf *out, struct err *e)
 {
+	const pid_t parent = getpid();
 	CLEAN_BUF struct buf answer = BUF_INIT;
 	CLEAN_FD int rd = -1, wr = -1;
 	struct report rep;
@@ -239,7 +260,7 @@ static int run_in_child(const char *text, bool check, struct buf *out, struct er
 	if (pid < 0)
 		return err_sys(e, errno, "nft: fork");
 	if (pid == 0)
-		child_main(text, check, wr);
+		child_main(j, parent, wr);
 	fd_closep(&wr);
 	r = drain(rd, &answer, e);
 	reap(pid, r < 0);
@@ -258,7 +279,7 @@ static int run_in_child(const char *text, bool check, struct buf *out, struct er
 	return out && out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing") : 0;
 }
 
-static int run(const char *text, bool check, struct buf *out, struct err *e)
+static int run(const struct job *j, struct buf *out, struct err *e)
 {
 	const struct lib *lib;
 	int fd;
@@ -268,19 +289,24 @@ static int run(const char *text, bool check, struct buf *out, struct err *e)
 		return err_sys(e, errno, "nft: netlink socket");
 	close(fd);
 	if (child_always || fd >= FD_SETSIZE - FD_MARGIN)
-		return run_in_child(text, check, out, e);
+		return run_in_child(j, out, e);
 	lib = load(e);
-	return lib ? run_here(lib, text, check, out, e) : -EIO;
+	return lib ? run_here(lib, j->text, j->check, out, e) : -EIO;
 }
 
 int nft_run(const char *text, struct err *e)
 {
-	return run(text, false, NULL, e);
+	return nft_run_locked(text, -1, e);
+}
+
+int nft_run_locked(const char *text, int fd, struct err *e)
+{
+	return run(&(struct job){.text = text, .keep_fd = fd}, NULL, e);
 }
 
 int nft_check(const char *text, struct err *e)
 {
-	return run(text, true, NULL, e);
+	return run(&(struct job){.text = text, .check = true, .keep_fd = -1}, NULL, e);
 }
 
 /* Is there a line like this in the text? */
@@ -325,7 +351,7 @@ int nft_list(struct buf *out, struct err *e)
 	static const char *const tables[] = {"table inet " RULESET_TABLE,
 					     "table bridge " RULESET_TABLE};
 	CLEAN_BUF struct buf names = BUF_INIT;
-	int r = run("list tables\n", false, &names, e);
+	int r = run(&(struct job){.text = "list tables\n", .keep_fd = -1}, &names, e);
 
 	/* One call each: the cache of a call holds what its last command asks for. */
 	for (size_t i = 0; i < 2 && r == 0; i++) {
@@ -335,7 +361,7 @@ int nft_list(struct buf *out, struct err *e)
 		if (!has_line(names.p, tables[i]))
 			continue;
 		snprintf(cmd, sizeof(cmd), "list %s\n", tables[i]);
-		r = run(cmd, false, &one, e);
+		r = run(&(struct job){.text = cmd, .keep_fd = -1}, &one, e);
 		if (r == 0)
 			add_table(one.p, out);
 	}

@@ -18,6 +18,10 @@ void nft_use_child(bool always);
 
 /* Runs text as one transaction. libnftables' own message goes into the error. */
 int nft_run(const char *text, struct err *e);
+/* The same for a caller that holds a lock through descriptor fd (-1: none). A child outlives a
+ * caller that is killed, for the kernel finishes a transaction that has begun; it keeps fd open
+ * until it has ended, and the lock with it. */
+int nft_run_locked(const char *text, int fd, struct err *e);
 /* Checks without loading (nft -c). */
 int nft_check(const char *text, struct err *e);
 /* Our two tables as nft text, counters, handles and the flags of the tables stripped. Empty when

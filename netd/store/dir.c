@@ -315,8 +315,15 @@ static int adopt(struct store *s, int *dirfd, int *lockfd, int lock_sys, struct 
 		s->dirfd = fd_take(dirfd);
 	else if (dup3(*dirfd, s->dirfd, O_CLOEXEC) < 0)
 		return err_sys(e, errno, "state directory %s", s->path);
-	fd_closep(&s->lockfd);
-	s->lockfd = fd_take(lockfd);
+	/* In its place also when it is another file: a killed process lets go of its descriptors
+	 * from the last number to the first, and what was opened under the lock must go before it.
+	 */
+	if (s->lockfd < 0 || *lockfd < 0) {
+		fd_closep(&s->lockfd);
+		s->lockfd = fd_take(lockfd);
+	} else if (dup3(*lockfd, s->lockfd, O_CLOEXEC) < 0) {
+		return err_sys(e, errno, "state directory %s", s->path);
+	}
 	s->lock_sys = lock_sys;
 	s->sync = !is_memory_fs(s->dirfd);
 	return 0;
@@ -439,4 +446,9 @@ void store_closep(struct store **p)
 int store_dirfd(const struct store *s)
 {
 	return s->dirfd;
+}
+
+int store_lock_fd(const struct store *s)
+{
+	return s->lockfd;
 }

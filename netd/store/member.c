@@ -69,6 +69,16 @@ int member_peek(struct store *s, const char *network, struct err *e)
 	return r ? MEMBER_FIRST_OF_HOST : MEMBER_FIRST_OF_NETWORK;
 }
 
+int member_has(struct store *s, const char *network, const char *key, struct err *e)
+{
+	struct path entry = member_path(network, key);
+	struct stat st;
+
+	if (fstatat(store_dirfd(s), entry.p, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return 1;
+	return errno == ENOENT ? 0 : err_sys(e, errno, "cannot look for %s", entry.p);
+}
+
 static int make_dir(struct store *s, const char *path, struct err *e)
 {
 	if (mkdirat(store_dirfd(s), path, 0755) < 0)

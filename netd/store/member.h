@@ -27,6 +27,8 @@ int member_join(struct store *s, const char *network, const char *key, struct er
 /* Is there any? Empty directories that a killed process left are removed first. network, or NULL:
  * one that likely has members, which makes the answer one system call. */
 bool member_any(struct store *s, const char *network);
+/* 1 when key is one of the network's, 0 when it is not. */
+int member_has(struct store *s, const char *network, const char *key, struct err *e);
 /* What member_join would return. */
 int member_peek(struct store *s, const char *network, struct err *e);
 /* Takes key out (absent: fine). Returns enum member_first: what the network is like now. */

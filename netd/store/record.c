@@ -3,6 +3,10 @@
  * record: the records of attachments: attachments/ID@IF, one compact JSON document each. The schema
  * is the codec's; this file adds that a record must say the name it is stored under, so that a
  * copied or renamed file is refused like a damaged one. It takes no lock and never looks at claims.
+ *
+ * A committed attachment is a member of its network. Taking it away begins with the membership, and
+ * what it has claimed goes before the record does; so the record of one that is no member may list
+ * what others own by now, and is read as leaving.
  */
 #include "store/record.h"
 
@@ -16,6 +20,7 @@
 #include "base/json.h"
 #include "model/codec.h"
 #include "store/file.h"
+#include "store/member.h"
 
 /* The library may leave parts out when memory runs short; such a record would get a good CRC. So a
  * process that ever ran short (store_open has it counted) reads back what it printed. */
@@ -111,6 +116,13 @@ static int load(struct store *s, const char *key, struct attachment **ret, struc
 	if (strcmp(own, key) != 0)
 		return dir_ctx(s, SUB_ATTACHMENTS, key,
 			       err_set(e, ERR_PROTOCOL, 0, "the record is that of %s", own), e);
+	if (a->phase == ATTACH_COMMITTED) {
+		r = member_has(s, a->network, key, e);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			a->phase = ATTACH_LEAVING;
+	}
 	*ret = a;
 	a = NULL;
 	return 0;

@@ -45,6 +45,10 @@ int store_open(const char *dir, bool create, uint64_t host_cookie, const char *b
 void store_closep(struct store **s);
 #define CLEAN_STORE __attribute__((cleanup(store_closep)))
 int store_dirfd(const struct store *s);
+/* Of the lock file, for a process that acts for this one and must hold the locks until it ends,
+ * even if this one dies: they last as long as somebody has the descriptor. Borrowed; -1 when there
+ * is none. */
+int store_lock_fd(const struct store *s);
 /* Removes empty directories and files of the store, and DIR itself, when no attachment, no network
  * and no host change is left. Global lock held. 1: something is left, or another process holds the
  * lock of an attachment. After 0 the caller's own attachment locks are void. DIR itself stays,

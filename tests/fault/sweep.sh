@@ -7,6 +7,8 @@
 #   sweep.sh kill-main the same, but only the main process dies
 #   sweep.sh kill-described  as kill, for an attachment to a described network with routes, sysctls,
 #                      settings and rates, on an empty host
+#   sweep.sh takeover  `down` is killed at call K, or its call K fails; then another container asks for
+#                      the same port and address, and after it the first one again
 #   sweep.sh malloc    an allocation of up fails (each of the first, then one in 61): the same
 #   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
@@ -126,6 +128,53 @@ sweep_kill() {
 	is "$1: gc killed at every call leaves nothing" $BAD 0
 }
 
+# takeover_round ROUND: c may be half gone. Whoever has its port and its address by now is whole.
+takeover_round() {
+	local rc
+	# shellcheck disable=SC2086
+	on host $TAKE 2>"$NS_TMP/err"
+	rc=$?
+	[ $rc -eq 0 ] || grep -q 'c/eth0\|c@eth0' "$NS_TMP/err" || broken "$1: taking over: $(cat "$NS_TMP/err")"
+	# shellcheck disable=SC2086
+	if on host $UP 2>"$NS_TMP/err"; then
+		[ $rc -ne 0 ] || broken "$1: both have it"
+		nu check c -q || broken "$1: $(nu check c)"
+	else
+		[ $rc -eq 0 ] || broken "$1: neither can have it: $(cat "$NS_TMP/err")"
+		grep -q 'd/eth0\|d@eth0' "$NS_TMP/err" || broken "$1: up again: $(cat "$NS_TMP/err")"
+	fi
+	[ $rc -ne 0 ] || nu check d -q || broken "$1: $(nu check d)"
+	nu down c -q || broken "$1: down c"
+	nu down d -q || broken "$1: down d"
+}
+
+# sweep_takeover DESCRIPTION BEFORE [-e ERRNO]
+sweep_takeover() {
+	local k=0 rc
+	BAD=0
+	while :; do
+		k=$((k + 1))
+		# shellcheck disable=SC2086
+		on host $UP 2>"$NS_TMP/err" || broken "up, call $k: $(cat "$NS_TMP/err")"
+		# shellcheck disable=SC2086
+		killat $3 $k -- "$NETNS_UP" down c -q
+		rc=$?
+		# A process that was killed ends with 0 here, one that ran to its end with 3.
+		if [ -z "$3" ]; then
+			[ $rc -eq 0 ] || break
+		else
+			grep -q '^injected' "$NS_TMP/killat.out" || break
+		fi
+		takeover_round "down ${3:-killed} at call $k"
+		clean "down ${3:-killed} at call $k" "$2"
+		[ $k -lt 300 ] || { broken 'no end of calls'; break; }
+	done
+	nu down c -q
+	note "$1: $((k - 1)) rounds"
+	ok "$1: there were rounds" [ $k -gt 15 ]
+	is "$1: down ${3:-killed}: what it had has one owner" $BAD 0
+}
+
 sweep_errno() {
 	local k errno rc n=0
 	BAD=0
@@ -219,6 +268,22 @@ kill-described)
 	cp "$ATTACH" "$(dirname "$NETNS_UP")/attach"
 	UP="$(dirname "$NETNS_UP")/attach c"
 	sweep_kill 'described' empty ''
+	;;
+takeover)
+	fresh
+	on host ip netns add d
+	snapshot host >"$NS_TMP/before.empty"
+	nu up c -q
+	IP=$(nu ls --json | jq -r '.[0].addresses[0].address' | sed 's|/.*||')
+	nu down c -q
+	UP="$NETNS_UP up c -q -p 8080:80 --ip $IP"
+	TAKE="$NETNS_UP up d -q -p 8080:80 --ip $IP"
+	sweep_takeover 'the last of the host' "$NS_TMP/before.empty" ''
+	on host ip netns add other
+	nu up other --name other -q -p 9090:90 --ip "${IP%.*}.77"
+	snapshot host >"$NS_TMP/before.other"
+	sweep_takeover 'beside another container' "$NS_TMP/before.other" '-e EINTR'
+	is 'the other one is healthy after all that' "$(nu check other)" 'other eth0: healthy'
 	;;
 malloc)
 	sweep_malloc "$NS_TMP/before.empty"

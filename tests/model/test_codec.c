@@ -199,7 +199,7 @@ static void test_attachment_refused(void **state)
 	static const struct wrong table[] = {
 		{"version", "2", "this program reads version 1, found 2"},
 		{"version", "0", "this program reads version 1, found 0"},
-		{"phase", "\"done\"", "expected \"intent\" or \"committed\""},
+		{"phase", "\"done\"", "expected \"intent\", \"committed\" or \"leaving\""},
 		{"id", "\"../x\"", "expected 1..100 of"},
 		{"id", "\"a\\nb\"", "found \"a?b\""},
 		{"ifname", "\"lo\"", "reserved interface name"},

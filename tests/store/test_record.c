@@ -18,6 +18,7 @@
 #include "base/hash.h"
 #include "store/claim.h"
 #include "store/hostlog.h"
+#include "store/member.h"
 
 static struct attachment *get(struct store *s, const char *id)
 {
@@ -61,8 +62,17 @@ static void test_attachment(void **state)
 	a->host_ifindex = 5;
 	a->ctr_ifindex = 2;
 	must(0, store_put_attachment(s, a, e));
+	/* Committed is what is a member of its network. */
+	b = get(s, "web");
+	assert_int_equal(b->phase, ATTACH_LEAVING);
+	attachment_freep(&b);
+	must(MEMBER_FIRST_OF_HOST, member_join(s, a->network, "web@eth0", e));
 	b = get(s, "web");
 	assert_int_equal(b->phase, ATTACH_COMMITTED);
+	attachment_freep(&b);
+	must(MEMBER_FIRST_OF_HOST, member_leave(s, a->network, "web@eth0", e));
+	b = get(s, "web");
+	assert_int_equal(b->phase, ATTACH_LEAVING);
 	assert_int_equal(util_count(DIR_NAME "/attachments"), 1);
 	must(0, store_del_attachment(s, "web", "eth0", e));
 	assert_int_equal(util_count(DIR_NAME "/attachments"), 0);
