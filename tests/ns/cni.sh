@@ -119,7 +119,8 @@ plugin ipam-none '[ "$CNI_COMMAND" != ADD ] || echo "{\"cniVersion\":\"1.0.0\"}"
 plugin ipam-junk '[ "$CNI_COMMAND" != ADD ] || { echo oops; exit 1; }'
 plugin ipam-says '[ "$CNI_COMMAND" != ADD ] || { echo "{\"code\":123,\"msg\":\"no luck\"}"; exit 1; }'
 plugin ipam-hangs '[ "$CNI_COMMAND" != ADD ] || sleep 60'
-foreign() { NET=deleg conf "\"isGateway\":true,\"delegateTimeout\":1,\"ipam\":{\"type\":\"$1\"}" | sed s/nuweb/nudeleg/; }
+TIMEOUT=20
+foreign() { NET=deleg conf "\"isGateway\":true,\"delegateTimeout\":$TIMEOUT,\"ipam\":{\"type\":\"$1\"}" | sed s/nuweb/nudeleg/; }
 fails 7 'an IPAM plugin that is not there' ADD bridge other "$(foreign absent)"
 fails 7 'a path in place of an IPAM plugin' ADD bridge other "$(foreign ../cni/netd)"
 fails 7 'an IPAM plugin without an address' ADD bridge other "$(foreign ipam-none)"
@@ -128,7 +129,9 @@ fails 123 "an IPAM plugin's own code" ADD bridge other "$(foreign ipam-says)"
 fails 999 'an IPAM plugin that writes junk' ADD bridge other "$(foreign ipam-junk)"
 like 'which is quoted' "$(answer 'd["details"]')" '*oops*'
 : >"$NS_TMP/ipam/calls"
+TIMEOUT=3
 fails 11 'an IPAM plugin that hangs' ADD bridge other "$(foreign ipam-hangs)"
+TIMEOUT=20
 is 'it was told to take it back, too' "$(tr '\n' ' ' <"$NS_TMP/ipam/calls")" 'ADD DEL '
 : >"$NS_TMP/ipam/calls"
 ok 'ADD with an IPAM plugin, SIGCHLD ignored' cni ADD bridge other "$(foreign ipam-good)" env --ignore-signal=CHLD
