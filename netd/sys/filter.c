@@ -2,8 +2,7 @@
 /*
  * filter: tables to libseccomp to BPF. Compiling and loading are two steps, so that a program is
  * made once, where memory may be allocated and descriptors opened, and loaded many times where
- * neither is possible. It holds the list of deadly calls, no other policy. Read seccomp(2),
- * seccomp_rule_add(3).
+ * neither is possible. No policy: the tables are others'. Read seccomp(2), seccomp_rule_add(3).
  */
 #include "sys/filter.h"
 
@@ -19,51 +18,6 @@
 #include "base/fd.h"
 
 #define PROGRAM_MAX ((size_t)BPF_MAXINSNS * sizeof(struct sock_filter))
-
-static const struct filter_rule deadly[] = {
-	{SCMP_SYS(execve), {{0}}},
-	{SCMP_SYS(execveat), {{0}}},
-	{SCMP_SYS(fork), {{0}}},
-	{SCMP_SYS(vfork), {{0}}},
-	{SCMP_SYS(clone), {{0}}},
-	{SCMP_SYS(clone3), {{0}}},
-	{SCMP_SYS(ptrace), {{0}}},
-	{SCMP_SYS(process_vm_readv), {{0}}},
-	{SCMP_SYS(process_vm_writev), {{0}}},
-	{SCMP_SYS(pidfd_getfd), {{0}}},
-	{SCMP_SYS(setns), {{0}}},
-	{SCMP_SYS(unshare), {{0}}},
-	{SCMP_SYS(mount), {{0}}},
-	{SCMP_SYS(umount2), {{0}}},
-	{SCMP_SYS(fsopen), {{0}}},
-	{SCMP_SYS(fsconfig), {{0}}},
-	{SCMP_SYS(fsmount), {{0}}},
-	{SCMP_SYS(fspick), {{0}}},
-	{SCMP_SYS(open_tree), {{0}}},
-	{SCMP_SYS(move_mount), {{0}}},
-	{SCMP_SYS(mount_setattr), {{0}}},
-	{SCMP_SYS(pivot_root), {{0}}},
-	{SCMP_SYS(chroot), {{0}}},
-	{SCMP_SYS(bpf), {{0}}},
-	{SCMP_SYS(perf_event_open), {{0}}},
-	{SCMP_SYS(userfaultfd), {{0}}},
-	{SCMP_SYS(keyctl), {{0}}},
-	{SCMP_SYS(add_key), {{0}}},
-	{SCMP_SYS(request_key), {{0}}},
-	{SCMP_SYS(kexec_load), {{0}}},
-	{SCMP_SYS(kexec_file_load), {{0}}},
-	{SCMP_SYS(init_module), {{0}}},
-	{SCMP_SYS(finit_module), {{0}}},
-	{SCMP_SYS(delete_module), {{0}}},
-	{SCMP_SYS(io_uring_setup), {{0}}},
-	{SCMP_SYS(io_uring_enter), {{0}}},
-	{SCMP_SYS(io_uring_register), {{0}}},
-	{SCMP_SYS(open_by_handle_at), {{0}}},
-	{SCMP_SYS(mmap), {{2, FILTER_HAS, PROT_EXEC}}},
-	{SCMP_SYS(mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
-	{SCMP_SYS(pkey_mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
-};
-const struct filter_list filter_deadly = FILTER_LIST(deadly);
 
 static struct scmp_arg_cmp compare(const struct filter_cmp *c)
 {

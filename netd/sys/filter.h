@@ -42,10 +42,65 @@ struct filter_list {
 		(a), sizeof(a) / sizeof((a)[0])                                                    \
 	}
 
+/* Words of a table, for who includes seccomp.h and what the arguments are of. */
+#define FILTER_ANY(call)                                                                           \
+	{                                                                                          \
+		.nr = SCMP_SYS(call)                                                               \
+	}
+#define FILTER_FLAGS(call, at, flags)                                                              \
+	{                                                                                          \
+		SCMP_SYS(call),                                                                    \
+		{                                                                                  \
+			{                                                                          \
+				(at), FILTER_WITHIN, (uint32_t)(flags)                             \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define FILTER_SOCKET(family, type, proto)                                                         \
+	{                                                                                          \
+		SCMP_SYS(socket),                                                                  \
+		{                                                                                  \
+			{0, FILTER_EQ, (family)},                                                  \
+				{1, FILTER_EQ, (type) | SOCK_NONBLOCK | SOCK_CLOEXEC},             \
+			{                                                                          \
+				2, FILTER_EQ, (proto)                                              \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define FILTER_SET(level, name)                                                                    \
+	{                                                                                          \
+		SCMP_SYS(setsockopt),                                                              \
+		{                                                                                  \
+			{1, FILTER_EQ, (level)},                                                   \
+			{                                                                          \
+				2, FILTER_EQ, (name)                                               \
+			}                                                                          \
+		}                                                                                  \
+	}
+#define FILTER_GET(level, name)                                                                    \
+	{                                                                                          \
+		SCMP_SYS(getsockopt),                                                              \
+		{                                                                                  \
+			{1, FILTER_EQ, (level)},                                                   \
+			{                                                                          \
+				2, FILTER_EQ, (name)                                               \
+			}                                                                          \
+		}                                                                                  \
+	}
+
+/* Closing, the clock, the end. */
+extern const struct filter_list filter_always;
+/* TCP and UDP sockets of both families, no other, not even MPTCP. */
+extern const struct filter_list filter_inet;
+/* Files that are opened to be read, with what the C library does around it, and watched; and an
+ * interface's index. Landlock says which files. */
+extern const struct filter_list filter_look;
+/* The allocator's, but for what asks for memory. */
+extern const struct filter_list filter_memory;
 /* What kills: new programs, processes, namespaces, mounts, kernel interfaces beyond ours. */
 extern const struct filter_list filter_deadly;
 
-#define FILTER_LISTS 4
+#define FILTER_LISTS 5
 struct filter_spec {
 	struct filter_list allow[FILTER_LISTS];
 	struct filter_list kill[2];

@@ -22,8 +22,6 @@
 #include "base/fd.h"
 #include "sys/probe.h"
 
-#define NOBODY 65534
-
 #ifndef PR_SET_MDWE
 #define PR_SET_MDWE 65
 #endif
@@ -116,10 +114,10 @@ int sandbox_pivot_void(void)
 	return chdir("/") < 0 ? -errno : 0;
 }
 
-int sandbox_drop_bounding(void)
+int sandbox_drop_bounding(uint64_t but)
 {
 	for (unsigned long cap = 0; cap <= 63; cap++)
-		if (prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
+		if (!(but & 1ULL << cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0)
 			/* EINVAL: past the last one there is; EPERM: no privilege, so none to lose
 			 */
 			return errno == EINVAL || errno == EPERM ? 0 : -errno;
@@ -135,20 +133,21 @@ int sandbox_lock_securebits(void)
 	return prctl(PR_SET_SECUREBITS, bits, 0, 0, 0) < 0 && errno != EPERM ? -errno : 0;
 }
 
-int sandbox_drop_root(void)
+int sandbox_become(uid_t uid, gid_t gid)
 {
 	if (geteuid() != 0)
 		return 0;
 	if (setgroups(0, NULL) < 0 && errno != EPERM)
 		return -errno;
-	if (setresgid(NOBODY, NOBODY, NOBODY) < 0 && errno != EINVAL)
+	/* EINVAL: a user namespace that has one number. */
+	if (setresgid(gid, gid, gid) < 0 && errno != EINVAL)
 		return -errno;
-	if (setresuid(NOBODY, NOBODY, NOBODY) < 0 && errno != EINVAL)
+	if (setresuid(uid, uid, uid) < 0 && errno != EINVAL)
 		return -errno;
 	return 0;
 }
 
-static int set_capabilities(const uint32_t keep[_LINUX_CAPABILITY_U32S_3])
+int sandbox_drop_capabilities(uint64_t but)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
 	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
@@ -157,46 +156,11 @@ static int set_capabilities(const uint32_t keep[_LINUX_CAPABILITY_U32S_3])
 	    syscall(SYS_capget, &head, data) < 0)
 		return -errno;
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		data[i].permitted &= keep[i];
-		data[i].effective &= keep[i];
+		data[i].permitted &= (uint32_t)(but >> 32 * i);
+		data[i].effective &= (uint32_t)(but >> 32 * i);
 		data[i].inheritable = 0;
 	}
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
-}
-
-int sandbox_drop_capabilities(void)
-{
-	const uint32_t none[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	return set_capabilities(none);
-}
-
-int sandbox_drop_capabilities_but(unsigned cap)
-{
-	uint32_t keep[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	keep[cap / 32 % _LINUX_CAPABILITY_U32S_3] = 1u << cap % 32;
-	return set_capabilities(keep);
-}
-
-int sandbox_keep_capabilities(uint64_t mask)
-{
-	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
-
-	for (unsigned long cap = 0; cap <= 63; cap++)
-		if (!(mask & 1ULL << cap) && prctl(PR_CAPBSET_DROP, cap, 0, 0, 0) < 0 &&
-		    errno != EINVAL && errno != EPERM)
-			return -errno;
-	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capget, &head, d) < 0)
-		return -errno;
-	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		d[i].permitted &= (uint32_t)(mask >> 32 * i);
-		d[i].effective &= (uint32_t)(mask >> 32 * i);
-		d[i].inheritable = 0;
-	}
-	return syscall(SYS_capset, &head, d) < 0 ? -errno : 0;
 }
 
 int sandbox_forbid_gains(void)

@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sandbox: the steps by which a process gives up what it does not need, one function each; which of
- * them, and in which order, is the business of whoever calls. Each returns 0 or -errno; half way is
- * no way: the caller ends when one fails. What needs a privilege comes before that privilege goes.
- * System calls are filter.h's.
+ * sandbox: the steps by which a process gives up what it does not need, one function each. Each
+ * returns 0 or -errno; half way is no way: the caller ends when one fails. The order of most is
+ * confine.h's, system calls are filter.h's.
  */
 #ifndef NETD_SYS_SANDBOX_H
 #define NETD_SYS_SANDBOX_H
@@ -12,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/resource.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -26,19 +26,16 @@ int sandbox_enter_void(void);
 /* The same for a process with a mount namespace of its own: nothing else is mounted in it. */
 int sandbox_pivot_void(void);
 
-/* No capability in the bounding set. 0 also without the privilege, where there is none to lose. */
-int sandbox_drop_bounding(void);
+/* No capability in the bounding set but those of the mask (bit n: capability n). 0 also without the
+ * privilege, where there is none to lose. */
+int sandbox_drop_bounding(uint64_t but);
 /* Root's user number gives nothing, and no capability can be raised. 0 also without the privilege.
  */
 int sandbox_lock_securebits(void);
-/* A root user becomes nobody, where its user namespace has one. */
-int sandbox_drop_root(void);
-int sandbox_drop_capabilities(void);
-/* All but this one, which is kept if it was there. */
-int sandbox_drop_capabilities_but(unsigned cap);
-/* None but those of the mask (bit n: capability n), of which those stay that there are: in the
- * bounding set too. */
-int sandbox_keep_capabilities(uint64_t mask);
+/* A root user becomes this one, where its user namespace has that. */
+int sandbox_become(uid_t uid, gid_t gid);
+/* No capability but those of the mask, of which those stay that there are. */
+int sandbox_drop_capabilities(uint64_t but);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 

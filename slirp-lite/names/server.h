@@ -161,6 +161,6 @@ int watcher_start(struct resolvers *ret, int *ret_fd);
 
 /* cage.c */
 int cage_enter(const char **ret_step);
-int cage_enter_watcher(void);
+int cage_enter_watcher(pid_t parent); /* with whom it ends */
 
 #endif

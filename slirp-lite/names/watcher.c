@@ -8,7 +8,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,7 +40,7 @@ static _Noreturn void watch(struct nameservers *n, struct resolvers *list, int t
 static _Noreturn void child(struct nameservers *n, struct resolvers *list, int to, pid_t parent)
 {
 	close(NAMESMSG_CONTROL_FD);
-	if (cage_enter_watcher() < 0 || prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != parent)
+	if (cage_enter_watcher(parent) < 0)
 		leave(1);
 	watch(n, list, to);
 }

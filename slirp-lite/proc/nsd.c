@@ -25,9 +25,9 @@
 #include "proc/filters.h"
 #include "proc/nsdscan.h"
 #include "relay/insidemsg.h"
+#include "sys/confine.h"
 #include "sys/fdpass.h"
 #include "sys/fork.h"
-#include "sys/sandbox.h"
 #include "sys/userns.h"
 
 #define STATUS_FAILED 70
@@ -210,36 +210,19 @@ static int join(bool has_userns, struct err *e)
 	return r < 0 ? err_sys(e, -r, "PR_SET_DUMPABLE") : 0;
 }
 
-static int die_with(pid_t parent)
-{
-	if (prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
-		return -errno;
-	return getppid() != parent ? -ESRCH : 0;
-}
-
-/* What needs a privilege comes before that privilege goes. */
 static int confine(const struct filter *filter, bool has_userns, pid_t parent)
 {
-	int r = sandbox_limit(N_FILES, false);
+	const uid_t nobody = has_userns ? 0 : CONFINE_NOBODY;
+	const struct confine c = {
+		.n_files = N_FILES,
+		.uid = nobody,
+		.gid = nobody,
+		.parent = parent,
+		.filter = filter,
+	};
+	const char *step;
 
-	if (r == 0 && chdir("/") < 0)
-		r = -errno;
-	if (r == 0)
-		r = sandbox_drop_bounding();
-	if (r == 0)
-		r = sandbox_lock_securebits();
-	if (r == 0 && !has_userns)
-		r = sandbox_drop_root();
-	if (r == 0)
-		r = sandbox_drop_capabilities();
-	if (r == 0)
-		r = sandbox_forbid_gains();
-	/* After what may change credentials, which clears it. */
-	if (r == 0)
-		r = die_with(parent);
-	if (r == 0)
-		r = sandbox_landlock(NULL);
-	return r < 0 ? r : filter_load(filter);
+	return chdir("/") < 0 ? -errno : confine_enter(&c, &step);
 }
 
 static int prepare(const struct nsd_spec *s, int sockets, int ports, pid_t parent, struct err *e)

@@ -16,7 +16,7 @@
 
 #include "base/log.h"
 #include "proc/filters.h"
-#include "sys/sandbox.h"
+#include "sys/confine.h"
 
 #define NAMESPACES                                                                                 \
 	((unsigned long)(CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS |               \
@@ -32,26 +32,13 @@ static int lacks(enum sandbox_mode mode, const char *what, struct err *e)
 	return 0;
 }
 
-/* What a zygote needs no longer. A worker's own user namespace gives it all capabilities there, to
- * be dropped once more; where there is none, this is what holds. */
-static int give_up(void)
-{
-	int r = sandbox_drop_bounding();
-
-	if (r == 0)
-		r = sandbox_lock_securebits();
-	if (r == 0)
-		r = sandbox_drop_root();
-	if (r == 0)
-		r = sandbox_drop_capabilities();
-	return r < 0 ? r : sandbox_forbid_gains();
-}
-
 int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struct sandbox *ret,
 		    struct err *e)
 {
 	bool may_bind = c->policy.outbound[FAM4].family || c->policy.outbound[FAM6].family;
 	const struct filter_spec spec = filters_worker(may_bind);
+	const struct confine nobody = {.uid = CONFINE_NOBODY, .gid = CONFINE_NOBODY};
+	const char *step;
 	struct sandbox s = {
 		.mode = mode,
 		.has_namespaces = mode != SANDBOX_OFF,
@@ -73,8 +60,10 @@ int sandbox_prepare(enum sandbox_mode mode, const struct worker_config *c, struc
 			  e);
 	if (r == 0)
 		r = filter_compile(&spec, &s.filter, e);
-	if (r == 0 && (r = give_up()) < 0)
-		r = err_sys(e, -r, "sandbox of the zygote");
+	/* What a zygote needs no longer. A worker's own user namespace gives it all capabilities
+	 * there, to be dropped once more; where there is none, this is what holds. */
+	if (r == 0 && (r = confine_drop_power(&nobody, &step)) < 0)
+		r = err_sys(e, -r, "sandbox of the zygote: %s", step);
 	if (r == 0)
 		*ret = s;
 	else
@@ -98,11 +87,6 @@ bool sandbox_without_namespaces(struct sandbox *s, int sys)
 	return true;
 }
 
-static int enter_limits(const struct sandbox *s)
-{
-	return sandbox_limit(s->n_files, s->may_write);
-}
-
 static int enter_root(const struct sandbox *s)
 {
 	int r = s->has_namespaces ? sandbox_pivot_void() : -EPERM;
@@ -116,69 +100,22 @@ static int enter_root(const struct sandbox *s)
 	return r;
 }
 
-static int enter_bounding(const struct sandbox *s)
-{
-	(void)s;
-	return sandbox_drop_bounding();
-}
-
-static int enter_securebits(const struct sandbox *s)
-{
-	(void)s;
-	return sandbox_lock_securebits();
-}
-
-static int enter_capabilities(const struct sandbox *s)
-{
-	(void)s;
-	return sandbox_drop_capabilities();
-}
-
-static int enter_gains(const struct sandbox *s)
-{
-	(void)s;
-	return sandbox_forbid_gains();
-}
-
-static int enter_landlock(const struct sandbox *s)
-{
-	const struct sandbox_paths allow = {.may_bind_any = s->may_bind};
-
-	return sandbox_landlock(&allow);
-}
-
-static int enter_filter(const struct sandbox *s)
-{
-	return filter_load(&s->filter);
-}
-
 int sandbox_enter(const struct sandbox *s, const char **ret_step)
 {
-	static const struct {
-		const char *name;
-		int (*run)(const struct sandbox *s);
-	} steps[] = {
-		{"limits", enter_limits},
-		{"empty root", enter_root},
-		{"bounding set", enter_bounding},
-		{"securebits", enter_securebits},
-		{"capabilities", enter_capabilities},
-		{"no new privileges", enter_gains},
-		{"Landlock", enter_landlock},
-		{"system call filter", enter_filter},
+	const struct sandbox_paths allow = {.may_bind_any = s->may_bind};
+	const struct confine c = {
+		.n_files = s->n_files,
+		.may_write = s->may_write,
+		.paths = &allow,
+		.filter = &s->filter,
 	};
+	int r;
 
 	if (s->mode == SANDBOX_OFF)
 		return 0;
-	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
-		int r = steps[i].run(s);
-
-		if (r < 0) {
-			*ret_step = steps[i].name;
-			return r;
-		}
-	}
-	return 0;
+	*ret_step = "empty root";
+	r = enter_root(s);
+	return r < 0 ? r : confine_enter(&c, ret_step);
 }
 
 /* The directory of path into out. */
@@ -210,10 +147,10 @@ int sandbox_supervisor(enum sandbox_mode mode, const char *const *resolv_dirs, c
 	r = filter_compile(&spec, &filter, e);
 	if (r < 0)
 		return r;
-	r = sandbox_drop_bounding();
+	r = sandbox_drop_bounding(0);
 	/* Root's: ports below 1024 are published by request, too. */
 	if (r == 0)
-		r = sandbox_drop_capabilities_but(CAP_NET_BIND_SERVICE);
+		r = sandbox_drop_capabilities(1ULL << CAP_NET_BIND_SERVICE);
 	if (r == 0)
 		r = sandbox_forbid_gains();
 	if (r == 0)

@@ -28,7 +28,7 @@
 #include "base/clock.h"
 #include "io/loop.h"
 #include "proc/filters.h"
-#include "sys/sandbox.h"
+#include "sys/confine.h"
 
 /* ---- the worker ---- */
 
@@ -150,6 +150,7 @@ long rig_rss_kb(pid_t pid)
 static bool confine(void)
 {
 	const struct filter_spec spec = filters_worker(false);
+	const char *step;
 	struct filter f;
 
 	if (filter_compile(&spec, &f, NULL) < 0)
@@ -160,8 +161,7 @@ static bool confine(void)
 		    (f.code[i].k & SECCOMP_RET_ACTION_FULL) == SECCOMP_RET_ERRNO)
 			f.code[i].k = SECCOMP_RET_KILL_PROCESS;
 #endif
-	return sandbox_limit(8192, false) == 0 && sandbox_drop_capabilities() == 0 &&
-	       sandbox_forbid_gains() == 0 && sandbox_landlock(NULL) == 0 && filter_load(&f) == 0;
+	return confine_enter(&(struct confine){.n_files = 8192, .filter = &f}, &step) == 0;
 }
 
 static bool make_worker(int channel, int control, const int *listeners, unsigned pipes)

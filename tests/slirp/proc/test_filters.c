@@ -142,7 +142,7 @@ static uint64_t rnd(void)
 /* A value that some rule of the call compares with, or one beside it, or any. */
 static uint64_t pick(const struct filter_spec *s, int nr)
 {
-	const struct filter_list *l = rnd() & 1 ? &s->allow[rnd() % 2] : &s->kill[0];
+	const struct filter_list *l = rnd() & 1 ? &s->allow[rnd() % FILTER_LISTS] : &s->kill[0];
 	uint64_t v = rnd();
 
 	for (int tries = 0; l->n && tries < 64; tries++) {
