@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "engine/engine.h"
 
 void holdings_clear(struct holdings *l)
@@ -30,15 +31,8 @@ int holdings_put(struct holdings *l, const struct holding *h, struct err *e)
 		*have = *h;
 		return 0;
 	}
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 16;
-		struct holding *more = reallocarray(l->h, cap, sizeof(*more));
-
-		if (!more)
-			return err_set(e, ERR_INTERNAL, ENOMEM, "holdings");
-		l->h = more;
-		l->cap = cap;
-	}
+	if (!GROW(l->h, l->n, l->cap))
+		return err_set(e, ERR_INTERNAL, ENOMEM, "holdings");
 	l->h[l->n++] = *h;
 	return 0;
 }

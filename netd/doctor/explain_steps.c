@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "base/parse.h"
 #include "model/publish.h"
 
@@ -24,15 +25,9 @@ void steps_add(struct steps *l, enum step_state s, const char *fmt, ...)
 	char text[512];
 	va_list ap;
 
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 16;
-		void *v = reallocarray(l->v, cap, sizeof(*l->v));
-		if (!v) {
-			l->failed = true;
-			return;
-		}
-		l->v = v;
-		l->cap = cap;
+	if (!GROW(l->v, l->n, l->cap)) {
+		l->failed = true;
+		return;
 	}
 	va_start(ap, fmt);
 	(void)vsnprintf(text, sizeof(text), fmt, ap);

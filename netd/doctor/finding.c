@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "doctor/facts.h"
 
 static struct finding unseen;
@@ -32,15 +33,7 @@ struct finding *findings_add(struct findings *l, enum severity s, const char *id
 {
 	struct finding *f = &unseen;
 
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 16;
-		void *v = reallocarray(l->v, cap, sizeof(*l->v));
-		if (v) {
-			l->v = v;
-			l->cap = cap;
-		}
-	}
-	if (l->n < l->cap)
+	if (GROW(l->v, l->n, l->cap))
 		f = &l->v[l->n++];
 	else
 		l->failed = true;

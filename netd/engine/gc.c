@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/grow.h"
 #include "engine/internal.h"
 #include "net/link.h"
 #include "store/claim.h"
@@ -21,15 +22,9 @@ struct keys {
 
 static void keys_add(struct keys *k, const char *key)
 {
-	if (k->n == k->cap) {
-		size_t cap = k->cap ? 2 * k->cap : 64;
-		void *v = reallocarray(k->v, cap, sizeof(*k->v));
-		if (!v) {
-			k->failed = true;
-			return;
-		}
-		k->v = v;
-		k->cap = cap;
+	if (!GROW(k->v, k->n, k->cap)) {
+		k->failed = true;
+		return;
 	}
 	snprintf(k->v[k->n++], KEY_STRLEN, "%s", key);
 }

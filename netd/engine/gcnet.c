@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "engine/internal.h"
 #include "net/ruleset.h"
 #include "store/claim.h"
@@ -49,14 +50,8 @@ static int note(struct members *m, const char *key)
 {
 	if (m->n_keep && bsearch(key, m->keep, m->n_keep, sizeof(*m->keep), by_key))
 		return 0;
-	if (m->n == m->cap) {
-		size_t cap = m->cap ? 2 * m->cap : 64;
-		void *more = reallocarray(m->key, cap, sizeof(*m->key));
-		if (!more)
-			return -ENOMEM;
-		m->key = more;
-		m->cap = cap;
-	}
+	if (!GROW(m->key, m->n, m->cap))
+		return -ENOMEM;
 	strncpy(m->key[m->n], key, KEY_STRLEN - 1);
 	m->key[m->n++][KEY_STRLEN - 1] = '\0';
 	return 0;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "engine/internal.h"
 
@@ -406,15 +407,8 @@ static int see_named(const struct attachment *a, void *arg)
 
 	if (a->phase != ATTACH_COMMITTED || !attachment_has_names(a))
 		return 0;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 64;
-		void *more = reallocarray(l->key, cap, sizeof(*l->key));
-
-		if (!more)
-			return -ENOMEM;
-		l->key = more;
-		l->cap = cap;
-	}
+	if (!GROW(l->key, l->n, l->cap))
+		return -ENOMEM;
 	name_key(a->id, a->ifname, l->key[l->n++]);
 	return 0;
 }

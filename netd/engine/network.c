@@ -10,6 +10,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "base/grow.h"
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "net/route.h"
@@ -25,14 +26,8 @@ static int take(struct taken *t, const struct prefix *p)
 {
 	if (p->len == 0) /* a default route takes nothing */
 		return 0;
-	if (t->n == t->cap) {
-		size_t cap = t->cap ? 2 * t->cap : 64;
-		void *v = reallocarray(t->p, cap, sizeof(*t->p));
-		if (!v)
-			return err_set(t->e, ERR_INTERNAL, ENOMEM, "list of taken subnets");
-		t->p = v;
-		t->cap = cap;
-	}
+	if (!GROW(t->p, t->n, t->cap))
+		return err_set(t->e, ERR_INTERNAL, ENOMEM, "list of taken subnets");
 	t->p[t->n++] = prefix_network(p);
 	return 0;
 }

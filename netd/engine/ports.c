@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
 #include "engine/gcnet.h"
 #include "engine/internal.h"
 #include "net/conntrack.h"
@@ -66,14 +67,8 @@ static int see_publisher(const struct attachment *a, void *arg)
 
 	if (a->phase != ATTACH_COMMITTED || a->n_publish == 0)
 		return 0;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 64;
-		void *more = reallocarray(l->key, cap, sizeof(*l->key));
-		if (!more)
-			return -ENOMEM;
-		l->key = more;
-		l->cap = cap;
-	}
+	if (!GROW(l->key, l->n, l->cap))
+		return -ENOMEM;
 	name_key(a->id, a->ifname, l->key[l->n++]);
 	return 0;
 }

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "base/hash.h"
 #include "engine/internal.h"
 #include "net/link.h"
@@ -557,14 +558,8 @@ static int see_member(const char *network, const char *key, void *arg)
 
 	if (strcmp(key, l->key) != 0)
 		return 0;
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 4;
-		void *more = reallocarray(l->network, cap, sizeof(*l->network));
-		if (!more)
-			return err_set(l->all, ERR_INTERNAL, ENOMEM, "networks");
-		l->network = more;
-		l->cap = cap;
-	}
+	if (!GROW(l->network, l->n, l->cap))
+		return err_set(l->all, ERR_INTERNAL, ENOMEM, "networks");
 	snprintf(l->network[l->n++], NETNAME_STRLEN, "%s", network);
 	return 0;
 }

@@ -27,6 +27,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/grow.h"
 #include "net/ctmsg.h"
 #include "net/ctscout.h"
 #include "net/route.h"
@@ -111,15 +112,8 @@ static int note_local(uint32_t ifindex, const struct prefix *p, void *arg)
 	(void)ifindex;
 	if (ip_is_loopback(&p->ip) || ip_is_link_local(&p->ip))
 		return 0;
-	if (f->n_local == f->local_cap) {
-		size_t cap = f->local_cap ? 2 * f->local_cap : 16;
-		struct ip *v = reallocarray(f->local, cap, sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		f->local = v;
-		f->local_cap = cap;
-	}
+	if (!GROW(f->local, f->n_local, f->local_cap))
+		return -ENOMEM;
 	f->local[f->n_local++] = p->ip;
 	return 0;
 }

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 /* An item as stored: the number of the dump it was seen in, then the item. */
 struct cell {
 	uint64_t round;
@@ -31,21 +33,6 @@ static struct cell *cell_at(const struct dump *d, size_t i)
 	return (struct cell *)(void *)(d->cells + i * d->stride);
 }
 
-static bool grow(struct dump *d)
-{
-	size_t cap = d->cap ? 2 * d->cap : 64;
-	char *p;
-
-	if (d->n < d->cap)
-		return true;
-	p = reallocarray(d->cells, cap, d->stride);
-	if (!p)
-		return false;
-	d->cells = p;
-	d->cap = cap;
-	return true;
-}
-
 static void on_reply(struct nlmsghdr *h, void *arg)
 {
 	struct dump *d = arg;
@@ -53,7 +40,7 @@ static void on_reply(struct nlmsghdr *h, void *arg)
 
 	if (d->is_out_of_memory)
 		return;
-	if (!grow(d)) {
+	if (!grow_list(&d->cells, d->n, &d->cap, d->stride)) {
 		d->is_out_of_memory = true;
 		return;
 	}

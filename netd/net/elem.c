@@ -15,6 +15,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/grow.h"
+
 #define DNS_PORT 53
 
 #define KEY1(a) .n_key = 1, .key = {FIELD_##a}
@@ -84,15 +86,8 @@ static struct elem *append(struct elem_list *l, enum set_id set, const char *com
 {
 	struct elem *x;
 
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 16;
-		struct elem *v = reallocarray(l->v, cap, sizeof(*v));
-
-		if (!v)
-			return NULL;
-		l->v = v;
-		l->cap = cap;
-	}
+	if (!GROW(l->v, l->n, l->cap))
+		return NULL;
 	x = &l->v[l->n++];
 	memset(x, 0, sizeof(*x));
 	x->set = set;

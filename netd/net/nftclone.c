@@ -29,6 +29,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/grow.h"
 #include "net/ruleset.h"
 
 #define ANSWER_MS 5000
@@ -387,15 +388,8 @@ static int by_key(const void *a, const void *b)
 
 static bool note(struct elements *l, const struct nlattr *one)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 64;
-		void *v = reallocarray(l->v, cap, sizeof(*l->v));
-
-		if (!v)
-			return false;
-		l->v = v;
-		l->cap = cap;
-	}
+	if (!GROW(l->v, l->n, l->cap))
+		return false;
 	l->v[l->n++].a = one;
 	return true;
 }

@@ -21,6 +21,7 @@
 #include <libmnl/libmnl.h>
 
 #include "base/fd.h"
+#include "base/grow.h"
 #include "net/nftexpr.h"
 
 #define WAIT_S 5
@@ -75,15 +76,8 @@ static void *more(struct nftlook *l, void **list, size_t *n, size_t *cap, size_t
 		l->is_cut = true;
 		return NULL;
 	}
-	if (*n == *cap) {
-		size_t want = *cap ? 2 * *cap : 16;
-		void *p = reallocarray(*list, want, size);
-
-		if (!p)
-			return NULL;
-		*list = p;
-		*cap = want;
-	}
+	if (!grow_list(list, *n, cap, size))
+		return NULL;
 	void *one = (char *)*list + *n * size;
 	memset(one, 0, size);
 	++*n;

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/grow.h"
 #include "model/fwdmsg.h"
 #include "net/fwdlink.h"
 #include "net/portowner.h"
@@ -76,14 +77,8 @@ static void places_cut(struct places *l, size_t n)
 
 static int places_add(struct places *l, const struct place *p, struct err *e)
 {
-	if (l->n == l->cap) {
-		size_t cap = l->cap ? 2 * l->cap : 8;
-		struct place *more = reallocarray(l->p, cap, sizeof(*more));
-		if (!more)
-			return err_set(e, ERR_INTERNAL, ENOMEM, "reserve");
-		l->p = more;
-		l->cap = cap;
-	}
+	if (!GROW(l->p, l->n, l->cap))
+		return err_set(e, ERR_INTERNAL, ENOMEM, "reserve");
 	l->p[l->n++] = *p;
 	return 0;
 }
@@ -470,14 +465,8 @@ static int note_dead(const struct fwdmsg *m, void *arg)
 			return 0;
 	if (s->is_live(m->key, s->arg))
 		return 0;
-	if (s->n == s->cap) {
-		size_t cap = s->cap ? 2 * s->cap : 8;
-		void *more = reallocarray(s->dead, cap, sizeof(*s->dead));
-		if (!more)
-			return -ENOMEM;
-		s->dead = more;
-		s->cap = cap;
-	}
+	if (!GROW(s->dead, s->n, s->cap))
+		return -ENOMEM;
 	memcpy(s->dead[s->n++], m->key, KEY_STRLEN);
 	return 0;
 }

@@ -15,6 +15,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/grow.h"
 #include "net/rtnl_wire.h"
 
 /* Upper bounds of the receive buffer that one answer takes, with the kernel's own overhead. */
@@ -62,15 +63,8 @@ void rtnl_batch_freep(struct rtnl_batch **b)
 /* Room for one more step of len bytes. */
 static int grow(struct rtnl_batch *b, size_t len)
 {
-	if (b->n == b->cap) {
-		size_t cap = b->cap ? 2 * b->cap : 16;
-		struct step *p = reallocarray(b->steps, cap, sizeof(*p));
-
-		if (!p)
-			return -ENOMEM;
-		b->steps = p;
-		b->cap = cap;
-	}
+	if (!GROW(b->steps, b->n, b->cap))
+		return -ENOMEM;
 	if (b->buf_cap - b->len < len) {
 		size_t cap = 2 * b->buf_cap + len + 2048;
 		char *p = realloc(b->buf, cap);

@@ -12,6 +12,7 @@
 #include <sys/random.h>
 
 #include "base/fd.h"
+#include "base/grow.h"
 #include "base/json.h"
 #include "rootless/host_int.h"
 #include "store/file.h"
@@ -43,15 +44,8 @@ static int book_add(struct book *b, const char *id, const char *ifname, const st
 {
 	struct entry *at;
 
-	if (b->n == b->cap) {
-		size_t cap = b->cap ? 2 * b->cap : 16;
-		void *v = reallocarray(b->v, cap, sizeof(*b->v));
-
-		if (!v)
-			return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
-		b->v = v;
-		b->cap = cap;
-	}
+	if (!GROW(b->v, b->n, b->cap))
+		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
 	at = &b->v[b->n++];
 	(void)snprintf(at->id, sizeof(at->id), "%s", id);
 	(void)snprintf(at->ifname, sizeof(at->ifname), "%s", ifname);

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* grow: twice as many places, whenever all are taken. */
+#include "base/grow.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define FIRST 16
+
+bool grow_list(void *list, size_t n, size_t *cap, size_t size)
+{
+	size_t more = *cap ? 2 * *cap : FIRST;
+	void *v;
+
+	if (n < *cap)
+		return true;
+	/* Whatever it points to: list is the address of the pointer. */
+	memcpy(&v, list, sizeof(v));
+	v = reallocarray(v, more, size);
+	if (!v)
+		return false;
+	memcpy(list, &v, sizeof(v));
+	*cap = more;
+	return true;
+}
