@@ -74,26 +74,25 @@ bool complete_kind_is_none(const struct complete_kind *k)
 	return !k->dirs && !k->files && !k->commands && !k->rest && !k->n_lists && !k->words[0];
 }
 
-const char *complete_operand(const struct opt_verb *v, size_t i, size_t *ret_len)
+bool complete_next_operand(const struct complete *c, const struct opt_verb *v,
+			   struct complete_operand *o)
 {
-	const char *p = v->operands ? v->operands : "", *last = NULL;
-	size_t last_len = 0;
+	const char *p = o->name ? o->rest : v->operands ? v->operands : "";
+	size_t n = strcspn(p, " ");
 
-	for (size_t at = 0; *p; p += strspn(p, " ")) {
-		size_t n = strcspn(p, " ");
-
-		if (!is_word(p, n, "--")) {
-			last = p;
-			last_len = n;
-			if (at++ == i)
-				break;
-			if (!memmem(p, n, "...", 3))
-				last = NULL;
-		}
-		p += n;
+	if (is_word(p, n, "--")) {
+		p += n + strspn(p + n, " ");
+		n = strcspn(p, " ");
 	}
-	*ret_len = last_len;
-	return last;
+	if (n == 0 || o->more)
+		return false;
+	o->i += o->name ? 1 : 0;
+	o->name = p;
+	o->len = n;
+	o->more = memmem(p, n, "...", 3);
+	o->rest = p + n + strspn(p + n, " ");
+	complete_kind_of(c, p, n, v->name, &o->kind);
+	return true;
 }
 
 const char *complete_ident(const char *program, char out[64])

@@ -67,22 +67,16 @@ static void values(const struct complete *c, const char *id, const struct opt_ve
 static void operands(const struct complete *c, const char *id, const struct opt_verb *v,
 		     struct buf *out)
 {
-	struct complete_kind k;
-	const char *name, *before = NULL;
-	size_t len;
+	struct complete_operand o = {0};
 
-	for (size_t i = 0; i < COMPLETE_OPERANDS_MAX; i++, before = name) {
-		name = complete_operand(v, i, &len);
-		if (!name || name == before)
-			break;
-		complete_kind_of(c, name, len, v->name, &k);
-		if (complete_kind_is_none(&k) || k.rest)
+	while (complete_next_operand(c, v, &o)) {
+		if (complete_kind_is_none(&o.kind) || o.kind.rest)
 			continue;
-		if (memmem(name, len, "...", 3))
+		if (o.more)
 			buf_printf(out, "\t'%s'\\ *)", v->name);
 		else
-			buf_printf(out, "\t'%s'\\ %zu)", v->name, i);
-		reply(id, &k, out);
+			buf_printf(out, "\t'%s'\\ %zu)", v->name, o.i);
+		reply(id, &o.kind, out);
 		buf_printf(out, ";\n");
 	}
 }

@@ -29,10 +29,17 @@ void complete_kind_of(const struct complete *c, const char *name, size_t len, co
 		      struct complete_kind *ret);
 bool complete_kind_is_none(const struct complete_kind *k);
 
-/* The i-th operand of a verb, in *ret_len characters of the verb's own text, or NULL. A last one
- * with "..." is every following one too. "--" is none. */
-const char *complete_operand(const struct opt_verb *v, size_t i, size_t *ret_len);
-#define COMPLETE_OPERANDS_MAX 4
+/* The operands of a verb in turn, in the verb's own text: "--" is none. Begins with {0}. */
+struct complete_operand {
+	const char *name; /* len characters */
+	size_t len;
+	size_t i;
+	bool more; /* "...": each that follows is one too, and none comes after it */
+	struct complete_kind kind;
+	const char *rest;
+};
+bool complete_next_operand(const struct complete *c, const struct opt_verb *v,
+			   struct complete_operand *o);
 
 /* A name that is one of functions too: every character that is no letter or digit becomes '_'. */
 const char *complete_ident(const char *program, char out[64]);

@@ -73,23 +73,17 @@ static void option(const struct complete *c, const char *id, const struct opt *o
 static void operands(const struct complete *c, const char *id, const struct opt_verb *v,
 		     struct buf *out)
 {
-	struct complete_kind k;
-	const char *name, *before = NULL;
-	size_t len;
+	struct complete_operand o = {0};
 
 	if (v->stop_at_operand) {
 		buf_printf(out, "\t\t'(-):command:_command_names -e' '*:: :_normal'\n");
 		return;
 	}
-	for (size_t i = 0; i < COMPLETE_OPERANDS_MAX; i++, before = name) {
-		name = complete_operand(v, i, &len);
-		if (!name || name == before)
-			break;
-		complete_kind_of(c, name, len, v->name, &k);
-		buf_printf(out, "\t\t'%s:", memmem(name, len, "...", 3) ? "*" : "");
-		spec_name(out, name, len);
+	while (complete_next_operand(c, v, &o)) {
+		buf_printf(out, "\t\t'%s:", o.more ? "*" : "");
+		spec_name(out, o.name, o.len);
 		buf_printf(out, ":");
-		action(id, &k, out);
+		action(id, &o.kind, out);
 		buf_printf(out, "' \\\n");
 	}
 	buf_printf(out, "\t\t&& return\n");

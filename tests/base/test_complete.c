@@ -70,35 +70,35 @@ static void test_kinds(void **state)
 	assert_true(complete_kind_is_none(&k));
 }
 
-static void assert_operand(const struct opt_verb *v, size_t i, const char *wanted)
+/* The operands of v in turn are the wanted ones, up to NULL. */
+static void assert_operands(const struct opt_verb *v, const char *const *wanted)
 {
-	size_t len = 77;
-	const char *got = complete_operand(v, i, &len);
+	struct complete_operand o = {0};
+	size_t i = 0;
 
-	if (!wanted) {
-		assert_null(got);
-		return;
+	for (; complete_next_operand(&prog, v, &o); i++) {
+		assert_non_null(wanted[i]);
+		assert_int_equal(o.i, i);
+		assert_int_equal(o.len, strlen(wanted[i]));
+		assert_memory_equal(o.name, wanted[i], o.len);
+		assert_int_equal(o.more, strstr(wanted[i], "...") != NULL);
 	}
-	assert_non_null(got);
-	assert_int_equal(len, strlen(wanted));
-	assert_memory_equal(got, wanted, len);
+	assert_null(wanted[i]);
 }
 
 static void test_operands(void **state)
 {
 	static const struct opt_verb run = {.name = "run", .operands = "-- CMD [ARG]..."};
 	static const struct opt_verb none = {.name = "ls", .operands = ""};
+	static const struct opt_verb end = {.name = "end", .operands = "A B --"};
 
 	(void)state;
-	assert_operand(&up, 0, "TARGET|ID");
-	assert_operand(&up, 1, NULL);
-	assert_operand(&with_opts, 0, "ID");
-	assert_operand(&with_opts, 1, "SPEC...");
-	assert_operand(&with_opts, 3, "SPEC...");
-	assert_operand(&run, 0, "CMD");
-	assert_operand(&run, 1, "[ARG]...");
-	assert_operand(&none, 0, NULL);
-	assert_operand(&(const struct opt_verb){.name = ""}, 0, NULL);
+	assert_operands(&up, (const char *const[]){"TARGET|ID", NULL});
+	assert_operands(&with_opts, (const char *const[]){"ID", "SPEC...", NULL});
+	assert_operands(&run, (const char *const[]){"CMD", "[ARG]...", NULL});
+	assert_operands(&end, (const char *const[]){"A", "B", NULL});
+	assert_operands(&none, (const char *const[]){NULL});
+	assert_operands(&(const struct opt_verb){.name = ""}, (const char *const[]){NULL});
 }
 
 static void test_quoting(void **state)
