@@ -27,50 +27,60 @@ static const uint64_t kept =
 	/* a front or a worker that is not of our user any more is ended */
 	| CAP(CAP_KILL);
 
+#define NEVER(call)                                                                                \
+	{                                                                                          \
+		SCMP_SYS(call),                                                                    \
+		{                                                                                  \
+			{                                                                          \
+				0                                                                  \
+			}                                                                          \
+		}                                                                                  \
+	}
+
 /* What neither the engine does, nor the front and the forwarder on the way to their own filters.
  * Kept of the usual list: new processes and the forwarder's program, setns into users' namespaces,
  * and what an empty root is made of. */
 static const struct filter_rule never[] = {
-	FILTER_ANY(ptrace),
-	FILTER_ANY(process_vm_readv),
-	FILTER_ANY(process_vm_writev),
-	FILTER_ANY(pidfd_getfd),
-	FILTER_ANY(mount),
-	FILTER_ANY(umount2),
-	FILTER_ANY(pivot_root),
-	FILTER_ANY(open_tree),
-	FILTER_ANY(move_mount),
-	FILTER_ANY(fspick),
-	FILTER_ANY(mount_setattr),
-	FILTER_ANY(swapon),
-	FILTER_ANY(swapoff),
-	FILTER_ANY(reboot),
-	FILTER_ANY(settimeofday),
-	FILTER_ANY(clock_settime),
-	FILTER_ANY(adjtimex),
-	FILTER_ANY(clock_adjtime),
-	FILTER_ANY(sethostname),
-	FILTER_ANY(setdomainname),
-	FILTER_ANY(acct),
-	FILTER_ANY(quotactl),
-	FILTER_ANY(syslog),
-	FILTER_ANY(bpf),
-	FILTER_ANY(perf_event_open),
-	FILTER_ANY(userfaultfd),
-	FILTER_ANY(keyctl),
-	FILTER_ANY(add_key),
-	FILTER_ANY(request_key),
-	FILTER_ANY(kexec_load),
-	FILTER_ANY(kexec_file_load),
-	FILTER_ANY(init_module),
-	FILTER_ANY(finit_module),
-	FILTER_ANY(delete_module),
-	FILTER_ANY(io_uring_setup),
-	FILTER_ANY(io_uring_enter),
-	FILTER_ANY(io_uring_register),
-	FILTER_ANY(open_by_handle_at),
-	FILTER_ANY(mknod),
-	FILTER_ANY(mknodat),
+	NEVER(ptrace),
+	NEVER(process_vm_readv),
+	NEVER(process_vm_writev),
+	NEVER(pidfd_getfd),
+	NEVER(mount),
+	NEVER(umount2),
+	NEVER(pivot_root),
+	NEVER(open_tree),
+	NEVER(move_mount),
+	NEVER(fspick),
+	NEVER(mount_setattr),
+	NEVER(swapon),
+	NEVER(swapoff),
+	NEVER(reboot),
+	NEVER(settimeofday),
+	NEVER(clock_settime),
+	NEVER(adjtimex),
+	NEVER(clock_adjtime),
+	NEVER(sethostname),
+	NEVER(setdomainname),
+	NEVER(acct),
+	NEVER(quotactl),
+	NEVER(syslog),
+	NEVER(bpf),
+	NEVER(perf_event_open),
+	NEVER(userfaultfd),
+	NEVER(keyctl),
+	NEVER(add_key),
+	NEVER(request_key),
+	NEVER(kexec_load),
+	NEVER(kexec_file_load),
+	NEVER(init_module),
+	NEVER(finit_module),
+	NEVER(delete_module),
+	NEVER(io_uring_setup),
+	NEVER(io_uring_enter),
+	NEVER(io_uring_register),
+	NEVER(open_by_handle_at),
+	NEVER(mknod),
+	NEVER(mknodat),
 };
 
 int back_jail(struct err *e)
@@ -87,9 +97,7 @@ int back_jail(struct err *e)
 	/* Without privilege as many as there are. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (r == 0)
-		r = sandbox_drop_bounding(kept);
-	if (r == 0)
-		r = sandbox_drop_capabilities(kept);
+		r = sandbox_keep_capabilities(kept);
 	if (r == 0)
 		r = sandbox_forbid_gains();
 	if (r == 0)

@@ -147,20 +147,27 @@ int sandbox_become(uid_t uid, gid_t gid)
 	return 0;
 }
 
+int sandbox_keep_capabilities(uint64_t mask)
+{
+	int r = sandbox_drop_bounding(mask);
+
+	return r < 0 ? r : sandbox_drop_capabilities(mask);
+}
+
 int sandbox_drop_capabilities(uint64_t but)
 {
 	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {0};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
 
 	if (prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ||
-	    syscall(SYS_capget, &head, data) < 0)
+	    syscall(SYS_capget, &head, d) < 0)
 		return -errno;
 	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++) {
-		data[i].permitted &= (uint32_t)(but >> 32 * i);
-		data[i].effective &= (uint32_t)(but >> 32 * i);
-		data[i].inheritable = 0;
+		d[i].permitted &= (uint32_t)(but >> 32 * i);
+		d[i].effective &= (uint32_t)(but >> 32 * i);
+		d[i].inheritable = 0;
 	}
-	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
+	return syscall(SYS_capset, &head, d) < 0 ? -errno : 0;
 }
 
 int sandbox_forbid_gains(void)

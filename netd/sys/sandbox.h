@@ -36,6 +36,9 @@ int sandbox_lock_securebits(void);
 int sandbox_become(uid_t uid, gid_t gid);
 /* No capability but those of the mask, of which those stay that there are. */
 int sandbox_drop_capabilities(uint64_t but);
+/* None but those of the mask (bit n: capability n), of which those stay that there are: in the
+ * bounding set too. */
+int sandbox_keep_capabilities(uint64_t mask);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 
