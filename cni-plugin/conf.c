@@ -12,7 +12,8 @@
 #include "cni-plugin/gojson.h"
 #include "model/name.h"
 
-const char *const conf_common_keys[] = {
+/* The keys that every plugin knows, at the top. */
+static const char *const conf_common_keys[] = {
 	"cniVersion",
 	"name",
 	"type",

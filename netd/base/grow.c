@@ -2,6 +2,7 @@
 /* grow: twice as many places, whenever all are taken. */
 #include "base/grow.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +15,11 @@ bool grow_list(void *list, size_t n, size_t *cap, size_t size)
 
 	if (n < *cap)
 		return true;
+	if (more > (size_t)PTRDIFF_MAX / size)
+		return false;
 	/* Whatever it points to: list is the address of the pointer. */
 	memcpy(&v, list, sizeof(v));
-	v = reallocarray(v, more, size);
+	v = realloc(v, more * size);
 	if (!v)
 		return false;
 	memcpy(list, &v, sizeof(v));

@@ -72,7 +72,6 @@ int cli_set_verbose(void *into, const char *value, struct err *e);
 
 /* Prints the error as one line and returns the exit code of its kind. */
 int cli_fail(const struct err *e);
-int cli_exit_code(const struct err *e);
 /* Parses; returns -1 to go on, else the exit code (help printed, or error printed). */
 int cli_parse(const struct verb *v, int argc, char **argv, void *into, size_t *ret_n);
 /* --state-dir, else NETNS_UP_STATE_DIR, else NULL: the usual. */

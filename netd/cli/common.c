@@ -41,7 +41,7 @@ int cli_set_verbose(void *into, const char *value, struct err *e)
 	return 0;
 }
 
-int cli_exit_code(const struct err *e)
+static int cli_exit_code(const struct err *e)
 {
 	static const int codes[] = {
 		[ERR_NONE] = EXIT_FAILED,     [ERR_USAGE] = EXIT_USAGE,

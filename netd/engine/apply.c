@@ -342,7 +342,7 @@ static int do_conntrack(struct work *w, struct err *e)
 			p.host_ip.family = AF_INET;
 		runs[n++] = p;
 	}
-	return conntrack_flush_on(nftbatch_fd(w->g->nft), runs, n, NULL, false, e);
+	return conntrack_flush(nftbatch_fd(w->g->nft), runs, n, NULL, false, e);
 }
 
 static int do_rate(struct work *w, struct err *e)

@@ -18,7 +18,7 @@
 #include "sys/probe.h"
 #include "sys/sysctl.h"
 
-struct mac bridge_mac(const struct network *n)
+static struct mac bridge_mac(const struct network *n)
 {
 	const struct ip *gw = n->gateway[FAM4].family ? &n->gateway[FAM4] : &n->gateway[FAM6];
 	uint64_t h = hash64(n->name, strlen(n->name), 0x6272);

@@ -203,7 +203,9 @@ static int heal_one(struct engine *g, const char *network, const char *key)
 	return r == 1 && a;
 }
 
-size_t gcnet_heal(struct engine *g, const char *network)
+/* Takes away those attachments and leases of a network (NULL: of any) whose namespace or boot is
+ * gone, and returns how many; what cannot be removed is left for gc to tell. */
+static size_t gcnet_heal(struct engine *g, const char *network)
 {
 	struct members m = {.network = network};
 	size_t n = 0;

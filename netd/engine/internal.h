@@ -73,7 +73,6 @@ int observe_host(struct work *w, struct err *e);
 int observe_attachment(struct work *w, struct err *e);
 
 /* bridge.c: bridges, ours and those of others that networks were told to use. Global lock held. */
-struct mac bridge_mac(const struct network *n); /* that we give to its bridge */
 /* Looks at the network's bridge: fills w->bridge_*. 1: there is none. A link that cannot be it is
  * an error. */
 int bridge_observe(struct work *w, struct err *e);
@@ -190,16 +189,12 @@ int prepare_claim_ports(struct work *w, const struct attachment *have, struct pu
 int prepare_drop_ports(struct engine *g, const struct attachment *a, const struct publish *p,
 		       size_t n, struct err *e);
 
-/* Makes the record that of a lease again, which it was before a foreign attachment took it over. */
-int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e);
-
 /* Lets the forwarder drop what belongs to no record. The number of such attachments. */
 int prepare_sweep_ports(struct engine *g, struct reserve *res, struct err *e);
 
-/* teardown.c: removes what exists of an attachment in the kernel and the forwarder. Gathers.
- * fast: links go by the echo way (the caller ends soon). */
-int teardown(struct engine *g, const struct attachment *a, bool fast, struct err *e);
-/* Everything: teardown, then prepare_release under the lock. Attachment lock held. */
+/* teardown.c: removes what exists of an attachment in the kernel and the forwarder, then
+ * prepare_release under the lock. Gathers. fast: links go by the echo way (the caller ends soon).
+ * Attachment lock held. */
 int teardown_all(struct engine *g, const struct attachment *a, bool fast, struct err *e);
 
 /* names.c: what the names responder is told. A responder that is gone is no error to taking away.

@@ -249,8 +249,8 @@ static int take_off(struct engine *g, const struct attachment *part, struct err 
 	name_key(part->id, part->ifname, key);
 	gather(&all, &one, del_dnat(g, part, &one));
 	gather(&all, &one,
-	       conntrack_flush_on(nftbatch_fd(g->nft), part->publish, part->n_publish, target, true,
-				  &one));
+	       conntrack_flush(nftbatch_fd(g->nft), part->publish, part->n_publish, target, true,
+			       &one));
 	int r = reserve_open(store_dirfd(g->store), &res, &one);
 	if (r >= 0)
 		r = reserve_release(res, key, part->publish, part->n_publish, &one);

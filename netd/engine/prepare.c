@@ -487,7 +487,8 @@ int prepare_preview(struct work *w, const struct up_request *req, struct err *e)
 	return r < 0 ? r : back;
 }
 
-int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e)
+/* Makes the record that of a lease again, which it was before a foreign attachment took it over. */
+static int prepare_downgrade(struct engine *g, struct attachment *a, struct err *e)
 {
 	struct attachment lease = *a;
 

@@ -41,8 +41,7 @@ static void del_ports(struct engine *g, const struct attachment *a, struct err *
 	gather(all, &one, elem_of_publish(a, a->publish, a->n_publish, &l, &one));
 	del_elements(g, &l, all);
 	gather(all, &one,
-	       conntrack_flush_on(nftbatch_fd(g->nft), a->publish, a->n_publish, target, true,
-				  &one));
+	       conntrack_flush(nftbatch_fd(g->nft), a->publish, a->n_publish, target, true, &one));
 	int r = reserve_open(store_dirfd(g->store), &res, &one);
 	if (r >= 0)
 		r = reserve_release(res, key, NULL, 0, &one);
@@ -90,7 +89,7 @@ static void del_neighbours(struct engine *g, const struct attachment *a, struct 
 	gather(all, &one, r);
 }
 
-int teardown(struct engine *g, const struct attachment *a, bool fast, struct err *e)
+static int teardown(struct engine *g, const struct attachment *a, bool fast, struct err *e)
 {
 	struct err all = ERR_INIT, one = ERR_INIT;
 	CLEAN_ELEMS struct elem_list l = {0};

@@ -243,15 +243,6 @@ bool attach_vlan_is_set(const struct attach_vlan *v)
 	return v->pvid || v->n_trunk || v->is_alone;
 }
 
-bool attach_vlan_equal(const struct attach_vlan *a, const struct attach_vlan *b)
-{
-	bool same = a->pvid == b->pvid && a->is_alone == b->is_alone && a->n_trunk == b->n_trunk;
-
-	for (size_t i = 0; same && i < a->n_trunk; i++)
-		same = a->trunk[i].min == b->trunk[i].min && a->trunk[i].max == b->trunk[i].max;
-	return same;
-}
-
 static int check_range(uint16_t min, uint16_t max, struct err *e)
 {
 	if (min < VLAN_MIN || max > VLAN_MAX || min > max)

@@ -75,7 +75,6 @@ int attach_ip_check(const struct attach_ip *ip, struct err *e);
 bool attach_rate_is_set(const struct attach_rate *r);
 bool attach_tune_is_set(const struct attach_tune *t);
 bool attach_vlan_is_set(const struct attach_vlan *v);
-bool attach_vlan_equal(const struct attach_vlan *a, const struct attach_vlan *b);
 /* Numbers in their range, the trunk in its order. ERR_USAGE. */
 int attach_vlan_check(const struct attach_vlan *v, struct err *e);
 /* Adds a range of tagged VLANs, joined with what it overlaps or touches. ERR_USAGE, ERR_QUOTA. */

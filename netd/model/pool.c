@@ -102,7 +102,8 @@ int pool_complete(struct addr_set *sets, size_t n, struct err *e)
 	return r;
 }
 
-bool pool_range_has(const struct addr_range *r, const struct ip *ip)
+/* The place of ip in the range's first..last; false when it is not among them or is the gateway. */
+static bool pool_range_has(const struct addr_range *r, const struct ip *ip)
 {
 	return ip->family == r->subnet.ip.family && ip_cmp(ip, &r->first) >= 0 &&
 	       ip_cmp(ip, &r->last) <= 0 && !ip_equal(ip, &r->gateway);

@@ -31,8 +31,6 @@ struct addr_set {
  * a special range; first, last and gateway inside it and in order; one family in a set; no two
  * ranges of all sets overlap. ERR_USAGE that says where. */
 int pool_complete(struct addr_set *sets, size_t n, struct err *e);
-/* The place of ip in the range's first..last; false when it is not among them or is the gateway. */
-bool pool_range_has(const struct addr_range *r, const struct ip *ip);
 /* The range of the set that holds ip, NULL: none. */
 const struct addr_range *pool_find(const struct addr_set *s, const struct ip *ip);
 /* Addresses that can be handed out, saturated. */

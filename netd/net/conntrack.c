@@ -447,28 +447,10 @@ static int flush(struct flush *f, struct err *e)
 	return r;
 }
 
-int conntrack_flush_on(int fd, const struct publish *p, size_t n, const struct ip *target,
-		       bool tcp_all, struct err *e)
+int conntrack_flush(int fd, const struct publish *p, size_t n, const struct ip *target,
+		    bool tcp_all, struct err *e)
 {
 	struct flush f = {.fd = fd, .seq = 1, .p = p, .n = n, .target = target, .tcp_all = tcp_all};
 
 	return n && is_tracking(&f) ? flush(&f, e) : 0;
-}
-
-int conntrack_flush(const struct publish *p, size_t n, const struct ip *target, bool tcp_all,
-		    struct err *e)
-{
-	struct flush f = {.seq = 1, .p = p, .n = n, .target = target, .tcp_all = tcp_all};
-	struct sockaddr_nl local = {.nl_family = AF_NETLINK};
-	CLEAN_FD int fd = -1;
-
-	if (!n || !is_tracking(&f))
-		return 0;
-	fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
-	if (fd < 0)
-		return err_sys(e, errno, "conntrack socket");
-	if (bind(fd, (struct sockaddr *)&local, sizeof(local)) < 0)
-		return err_sys(e, errno, "conntrack socket: bind");
-	f.fd = fd;
-	return flush(&f, e);
 }

@@ -22,14 +22,10 @@
  * ones when target is NULL, else any). When target is not NULL only translated entries whose reply
  * source is one of the two addresses target[FAM4], target[FAM6] (deletion of our own flows); NULL
  * matches only entries that are *not* translated to a container yet (before publishing). As with
- * the DNAT elements, the caller's record says whose port it is. */
-int conntrack_flush(const struct publish *p, size_t n, const struct ip *target, bool tcp_all,
-		    struct err *e);
-
-/* The same over an open NETLINK_NETFILTER socket (nftbatch_fd) without unread answers. Closing a
- * socket of that kind waits for nf_tables' pending destructions, 10 to 20 ms after a deletion: a
- * caller that has one open saves that. */
-int conntrack_flush_on(int fd, const struct publish *p, size_t n, const struct ip *target,
-		       bool tcp_all, struct err *e);
+ * the DNAT elements, the caller's record says whose port it is. fd: an open NETLINK_NETFILTER
+ * socket (nftbatch_fd) without unread answers. Closing one waits for nf_tables' pending
+ * destructions, 10 to 20 ms after a deletion, so it is not opened here. */
+int conntrack_flush(int fd, const struct publish *p, size_t n, const struct ip *target,
+		    bool tcp_all, struct err *e);
 
 #endif

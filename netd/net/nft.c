@@ -41,7 +41,6 @@
 struct lib {
 	struct nft_ctx *(*ctx_new)(uint32_t flags);
 	void (*ctx_free)(struct nft_ctx *c);
-	void (*ctx_set_dry_run)(struct nft_ctx *c, bool dry);
 	void (*ctx_output_set_flags)(struct nft_ctx *c, unsigned int flags);
 	int (*ctx_buffer_output)(struct nft_ctx *c);
 	int (*ctx_buffer_error)(struct nft_ctx *c);
@@ -67,7 +66,6 @@ static const struct lib *load(struct err *e)
 	} symbols[] = {
 		{"nft_ctx_new", &lib.ctx_new},
 		{"nft_ctx_free", &lib.ctx_free},
-		{"nft_ctx_set_dry_run", &lib.ctx_set_dry_run},
 		{"nft_ctx_output_set_flags", &lib.ctx_output_set_flags},
 		{"nft_ctx_buffer_output", &lib.ctx_buffer_output},
 		{"nft_ctx_buffer_error", &lib.ctx_buffer_error},
@@ -132,14 +130,7 @@ static int translate(const char *message, struct err *e)
 
 /* ---- one call ---- */
 
-struct job {
-	const char *text;
-	bool check;  /* without loading */
-	int keep_fd; /* a child keeps it until it ends; -1: none */
-};
-
-static int run_here(const struct lib *lib, const char *text, bool check, struct buf *out,
-		    struct err *e)
+static int run_here(const struct lib *lib, const char *text, struct buf *out, struct err *e)
 {
 	struct nft_ctx *c = lib->ctx_new(NFT_CTX_DEFAULT);
 	const char *s;
@@ -151,7 +142,6 @@ static int run_here(const struct lib *lib, const char *text, bool check, struct 
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "nft: buffers");
 		goto out;
 	}
-	lib->ctx_set_dry_run(c, check);
 	lib->ctx_output_set_flags(c, NFT_CTX_OUTPUT_STATELESS);
 	if (lib->run_cmd_from_buffer(c, text) != 0) {
 		s = lib->ctx_get_error_buffer(c);
@@ -188,17 +178,18 @@ static int keep_only(int report_fd, int keep_fd)
 	return close_range(keep_fd >= 0 ? 5 : 4, ~0U, 0) < 0 ? -errno : 0;
 }
 
-static void __attribute__((noreturn)) child_main(const struct job *j, pid_t parent, int report_fd)
+static void __attribute__((noreturn))
+child_main(const char *text, int keep_fd, pid_t parent, int report_fd)
 {
 	CLEAN_BUF struct buf out = BUF_INIT;
 	struct report rep = {0};
 	const struct lib *lib;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent || keep_only(report_fd, j->keep_fd) < 0)
+	if (getppid() != parent || keep_only(report_fd, keep_fd) < 0)
 		_exit(1);
 	lib = load(&rep.e);
-	rep.r = lib ? run_here(lib, j->text, j->check, &out, &rep.e) : -EIO;
+	rep.r = lib ? run_here(lib, text, &out, &rep.e) : -EIO;
 	if (fd_write_all(3, &rep, sizeof(rep), NULL) < 0 ||
 	    (out.len && fd_write_all(3, out.p, out.len, NULL) < 0))
 		_exit(1);
@@ -243,7 +234,8 @@ static void reap(pid_t pid, bool kill_first)
 		;
 }
 
-static int run_in_child(const struct job *j, struct buf *out, struct err *e)
+/* keep_fd: the child keeps it until it ends; -1: none. */
+static int run_in_child(const char *text, int keep_fd, struct buf *out, struct err *e)
 {
 	const pid_t parent = getpid();
 	CLEAN_BUF struct buf answer = BUF_INIT;
@@ -260,7 +252,7 @@ static int run_in_child(const struct job *j, struct buf *out, struct err *e)
 	if (pid < 0)
 		return err_sys(e, errno, "nft: fork");
 	if (pid == 0)
-		child_main(j, parent, wr);
+		child_main(text, keep_fd, parent, wr);
 	fd_closep(&wr);
 	r = drain(rd, &answer, e);
 	reap(pid, r < 0);
@@ -279,7 +271,7 @@ static int run_in_child(const struct job *j, struct buf *out, struct err *e)
 	return out && out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing") : 0;
 }
 
-static int run(const struct job *j, struct buf *out, struct err *e)
+static int run(const char *text, int keep_fd, struct buf *out, struct err *e)
 {
 	const struct lib *lib;
 	int fd;
@@ -289,9 +281,9 @@ static int run(const struct job *j, struct buf *out, struct err *e)
 		return err_sys(e, errno, "nft: netlink socket");
 	close(fd);
 	if (child_always || fd >= FD_SETSIZE - FD_MARGIN)
-		return run_in_child(j, out, e);
+		return run_in_child(text, keep_fd, out, e);
 	lib = load(e);
-	return lib ? run_here(lib, j->text, j->check, out, e) : -EIO;
+	return lib ? run_here(lib, text, out, e) : -EIO;
 }
 
 int nft_run(const char *text, struct err *e)
@@ -301,12 +293,7 @@ int nft_run(const char *text, struct err *e)
 
 int nft_run_locked(const char *text, int fd, struct err *e)
 {
-	return run(&(struct job){.text = text, .keep_fd = fd}, NULL, e);
-}
-
-int nft_check(const char *text, struct err *e)
-{
-	return run(&(struct job){.text = text, .check = true, .keep_fd = -1}, NULL, e);
+	return run(text, fd, NULL, e);
 }
 
 /* Is there a line like this in the text? */
@@ -351,7 +338,7 @@ int nft_list(struct buf *out, struct err *e)
 	static const char *const tables[] = {"table inet " RULESET_TABLE,
 					     "table bridge " RULESET_TABLE};
 	CLEAN_BUF struct buf names = BUF_INIT;
-	int r = run(&(struct job){.text = "list tables\n", .keep_fd = -1}, &names, e);
+	int r = run("list tables\n", -1, &names, e);
 
 	/* One call each: the cache of a call holds what its last command asks for. */
 	for (size_t i = 0; i < 2 && r == 0; i++) {
@@ -361,7 +348,7 @@ int nft_list(struct buf *out, struct err *e)
 		if (!has_line(names.p, tables[i]))
 			continue;
 		snprintf(cmd, sizeof(cmd), "list %s\n", tables[i]);
-		r = run(&(struct job){.text = cmd, .keep_fd = -1}, &one, e);
+		r = run(cmd, -1, &one, e);
 		if (r == 0)
 			add_table(one.p, out);
 	}

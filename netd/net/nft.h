@@ -22,8 +22,6 @@ int nft_run(const char *text, struct err *e);
  * caller that is killed, for the kernel finishes a transaction that has begun; it keeps fd open
  * until it has ended, and the lock with it. */
 int nft_run_locked(const char *text, int fd, struct err *e);
-/* Checks without loading (nft -c). */
-int nft_check(const char *text, struct err *e);
 /* Our two tables as nft text, counters, handles and the flags of the tables stripped. Empty when
  * they do not exist. */
 int nft_list(struct buf *out, struct err *e);

@@ -322,29 +322,6 @@ int nftbatch_refused(const struct verdict *v, const struct elem *x, struct err *
 		       x->comment, sep, v->text);
 }
 
-int nftbatch_replace(struct nftbatch *n, const struct elem_list *del, const struct elem_list *add,
-		     struct err *e)
-{
-	size_t n_del = del ? del->n : 0, n_add = add ? add->n : 0;
-	CLEAN_NFTMSG struct nftmsg m = {0};
-	struct verdict v = {0};
-	const struct elem *x;
-	int r;
-
-	if (n_del + n_add == 0)
-		return 0;
-	nftbatch_begin(n, &m, &v, n_del + n_add);
-	for (size_t i = 0; i < n_del; i++)
-		nftmsg_elem(&m, NFTMSG_DELETE, &del->v[i]);
-	for (size_t i = 0; i < n_add; i++)
-		nftmsg_elem(&m, NFTMSG_ADD, &add->v[i]);
-	r = nftbatch_transact(n, &m, &v, e);
-	if (r < 0 || !v.error)
-		return r;
-	x = v.bad < n_del ? &del->v[v.bad] : v.bad < v.n ? &add->v[v.bad - n_del] : NULL;
-	return nftbatch_refused(&v, x, e);
-}
-
 int nftbatch_add(struct nftbatch *n, const struct elem_list *l, size_t *ret_bad, struct err *e)
 {
 	CLEAN_NFTMSG struct nftmsg m = {0};

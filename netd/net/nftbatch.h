@@ -34,9 +34,6 @@ int nftbatch_add(struct nftbatch *n, const struct elem_list *l, size_t *ret_bad,
 /* Deletes all in one transaction; elements that are not there (or a missing table) are no error:
  * the absent ones are left out and the rest is tried again. */
 int nftbatch_del(struct nftbatch *n, const struct elem_list *l, struct err *e);
-/* Both in one transaction: first del (all must exist), then add. */
-int nftbatch_replace(struct nftbatch *n, const struct elem_list *del, const struct elem_list *add,
-		     struct err *e);
 /* ret_has[i] tells whether element i exists with this data. Asks for the elements singly, no dump.
  */
 int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e);

@@ -56,7 +56,7 @@ int dir_ctx(const struct store *s, enum store_sub sub, const char *name, int r, 
 		       name ? name : "");
 }
 
-void dir_close_subs(struct store *s)
+static void dir_close_subs(struct store *s)
 {
 	for (int i = 0; i < N_SUB; i++)
 		fd_closep(&s->sub[i]);

@@ -66,16 +66,13 @@ int dir_is_empty(struct store *s, struct err *e);
 int netfile_forget(struct store *s, size_t *ret_left, struct err *e);
 /* Removes all that the store owns, DIR too where it can be. Global lock held. */
 int dir_remove_all(struct store *s, struct err *e);
-void dir_close_subs(struct store *s);
 /* "PATH/SUB/NAME" in front of the text; returns r. */
 int dir_ctx(const struct store *s, enum store_sub sub, const char *name, int r, struct err *e);
 
 /* The global lock on the descriptor that is open now, without looking whether it is still the
  * store's: 0, 1 when the lock file is no longer linked (then nothing is locked), or negative. */
 int guard_lock_file(struct store *s, int64_t at, struct err *e);
-int64_t guard_byte(const char *key);
 /* True when another process, or another open of the store, holds the lock of key. */
 bool guard_key_is_busy(const struct store *s, const char *key);
-bool guard_holds_key(const struct store *s, const char *key);
 
 #endif

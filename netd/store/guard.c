@@ -22,7 +22,7 @@
 #define KEY_MASK 0x3fffffffffffffffULL
 #define TAKE_TRIES 1000
 
-int64_t guard_byte(const char *key)
+static int64_t guard_byte(const char *key)
 {
 	return 1 + (int64_t)(hash64(key, strlen(key), 0) & KEY_MASK);
 }
@@ -113,11 +113,6 @@ static bool held_has(const struct store *s, int64_t at)
 	size_t i = held_find(s, at);
 
 	return i < s->n_held && s->held[i] == at;
-}
-
-bool guard_holds_key(const struct store *s, const char *key)
-{
-	return held_has(s, guard_byte(key));
 }
 
 bool guard_key_is_busy(const struct store *s, const char *key)

@@ -122,18 +122,3 @@ int tun_check(int fd, char ret_name[TUN_NAME_STRLEN], struct err *e)
 	ret_name[TUN_NAME_STRLEN - 1] = '\0';
 	return 0;
 }
-
-int tun_set_persistent(int fd, bool is_persistent, struct err *e)
-{
-	/* The argument is the value itself, not a pointer to one. */
-	int r = ioctl(fd, TUNSETPERSIST, is_persistent ? 1L : 0L);
-
-	return r < 0 ? err_sys(e, errno, "tap: persistence") : 0;
-}
-
-int tun_set_owner(int fd, uint32_t uid, struct err *e)
-{
-	int r = ioctl(fd, TUNSETOWNER, (unsigned long)uid);
-
-	return r < 0 ? err_sys(e, errno, "tap: owner %u", uid) : 0;
-}

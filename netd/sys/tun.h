@@ -23,9 +23,4 @@ int tun_open(const char *name, int *ret_fd, struct err *e);
  * no packet information, and reads its name. ERR_USAGE when it is not. */
 int tun_check(int fd, char ret_name[TUN_NAME_STRLEN], struct err *e);
 
-/* A tap that outlives its descriptors, or does not. */
-int tun_set_persistent(int fd, bool is_persistent, struct err *e);
-/* Who may attach to it without privilege. */
-int tun_set_owner(int fd, uint32_t uid, struct err *e);
-
 #endif

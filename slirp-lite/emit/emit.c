@@ -42,19 +42,9 @@ void emit_free(struct emit *x)
 	free(x);
 }
 
-const struct plan *emit_plan(const struct emit *x)
-{
-	return x->plan;
-}
-
 const struct link_caps *emit_caps(const struct emit *x)
 {
 	return &x->link->caps;
-}
-
-struct stats *emit_stats(struct emit *x)
-{
-	return x->stats;
 }
 
 void emit_set_tap(struct emit *x, emit_tap_fn *fn, void *arg)

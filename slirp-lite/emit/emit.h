@@ -22,9 +22,7 @@ struct emit;
 int emit_new(const struct plan *plan, struct link *link, struct stats *stats, struct emit **ret,
 	     struct err *e);
 void emit_free(struct emit *x);
-const struct plan *emit_plan(const struct emit *x);
 const struct link_caps *emit_caps(const struct emit *x);
-struct stats *emit_stats(struct emit *x);
 
 /* Sees every frame that is about to be written, without the link's own header (pcap). */
 typedef void emit_tap_fn(void *arg, const struct iovec *iov, int n);

@@ -71,7 +71,8 @@ static bool is_off(const struct policy *p, uint8_t proto)
 	}
 }
 
-bool policy_is_gateway(const struct plan *plan, const struct ip *ip)
+/* Whether ip is the gateway's address and that is ours. */
+static bool policy_is_gateway(const struct plan *plan, const struct ip *ip)
 {
 	int fam = ip_fam(ip);
 

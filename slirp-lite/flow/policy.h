@@ -55,7 +55,5 @@ struct ip policy_unmap(const struct policy *p, const struct ip *from, const stru
  * whom the guest could not have asked. */
 bool policy_answer_ok(const struct policy *p, uint8_t proto, const struct ip *from, uint16_t port,
 		      const struct ip *guest, const struct ip *sent);
-/* Whether ip is the gateway's address and that is ours. */
-bool policy_is_gateway(const struct plan *plan, const struct ip *ip);
 
 #endif

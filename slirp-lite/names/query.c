@@ -16,7 +16,9 @@
 
 #define MESSAGES_A_TURN 64
 
-int server_admit(struct server *s, uint32_t net, const struct ip *from, uint32_t *ret_entry)
+/* Who asks: the member of that address, and whether it may just now. 0, or an rcode, or -1: say
+ * nothing. */
+static int server_admit(struct server *s, uint32_t net, const struct ip *from, uint32_t *ret_entry)
 {
 	*ret_entry = table_by_ip(&s->table, net, from);
 	if (*ret_entry == SLOT_NONE)

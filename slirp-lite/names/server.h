@@ -135,9 +135,6 @@ void query_event(struct server *s, uint32_t index, uint32_t gen);
 int query_expire(struct server *s);
 /* Before the network or the entry goes. entry SLOT_NONE: of the whole network. */
 void query_forget(struct server *s, uint32_t net, uint32_t entry);
-/* Who asks: the member of that address, and whether it may just now. 0, or an rcode, or -1: say
- * nothing. */
-int server_admit(struct server *s, uint32_t net, const struct ip *from, uint32_t *ret_entry);
 
 /* stream.c: over TCP */
 void stream_accept(struct server *s, uint32_t index);

@@ -30,11 +30,16 @@
 
 enum client_state { CLIENT_READING, CLIENT_WAITING, CLIENT_WRITING };
 
+struct scan {
+	uint32_t depth;
+	bool in_string, is_escaped, has_begun;
+};
+
 struct client {
 	int fd; /* -1: free */
 	enum client_state state;
 	uint64_t id, until;
-	struct ctl_scan scan;
+	struct scan scan;
 	char *text; /* the request, then the answer */
 	size_t len, at;
 	bool is_http;
@@ -184,7 +189,8 @@ void ctl_free(struct ctl *c)
 	free(c);
 }
 
-bool ctl_scan(struct ctl_scan *s, const char *p, size_t len)
+/* Feeds bytes to a scanner of balanced braces. True when the outermost one is closed. */
+static bool feed(struct scan *s, const char *p, size_t len)
 {
 	for (size_t i = 0; i < len; i++) {
 		char ch = p[i];
@@ -322,7 +328,7 @@ static void read_request(struct ctl *c, struct client *k)
 		if (is_http(k)) {
 			if (is_http_whole(k))
 				parse_http(c, k);
-		} else if (ctl_scan(&k->scan, chunk, (size_t)n)) {
+		} else if (feed(&k->scan, chunk, (size_t)n)) {
 			parse(c, k);
 		}
 	}

@@ -56,11 +56,4 @@ void ctl_answer_text(struct ctl *c, uint64_t id, const char *text);
 /* Sends what is left to be sent, for at most timeout_ms. */
 void ctl_flush(struct ctl *c, int timeout_ms);
 
-/* Pure: feeds bytes to a scanner of balanced braces. True when the outermost one is closed. */
-struct ctl_scan {
-	uint32_t depth;
-	bool in_string, is_escaped, has_begun;
-};
-bool ctl_scan(struct ctl_scan *s, const char *p, size_t len);
-
 #endif

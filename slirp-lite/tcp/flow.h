@@ -105,7 +105,6 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
 
 /* rx.c: from the container to the host. */
-uint32_t rx_room(const struct tcp_flow *f); /* the window that may be promised */
 /* How much of a segment can be taken: never less than what was promised while there is memory. */
 uint32_t rx_accept(struct tcp_flow *f);
 /* What the machine said of a segment with this payload, which may be held until rx_settle when

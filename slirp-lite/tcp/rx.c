@@ -27,7 +27,7 @@ static uint32_t held(const struct tcp_flow *f)
 	return g->f == f ? (uint32_t)g->len : 0;
 }
 
-uint32_t rx_room(const struct tcp_flow *f)
+static uint32_t rx_room(const struct tcp_flow *f)
 {
 	uint32_t all = capacity(f) * POOL_CHUNK, used = f->rx.skip + f->rx.len + held(f);
 

@@ -35,7 +35,7 @@ static uint16_t take_window(struct tcb *t)
 
 /* Room came back: worth a segment of its own? Always when the peer is stopped or nearly so; else
  * the next ACK says it. */
-bool tcb_is_window_due(const struct tcb *t)
+static bool tcb_is_window_due(const struct tcb *t)
 {
 	uint32_t open = t->rcv_adv - t->rcv_nxt, room = t->room & ~((1u << t->rcv_shift) - 1);
 	uint32_t step = u32_min(t->conf_mss, t->room_max / 2);

@@ -74,7 +74,6 @@ uint8_t tcb_ooo_blocks(const struct tcb *t);
 /* tcb_sack.c: the sender's scoreboard. */
 uint32_t tcb_sack_update(struct tcb *t, const struct tcphdr_v *h); /* newly SACKed bytes */
 void tcb_sack_acked(struct tcb *t);                                /* snd_una moved */
-uint32_t tcb_sack_bytes(const struct tcb *t);
 bool tcb_sack_is_lost(const struct tcb *t, uint32_t seq); /* IsLost() of a byte in a hole */
 uint32_t tcb_sack_pipe(const struct tcb *t);
 /* The first hole at or after `from`, its end at most snd_nxt. */
@@ -97,8 +96,5 @@ void tcb_ack_take(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint64_
 /* The part of it that the in-order path needs: n > 0 bytes of sequence space are acknowledged. */
 void tcb_ack_advance(struct tcb *t, const struct tcphdr_v *h, uint32_t n, uint64_t now,
 		     struct tcb_result *ret);
-
-/* tcb_output.c */
-bool tcb_is_window_due(const struct tcb *t);
 
 #endif

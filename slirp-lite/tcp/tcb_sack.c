@@ -105,15 +105,6 @@ void tcb_sack_acked(struct tcb *t)
 		drop_range(t, 0);
 }
 
-uint32_t tcb_sack_bytes(const struct tcb *t)
-{
-	uint32_t n = 0;
-
-	for (unsigned i = 0; i < t->n_sacked; i++)
-		n += t->sacked[i].right - t->sacked[i].left;
-	return n;
-}
-
 /* RFC 6675 IsLost() of the hole in front of range i, or what a time-out said. */
 static bool is_hole_lost(const struct tcb *t, unsigned i, uint32_t left)
 {

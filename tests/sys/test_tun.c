@@ -70,15 +70,15 @@ static void test_was_there(void **state)
 
 	(void)state;
 	assert_int_equal(tun_open("tap1", &fd, &e), 0);
-	assert_int_equal(tun_set_persistent(fd, true, &e), 0);
-	assert_int_equal(tun_set_owner(fd, USER, &e), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 1L), 0);
+	assert_int_equal(ioctl(fd, TUNSETOWNER, (unsigned long)USER), 0);
 	close(fd);
 	assert_true(is_there("tap1"));
 	assert_int_equal(tun_open("tap1", &fd, &e), 1);
 	close(fd);
 	assert_true(is_there("tap1"));
 	assert_int_equal(tun_open("tap1", &fd, &e), 1);
-	assert_int_equal(tun_set_persistent(fd, false, &e), 0);
+	assert_int_equal(ioctl(fd, TUNSETPERSIST, 0L), 0);
 	close(fd);
 	assert_false(is_there("tap1"));
 }

@@ -133,13 +133,16 @@ static struct publish run(uint8_t proto, uint16_t port, uint16_t count)
 
 static void flush(const struct publish *p, size_t n, const struct world *w, int ctr, bool tcp_all)
 {
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	struct err e = ERR_INIT;
 	struct ip target[N_FAM];
 
+	assert_true(fd >= 0);
 	for (int f = 0; ctr >= 0 && f < N_FAM; f++)
 		target[f] = w->ctr[ctr].a.addr[f].ip;
-	if (conntrack_flush(p, n, ctr >= 0 ? target : NULL, tcp_all, &e) < 0)
+	if (conntrack_flush(fd, p, n, ctr >= 0 ? target : NULL, tcp_all, &e) < 0)
 		fail_msg("%s", e.text);
+	close(fd);
 }
 
 /* A client that has been sending before the port was published gets through after the flush, and
@@ -266,8 +269,7 @@ static void own_flows(void **state)
 		both[1].ctr_port = 80;
 		assert_int_equal(nftbatch_open(&n, NULL), 0);
 		assert_int_equal(nftbatch_del(n, &w.elems, NULL), 0);
-		assert_int_equal(conntrack_flush_on(nftbatch_fd(n), both, 2, target, true, NULL),
-				 0);
+		assert_int_equal(conntrack_flush(nftbatch_fd(n), both, 2, target, true, NULL), 0);
 		assert_int_equal(entries(IPPROTO_UDP, 5001, NULL), 0);
 		assert_int_equal(nftbatch_add(n, &w.elems, NULL, NULL), 0);
 	}

@@ -107,7 +107,6 @@ static void listing_loads_again(void **state)
 	load_text(&l);
 	list(&first);
 	must(nftbatch_drop_tables(n, &e), &e);
-	must(nft_check(first.p, &e), &e);
 	must(nft_run(first.p, &e), &e);
 	list(&second);
 	assert_string_equal(first.p, second.p);
@@ -258,7 +257,6 @@ static void no_tables(void **state)
 	l.n = 0;
 	must(nftbatch_add(n, &l, NULL, &e), &e);
 	must(nftbatch_del(n, &l, &e), &e);
-	must(nftbatch_replace(n, NULL, &l, &e), &e);
 }
 
 static void has_tells_data_apart(void **state)
@@ -324,36 +322,6 @@ static void delete_some(void **state)
 	must(nftbatch_del(n, &l, &e), &e);
 }
 
-static void replace(void **state)
-{
-	CLEAN_ELEMS struct elem_list old = {0}, new = {0};
-	CLEAN_NFTBATCH struct nftbatch *n = open_batch();
-	struct err e = ERR_INIT;
-	bool has[64];
-
-	(void)state;
-	load_text(NULL);
-	population_plain(1, 2, &old);
-	population_plain(1, 2, &new);
-	for (size_t i = 0; i < new.n; i++) /* the same keys with other data */
-		new.v[i].data[1].port++;
-	must(nftbatch_add(n, &old, NULL, &e), &e);
-	must(nftbatch_replace(n, &old, &new, &e), &e);
-	must(nftbatch_has(n, &new, has, &e), &e);
-	for (size_t i = 0; i < new.n; i++)
-		assert_true(has[i]);
-	old.n = 1;
-	must(nftbatch_replace(n, &old, NULL, &e), &e);
-	new.v++;
-	new.n--;
-	assert_int_equal(nftbatch_replace(n, &old, &new, &e), -ENOENT);
-	assert_int_equal(e.kind, ERR_ABSENT);
-	must(nftbatch_has(n, &new, has, &e), &e);
-	for (size_t i = 0; i < new.n; i++)
-		assert_true(has[i]);
-	new.v--;
-}
-
 /* 10,000 elements and more in one transaction, in and out, and refused ones too. */
 static void large(void **state)
 {
@@ -400,22 +368,9 @@ static void errors_are_texts(void **state)
 	assert_non_null(strstr(e.text, "syntax error"));
 	assert_null(strchr(e.text, '\n'));
 	err_reset(&e);
-	assert_true(nft_check("tabel inet x\n", &e) < 0);
 	must(nft_run("table ip t { }\n", &e), &e);
 	assert_int_equal(nft_run("create table ip t\n", &e), -EEXIST);
 	assert_int_equal(e.kind, ERR_CONFLICT);
-}
-
-static void check_changes_nothing(void **state)
-{
-	CLEAN_BUF struct buf b = BUF_INIT, listing = BUF_INIT;
-	struct err e = ERR_INIT;
-
-	(void)state;
-	ruleset_base(7, &b);
-	must(nft_check(b.p, &e), &e);
-	list(&listing);
-	assert_int_equal(listing.len, 0);
 }
 
 /* Runs body with stdout and stderr in a file, which must stay empty. */
@@ -492,10 +447,8 @@ int main(void)
 		cmocka_unit_test_setup(no_tables, setup),
 		cmocka_unit_test_setup(has_tells_data_apart, setup),
 		cmocka_unit_test_setup(delete_some, setup),
-		cmocka_unit_test_setup(replace, setup),
 		cmocka_unit_test_setup(large, setup),
 		cmocka_unit_test_setup(errors_are_texts, setup),
-		cmocka_unit_test_setup(check_changes_nothing, setup),
 		cmocka_unit_test_setup(nothing_is_printed, setup),
 		cmocka_unit_test_setup(in_a_child, setup),
 		cmocka_unit_test_setup(with_many_descriptors, setup),
