@@ -167,11 +167,6 @@ void tcb_set_queued(struct tcb *t, uint32_t n)
 		t->queued = n;
 }
 
-void tcb_set_waiting(struct tcb *t, bool is_waiting)
-{
-	t->is_waiting = is_waiting && !t->is_fin_due;
-}
-
 void tcb_set_room(struct tcb *t, uint32_t room)
 {
 	t->room = u32_min(room, (uint32_t)UINT16_MAX << t->rcv_shift);
@@ -191,7 +186,6 @@ void tcb_shutdown(struct tcb *t)
 	if (t->is_fin_due || t->is_rst_due || t->state == TCP_CLOSED)
 		return;
 	t->is_fin_due = true;
-	t->is_waiting = false;
 	if (t->state == TCP_ESTABLISHED)
 		tcb_move(t, TCP_FIN_WAIT_1);
 	else if (t->state == TCP_CLOSE_WAIT)

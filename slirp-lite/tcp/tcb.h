@@ -89,12 +89,6 @@ void tcb_input(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint32_t r
 
 /* The tx queue holds n bytes from snd_una on. */
 void tcb_set_queued(struct tcb *t, uint32_t n);
-/* How many bytes behind the queue could be sent at once, in pieces that are worth it: what to read
- * from the host now. 0 also while it is better to wait for an ACK. */
-uint32_t tcb_usable(const struct tcb *t);
-/* The host has bytes that were not read, since tcb_usable was 0: a shut window is probed for them,
- * and a silly one overridden in time, as if they were in the queue. */
-void tcb_set_waiting(struct tcb *t, bool is_waiting);
 /* The rx queue can take `room` bytes more: the window that may be promised. Never takes back what
  * was promised (RFC 9293 SHLD-14); opens it again by the rule of MUST-39. */
 void tcb_set_room(struct tcb *t, uint32_t room);

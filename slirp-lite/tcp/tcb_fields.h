@@ -41,7 +41,6 @@ struct tcb {
 	bool is_refusal : 1;   /* RST with sequence number high_rxt, state kept (3.10.7.3) */
 	bool is_probe_due : 1; /* an empty segment at snd_una - 1: zero window or keep-alive */
 	bool is_forced : 1;    /* one segment whatever windows and silly sizes say */
-	bool is_waiting : 1;   /* the host has bytes that are not in the queue */
 	bool is_fin_due : 1, is_fin_sent : 1;
 	bool has_rcv_fin : 1; /* rcv_fin is known */
 	bool has_rtt : 1, is_timing : 1;

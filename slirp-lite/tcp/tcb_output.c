@@ -210,9 +210,8 @@ static uint32_t allowed(const struct tcb *t, uint32_t want, uint32_t wnd, uint32
 	uint32_t n = u32_min(u32_min(want, t->segment_max), u32_min(wnd, cwnd));
 	bool is_moving = t->snd_nxt != t->snd_una;
 
-	/* All there is, unless more waits and the window cuts it short. */
-	if (n == want && (!t->is_waiting || wnd - n >= mss))
-		return n;
+	if (n == want)
+		return n; /* all there is */
 	if (n >= mss) {
 		/* With much on the way, ACKs bring room for a larger piece soon. */
 		if (is_moving && n < t->segment_max && n < u32_min(t->cwnd, t->snd_wnd) / 4)
@@ -235,20 +234,6 @@ static uint32_t new_bytes(const struct tcb *t, uint32_t pipe, uint32_t mss)
 	if (t->is_fin_sent || unsent == 0 || t->snd_wnd <= used)
 		return 0;
 	return allowed(t, unsent, t->snd_wnd - used, t->cwnd > pipe ? t->cwnd - pipe : 0, mss);
-}
-
-uint32_t tcb_usable(const struct tcb *t)
-{
-	uint32_t used = tcb_flight(t), unsent, pipe;
-
-	if ((t->state != TCP_ESTABLISHED && t->state != TCP_CLOSE_WAIT) || t->is_fin_due)
-		return 0;
-	unsent = t->queued - u32_min(t->queued, used);
-	pipe = tcb_sack_pipe(t) + unsent;
-	if (t->snd_wnd <= used + unsent)
-		return 0;
-	return allowed(t, UINT32_MAX, t->snd_wnd - used - unsent,
-		       t->cwnd > pipe ? t->cwnd - pipe : 0, wire_mss(t));
 }
 
 static bool plan_new(struct tcb *t, uint32_t pipe, uint32_t mss, uint64_t now, struct plan *ret)
@@ -349,7 +334,7 @@ static void output_plan(struct tcb *t, const struct plan *p, uint64_t now, struc
 /* The queue waits for the peer's window with nothing under way that would bring an ACK. */
 static void arm_probe(struct tcb *t, uint64_t now)
 {
-	bool is_waiting = t->queued > 0 || t->is_waiting || (t->is_fin_due && !t->is_fin_sent);
+	bool is_waiting = t->queued > 0 || (t->is_fin_due && !t->is_fin_sent);
 
 	if (t->rtx_at == TCB_NEVER && is_waiting && tcb_flight(t) == 0)
 		t->rtx_at = now + tcb_cc_rto(t);

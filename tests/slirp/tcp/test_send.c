@@ -102,52 +102,6 @@ static void test_silly_window(void **state)
 	lab_out(&l, A | P, 4897, 1, 50);
 }
 
-/* What the caller reads only when it can go keeps the same rules. */
-static void test_usable(void **state)
-{
-	struct lab l = lab_new();
-
-	(void)state;
-	l.has_wscale = false;
-	l.wnd = 2000;
-	lab_reach(&l, TCP_SYN_RCVD);
-	lab_equal(tcb_usable(&l.t), 0);
-	lab_establish(&l);
-	lab_equal(tcb_usable(&l.t), 1448);
-	lab_queue(&l, 1448);
-	lab_out(&l, A | P, 1, 1, 1448);
-	lab_equal(tcb_usable(&l.t), 0); /* 552 */
-	tcb_set_waiting(&l.t, true);
-	l.wnd = 700;
-	lab_in(&l, A, 1, 1449, 0);
-	lab_equal(l.r.acked, 1448);
-	lab_equal(tcb_usable(&l.t), 0);
-	lab_quiet(&l);
-	lab_due(&l, 200);
-	lab_equal(tcb_usable(&l.t), 700);
-	lab_queue(&l, 700);
-	lab_out(&l, A | P, 1449, 1, 700);
-	l.wnd = 0;
-	lab_in(&l, A, 1, 2149, 0);
-	lab_equal(tcb_usable(&l.t), 0);
-	lab_quiet(&l);
-	lab_due(&l, 200);
-	lab_out(&l, A, 2148, 1, 0); /* a probe, with an empty queue */
-	l.wnd = 2000;
-	lab_in(&l, A, 1, 2149, 0);
-	lab_equal(tcb_usable(&l.t), 1448);
-	/* The congestion window counts, too. */
-	l = lab_new();
-	lab_establish(&l);
-	lab_equal(tcb_usable(&l.t), 14480);
-	lab_queue(&l, 5000);
-	lab_equal(tcb_usable(&l.t), 9480 - 9480 % 1448);
-	lab_out(&l, A | P, 1, 1, 5000);
-	lab_equal(tcb_usable(&l.t), 9480 - 9480 % 1448);
-	tcb_shutdown(&l.t);
-	lab_equal(tcb_usable(&l.t), 0);
-}
-
 /* MUST-35 to MUST-37, SHLD-29, SHLD-30: first at the RTO, then doubled up to 60 s, for as long as
  * the container answers; empty, so nothing goes beyond the window. */
 static void test_zero_window(void **state)
@@ -337,12 +291,11 @@ static void test_growth(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_super_segments), cmocka_unit_test(test_window_kept),
-		cmocka_unit_test(test_silly_window),   cmocka_unit_test(test_usable),
-		cmocka_unit_test(test_zero_window),    cmocka_unit_test(test_zero_window_dead),
-		cmocka_unit_test(test_shrink),         cmocka_unit_test(test_update_lost),
-		cmocka_unit_test(test_old_window),     cmocka_unit_test(test_idle_restart),
-		cmocka_unit_test(test_growth),
+		cmocka_unit_test(test_super_segments),   cmocka_unit_test(test_window_kept),
+		cmocka_unit_test(test_silly_window),     cmocka_unit_test(test_zero_window),
+		cmocka_unit_test(test_zero_window_dead), cmocka_unit_test(test_shrink),
+		cmocka_unit_test(test_update_lost),      cmocka_unit_test(test_old_window),
+		cmocka_unit_test(test_idle_restart),     cmocka_unit_test(test_growth),
 	};
 
 	return cmocka_run_group_tests_name("tcp send", tests, NULL, NULL);
