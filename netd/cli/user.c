@@ -357,14 +357,15 @@ int user_check(const struct cli_common *c, const char *target, struct err *e)
 {
 	struct match m = {.fn = check_one, .arg = (void *)(uintptr_t)c};
 	int n = each_of_netd(target, NULL, check_netd, NULL, e);
+	bool is_healthy = true;
 
 	if (n == 0)
 		n = each_of(c, target, &m, e);
 	if (n == 0)
-		n = usernet_check(c, target, e);
+		n = usernet_check(c, target, &is_healthy, e);
 	if (n < 0)
 		return n;
-	return n ? 0 : none_of(c, target, e);
+	return n ? !is_healthy : none_of(c, target, e);
 }
 
 struct show {

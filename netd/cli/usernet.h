@@ -51,7 +51,8 @@ int usernet_ports(const struct cli_common *c, const char *id, const char *ifname
 /* Each calls fn for what target means, or (ls) for all: the number of calls. They enter: nothing of
  * the caller's that is outside can follow. */
 int usernet_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
-int usernet_check(const struct cli_common *c, const char *target, struct err *e);
+int usernet_check(const struct cli_common *c, const char *target, bool *ret_is_healthy,
+		  struct err *e);
 int usernet_status(const struct cli_common *c, const char *target,
 		   int (*fn)(const struct attachment *a, int32_t uplink_pid, void *arg), void *arg,
 		   struct err *e);

@@ -61,7 +61,8 @@ static int check_one(struct engine *g, const char *id, const char *ifname, void 
 	return 0;
 }
 
-int usernet_check(const struct cli_common *c, const char *target, struct err *e)
+int usernet_check(const struct cli_common *c, const char *target, bool *ret_is_healthy,
+		  struct err *e)
 {
 	CLEAN_USERNET struct usernet u = {0};
 	struct look l = {.u = &u, .c = c};
@@ -75,9 +76,8 @@ int usernet_check(const struct cli_common *c, const char *target, struct err *e)
 		r = target_each(u.g, target, NULL, check_one, &l, e);
 	else if (r > 0)
 		r = 0;
-	if (r > 0 && l.n)
-		return err_set(e, ERR_KERNEL, 0, "%s is not healthy: `netns-up gc` mends it",
-			       target);
+	if (r > 0)
+		*ret_is_healthy = l.n == 0;
 	return r;
 }
 

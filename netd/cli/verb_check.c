@@ -38,8 +38,12 @@ static int main_check(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	if (user_is_rootless())
-		return user_check(&c.common, argv[1], &e) < 0 ? cli_fail(&e) : EXIT_OK;
+	if (user_is_rootless()) {
+		r = user_check(&c.common, argv[1], &e);
+		if (r < 0)
+			return cli_fail(&e);
+		return r > 0 ? EXIT_UNHEALTHY : EXIT_OK;
+	}
 	r = cli_open(&c.common, false, &g, &e);
 	if (r >= 0)
 		r = target_each(g, argv[1], NULL, check_one, &c, &e);
