@@ -46,13 +46,26 @@ int usernet_open(const struct cli_common *c, enum usernet_how how, struct userne
 	return r < 0 ? r : 0;
 }
 
+/* The names responder is in the host's namespaces too, and must not outlive who keeps them; it
+ * reaches the world by the uplink alone. */
+static int open_engine(struct usernet *u, bool is_read_only, struct err *e)
+{
+	struct ip dns[N_FAM];
+	int r = ip_parse(HOST_DNS4, &dns[FAM4], e);
+
+	if (r >= 0)
+		r = ip_parse(HOST_DNS6, &dns[FAM6], e);
+	if (r < 0)
+		return r;
+	engine_live_with(host_end_fd(u->host), dns);
+	return engine_open(host_state_dir(u->host), is_read_only, &u->g, e);
+}
+
 int usernet_enter(struct usernet *u, bool is_lent, struct err *e)
 {
 	int r = host_enter(u->host, is_lent, e);
 
-	if (r == 0)
-		r = engine_open(host_state_dir(u->host), u->how == USERNET_LOOK, &u->g, e);
-	return r;
+	return r < 0 ? r : open_engine(u, u->how == USERNET_LOOK, e);
 }
 
 int usernet_leave(struct usernet *u, struct err *e)
@@ -68,7 +81,7 @@ int usernet_return(struct usernet *u, struct err *e)
 
 	if (r == 0) {
 		u->is_away = false;
-		r = engine_open(host_state_dir(u->host), false, &u->g, e);
+		r = open_engine(u, false, e);
 	}
 	return r;
 }

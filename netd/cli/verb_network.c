@@ -362,8 +362,6 @@ static int main_network(const struct verb *v, int argc, char **argv)
 		int r = cli_parse(&subs[i].verb, argc - 1, argv + 1, &o, &n);
 		if (r >= 0)
 			return r;
-		/* The responder would keep a user's host that its keepers have left. */
-		o.n.names = o.n.names && !user_is_rootless();
 		return subs[i].run(&o, argv[2], &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	}
 	log_error("network%s%s: expected create, ls, inspect, rm or import", argc >= 2 ? " " : "",

@@ -87,6 +87,25 @@ static int run_up(struct engine *g, const struct run_opts *o, const struct run_c
  * options of the host's: a second one beside it would not know the names. */
 #define SHARED_SIZE (RESOLV_MAX + 4096)
 
+static char *map_shared(const char *text, struct err *e)
+{
+	char *shared =
+		mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED) {
+		(void)err_sys(e, errno, "memory for resolv.conf");
+		return NULL;
+	}
+	(void)snprintf(shared, SHARED_SIZE, "%s", text);
+	return shared;
+}
+
+static void unmap_shared(char *shared)
+{
+	if (shared)
+		(void)munmap(shared, SHARED_SIZE);
+}
+
 static void settle_resolvers(char *shared, const char *host, const struct attachment *a)
 {
 	char s[IP_STRLEN];
@@ -179,8 +198,8 @@ static int user_run(const struct run_opts *o, char **argv, struct err *e)
 
 /* On a network of several containers: made inside of the user's host, where the engine reaches it.
  */
-static int net_child(struct usernet *u, const struct run_opts *o, struct run_child *c,
-		     int *ret_status, struct err *e)
+static int net_child(struct usernet *u, const struct run_opts *o, struct run_child *c, char *shared,
+		     const char *host, int *ret_status, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_TARGET struct target t = TARGET_INIT;
@@ -197,6 +216,7 @@ static int net_child(struct usernet *u, const struct run_opts *o, struct run_chi
 		r = usernet_attach(u, &req, &a, e);
 	if (r < 0)
 		return r;
+	settle_resolvers(shared, host, a);
 	r = usernet_leave(u, e);
 	if (r >= 0)
 		r = unshare_go(c, e);
@@ -215,25 +235,30 @@ static int net_child(struct usernet *u, const struct run_opts *o, struct run_chi
 static int net_run(const struct run_opts *o, char **argv, struct err *e)
 {
 	CLEAN_USERNET struct usernet u = {0};
+	CLEAN_BUF struct buf resolv = BUF_INIT;
 	struct run_child c = RUN_CHILD_INIT;
 	struct run_spec spec = {.flags = o->flags | (o->is_own_net ? RUN_USER : RUN_SPLIT),
 				.hostname = o->hostname,
-				.argv = argv,
-				.resolv_conf = HOST_RESOLV_CONF};
+				.argv = argv};
+	char *shared = map_shared(HOST_RESOLV_CONF, e);
 	int status = EXIT_RUN;
-	int r = usernet_open(&o->a.common, USERNET_USE, &u, e);
+	int r = shared ? usernet_open(&o->a.common, USERNET_USE, &u, e) : -ENOMEM;
 
+	/* Of which the search list and the options are wanted, and can be done without. */
+	(void)resolv_load(RESOLV_ETC, RESOLV_SYSTEMD, &resolv, NULL);
+	spec.resolv_conf = shared;
 	if (r == 1 || (r == 0 && !usernet_has(&o->a.common, o->a.network)))
-		return err_set(e, ERR_ABSENT, 0,
-			       "network %s does not exist: `netns-up network create %s` makes it",
-			       o->a.network, o->a.network);
+		r = err_set(e, ERR_ABSENT, 0,
+			    "network %s does not exist: `netns-up network create %s` makes it",
+			    o->a.network, o->a.network);
 	if (r == 0)
 		r = usernet_enter(&u, false, e);
 	if (r >= 0)
 		r = unshare_start(&spec, &c, e);
 	if (r >= 0)
-		r = net_child(&u, o, &c, &status, e);
+		r = net_child(&u, o, &c, shared, resolv.p ? resolv.p : "", &status, e);
 	unshare_end(&c);
+	unmap_shared(shared);
 	if (r < 0 && c.exec_status) {
 		log_error("%s", e->text);
 		return c.exec_status;
@@ -250,23 +275,20 @@ static int run(const struct run_opts *o, char **argv, struct err *e)
 	struct run_child c = RUN_CHILD_INIT;
 	struct run_spec spec = {.flags = o->flags, .hostname = o->hostname, .argv = argv};
 	int status = EXIT_RUN;
-	char *shared =
-		mmap(NULL, SHARED_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (shared == MAP_FAILED)
-		return err_sys(e, errno, "memory for resolv.conf");
+	char *shared = NULL;
 	int r = cli_open(&o->a.common, false, &g, e);
 
 	if (r >= 0)
 		r = resolv_load(RESOLV_ETC, RESOLV_SYSTEMD, &resolv, e);
 	if (r >= 0) {
-		snprintf(shared, SHARED_SIZE, "%s", resolv.p ? resolv.p : "");
+		shared = map_shared(resolv.p ? resolv.p : "", e);
 		spec.resolv_conf = shared;
-		r = unshare_start(&spec, &c, e);
+		r = shared ? unshare_start(&spec, &c, e) : -ENOMEM;
 	}
 	if (r >= 0)
 		r = run_child(g, o, &c, shared, resolv.p ? resolv.p : "", &status, e);
 	unshare_end(&c);
-	munmap(shared, SHARED_SIZE);
+	unmap_shared(shared);
 	if (r < 0 && c.exec_status) {
 		log_error("%s", e->text);
 		return c.exec_status;

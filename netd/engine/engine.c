@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 #include "engine/internal.h"
+#include "net/fwdstart.h"
 #include "net/nft.h"
 #include "store/keys.h"
 #include "sys/bootid.h"
@@ -84,6 +85,11 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	*ret = g;
 	g = NULL;
 	return 0;
+}
+
+void engine_live_with(int end_fd, const struct ip resolver[N_FAM])
+{
+	fwdstart_live_with(end_fd, resolver);
 }
 
 struct implicit {

@@ -262,6 +262,10 @@ int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *r
 /* From now on the inside of namespaces is configured with the power of their owners only, by
  * sockets that a process in the owner's user namespace has opened. For the whole program. */
 void engine_as_owner(bool always);
+/* From now on what the engine starts ends when the other end of the pipe end_fd (borrowed) is
+ * closed, for a namespace that others keep must not be held by it; and names that no container has
+ * are asked of these resolvers, not of those in resolv.conf. For the whole program. */
+void engine_live_with(int end_fd, const struct ip resolver[N_FAM]);
 
 /* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a

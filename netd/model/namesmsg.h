@@ -20,6 +20,10 @@
  * program of the local forwarder, told so by its first argument. */
 #define NAMESMSG_CONTROL_FD 3
 #define NAMESMSG_ROLE "names"
+/* Told addresses after its role, it asks these instead of the host's resolvers, and ends when the
+ * other end of the pipe at this descriptor is closed: a namespace that others keep is not held by
+ * it. */
+#define NAMESMSG_END_FD 4
 /* "\0netns-up/names/UID", UID: effective user of whoever started it */
 #define NAMESMSG_ADDRESS "netns-up/names/"
 

@@ -41,6 +41,20 @@ const struct fwdstart fwdstart_names = {
 	.address = NAMESMSG_ADDRESS, .role = NAMESMSG_ROLE, .what = "the names responder"};
 _Static_assert(FWDMSG_CONTROL_FD == NAMESMSG_CONTROL_FD, "one program");
 
+static struct {
+	bool is_set;
+	int end_fd;
+	char resolver[N_FAM][IP_STRLEN];
+} life;
+
+void fwdstart_live_with(int end_fd, const struct ip resolver[N_FAM])
+{
+	life.is_set = true;
+	life.end_fd = end_fd;
+	for (int f = 0; f < N_FAM; f++)
+		(void)ip_str(&resolver[f], life.resolver[f]);
+}
+
 void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -76,8 +90,12 @@ static int find_program(const struct fwdstart *s, char out[PATH_MAX], struct err
 __attribute__((no_sanitize("address"))) static void become(const char *path, const char *role,
 							   int listener)
 {
-	char *const argv[] = {(char[]){FWDMSG_PROGRAM}, (char *)(uintptr_t)role, NULL};
+	bool is_bound = role && life.is_set;
+	char *const argv[] = {(char[]){FWDMSG_PROGRAM}, (char *)(uintptr_t)role,
+			      is_bound ? life.resolver[FAM4] : NULL, life.resolver[FAM6], NULL};
 	char *const envp[] = {NULL};
+	unsigned int first_closed = is_bound ? NAMESMSG_END_FD + 1 : FWDMSG_CONTROL_FD + 1;
+	int end = -1;
 	sigset_t none;
 
 	for (int s = 1; s < NSIG; s++)
@@ -85,15 +103,19 @@ __attribute__((no_sanitize("address"))) static void become(const char *path, con
 	setsid();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	/* dup2 onto itself would keep CLOEXEC, and a low number would be closed or written over. */
-	null = fcntl(null, F_DUPFD_CLOEXEC, FWDMSG_CONTROL_FD + 1);
-	listener = fcntl(listener, F_DUPFD_CLOEXEC, FWDMSG_CONTROL_FD + 1);
+	null = fcntl(null, F_DUPFD_CLOEXEC, NAMESMSG_END_FD + 1);
+	listener = fcntl(listener, F_DUPFD_CLOEXEC, NAMESMSG_END_FD + 1);
+	if (is_bound)
+		end = fcntl(life.end_fd, F_DUPFD_CLOEXEC, NAMESMSG_END_FD + 1);
 	for (int fd = 0; fd < 3; fd++)
 		if (dup2(null, fd) < 0)
 			close(fd);
 	if (dup2(listener, FWDMSG_CONTROL_FD) < 0)
 		_exit(126);
-	if (close_range(FWDMSG_CONTROL_FD + 1, ~0U, 0) < 0)
-		closefrom(FWDMSG_CONTROL_FD + 1);
+	if (is_bound && dup2(end, NAMESMSG_END_FD) < 0)
+		_exit(126);
+	if (close_range(first_closed, ~0U, 0) < 0)
+		closefrom((int)first_closed);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	execve(path, argv, envp);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 
 #include "base/err.h"
+#include "model/addr.h"
 
 struct fwdstart {
 	const char *address; /* format of the abstract address; %u: the user */
@@ -15,6 +16,10 @@ struct fwdstart {
 	const char *what;    /* for people: "the local forwarder" */
 };
 extern const struct fwdstart fwdstart_forwarder, fwdstart_names;
+
+/* From now on, for the whole program: the names responder ends when the other end of the pipe
+ * end_fd (borrowed) is closed, and asks these resolvers and not those of resolv.conf. */
+void fwdstart_live_with(int end_fd, const struct ip resolver[N_FAM]);
 
 /* The address for the calling thread's effective user. */
 void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len);

@@ -167,6 +167,11 @@ const char *host_state_dir(const struct host *h)
 	return h->state;
 }
 
+int host_end_fd(const struct host *h)
+{
+	return h->keep.pipe_fd;
+}
+
 /* ---- entering ---- */
 
 int host_uplink(struct host *h, struct err *e)

@@ -46,8 +46,14 @@ int host_enter(struct host *h, bool with_outside, struct err *e);
 int host_leave(struct host *h, struct err *e);
 int host_return(struct host *h, struct err *e);
 const char *host_state_dir(const struct host *h);
-/* A resolv.conf for its containers. */
-#define HOST_RESOLV_CONF "nameserver 10.0.2.3\nnameserver fd00::3\n"
+/* The reading end of a pipe whose other end closes with the last process that keeps the host; of
+ * the host until host_leave. */
+int host_end_fd(const struct host *h);
+/* The resolvers that the uplink is, and a resolv.conf of them, for containers that have no other.
+ */
+#define HOST_DNS4 "10.0.2.3"
+#define HOST_DNS6 "fd00::3"
+#define HOST_RESOLV_CONF "nameserver " HOST_DNS4 "\nnameserver " HOST_DNS6 "\n"
 
 /* Ports of an attachment at the uplink. All of them or none; ports 0 are picked and written into
  * list. What this attachment has already is left alone: added gets the others, *ret_n of them (room

@@ -132,7 +132,7 @@ static int serve(struct forwarder *f)
 	}
 }
 
-/* The descriptor is the same in both roles. */
+/* The descriptor is the same in both roles. What follows the names' role is for names_serve. */
 int main(int argc, char **argv)
 {
 	struct forwarder f = {.epoll_fd = -1};
@@ -143,9 +143,10 @@ int main(int argc, char **argv)
 		      stderr);
 		return 2;
 	}
-	close_range(FWDMSG_CONTROL_FD + 1, ~0U, 0);
-	bool is_names = argc == 2 && strcmp(argv[1], NAMESMSG_ROLE) == 0;
-	int r = is_names ? names_serve() : set_up(&f, &step);
+	bool is_names = argc >= 2 && strcmp(argv[1], NAMESMSG_ROLE) == 0;
+	bool is_bound = is_names && argc > 2;
+	close_range(is_bound ? NAMESMSG_END_FD + 1 : FWDMSG_CONTROL_FD + 1, ~0U, 0);
+	int r = is_names ? names_serve(argv + 2, (size_t)argc - 2) : set_up(&f, &step);
 	if (is_names) {
 		/* it has ended */
 	} else if (r < 0) {

@@ -4,7 +4,7 @@
  * their names, and asks the host's resolvers for the rest. One for a network namespace, started by
  * the engine, which also hands over every socket it listens on. Like the local forwarder it ends
  * with what it serves, its control address goes with it, and a start that fails is told to the
- * first engine that connects.
+ * first engine that connects. Where others keep the namespace it ends with them as well.
  */
 #include "names/serve.h"
 
@@ -36,7 +36,20 @@ static int set_up_watcher(struct server *s)
 	return r;
 }
 
-static int set_up(struct server *s, const char **ret_step)
+/* Resolvers that do not change, and nobody's file. A pipe is watched for its end alone. */
+static int set_up_given(struct server *s, char *const resolver[], size_t n)
+{
+	struct resolvers list = {0};
+
+	s->watcher_fd = -1;
+	for (size_t i = 0; i < n && list.n < RESOLVERS_MAX; i++)
+		if (ip_parse(resolver[i], &list.ip[list.n++], NULL) < 0)
+			return -EINVAL;
+	resolvers_set(s, &list);
+	return watch_add(s->epoll_fd, NAMESMSG_END_FD, 0, SERVER_END, 0, 0);
+}
+
+static int set_up(struct server *s, char *const resolver[], size_t n, const char **ret_step)
 {
 	signal(SIGPIPE, SIG_IGN);
 	*ret_step = "tables";
@@ -60,7 +73,7 @@ static int set_up(struct server *s, const char **ret_step)
 	if (r < 0)
 		return r;
 	*ret_step = "resolvers";
-	r = set_up_watcher(s);
+	r = n ? set_up_given(s, resolver, n) : set_up_watcher(s);
 	return r < 0 ? r : cage_enter(ret_step);
 }
 
@@ -108,6 +121,9 @@ static void dispatch(struct server *s, const struct epoll_event *ev)
 	case SERVER_STREAM_UP:
 		stream_event(s, id.index, id.gen, id.kind == SERVER_STREAM_UP);
 		break;
+	case SERVER_END:
+		s->is_over = true;
+		break;
 	}
 }
 
@@ -142,14 +158,16 @@ static int serve(struct server *s)
 		s->now_ms = clock_ms();
 		for (int i = 0; i < n; i++)
 			dispatch(s, &ev[i]);
+		if (s->is_over)
+			return 0;
 	}
 }
 
-int names_serve(void)
+int names_serve(char *const resolver[], size_t n)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	const char *step = "memory";
-	int r = s ? set_up(s, &step) : -ENOMEM;
+	int r = s ? set_up(s, resolver, n, &step) : -ENOMEM;
 
 	if (r < 0) {
 		control_say_no(NAMESMSG_CONTROL_FD, -r, step, START_WAIT_MS);

@@ -39,6 +39,7 @@ enum server_kind {
 	SERVER_QUERY,
 	SERVER_STREAM,
 	SERVER_STREAM_UP, /* the same one's connection to a resolver */
+	SERVER_END,       /* the pipe: its other end is closed */
 };
 
 /* The sockets of one network; in the table's order. fd[2 * f]: UDP, fd[2 * f + 1]: TCP; -1: none.
@@ -94,6 +95,7 @@ struct stream {
 
 struct server {
 	int epoll_fd, listen_fd, watcher_fd;
+	bool is_over; /* whoever keeps the namespace has gone */
 	uid_t starter;
 	uint64_t now_ms;
 	struct table table;

@@ -5,79 +5,13 @@
 # when one of its processes is killed, when all are, and when the last network goes.
 . "$(dirname "$0")/lib.sh"
 
-UID_A=$((600000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
-UID_B=$((UID_A + 1))                 # has nothing
-ns_world
-printf 'nna:x:%s:%s::/:/bin/sh\nnnb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
-	cat /etc/passwd - >"$NS_TMP/passwd"
-printf 'nna:600000:65536\n' >"$NS_TMP/subids"
-on host sh -c '
-	set -e
-	mount -n --bind "$1/passwd" /etc/passwd
-	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
-	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
-	mkdir -p -m 755 /run/user
-	for u in $2 $3; do
-		mkdir -m 700 /run/user/$u
-		chown $u:$u /run/user/$u
-	done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+. "$(dirname "$0")/user_net_lib.sh"
 
-as() { # UID CMD...: without privilege, with a clean environment
-	local uid
-	uid=$1
-	shift
-	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
-		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
-}
-nna() { as $UID_A "$NETNS_UP" "$@"; }
-nnb() { as $UID_B "$NETNS_UP" "$@"; }
-named() { # NAME: pids of our processes of that name
-	local p
-	for p in /proc/[0-9]*; do
-		[ "$(cat "$p/comm" 2>/dev/null)" = "$1" ] && ns_alive "${p#/proc/}" || continue
-		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || echo "${p#/proc/}"
-	done
-}
-n_named() { named "$1" | wc -l; }
-has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
-no_slirp() { [ "$(n_named slirp-lite)" -eq 0 ]; }
-
-# box NAME UID CMD...: a process of the user's, its pid in $box_NAME.
-box() {
-	local name uid
-	name=$1 uid=$2
-	shift 2
-	(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --pdeathsig KILL \
-		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
-		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@") >"$NS_TMP/$name.out" 2>&1 &
-	eval "box_$name=$!"
-	NS_SERVERS="$NS_SERVERS $!"
-}
-# foreign NAME UID: a container that somebody else made, in a user namespace of its own.
-foreign() {
-	box "$1" "$2" unshare -Urn sleep 600
-	eval "pid=\$box_$1"
-	# shellcheck disable=SC2154 # set by eval
-	ns_until 20 sh -c '[ "$(cat /proc/$1/comm)" = sleep ]' sh "$pid" || bail "no container $1"
-}
-inside() { # PID CMD...: as its root
-	local p
-	p=$1
-	shift
-	nsenter -t "$p" -U -n -- env "$NS_MARK" "$@"
-}
-addr_of() { # PID 4|6: of its eth0
-	inside "$1" ip -"$2" -o addr show dev eth0 scope global | awk '{ split($4, a, "/"); print a[1] }'
-}
 serve_in() { # PID NAME: a web server that says its name and its client's address
 	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
 	NS_SERVERS="$NS_SERVERS $!"
 	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
 		bail "no server in $2"
-}
-get() { # PID URL
-	inside "$1" curl -sS -g -m 5 --noproxy '*' "$2" 2>&1
 }
 closed_to() { # PID ADDRESS: no connection, whatever the reason
 	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
@@ -107,7 +41,7 @@ snapshot host >"$NS_TMP/before"
 
 # --- networks ---
 refused 125 '*network web does not exist: *network create web*' run --network web -- true
-like 'create' "$(nna network create web)" 'web bridge 10.*/22 fd*::/64 without names'
+is 'create' "$(nna network create web | sed -E 's,[0-9a-f.:]+/,N/,g')" 'web bridge N/22 N/64'
 ok 'a second one' nna network create db -q
 is 'the same once more is nothing' "$(nna network create web -q; echo $?)" 0
 like 'ls' "$(nna network ls)" "db bridge *
@@ -122,7 +56,8 @@ foreign a $UID_A
 a=$box_a
 foreign c $UID_A
 c=$box_c
-like 'up of a container in a user namespace of its own' "$(nna up "$a" --network web)" "pid-$a eth0 10.*/22 fd*/64"
+like 'up of a container in a user namespace of its own' "$(nna up "$a" --network web)" "pid-$a eth0 10.*/22 fd*/64
+resolver 10.*.1 fd*::1"
 ok 'one on the other network' nna up "$c" --network db -q
 ok 'up once more changes nothing' nna up "$a" --network web -q
 box b $UID_A "$NETNS_UP" run --network web --name b -p 8080:80 -p 9000:90/udp -- busybox httpd -f -p 80 -h "$NS_TMP/www.b"
@@ -154,33 +89,17 @@ for p in "$a" "$b" "$c"; do
 	is 'out, IPv4' "$(get "$p" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 	is 'out, IPv6' "$(get "$p" "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
 done
-# The way out is the kernel's own TCP: what the uplink says of itself.
-uplink() { # FIELD
-	as $UID_A python3 -c '
-import glob, json, socket, stat, os, sys
-for path in glob.glob("/run/user/%s/**" % sys.argv[1], recursive=True):
-  if not stat.S_ISSOCK(os.lstat(path).st_mode):
-    continue
-  s = socket.socket(socket.AF_UNIX)
-  s.settimeout(5)
-  s.connect(path)
-  s.sendall(b"{\"execute\": \"status\"}")
-  text = b""
-  while data := s.recv(4096):
-    text += data
-  answer = json.loads(text).get("return", {})
-  print(answer.get(sys.argv[2], answer.get("counters", {}).get(sys.argv[2], 0)))
-' $UID_A "$1"
-}
+# The way out is the kernel's own TCP.
 is 'the way out is the relay engine' "$(uplink engine): $(uplink engine_why)" 'relay: it serves a network'
 ok 'all went that way' [ "$(uplink through_opened)" -ge 6 ]
 is 'out, UDP' "$(inside "$a" sh -c "echo q | socat -T 5 - UDP:$OUT4:7001" | cut -d' ' -f1)" \
 	'[0000:0000:0000:0000:0000:ffff:c633:6401]' # 198.51.100.1
 ok 'out, ping' inside "$a" ping -c 1 -W 5 $OUT4
 ok 'out, ping over IPv6' inside "$a" ping -6 -c 1 -W 5 $OUT6
-like 'resolvers of run' "$(nna run --network web -- cat /etc/resolv.conf)" '*10.0.2.3*'
+like 'resolvers of run' "$(nna run --network web -- cat /etc/resolv.conf)" 'nameserver 10.*.1
+nameserver fd*::1*'
 is 'run passes on the exit status' "$(nna run --network web -- sh -c 'exit 7'; echo $?)" 7
-# Names, by the host's resolver and the uplink's proxy.
+# Names, by the responder, the uplink's proxy and the host's resolver.
 on out ip addr add 198.51.100.53/24 dev eth0
 serve out python3 "$(dirname "$0")/slirp_probe.py" serve_dns 198.51.100.53 53
 wait_port out udp 53

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
+#
+# user_names_lib.sh: for tests of ordinary users' networks that look names up, beside user_net_lib.sh: containers that
+# serve pages, queries, and who is in the user's host.
+
+serve_in() { # PID NAME: a web server that says its name and its client's address
+	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
+		bail "no server in $2"
+}
+closed_to() { # PID ADDRESS: no connection, whatever the reason
+	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
+}
+www() { # NAME...
+	local n
+	for n; do
+		mkdir -p "$NS_TMP/www.$n/cgi-bin"
+		echo "hello from $n" >"$NS_TMP/www.$n/hello"
+		cp "$NS_TMP/www.out/cgi-bin/peer" "$NS_TMP/www.$n/cgi-bin/"
+	done
+}
+
+# The user's host, by the inode of its network namespace: what is in it shows no mark (the names responder has an
+# empty environment).
+host_of() { # the inode; one user has networks at a time
+	stat -Lc %i "/proc/$(named netns-up-host | head -n 1)/ns/net"
+}
+in_netns() { # INODE: pids
+	stat -Lc '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | awk -v i="$1" '$1 == i { split($2, p, "/"); print p[3] }'
+}
+responders() { # INODE: pids of the names responder in it
+	local p
+	for p in $(in_netns "$1"); do
+		! tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null | grep -q 'netns-up-forwarder names' || ! ns_alive "$p" || echo "$p"
+	done
+}
+n_responders() { # INODE N
+	[ "$(responders "$1" | wc -l)" -eq "$2" ]
+}
+is_empty() { # INODE: nobody is in that namespace
+	[ -z "$(in_netns "$1")" ]
+}
+look() { # PID SERVER NAME TYPE [DIG OPTION...]: the answers
+	local p s n t
+	p=$1 s=$2 n=$3 t=$4
+	shift 4
+	inside "$p" dig +short +time=5 +tries=2 "@$s" "$@" -q "$n" -t "$t"
+}
+rcode() { # the same, the status of the answer and the number of its records
+	local p s n t
+	p=$1 s=$2 n=$3 t=$4
+	shift 4
+	inside "$p" dig +time=6 +tries=1 "@$s" "$@" -q "$n" -t "$t" |
+		sed -nE 's/.*status: ([A-Z]+),.*/\1/p; s/.*ANSWER: ([0-9]+),.*/\1/p' | tr '\n' ' '
+}
+resolver_of() { # ATTACHMENT 4|6: as recorded
+	nna status "$1" --json | jq -r ".[0].resolver$2"
+}

@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=dash
+#
+# user_net_lib.sh: a host with two ordinary users who make networks of several containers, for tests that source
+# lib.sh before.
+
+UID_A=$((600000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
+UID_B=$((UID_A + 1))                 # has nothing
+ns_world
+printf 'nna:x:%s:%s::/:/bin/sh\nnnb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
+	cat /etc/passwd - >"$NS_TMP/passwd"
+printf 'nna:600000:65536\n' >"$NS_TMP/subids"
+on host sh -c '
+	set -e
+	mount -n --bind "$1/passwd" /etc/passwd
+	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
+	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
+	mkdir -p -m 755 /run/user
+	for u in $2 $3; do
+		mkdir -m 700 /run/user/$u
+		chown $u:$u /run/user/$u
+	done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+
+as() { # UID CMD...: without privilege, with a clean environment
+	local uid
+	uid=$1
+	shift
+	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
+		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
+		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
+}
+nna() { as $UID_A "$NETNS_UP" "$@"; }
+nnb() { as $UID_B "$NETNS_UP" "$@"; }
+named() { # NAME: pids of our processes of that name
+	local p
+	for p in /proc/[0-9]*; do
+		[ "$(cat "$p/comm" 2>/dev/null)" = "$1" ] && ns_alive "${p#/proc/}" || continue
+		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || echo "${p#/proc/}"
+	done
+}
+n_named() { named "$1" | wc -l; }
+has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
+no_slirp() { [ "$(n_named slirp-lite)" -eq 0 ]; }
+
+# box NAME UID CMD...: a process of the user's, its pid in $box_NAME.
+box() {
+	local name uid
+	name=$1 uid=$2
+	shift 2
+	(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid "$uid" --regid "$uid" --clear-groups --pdeathsig KILL \
+		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
+		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@") >"$NS_TMP/$name.out" 2>&1 &
+	eval "box_$name=$!"
+	NS_SERVERS="$NS_SERVERS $!"
+}
+# foreign NAME UID: a container that somebody else made, in a user namespace of its own.
+foreign() {
+	box "$1" "$2" unshare -Urn sleep 600
+	eval "pid=\$box_$1"
+	# shellcheck disable=SC2154 # set by eval
+	ns_until 20 sh -c '[ "$(cat /proc/$1/comm)" = sleep ]' sh "$pid" || bail "no container $1"
+}
+inside() { # PID CMD...: as its root
+	local p
+	p=$1
+	shift
+	nsenter -t "$p" -U -n -- env "$NS_MARK" "$@"
+}
+addr_of() { # PID 4|6: of its eth0
+	inside "$1" ip -"$2" -o addr show dev eth0 scope global | awk '{ split($4, a, "/"); print a[1] }'
+}
+get() { # PID URL
+	inside "$1" curl -sS -g -m 5 --noproxy '*' "$2" 2>&1
+}
+# uplink FIELD: what the uplink of UID_A says of itself.
+uplink() {
+	as $UID_A python3 -c '
+import glob, json, socket, stat, os, sys
+for path in glob.glob("/run/user/%s/**" % sys.argv[1], recursive=True):
+  if not stat.S_ISSOCK(os.lstat(path).st_mode):
+    continue
+  s = socket.socket(socket.AF_UNIX)
+  s.settimeout(5)
+  s.connect(path)
+  s.sendall(b"{\"execute\": \"status\"}")
+  text = b""
+  while data := s.recv(4096):
+    text += data
+  answer = json.loads(text).get("return", {})
+  print(answer.get(sys.argv[2], answer.get("counters", {}).get(sys.argv[2], 0)))
+' $UID_A "$1"
+}
