@@ -212,6 +212,10 @@ int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen
 		transparent_rules(tap, plan, ports, &rules);
 		r = rules.failed ? err_set(e, ERR_INTERNAL, ENOMEM, "rules") : nft_run(rules.p, e);
 	}
+	/* Those of a start before would keep what containers send from the tap engine: their SYN
+	 * goes without translation. */
+	if (r < 0)
+		(void)nft_run("table inet slirp-lite\ndelete table inet slirp-lite\n", NULL);
 	for (int f = 0; f < N_FAM; f++) {
 		if (r == 0)
 			ret_listen[f] = fd_take(&fds[f]);

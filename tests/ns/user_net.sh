@@ -169,6 +169,14 @@ kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 is 'without the way out, containers reach each other' "$(get "$a" "http://$b4/hello")" 'hello from b'
 like 'status says so' "$(nna status b)" '*uplink     gone: *'
+without=${NETNS_UP_WITHOUT:-}
+NETNS_UP_WITHOUT=${without:+$without,}tproxy
+ok 'gc starts it where the kernel has no tproxy' nna gc -q
+NETNS_UP_WITHOUT=$without
+is 'by the tap' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
+is 'with ports' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+kill -KILL "$(named slirp-lite | head -n 1)"
+ns_until 20 no_slirp
 ok 'gc starts it again' nna gc -q
 is 'out again' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 is 'the ports too' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
