@@ -374,6 +374,13 @@ struct show {
 	void (*print)(const struct attachment *a);
 };
 
+/* How TCP goes out, and why that way. */
+static void print_engine(const struct rootless_state *s)
+{
+	if (s->engine[0])
+		printf("  engine     %s: %s\n", s->engine, s->engine_why);
+}
+
 static int show_one(struct rootless *r, const struct rootless_state *s, void *arg, struct err *e)
 {
 	struct show *sh = arg;
@@ -394,6 +401,7 @@ static int show_one(struct rootless *r, const struct rootless_state *s, void *ar
 	for (int f = 0; f < N_FAM; f++)
 		if (s->dns[f].family)
 			printf("  dns        %s\n", ip_str(&s->dns[f], text));
+	print_engine(s);
 	printf("  mtu        %u\n", s->mtu);
 	for (size_t i = 0; i < s->n_publish; i++)
 		printf("  published  %s\n", publish_str(&s->publish[i], text));
@@ -411,24 +419,29 @@ static int show_netd(const struct attachment *a, void *arg, struct err *e)
 	return 0;
 }
 
-static int show_usernet(const struct attachment *a, int32_t uplink_pid, void *arg)
+static int show_usernet(const struct attachment *a, const struct rootless_state *uplink, void *arg)
 {
 	struct show *sh = arg;
 	json_t *doc;
+	int r = 0;
 
 	if (!sh->list) {
 		sh->print(a);
-		if (uplink_pid)
-			printf("  uplink     slirp-lite, process %d\n", uplink_pid);
-		else
+		if (!uplink) {
 			printf("  uplink     gone: `netns-up gc` starts it again\n");
+			return 0;
+		}
+		printf("  uplink     slirp-lite, process %d\n", uplink->pid);
+		print_engine(uplink);
 		return 0;
 	}
 	doc = codec_attachment(a);
-	if (doc && uplink_pid &&
-	    json_object_set_new(doc, "uplink_pid", json_integer(uplink_pid)) < 0)
-		return -1;
-	return json_array_append_new(sh->list, doc);
+	if (doc && uplink) {
+		r |= json_object_set_new(doc, "uplink_pid", json_integer(uplink->pid));
+		r |= json_object_set_new(doc, "uplink_engine", json_string(uplink->engine));
+		r |= json_object_set_new(doc, "uplink_engine_why", json_string(uplink->engine_why));
+	}
+	return json_array_append_new(sh->list, doc) < 0 || r < 0 ? -1 : 0;
 }
 
 int user_status(const struct cli_common *c, const char *target,

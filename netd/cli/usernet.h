@@ -9,6 +9,7 @@
 
 #include "cli/attach_opts.h"
 #include "rootless/host.h"
+#include "rootless/rootless.h"
 
 enum usernet_how {
 	USERNET_LOOK, /* reads; no host: 1 */
@@ -53,8 +54,9 @@ int usernet_ports(const struct cli_common *c, const char *id, const char *ifname
 int usernet_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
 int usernet_check(const struct cli_common *c, const char *target, bool *ret_is_healthy,
 		  struct err *e);
-int usernet_status(const struct cli_common *c, const char *target,
-		   int (*fn)(const struct attachment *a, int32_t uplink_pid, void *arg), void *arg,
+/* uplink NULL: it is not there. */
+typedef int usernet_see(const struct attachment *a, const struct rootless_state *uplink, void *arg);
+int usernet_status(const struct cli_common *c, const char *target, usernet_see *fn, void *arg,
 		   struct err *e);
 int usernet_ls(const struct cli_common *c, int (*fn)(const struct attachment *a, void *arg),
 	       void *arg, struct err *e);

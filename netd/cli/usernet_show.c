@@ -10,9 +10,9 @@ struct look {
 	struct usernet *u;
 	const struct cli_common *c;
 	int (*fn)(const struct attachment *a, void *arg);
-	int (*fn_status)(const struct attachment *a, int32_t uplink_pid, void *arg);
+	usernet_see *fn_status;
 	void *arg;
-	int32_t uplink_pid;
+	const struct rootless_state *uplink;
 	int n;
 };
 
@@ -91,23 +91,25 @@ static int status_one(struct engine *g, const char *id, const char *ifname, void
 	if (r != 0)
 		return r < 0 ? r : err_set(e, ERR_ABSENT, 0, "%s %s is gone", id, ifname);
 	host_outer_ports(l->u->host, a);
-	return l->fn_status(a, l->uplink_pid, l->arg) < 0
-		       ? err_set(e, ERR_INTERNAL, ENOMEM, "status")
-		       : 0;
+	return l->fn_status(a, l->uplink, l->arg) < 0 ? err_set(e, ERR_INTERNAL, ENOMEM, "status")
+						      : 0;
 }
 
-int usernet_status(const struct cli_common *c, const char *target,
-		   int (*fn)(const struct attachment *a, int32_t uplink_pid, void *arg), void *arg,
+int usernet_status(const struct cli_common *c, const char *target, usernet_see *fn, void *arg,
 		   struct err *e)
 {
 	CLEAN_USERNET struct usernet u = {0};
+	struct rootless_state uplink = {0};
 	struct look l = {.u = &u, .c = c, .fn_status = fn, .arg = arg};
 	int r = enter(c, USERNET_LOOK, &u, e);
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	l.uplink_pid = host_uplink_pid(u.host);
-	return target_each(u.g, target, NULL, status_one, &l, e);
+	if (host_uplink_state(u.host, &uplink))
+		l.uplink = &uplink;
+	r = target_each(u.g, target, NULL, status_one, &l, e);
+	rootless_state_clear(&uplink);
+	return r;
 }
 
 static int ls_one(const struct attachment *a, void *arg)

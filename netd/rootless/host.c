@@ -197,13 +197,9 @@ int host_uplink(struct host *h, struct err *e)
 	return 1;
 }
 
-int host_uplink_pid(struct host *h)
+bool host_uplink_state(struct host *h, struct rootless_state *ret)
 {
-	struct rootless_state s = {0};
-	int pid = rootless_get(h->uplink, UPLINK_ID, UPLINK_IFNAME, &s, NULL) == 0 ? s.pid : 0;
-
-	rootless_state_clear(&s);
-	return pid;
+	return rootless_get(h->uplink, UPLINK_ID, UPLINK_IFNAME, ret, NULL) == 0;
 }
 
 int host_enter(struct host *h, bool with_outside, struct err *e)

@@ -24,6 +24,7 @@
 #include "model/publish.h"
 
 struct host;
+struct rootless_state;
 
 /* 0; 1 when there is none and it is not to be made. dir as in rootless_open. *ret_was_lost: one was
  * on record whose processes are gone; what it left has been removed. */
@@ -75,8 +76,8 @@ void host_outer_ports(struct host *h, const struct attachment *a);
 int host_sweep_ports(struct host *h, int (*has)(const char *id, const char *ifname, void *arg),
 		     void *arg, struct err *e);
 
-/* Process number of the uplink, 0: it is not there. */
-int host_uplink_pid(struct host *h);
+/* What the uplink says of itself; cleared by the caller (rootless.h). False: it is not there. */
+bool host_uplink_state(struct host *h, struct rootless_state *ret);
 
 /* After the engine is closed: ends everything when no network is left. 1: there are some. */
 int host_end_if_unused(struct host *h, struct err *e);

@@ -141,7 +141,7 @@ static int read_ports(json_t *doc, struct rootless_state *s, struct err *e)
 /* Takes the reference. */
 static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 {
-	struct rootless_state s = {.doc = doc};
+	struct rootless_state s = {.doc = doc, .engine = "", .engine_why = ""};
 	uint64_t pid = 0, mtu = 0;
 	int r = read_name(doc, &s, e);
 
@@ -157,6 +157,10 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 				 &s.netns_ino, e);
 	for (int f = 0; f < N_FAM && r >= 0; f++)
 		r = read_family(doc, f, &s, e);
+	if (r >= 0)
+		r = json_get_str(doc, "", "engine", JSON_OPTIONAL, &s.engine, e);
+	if (r >= 0)
+		r = json_get_str(doc, "", "engine_why", JSON_OPTIONAL, &s.engine_why, e);
 	if (r >= 0)
 		r = read_ports(doc, &s, e);
 	if (r < 0) {

@@ -52,8 +52,9 @@ struct rootless_state {
 	struct prefix addr[N_FAM];
 	struct ip gateway[N_FAM], dns[N_FAM];
 	size_t n_publish;
-	struct publish *publish; /* owned */
-	json_t *doc;             /* the whole answer, for --json; owned */
+	struct publish *publish;         /* owned */
+	const char *engine, *engine_why; /* how TCP goes out, in doc; "": it does not say */
+	json_t *doc;                     /* the whole answer, for --json; owned */
 };
 void rootless_state_clear(struct rootless_state *s);
 

@@ -71,8 +71,11 @@ a4=$(addr_of "$a" 4) a6=$(addr_of "$a" 6) b4=$(addr_of "$b" 4) b6=$(addr_of "$b"
 like 'ls' "$(nna ls)" "*b *eth0 *web *$b4 $b6 *8080:80/tcp 9000:90/udp*pid-$a *eth0 *web *$a4 $a6*"
 like 'ls of the other network' "$(nna ls)" "*pid-$c *eth0 *db *$c4 $c6*"
 like 'ls as JSON' "$(nna ls --json | jq -r '[.[].network] | sort | join(" ")')" 'db web web'
-like 'status' "$(nna status b)" "b eth0*network    web*address    $b4/22*published  8080:80/tcp*uplink     slirp-lite, process*"
+like 'status' "$(nna status b)" "b eth0*network    web*address    $b4/22*published  8080:80/tcp*uplink     slirp-lite, process*
+  engine     relay: it serves a network"
 like 'status by pid, as JSON' "$(nna status "$a" --json | jq -r '.[0].network')" web
+is 'and how it goes out' "$(nna status "$a" --json | jq -r '.[0] | .uplink_engine + ": " + .uplink_engine_why')" \
+	'relay: it serves a network'
 like 'check' "$(nna check b)" 'b eth0: healthy'
 like 'check of the one elsewhere' "$(nna check "$a" 2>&1)" "pid-$a eth0: healthy"
 
@@ -173,11 +176,13 @@ without=${NETNS_UP_WITHOUT:-}
 NETNS_UP_WITHOUT=${without:+$without,}tproxy
 ok 'gc starts it where the kernel has no tproxy' nna gc -q
 NETNS_UP_WITHOUT=$without
+like 'status says how TCP goes out, and why' "$(nna status b)" '*engine     tap: *tproxy*'
 is 'by the tap' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 is 'with ports' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
 kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 ok 'gc starts it again' nna gc -q
+like 'as it was' "$(nna status b)" '*engine     relay: *'
 is 'out again' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 is 'the ports too' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
 is 'and that of the host alone' "$(http host http://127.0.0.1:8082/hello)" 'hello from a'
