@@ -6,10 +6,12 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "cli/cli.h"
+#include "cli/style.h"
 #include "cli/user.h"
 #include "cli/usernet.h"
 #include "model/codec.h"
@@ -111,13 +113,33 @@ static void see_broken(const char *name, const struct err *why, void *arg)
 	log_warn("%s; `netns-up gc` removes it", why->text);
 }
 
-static void print(const struct table *t)
+static enum style style_of(const struct table *t, size_t row, int column)
 {
-	for (size_t i = 0; i < t->n; i++) {
-		for (int k = 0; k < 4; k++)
-			printf("%-*s  ", (int)t->width[k], t->row[i][k]);
-		printf("%s\n", t->row[i][4]);
-	}
+	static const enum style column_style[5] = {STYLE_NAME, STYLE_PLAIN, STYLE_NETWORK,
+						   STYLE_PLAIN, STYLE_PORT};
+
+	if (row == 0)
+		return STYLE_HEAD;
+	if (column == 2 && strchr(t->row[row][2], ' ')) /* half made: a name has no space */
+		return STYLE_BAD;
+	return column_style[column];
+}
+
+static int print(const struct table *t, struct err *e)
+{
+	bool has_colour = style_has_colour(STDOUT_FILENO);
+	CLEAN_BUF struct buf out = BUF_INIT;
+
+	for (size_t i = 0; i < t->n; i++)
+		for (int k = 0; k < 5; k++) {
+			style_put(&out, has_colour, style_of(t, i, k), t->row[i][k],
+				  k < 4 ? (unsigned)t->width[k] : 0);
+			buf_printf(&out, k < 4 ? "  " : "\n");
+		}
+	if (out.failed || !out.p)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "list");
+	fputs(out.p, stdout);
+	return 0;
 }
 
 static void table_clear(struct table *t)
@@ -151,8 +173,7 @@ static int list(const struct cli_common *c, struct table *t, struct err *e)
 		return r;
 	if (c->json)
 		return cli_print_json(json_incref(t->json));
-	print(t);
-	return 0;
+	return print(t, e);
 }
 
 static int main_ls(const struct verb *v, int argc, char **argv)

@@ -1,0 +1,49 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""terminal.py OUT|ERR|KEYS=... CMD [ARG]...: runs CMD at a terminal of 24 lines and 80 columns.
+
+OUT: its standard output is the terminal, ERR: its standard error alone, KEYS=k: standard input and output are, and
+the keys k are typed as soon as something was printed. What came to the terminal is printed, byte by byte; the exit
+status is CMD's.
+"""
+import fcntl
+import os
+import pty
+import struct
+import subprocess
+import sys
+import termios
+
+
+def main():
+  what, command = sys.argv[1], sys.argv[2:]
+  master, slave = pty.openpty()
+  attributes = termios.tcgetattr(slave)
+  attributes[1] &= ~termios.OPOST
+  termios.tcsetattr(slave, termios.TCSANOW, attributes)
+  fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack('HHHH', 24, 80, 0, 0))
+  keys = what[5:].encode() if what.startswith('KEYS=') else b''
+  process = subprocess.Popen(command, stdin=slave if keys else subprocess.DEVNULL,
+                             stdout=subprocess.DEVNULL if what == 'ERR' else slave,
+                             stderr=slave if what == 'ERR' else None,
+                             # its terminal: keys like Ctrl-C become signals
+                             start_new_session=True,
+                             preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if keys else None)
+  os.close(slave)
+  while True:
+    try:
+      data = os.read(master, 65536)
+    except OSError: # the last one has closed it
+      break
+    if not data:
+      break
+    sys.stdout.buffer.write(data)
+    if keys:
+      os.write(master, keys)
+      keys = b''
+  sys.stdout.flush()
+  status = process.wait(30)
+  sys.exit(status if status >= 0 else 128 - status)
+
+
+main()
