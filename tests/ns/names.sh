@@ -175,6 +175,10 @@ p=$(responder | head -1)
 is 'no capability' "$(sed -nE 's/^Cap(Prm|Eff|Bnd|Inh|Amb):\s*0*$/\1/p' "/proc/$p/status" | wc -l)" 5
 is 'no new privileges, a filter' "$(sed -nE 's/^(NoNewPrivs:\s*1|Seccomp:\s*2)$/x/p' "/proc/$p/status" | wc -l)" 2
 is 'an empty root' "$(find "/proc/$p/root/" -mindepth 1 2>/dev/null | wc -l)" 0
+w=$(responder | tail -n 1)
+isnt 'the watcher is another process' "$w" "$p"
+is 'the watcher has no capability' "$(sed -nE 's/^Cap(Prm|Eff|Bnd|Inh|Amb):\s*0*$/\1/p' "/proc/$w/status" | wc -l)" 5
+is 'the watcher can get none, and has a filter' "$(sed -nE 's/^(NoNewPrivs:\s*1|Seccomp:\s*2)$/x/p' "/proc/$w/status" | wc -l)" 2
 is "nobody's" "$(sed -nE 's/^Uid:\s*([0-9]+)\s.*/\1/p' "/proc/$p/status")" 65534
 for w in $(responder); do kill -KILL "$w"; done
 nu check b -q
