@@ -56,6 +56,7 @@ is 'from the host by its own address' "$(http host http://$HOST4:8080/hello)" 'h
 is 'from the host by its own IPv6 address' "$(http host "http://[$HOST6]:8080/hello")" 'hello from c1'
 is 'from 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from c1'
 is 'from ::1' "$(http host 'http://[::1]:8080/hello')" 'hello from c1'
+is 'route_localnet is off everywhere' "$(on host sh -c 'cat /proc/sys/net/ipv4/conf/*/route_localnet' | sort -u)" 0
 isnt 'UDP from 127.0.0.1' "$(ask host udp 127.0.0.1 5353)" ''
 isnt 'UDP from ::1' "$(ask host udp ::1 5353)" ''
 
@@ -165,6 +166,13 @@ like 'the map has it' "$(on host nft list ruleset)" '*sctp . 9900*'
 ok 'down of one' nu down one
 is 'the ports are closed' "$(ask far tcp $HOST4 40500)" ''
 ok 'down of two' nu down two
+host_new bare
+wire bare eth0 192.0.2.1/24 2001:db8:9::1/64 far eth9 192.0.2.2/24 2001:db8:9::2/64
+container_new every bare
+serve_http every 80
+ok 'all 65,535 ports at once' on bare "$NETNS_UP" up "$(ns_pid every)" --name every -q -p 1-65535
+is 'reached' "$(http far http://192.0.2.1:80/hello)" 'hello from every'
+ok 'down' on bare "$NETNS_UP" down every -q
 ok 'the network goes' nu network rm web
 residue host "$NS_TMP/before" 'nothing is left'
 ns_done
