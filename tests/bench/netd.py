@@ -4,28 +4,24 @@
 
 Two hosts of the same kind: on one root attaches containers himself, on the other users of it ask the daemon,
 which they have to start a program for (its start is in the time). They take turns, so only the ratios mean
-anything. Progress goes to standard error, the tables to standard output. Never part of a test run.
+anything. Never part of a test run.
 """
-import argparse
 import ctypes
 import json
 import os
 import shutil
 import signal
-import statistics
-import sys
 import time
 
-from world import CLONE_NEWNET, Host, JobError, Step, mount, run_jobs, unshare
+import report
+import start
+from start import say
+from world import CLONE_NEWNET, Host, JobError, Step, mount, run_jobs, sh, unshare
 
 CLONE_NEWUSER = 0x10000000
 FIRST_UID, N_USERS = 300001, 25
 PR_SET_DUMPABLE = 4
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def say(text):
-  print(f'{time.strftime("%H:%M:%S")} {text}', file=sys.stderr, flush=True)
 
 
 def become(uid):
@@ -57,7 +53,7 @@ def apart(uid, work):
 
 
 class Root:
-  title = "root's netns-up"
+  name = "root's netns-up"
 
   def __init__(self, program):
     self.program, self.host, self.count = program, Host('root'), 0
@@ -72,7 +68,7 @@ class Root:
 
 
 class Users:
-  title = 'users, by netd'
+  name = 'users, by netd'
 
   def __init__(self, program, daemon):
     self.program, self.host, self.free = program, Host('users'), {}
@@ -142,28 +138,28 @@ def good(results):
 
 
 def in_turns(sides, rounds):
-  """One attachment at a time, in milliseconds: {title: (up, down)}."""
-  boxes, times = {}, {s.title: ([], []) for s in sides}
+  """One attachment at a time, in milliseconds: {verb: {name: figure}}."""
+  boxes, times = {}, {verb: {s.name: [] for s in sides} for verb in ('up', 'down')}
   for side in sides:
     side.host.enter()
-    boxes[side.title] = side.boxes(1, FIRST_UID)[0]
+    boxes[side.name] = side.boxes(1, FIRST_UID)[0]
   for turn in range(rounds):
     for side in sides[turn % 2:] + sides[:turn % 2]:
       side.host.enter()
-      for i, argv in enumerate((up(side, boxes[side.title], 'turn', 9000), down(side, 'turn'))):
-        times[side.title][i].append(good(side.run([argv], 1, FIRST_UID)[0])[0] * 1e3)
+      for verb, argv in (('up', up(side, boxes[side.name], 'turn', 9000)), ('down', down(side, 'turn'))):
+        times[verb][side.name].append(good(side.run([argv], 1, FIRST_UID)[0])[0] * 1e3)
       time.sleep(0.03) # a user has 64 requests a second
-  return times
+  return {verb: {name: report.summary(values) for name, values in by.items()} for verb, by in times.items()}
 
 
 def at_once(sides, count):
-  """All ups at once: {title: seconds}. Users share them; each has a process of his own that starts his."""
+  """All ups at once: {name: seconds}. Users share them; each has a process of his own that starts his."""
   figures = {}
   for side in sides:
     side.host.enter()
     if isinstance(side, Root):
       paths = side.boxes(count, 0)
-      results, figures[side.title] = side.run([up(side, p, f'o{i}', 10000 + i) for i, p in enumerate(paths)], count, 0)
+      results, figures[side.name] = side.run([up(side, p, f'o{i}', 10000 + i) for i, p in enumerate(paths)], count, 0)
       good(results)
       good(side.run([down(side, f'o{i}') for i in range(count)], 8, 0)[0])
       continue
@@ -181,7 +177,7 @@ def at_once(sides, count):
           os._exit(status)
       pids.append(pid)
     failed = [p for p in pids if os.waitpid(p, 0)[1]]
-    figures[side.title] = time.perf_counter() - begin
+    figures[side.name] = time.perf_counter() - begin
     if failed:
       raise RuntimeError(f'{len(failed)} users failed')
     for uid, paths in shares:
@@ -202,48 +198,54 @@ def pile_up(sides, count):
       good(side.run(argvs, 2, uid)[0])
 
 
-def show(title, sides, figures):
-  print(f'\n{title}\n')
-  base = figures[sides[0].title]
-  print('| | up, ms, median (range) | ratio | down, ms, median | ratio |\n|---|---|---|---|---|')
-  for side in sides:
-    add, gone = figures[side.title]
-    print(f'| {side.title} | {statistics.median(add):.1f} ({min(add):.1f} to {max(add):.1f}) '
-          f'| {statistics.median(add) / statistics.median(base[0]):.2f} | {statistics.median(gone):.1f} '
-          f'| {statistics.median(gone) / statistics.median(base[1]):.2f} |', flush=True)
+def measure(found, sides, rounds, existing):
+  say(f'one at a time, {existing} there')
+  for verb, figures in in_turns(sides, rounds).items():
+    found.add(f'{verb}@{existing}', f'{verb}, {existing:,} there', 'ms', 1, figures, less=True, group='One at a time')
+    start.tell(figures)
+
+
+def run(args):
+  mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
+  program, _, daemon = (shutil.copy(p, '/mnt/') for p in (args.program, args.forwarder, args.daemon))
+  sides = [Root(program), Users(program, daemon)]
+  found = report.Report('netd', 'Attachments of ordinary users: netd beside root\'s netns-up', [Users.name], limit=Root.name)
+  found.doc['versions'] = [sh(f'{program} --version').strip()]
+  found.doc['run'] = f'{args.rounds} samples of one at a time, {args.turns} of all at once'
+  in_turns(sides, 2)  # warm-up
+  memory = []
+  measure(found, sides, args.rounds, 0)
+  say(f'{args.at_once} at once')
+  samples = {s.name: [] for s in sides}
+  for _ in range(args.turns):
+    for name, seconds in at_once(sides, args.at_once).items():
+      samples[name].append(seconds)
+  found.add('once', f'{args.at_once} ups at once, {N_USERS} users', 's', 2,
+            {name: report.summary(values) for name, values in samples.items()}, less=True, group='At once')
+  memory.append(['nothing there', sides[1].memory()])
+  say(f'{args.existing} are made')
+  pile_up(sides, args.existing)
+  measure(found, sides, args.rounds, args.existing)
+  memory.append([f'{args.existing:,} there', sides[1].memory()])
+  found.table('Memory of netd, KiB: its own (in all)', ['', 'back', 'front'],
+              [[when] + [f'{own} ({all_})' for own, all_ in (by[k] for k in ('back', 'front'))] for when, by in memory])
+  return found
 
 
 def main():
-  parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+  parser = start.parser(__doc__)
   parser.add_argument('--program', required=True)
   parser.add_argument('--forwarder', required=True)
   parser.add_argument('--daemon', required=True)
-  parser.add_argument('--rounds', type=int, default=40)
-  parser.add_argument('--existing', type=int, default=1000)
-  parser.add_argument('--at-once', type=int, default=200)
-  options = parser.parse_args()
-  if os.environ.get('BENCH_INSIDE') != '1':
-    os.environ['BENCH_INSIDE'] = '1'
-    os.execvp('unshare', ['unshare', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--net', '--ipc',
-                          sys.executable, '-B', os.path.abspath(__file__), *sys.argv[1:]])
-  signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-  mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
-  program, _, daemon = (shutil.copy(p, '/mnt/') for p in (options.program, options.forwarder, options.daemon))
-  sides = [Root(program), Users(program, daemon)]
-  in_turns(sides, 2)
-  say('one at a time')
-  show('One at a time, nothing there', sides, in_turns(sides, options.rounds))
-  say(f'{options.at_once} at once')
-  figures = at_once(sides, options.at_once)
-  print(f'\n{options.at_once} at once ({N_USERS} users)\n\n| | s | ratio |\n|---|---|---|')
-  for side in sides:
-    print(f'| {side.title} | {figures[side.title]:.2f} | {figures[side.title] / figures[sides[0].title]:.2f} |')
-  print(f'\nMemory of netd with nothing there, kB (its own, in all): {sides[1].memory()}', flush=True)
-  say(f'{options.existing} are made')
-  pile_up(sides, options.existing)
-  say('one at a time')
-  show(f'One at a time, {options.existing} there', sides, in_turns(sides, options.rounds))
-  print(f'\nMemory of netd with {options.existing} there, kB: {sides[1].memory()}')
+  parser.add_argument('--rounds', type=int, default=40, help='samples of one at a time (40)')
+  parser.add_argument('--turns', type=int, default=3, help='samples of all at once (3)')
+  parser.add_argument('--existing', type=int, default=1000, help='attachments of the larger host (1000)')
+  parser.add_argument('--at-once', type=int, default=200, help='a multiple of 25 (200)')
+  args = parser.parse_args()
+  if args.quick:
+    args.rounds, args.turns, args.existing, args.at_once = 10, 1, 100, 50
+  start.main(args, run)
 
 
-main()
+if __name__ == '__main__':
+  main()

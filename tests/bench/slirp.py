@@ -7,28 +7,16 @@ system a container of an unprivileged user with the system's tap (slirp_world.py
 cell by cell, so that what disturbs the machine disturbs all; only ratios within one run mean anything.
 Never part of a test run.
 """
-import argparse
-import json
-import os
-import platform
 import shutil
-import signal
-import statistics
-import sys
-import time
 
+import report
+import start
 from slirp_world import MTUS, Direct, Pasta, SlirpLite, Slirp4netns, World
+from start import say
+
+SUMMED = ('timeouts',)
 
 
-def say(text):
-  print(f'{time.strftime("%H:%M:%S")} {text}', file=sys.stderr, flush=True)
-
-
-def median(values):
-  return statistics.median(values) if values else None
-
-
-# (name, title, unit, digits, measure(world, system, seconds) -> figures with 'value')
 def tcp_cell(streams, is_down):
   def measure(world, system, seconds):
     return world.iperf(system, seconds, ['-P', str(streams)] + (['-R'] if is_down else []))
@@ -41,6 +29,7 @@ def udp_cell(is_down):
   return measure
 
 
+# group: (name, title, unit, digits, measure(world, system, seconds) -> a sample)
 CELLS = {
   'tcp': [
     ('up1', 'TCP up, 1 stream', 'Gbit/s', 2, tcp_cell(1, False)),
@@ -57,61 +46,8 @@ CELLS = {
 }
 
 
-def measure_cell(world, systems, cell, seconds, rounds):
-  """One figure for every system, in turns; the order goes round so that nobody is always first."""
-  samples = {s.name: [] for s in systems}
-  for i in range(rounds):
-    for system in systems[i % len(systems):] + systems[:i % len(systems)]:
-      samples[system.name].append(cell(world, system, seconds))
-  out = {}
-  for name, list_ in samples.items():
-    keys = [k for k in list_[0] if all(k in x and x[k] is not None for x in list_)]
-    out[name] = {k: (sum if k == 'timeouts' else median)([x[k] for x in list_]) for k in keys}
-    if any('error' in x for x in list_):
-      out[name]['error'] = next(x['error'] for x in list_ if 'error' in x)
-  return out
-
-
-def show_cell(title, unit, digits, figures):
-  limit = figures.get('direct', {}).get('value')
-  print(f'\n{title}, {unit}')
-  for name, f in figures.items():
-    if 'value' not in f:
-      print(f'  {name:22s} {"failed: " + f.get("error", "?")}')
-      continue
-    ratio = f'{f["value"] / limit:5.2f}' if limit else '     '
-    extra = ''
-    if f.get('cpu_s_per_gb') is not None:
-      extra += f'  {f["cpu_s_per_gb"]:5.2f} cpu-s/GB'
-    if f.get('engine_cpu_s_per_gb') is not None:
-      extra += f' ({f["engine_cpu_s_per_gb"]:.2f} of it the system itself)'
-    if f.get('timeouts') is not None:
-      extra += f'  {f["timeouts"]} TCP time-outs'
-    if f.get('p99_us') is not None:
-      extra += f'  p99 {f["p99_us"]:.0f} us'
-    print(f'  {name:22s} {f["value"]:9.{digits}f} {ratio}{extra}')
-  sys.stdout.flush()
-
-
-def start_times(world, makers, count):
-  """Milliseconds from the start of the process to the moment at which it says that it is ready."""
-  out = {}
-  for _ in range(count):
-    for make in makers:
-      system = make(1500)
-      if not system.says_ready:
-        continue
-      world.start(system)
-      out.setdefault(system.name, []).append(system.ready_ms)
-      world.stop(system)
-  return {name: {'value': median(v), 'max': max(v)} for name, v in out.items()}
-
-
-def show_versions(result):
-  print(f'kernel {result["kernel"]}, {result["cpus"]} CPUs; ' + '; '.join(result['versions']))
-
-
-def run(args):
+def makers_of(args):
+  """Functions of an MTU that make the systems; ours first."""
   makers = []
   for spec in args.program:
     name, _, path = spec.rpartition('=')
@@ -121,77 +57,110 @@ def run(args):
       makers.append(lambda mtu, c=cls: c(mtu))
     else:
       say(f'{program} is not installed')
-  makers = [m for m in makers if not args.only or m(1500).name in args.only]
+  return [m for m in makers if not args.only or m(1500).name in args.only]
+
+
+def start_times(world, makers, count):
+  """Milliseconds from the start of the process to the moment at which it says that it is ready."""
+  samples = {}
+  for _ in range(count):
+    for make in makers:
+      system = make(1500)
+      if not system.says_ready:
+        continue
+      world.start(system)
+      samples.setdefault(system.name, []).append({'value': system.ready_ms})
+      world.stop(system)
+  return {name: report.merge(list_) for name, list_ in samples.items()}
+
+
+def measure_cells(found, world, systems, args, mtu):
+  for group, cells in CELLS.items():
+    if (args.cells and group not in args.cells) or (group != 'tcp' and mtu != 1500):
+      continue
+    for name, title, unit, digits, cell in cells:
+      say(f'{title}, MTU {mtu}')
+      for system in systems:
+        cell(world, system, args.warm)
+      figures = start.in_turns(systems, args.rounds, lambda s, c=cell: c(world, s, args.time), SUMMED)
+      found.add(f'{name}@{mtu}', f'{title}, MTU {mtu}', unit, digits, figures)
+      start.tell(figures)
+
+
+def measure_memory(found, idle, after, mtu):
+  for key, title, by in (('idle', 'memory, idle', idle), ('after', 'memory, after the load', after)):
+    found.add(f'{key}@{mtu}', f'{title}, MTU {mtu}', 'KiB', 0, {n: report.merge([{'value': v}]) for n, v in by.items()},
+              less=True, group='Memory: proportional set size of all its processes')
+
+
+def cpu_table(found):
+  """What the streams cost, of all processes and of the system's own."""
+  names = report.systems_of(found.doc)
+
+  def one(cell, who):
+    f = cell['figures'].get(who, {})
+    if f.get('cpu_s_per_gb') is None:
+      return ''
+    own = f.get('engine_cpu_s_per_gb')
+    return f'{f["cpu_s_per_gb"]:.2f}' + (f' ({own:.2f})' if own is not None else '')
+  cells = [c for c in found.doc['cells'] if c['unit'] == 'Gbit/s']
+  if cells:
+    found.table('CPU seconds a gigabyte: all processes (the system\'s own)', [''] + names,
+                [[c['title']] + [one(c, n) for n in names] for c in cells])
+  found.table('TCP retransmission time-outs, all cells and rounds', names,
+              [[sum(c['figures'].get(n, {}).get('timeouts') or 0 for c in found.doc['cells']) for n in names]])
+
+
+def aims(found, who):
+  for mtu in MTUS:
+    for name, title in (('up1', 'up'), ('down1', 'down')):
+      found.aim(f'TCP {title}, 1 stream, MTU {mtu}: >= 0.7 of direct', found.ratio(f'{name}@{mtu}', who, 'direct'), least=0.7)
+  found.aim('connections: >= 4 times slirp4netns', found.ratio('conn@1500', who, 'slirp4netns'), least=4)
+  found.aim('connections: >= 1.5 times pasta', found.ratio('conn@1500', who, 'pasta'), least=1.5)
+  for name, title in (('udpup', 'up'), ('udpdown', 'down')):
+    found.aim(f'UDP {title}: >= 3 times pasta', found.ratio(f'{name}@1500', who, 'pasta'), least=3)
+  found.aim('start to ready: <= 5 ms', report.value_of(found.doc, 'start', who), most=5, unit=' ms')
+
+
+def run(args):
+  makers = makers_of(args)
+  ours = [m(1500).name for m in makers if isinstance(m(1500), SlirpLite)]
+  found = report.Report('slirp', 'User-mode networking: slirp-lite, slirp4netns, pasta', ours, limit='direct')
   world = World()
-  result = {'kernel': platform.release(), 'cpus': os.cpu_count(), 'cells': {},
-            'versions': sorted({m(1500).version() for m in makers} | {world.iperf_version()})}
-  show_versions(result)
-  direct = Direct()
+  found.doc['versions'] = sorted({m(1500).version() for m in makers} | {world.iperf_version()})
+  found.doc['run'] = f'rounds: {args.rounds} of {args.time:g} s, after {args.warm:g} s of warm-up'
   for mtu in args.mtu or MTUS:
     systems = [m(mtu) for m in makers]
     for system in systems:
       world.start(system)
       say(f'{system.name} at MTU {mtu}')
-    rss = {s.name: s.rss_kb() for s in systems}
-    for group, cells in CELLS.items():
-      if (args.cells and group not in args.cells) or (group != 'tcp' and mtu != 1500):
-        continue
-      for name, title, unit, digits, cell in cells:
-        say(f'{title}, MTU {mtu}')
-        seconds = args.time if group == 'tcp' else min(args.time, 3)
-        figures = measure_cell(world, [direct] + systems, cell, seconds, args.rounds)
-        result['cells'][f'{name}@{mtu}'] = figures
-        show_cell(f'{title}, MTU {mtu}', unit, digits, figures)
-    after = {s.name: s.rss_kb() for s in systems}
-    result['cells'][f'rss@{mtu}'] = {n: {'value': rss[n], 'after': after[n]} for n in rss}
-    print(f'\nmemory (RSS of all its processes, proportional), MTU {mtu}, KiB: idle, after the load')
-    for name in rss:
-      print(f'  {name:22s} {rss[name]:9d} {after[name]:9d}')
+    idle = {s.name: s.rss_kb() for s in systems}
+    measure_cells(found, world, [Direct()] + systems, args, mtu)
+    measure_memory(found, idle, {s.name: s.rss_kb() for s in systems}, mtu)
     for system in systems:
       world.stop(system)
   if not args.cells or 'start' in args.cells:
-    figures = start_times(world, makers, 10)
-    result['cells']['start'] = figures
-    show_cell('start to ready', 'ms', 1, figures)
-  if args.json:
-    json.dump(result, args.json, indent=1)
-    args.json.write('\n')
-    args.json.close()
+    found.add('start', 'start to ready', 'ms', 1, start_times(world, makers, 10), less=True, group='Start')
+  cpu_table(found)
+  if ours:
+    aims(found, ours[0])
+  return found
 
 
 def main():
-  parser = argparse.ArgumentParser(description=__doc__)
+  parser = start.parser(__doc__)
   parser.add_argument('--program', action='append', default=[],
                       help='the slirp-lite to measure; NAME=PATH to measure several')
-  parser.add_argument('--time', type=float, default=5, help='seconds for one figure (5)')
-  parser.add_argument('--rounds', type=int, default=1, help='turns of each figure, of which the median is shown (1)')
-  parser.add_argument('--quick', action='store_true', help='2 seconds a figure, MTU 1500 alone')
-  parser.add_argument('--json', type=argparse.FileType('w'), help='write all figures to this file')
+  parser.add_argument('--time', type=float, default=3, help='seconds for one figure (3)')
+  parser.add_argument('--warm', type=float, default=1, help='seconds of warm-up before, which do not count (1)')
+  parser.add_argument('--rounds', type=int, default=5, help='turns of each figure, of which the median is shown (5)')
   parser.add_argument('--only', action='append', help='measure these systems alone (may be repeated)')
   parser.add_argument('--cells', action='append', choices=[*CELLS, 'start'], help='these figures alone (may be repeated)')
   parser.add_argument('--mtu', action='append', type=int, help='of the tap (1500 and 65520)')
   args = parser.parse_args()
   if args.quick:
-    args.time, args.mtu = 2, args.mtu or [1500]
-  if os.geteuid() != 0:
-    sys.exit('slirp bench: needs root, for namespaces')
-  if os.environ.get('NETNS_UP_BENCH_INSIDE') != '1':
-    # A PID namespace of its own: whatever the systems leave running ends with the run.
-    if args.json:
-      args.json.close()
-    os.environ['NETNS_UP_BENCH_INSIDE'] = '1'
-    unshare = shutil.which('unshare') or sys.exit('slirp bench: util-linux is missing')
-    os.execv(unshare, [unshare, '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', '--net',
-                       sys.executable, '-B', os.path.abspath(__file__), *sys.argv[1:]])
-  signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
-  begin = time.monotonic()
-  try:
-    run(args)
-  except KeyboardInterrupt:
-    sys.exit(130)
-  except (RuntimeError, OSError) as error:
-    sys.exit(f'slirp bench: {error}')
-  say(f'done in {time.monotonic() - begin:.0f} s')
+    args.time, args.rounds, args.mtu = 1, 1, args.mtu or [1500]
+  start.main(args, run)
 
 
 if __name__ == '__main__':

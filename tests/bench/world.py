@@ -149,7 +149,7 @@ class Step:
     self.argv, self.stdin, self.env, self.may_fail = argv, stdin, env, may_fail
 
 
-class JobError(Exception):
+class JobError(RuntimeError):
   pass
 
 

@@ -1,0 +1,268 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""attach.py: netns-up, netavark and the reference CNI plugins side by side in one run.
+
+Whole processes on the same work (systems.py says which), in hosts of their own (world.py), with N
+attachments already there; the systems take turns sample by sample, so that what disturbs the machine
+disturbs all. Also the time of a new connection through a published port with few and with many forwards.
+Never part of a test run.
+"""
+import os
+import shutil
+import signal
+import sys
+
+import report
+import start
+from connect import connection_times
+from start import say
+from systems import CniChain, Netavark, NetnsUp, NetnsUpCni, find_cni, find_netavark, ports_of
+from world import Host, JobError, mount, run_jobs, sh
+
+
+class Side:
+  """One system with its host and the attachments it has."""
+
+  def __init__(self, system):
+    self.system, self.host = system, system.host
+    self.next = 0
+    self.live = []
+
+  def fresh(self, count):
+    """Makes count empty containers."""
+    numbers = list(range(self.next, self.next + count))
+    self.next += count
+    return [(n, self.host.netns(f'/run/ns/{n}')) for n in numbers]
+
+  def run(self, verb, containers, width=1):
+    """Runs add or delete for all; returns (seconds each, seconds in all). Any failure ends the run."""
+    jobs = [getattr(self.system, verb)(number, path) for number, path in containers]
+    results, total = run_jobs(jobs, width)
+    for result in results:
+      if isinstance(result, JobError):
+        raise result
+    return results, total
+
+  def drop(self, containers):
+    for _, path in containers:
+      self.host.netns_remove(path)
+
+  def pile_up(self, count):
+    """Brings the number of attachments to count. Peers fail now and then when run side by side, so
+    what failed is taken back and done again alone."""
+    containers = self.fresh(count - len(self.live))
+    jobs = [self.system.add(number, path) for number, path in containers]
+    results, _ = run_jobs(jobs, self.system.parallel_setup, deadline=3600)
+    for container, result in zip(containers, results):
+      if isinstance(result, JobError):
+        say(f'{self.system.title}: repeated alone: {result}')
+        run_jobs([self.system.delete(*container)])
+        self.run('add', [container])
+    self.live += containers
+
+  def verify(self):
+    """The work is done: both families answer from outside through both host addresses."""
+    container = self.fresh(1)
+    self.run('add', container)
+    number, path = container[0]
+    for outer, inner in ports_of(number):
+      server = self.host.listen(path, inner)
+      try:
+        for address in (Host.V4, Host.V6):
+          try:
+            self.host.connect(address, outer)
+          except OSError as error:
+            raise JobError(f'{self.system.title}: port {outer} of {address} does not answer: {error}') from error
+      finally:
+        os.kill(server, signal.SIGKILL)
+        os.waitpid(server, 0)
+    self.run('delete', container)
+    self.drop(container)
+
+
+def sequential(sides, rounds):
+  """One ADD and one DEL at a time, the systems in turn: ({title: figure}, {title: figure}), ms."""
+  times = {'add': {s.system.title: [] for s in sides}, 'delete': {s.system.title: [] for s in sides}}
+  for turn in range(rounds):
+    at = turn % len(sides)
+    for side in sides[at:] + sides[:at]:
+      side.host.enter()
+      container = side.fresh(1)
+      for verb, by in times.items():
+        by[side.system.title] += [t * 1e3 for t in side.run(verb, container)[0]]
+      side.drop(container)
+  return [{title: report.summary(values) for title, values in by.items()} for by in times.values()]
+
+
+def parallel(sides, width, rounds):
+  """width ADDs at once, then width DELs at once: {verb: {title: figure}}, per second, with the failures and
+  the distinct addresses of the last round."""
+  samples = {verb: {s.system.title: [] for s in sides} for verb in ('add', 'delete')}
+  for turn in range(rounds):
+    at = turn % len(sides)
+    for side in sides[at:] + sides[:at]:
+      side.host.enter()
+      containers = side.fresh(width)
+      for verb, by in samples.items():
+        results, seconds = run_jobs([getattr(side.system, verb)(*c) for c in containers], width)
+        failed = [r for r in results if isinstance(r, JobError)]
+        if failed:
+          say(f'{side.system.title}: {len(failed)} of {width} parallel {verb} failed: {failed[0]}')
+        sample = {'value': width / seconds, 'errors': len(failed)}
+        if verb == 'add':
+          sample['distinct'] = distinct_addresses(containers)
+        by[side.system.title].append(sample)
+      side.drop(containers)
+  return {verb: {title: report.merge(list_, ('errors',)) for title, list_ in by.items()}
+          for verb, by in samples.items()}
+
+
+def distinct_addresses(containers):
+  seen = set()
+  for _, path in containers:
+    for line in sh(f'nsenter --net={path} ip -o -4 addr show scope global').splitlines():
+      seen.add(line.split()[3])
+  return len(seen)
+
+
+def stage(args):
+  """The program and its forwarder side by side, as installed. The folder is of this run's own mounts."""
+  if not args.program:
+    return None
+  mount('tmpfs', '/mnt', 'tmpfs', 0, 'mode=755')
+  for path in (args.program, args.forwarder):
+    shutil.copy(path, '/mnt/')
+  if args.cni_plugin:
+    shutil.copy(args.cni_plugin, '/mnt/netd')
+  return '/mnt/' + os.path.basename(args.program)
+
+
+def build_sides(args):
+  """The systems asked for and present, each with a host of its own."""
+  makers = []
+  program = stage(args)
+  if program:
+    for mode in ('bridge', 'routed'):
+      makers.append((f'netns-up-{mode}', lambda h, m=mode: NetnsUp(h, program, m)))
+    if args.cni_plugin:
+      for mode in ('bridge', 'routed'):
+        makers.append((f'netns-up-cni-{mode}', lambda h, m=mode: NetnsUpCni(h, '/mnt/netd', m)))
+  else:
+    say('without --program and --forwarder: the peers alone')
+  netavark, cni = find_netavark(), find_cni()
+  if netavark:
+    makers.append(('netavark', lambda h: Netavark(h, netavark)))
+  else:
+    say('netavark is not installed')
+  if cni:
+    makers.append(('cni', lambda h: CniChain(h, cni)))
+  else:
+    say('the reference CNI plugins are not installed')
+  return [(key, make) for key, make in makers if not args.only or key in args.only]
+
+
+def start_side(key, make):
+  host = Host(key)
+  host.enter()
+  side = Side(make(host))
+  side.system.prepare()
+  side.verify()
+  return side
+
+
+def plan_of(args):
+  if args.quick:
+    plan = {'existing': [1, 30], 'rounds': {1: 8, 30: 4}, 'parallel': 1, 'forwards': [1, 1000], 'connects': 400,
+            'many': 0}
+  else:
+    plan = {'existing': [1, 100, 980], 'rounds': {1: 40, 100: 20, 980: 20}, 'parallel': 5,
+            'forwards': [1, 1000, 10000], 'connects': 2000, 'many': 200}
+  plan['existing'] = [n for n in plan['existing'] if n <= args.max_existing]
+  return plan
+
+
+def measure_at_once(found, sides, width, rounds, existing, errors):
+  say(f'{width} at once at {existing}')
+  for verb, figures in parallel(sides, width, rounds).items():
+    word = {'add': 'ADD', 'delete': 'DEL'}[verb]
+    found.add(f'{verb}{width}@{existing}', f'{width} {word}s at once, {existing} there', '1/s', 1, figures, group='At once')
+    start.tell(figures)
+    errors += [[title, f'{width} {word}s, {existing} there', f['errors'], f.get('distinct', '')]
+               for title, f in figures.items() if f['errors'] or f.get('distinct', width) != width]
+
+
+def measure(found, sides, plan, errors):
+  for existing in plan['existing']:
+    for side in sides:
+      say(f'{side.system.title}: up to {existing} attachments')
+      side.host.enter()
+      side.pile_up(existing)
+    say(f'one at a time at {existing}')
+    sequential(sides, 1)  # warm-up
+    for word, figures in zip(('ADD', 'DEL'), sequential(sides, plan['rounds'][existing])):
+      found.add(f'{word.lower()}@{existing}', f'{word}, {existing} there', 'ms', 1, figures, less=True,
+                group='One at a time: processes from start to exit')
+      start.tell(figures)
+    measure_at_once(found, sides, 16, plan['parallel'], existing, errors)
+    if existing == 1 and plan['many']:
+      measure_at_once(found, sides, plan['many'], 1, existing, errors)
+
+
+def measure_connections(found, makers, plan):
+  # The rules that the plugin makes are those of netns-up.
+  others = [(key, make) for key, make in makers if not key.startswith('netns-up-cni-')]
+  times = connection_times(others, plan['forwards'], plan['connects'], say,
+                           lambda values: report.summary([v * 1e6 for v in values]))
+  for count in plan['forwards']:
+    figures = {title: by[count] for title, by in times.items() if count in by}
+    found.add(f'conn@{count}', f'a new connection, forwards: {count:,}', 'us', 0, figures, less=True,
+              group='A new connection from outside through a published port')
+    start.tell(figures)
+
+
+def run(args):
+  makers = build_sides(args)
+  if not makers:
+    raise JobError('nothing to measure')
+  plan = plan_of(args)
+  sides = [start_side(key, make) for key, make in makers]
+  ours = [s.system.title for s in sides if isinstance(s.system, (NetnsUp, NetnsUpCni))]
+  found = report.Report('attach', 'Attachments: netns-up, netavark, the CNI plugins', ours)
+  found.doc['versions'] = sorted({s.system.version() for s in sides}) + \
+    sh('iptables --version; nft --version').strip().split('\n')
+  found.doc['run'] = 'samples of one at a time: ' + \
+    ', '.join(f'{plan["rounds"][n]} at {n}' for n in plan['existing']) + f'; rounds at once: {plan["parallel"]}'
+  found.doc['notes'] = ['An attachment to a bridge, IPv4 and IPv6, two published ports. netavark is given its addresses, '
+                        'as by podman; the others choose and record them.']
+  errors = []
+  measure(found, sides, plan, errors)
+  measure_connections(found, makers, plan)
+  found.table('Failures, and addresses given twice, of calls at once',
+              ['', 'calls', 'failures', 'distinct addresses'], errors or [['none', '', '', '']])
+  name = 'netns-up, bridge'
+  found.aim('ADD on a bridge, 1 there: <= 2.0 ms', report.value_of(found.doc, 'add@1', name), most=2.0, unit=' ms')
+  found.aim('ADD of the CNI plugins, 1 there: >= 90 times ours', found.ratio('add@1', 'CNI plugins', name), least=90)
+  found.aim('ADD of netavark, 1 there: >= 18 times ours', found.ratio('add@1', 'netavark', name), least=18)
+  return found
+
+
+def main():
+  parser = start.parser(__doc__)
+  parser.add_argument('--program', help='the netns-up to measure')
+  parser.add_argument('--forwarder', help='its local forwarder')
+  parser.add_argument('--cni-plugin', help='its CNI plugin, measured too')
+  parser.add_argument('--only', action='append',
+                      choices=['netns-up-bridge', 'netns-up-routed', 'netns-up-cni-bridge', 'netns-up-cni-routed',
+                               'netavark', 'cni'],
+                      help='measure these systems alone (may be repeated)')
+  parser.add_argument('--max-existing', type=int, default=980, help='leave out larger hosts')
+  args = parser.parse_args()
+  if args.cni_plugin and not args.program:
+    sys.exit('bench: --cni-plugin goes with --program')
+  if bool(args.program) != bool(args.forwarder):
+    sys.exit('bench: --program and --forwarder go together')
+  start.main(args, run)
+
+
+if __name__ == '__main__':
+  main()
