@@ -419,8 +419,10 @@ static void note_elem(const struct answer *a, void *ctx)
 
 int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e)
 {
-	for (size_t at = 0; at < l->n; at += GET_CHUNK) {
-		size_t count = l->n - at < GET_CHUNK ? l->n - at : GET_CHUNK;
+	size_t chunk = GET_CHUNK, count;
+
+	for (size_t at = 0; at < l->n; at += count) {
+		count = l->n - at < chunk ? l->n - at : chunk;
 		struct question q = {.x = &l->v[at], .first = n->seq, .n = count};
 		CLEAN_NFTMSG struct nftmsg m = {.seq = n->seq};
 		int r;
@@ -430,8 +432,14 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 		r = nftbatch_ask(n, &m, count, note_elem, &q, e);
 		if (r < 0)
 			return r;
-		if (r > 0)
+		if (r > 0 && count == 1)
 			return err_set(e, ERR_KERNEL, ENOBUFS, "nftables answers were lost");
+		if (r > 0) {
+			/* More than the receive buffer may hold: fewer at a time. */
+			chunk = count / 2;
+			count = 0;
+			continue;
+		}
 		if (q.error)
 			return err_sys(e, q.error, "nftables: get element");
 		for (size_t i = 0; i < count; i++) {

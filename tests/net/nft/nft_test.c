@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -300,6 +301,28 @@ static void has_tells_data_apart(void **state)
 }
 
 /* Absent ones are no error and do not keep the present ones. */
+/* Answers that the least receive buffer cannot hold at once are asked for again, fewer at a time.
+ */
+static void has_with_the_least_buffer(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	CLEAN_NFTBATCH struct nftbatch *n = open_batch();
+	CLEAN_FREE bool *has = NULL;
+	struct err e = ERR_INIT;
+	const int least = 1;
+
+	(void)state;
+	load_text(NULL);
+	population_elements(48, 2, &l);
+	must(nftbatch_add(n, &l, NULL, &e), &e);
+	assert_int_equal(setsockopt(nftbatch_fd(n), SOL_SOCKET, SO_RCVBUF, &least, sizeof(least)),
+			 0);
+	has = calloc(l.n, sizeof(*has));
+	must(nftbatch_has(n, &l, has, &e), &e);
+	for (size_t i = 0; i < l.n; i++)
+		assert_true(has[i]);
+}
+
 static void delete_some(void **state)
 {
 	CLEAN_ELEMS struct elem_list l = {0}, half = {0};
@@ -446,6 +469,7 @@ int main(void)
 		cmocka_unit_test_setup(overlap_is_conflict, setup),
 		cmocka_unit_test_setup(no_tables, setup),
 		cmocka_unit_test_setup(has_tells_data_apart, setup),
+		cmocka_unit_test_setup(has_with_the_least_buffer, setup),
 		cmocka_unit_test_setup(delete_some, setup),
 		cmocka_unit_test_setup(large, setup),
 		cmocka_unit_test_setup(errors_are_texts, setup),
