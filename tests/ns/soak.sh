@@ -2,9 +2,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Many cycles of up and down beside a container that stays: the forwarder, which lives through all of
 # them, grows by nothing, and neither the kernel's tables nor the state directory keep anything.
-# soak.sh [CYCLES]: 10,000 is a minute or two.
+# soak.sh [CYCLES]: 10,000 is a minute or two. NETNS_UP_SOAK_SECONDS: no more cycles begin after so long (3600).
 . "$(dirname "$0")/lib.sh"
 N=${1:-${NETNS_UP_SOAK:-400}}
+LIMIT=${NETNS_UP_SOAK_SECONDS:-3600}
 
 forwarder_pid() { # its process lives in the host's network namespace and has the program's name
 	local p host_ns
@@ -24,20 +25,24 @@ stays=$(ns_pid stays) comes=$(ns_pid comes)
 ok 'a container that stays' on host "$NETNS_UP" up "$stays" -p 8000:80 -q
 cat >"$NS_TMP/cycle.sh" <<'S'
 i=0
+end=$(($(date +%s) + $3))
 while [ $i -lt "$2" ]; do
+	[ $((i % 16)) -gt 0 ] || [ "$(date +%s)" -le $end ] || break
 	"$NETNS_UP" up "$1" -p 8080:80 -p 8081-8084:81-84/udp -q && "$NETNS_UP" down "$1" -q || exit 1
 	i=$((i + 1))
 done
+echo $i >"$4"
 S
 # What is allocated once, at first use, is not growth.
-ok 'warm-up' on host sh "$NS_TMP/cycle.sh" "$comes" 50
+ok 'warm-up' on host sh "$NS_TMP/cycle.sh" "$comes" 50 3600 "$NS_TMP/cycles"
 fwd=$(forwarder_pid)
 like 'one forwarder' "$fwd" '[0-9]*'
 rss_before=$(rss "$fwd") fds_before=$(fds "$fwd")
 # Where the next address is looked for moves on; nothing else may.
 picture() { snapshot host | grep -v '/run/netd/cursors/'; }
 picture >"$NS_TMP/before"
-ok "$N cycles" on host sh "$NS_TMP/cycle.sh" "$comes" "$N"
+ok "up and down, $N times, for $LIMIT s at most" on host sh "$NS_TMP/cycle.sh" "$comes" "$N" "$LIMIT" "$NS_TMP/cycles"
+N=$(cat "$NS_TMP/cycles")
 picture >"$NS_TMP/after"
 ok "after $N cycles nothing is left" diff -u "$NS_TMP/before" "$NS_TMP/after"
 is 'the same forwarder' "$(forwarder_pid)" "$fwd"
