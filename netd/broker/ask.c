@@ -42,6 +42,14 @@ static int set_ports(struct call *c, const struct publish *p, size_t n, struct e
 	return publish_check_list(p, n, e);
 }
 
+static void set_rate(struct call *c, unsigned which, const uint64_t *rate)
+{
+	if (!rate)
+		return;
+	c->rate[which] = *rate;
+	c->rate_set |= 1u << which;
+}
+
 static int ask(const struct call *c, const int *fds, size_t n_fds, json_t **ret, struct err *e)
 {
 	return client_call(getenv("NETNS_UP_SOCKET"), c, fds, n_fds, ret, e);
@@ -71,6 +79,8 @@ int ask_attach(const struct ask_attach *q, struct attachment **ret, struct err *
 	c.ip[FAM6] = q->ip[FAM6];
 	c.mac = q->mac;
 	c.mtu = q->mtu;
+	set_rate(&c, CALL_RATE_IN, q->rate_in ? &q->rate_in : NULL);
+	set_rate(&c, CALL_RATE_OUT, q->rate_out ? &q->rate_out : NULL);
 	r = ask(&c, fds, q->pidfd >= 0 ? 2 : 1, &answer, e);
 	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
 }
@@ -97,6 +107,20 @@ int ask_publish(const char *id, const char *ifname, bool is_off, const struct pu
 
 	if (r >= 0)
 		r = set_ports(&c, p, n, e);
+	if (r >= 0)
+		r = ask(&c, NULL, 0, &answer, e);
+	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
+}
+
+int ask_limit(const char *id, const char *ifname, const uint64_t *rate_in, const uint64_t *rate_out,
+	      struct attachment **ret, struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	struct call c;
+	int r = set_call(&c, CALL_LIMIT, id, ifname, e);
+
+	set_rate(&c, CALL_RATE_IN, rate_in);
+	set_rate(&c, CALL_RATE_OUT, rate_out);
 	if (r >= 0)
 		r = ask(&c, NULL, 0, &answer, e);
 	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);

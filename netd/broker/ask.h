@@ -15,10 +15,11 @@
 
 struct ask_attach {
 	const char *id, *ifname, *network;
-	int netns_fd, pidfd; /* pidfd: of a process in it, -1: none */
-	struct ip ip[N_FAM]; /* family 0: any */
-	struct mac mac;      /* all zero: any */
-	uint32_t mtu;        /* 0: the network's */
+	int netns_fd, pidfd;        /* pidfd: of a process in it, -1: none */
+	struct ip ip[N_FAM];        /* family 0: any */
+	struct mac mac;             /* all zero: any */
+	uint32_t mtu;               /* 0: the network's */
+	uint64_t rate_in, rate_out; /* bits a second; 0: as the policy has it */
 	size_t n_publish;
 	const struct publish *publish;
 };
@@ -29,6 +30,9 @@ int ask_detach(const char *id, const char *ifname, bool *ret_was, struct err *e)
 /* And (is_off) unpublish. */
 int ask_publish(const char *id, const char *ifname, bool is_off, const struct publish *p, size_t n,
 		struct attachment **ret, struct err *e);
+/* NULL: as it is; 0: as much as the policy allows. */
+int ask_limit(const char *id, const char *ifname, const uint64_t *rate_in, const uint64_t *rate_out,
+	      struct attachment **ret, struct err *e);
 /* Calls fn for each attachment of the caller's until it returns a negative value, which it is then.
  */
 int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,

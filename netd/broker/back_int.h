@@ -29,6 +29,7 @@ struct job {
 	int report_fd;
 	uint64_t deadline_ms;             /* UINT64_MAX: none */
 	bool had;                         /* the attachment was there before */
+	struct attach_rate bandwidth;     /* that the policy leaves it; 0: no limit */
 	struct work_order *order_of_reap; /* or of tables */
 };
 
@@ -68,6 +69,10 @@ void back_answer(struct back *b, const struct job *j, const char *text, size_t l
 void back_refuse(struct back *b, const struct job *j, enum err_kind kind);
 int back_watch(struct back *b, int fd, uint32_t what);
 void back_unwatch(struct back *b, int fd); /* fd: may be -1 */
+
+/* back_may.c: ERR_NONE, or why not, in words for the log. id: the engine's name of it. Its limits
+ * are written down in the job. */
+enum err_kind back_may(struct back *b, struct job *j, const char *id, char why[256]);
 
 /* back_job.c: from a call to its end. */
 void back_job_add(struct back *b, const struct call *c, int conn); /* takes conn over */

@@ -19,9 +19,6 @@
 #include "broker/policy.h"
 #include "broker/request.h"
 #include "sys/fdpass.h"
-#include "sys/sysctl.h"
-
-#define FIRST_FREE_PORT 1024
 
 void back_job_clear(struct back *b, struct job *j)
 {
@@ -54,11 +51,22 @@ struct job *back_job_free(struct back *b)
 static void audit(const struct job *j, const char *result, const char *why)
 {
 	const struct call *c = j->call;
+	char rates[2][ATTACH_RATE_STRLEN + 16];
 
-	log_info("audit: uid=%u comm=%s verb=%s network=%s id=%s ifname=%s ports=%u result=%s%s%s",
+	for (unsigned i = 0; i < 2; i++) {
+		char s[ATTACH_RATE_STRLEN];
+
+		rates[i][0] = '\0';
+		if (c->rate_set & 1u << i)
+			snprintf(rates[i], sizeof(rates[i]), " rate-%s=%s",
+				 i == CALL_RATE_IN ? "in" : "out", attach_rate_str(c->rate[i], s));
+	}
+	log_info("audit: uid=%u comm=%s verb=%s network=%s id=%s ifname=%s ports=%u%s%s "
+		 "result=%s%s%s",
 		 j->peer.who.uid, j->peer.comm, call_rule(c->verb)->name,
 		 c->network[0] ? c->network : "-", c->id[0] ? c->id : "-",
-		 c->ifname[0] ? c->ifname : "-", c->n_publish, result, why[0] ? " why=" : "", why);
+		 c->ifname[0] ? c->ifname : "-", c->n_publish, rates[0], rates[1], result,
+		 why[0] ? " why=" : "", why);
 }
 
 static size_t jobs_of(const struct back *b, uint32_t uid)
@@ -102,99 +110,6 @@ void back_job_add(struct back *b, const struct call *c, int conn)
 			  .report_fd = -1};
 }
 
-/* ---- may he ---- */
-
-static unsigned verbs_of(const struct call *c)
-{
-	static const struct mac none;
-	unsigned v = 0;
-
-	if (c->verb == CALL_ATTACH || c->verb == CALL_PUBLISH)
-		v |= POLICY_ATTACH;
-	if (c->n_publish && c->verb != CALL_UNPUBLISH)
-		v |= POLICY_PUBLISH;
-	if (c->ip[FAM4].family || c->ip[FAM6].family)
-		v |= POLICY_ADDRESS;
-	if (memcmp(&c->mac, &none, sizeof(none)) != 0)
-		v |= POLICY_MAC;
-	return v;
-}
-
-static uint16_t first_free_port(void)
-{
-	int v = FIRST_FREE_PORT;
-
-	if (sysctl_get_int("net/ipv4/ip_unprivileged_port_start", &v, NULL) < 0 || v < 0 ||
-	    v > UINT16_MAX)
-		v = FIRST_FREE_PORT;
-	return (uint16_t)v;
-}
-
-static uint32_t count_ports(const struct call *c)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < c->n_publish; i++)
-		n += c->publish[i].count;
-	return n;
-}
-
-/* The verdict on a wish; writes down who is charged with what when it is granted. */
-static enum err_kind judge(struct back *b, struct job *j, const char *id, char why[256])
-{
-	const struct call *c = j->call;
-	struct holding *have = holdings_find(&b->held, id, c->ifname);
-	bool is_attach = c->verb == CALL_ATTACH;
-	struct charge charge =
-		holdings_charge(&b->held, j->peer.who.uid, is_attach ? id : NULL, c->ifname);
-	CLEAN_POLICY struct policy p = {0};
-	struct policy_want w = {.network = is_attach ? c->network
-					   : have    ? have->network
-						     : "",
-				.verbs = verbs_of(c),
-				.is_new = is_attach && !have,
-				.n_publish = c->n_publish,
-				.publish = c->publish,
-				.nics_held = charge.nics,
-				.ports_held = charge.ports,
-				.first_free_port = first_free_port()};
-	struct policy_verdict v;
-	struct err e = ERR_INIT;
-
-	if (policy_load(b->c->policy_dir, &p, &e) < 0) {
-		snprintf(why, 256, "%.200s", e.text);
-		return ERR_INTERNAL;
-	}
-	policy_judge(&p, &j->peer.who, &w, &v);
-	snprintf(why, 256, "%s", v.why);
-	if (v.result != POLICY_GRANTED)
-		return v.result == POLICY_OVER ? ERR_QUOTA : ERR_DENIED;
-	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
-		return ERR_NONE;
-	snprintf(why, 256, "more than %u requests a minute", v.limits.rate);
-	return ERR_QUOTA;
-}
-
-/* Root has no need of a broker, and its namespaces are nobody's to check. Whether what was passed
- * is the user's is for the worker to see. */
-static enum err_kind may(struct back *b, struct job *j, const char *id, char why[256])
-{
-	const struct call *c = j->call;
-
-	why[0] = '\0';
-	if (c->verb == CALL_LIST || c->verb == CALL_STATUS)
-		return ERR_NONE;
-	if (j->peer.who.uid == 0) {
-		snprintf(why, 256, "root does it itself");
-		return ERR_UNSUPPORTED;
-	}
-	if (c->verb != CALL_ATTACH && !holdings_find(&b->held, id, c->ifname))
-		return c->verb == CALL_DETACH ? ERR_NONE : ERR_ABSENT;
-	if (c->verb == CALL_DETACH || c->verb == CALL_UNPUBLISH)
-		return ERR_NONE;
-	return judge(b, j, id, why);
-}
-
 /* ---- work ---- */
 
 int back_job_start(struct back *b, struct job *j, const struct work_order *o, struct err *e)
@@ -207,6 +122,15 @@ int back_job_start(struct back *b, struct job *j, const struct work_order *o, st
 	j->deadline_ms = b->now_ms + BACK_WORK_MS;
 	r = back_watch(b, j->report_fd, (uint32_t)(j - b->job));
 	return r < 0 ? err_sys(e, -r, "epoll") : 0;
+}
+
+static uint32_t count_ports(const struct call *c)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < c->n_publish; i++)
+		n += c->publish[i].count;
+	return n;
 }
 
 /* Its intent is in the list before it begins, as it is on record before anything is made. */
@@ -280,7 +204,8 @@ static void begin(struct back *b, struct job *j)
 	enum err_kind kind;
 
 	worker_id(o.uid, j->call->id, id);
-	kind = may(b, j, id, why);
+	kind = back_may(b, j, id, why);
+	o.bandwidth = j->bandwidth;
 	/* What may still be refused for what was passed has its line then. */
 	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS &&
 	    (j->call->verb != CALL_ATTACH || kind != ERR_NONE))

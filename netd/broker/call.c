@@ -15,6 +15,7 @@ static const struct call_rule rules[N_CALL_VERBS] = {
 			 .has_id = true,
 			 .has_attach = true,
 			 .has_publish = true,
+			 .has_rate = true,
 			 .min_fds = 1,
 			 .max_fds = CALL_PASSED_MAX},
 	[CALL_DETACH] = {.name = "detach", .has_id = true},
@@ -27,6 +28,7 @@ static const struct call_rule rules[N_CALL_VERBS] = {
 			    .has_id = true,
 			    .has_publish = true,
 			    .needs_publish = true},
+	[CALL_LIMIT] = {.name = "limit", .has_id = true, .has_rate = true, .needs_rate = true},
 };
 
 const struct call_rule *call_rule(uint32_t verb)
@@ -133,6 +135,21 @@ static int check_ports(const struct call *c, const struct call_rule *r, struct e
 	return publish_check_list(c->publish, c->n_publish, e);
 }
 
+/* A rate that is none can only be asked for in the place of another. */
+static int check_rates(const struct call *c, const struct call_rule *r, struct err *e)
+{
+	const struct attach_rate rate = {.in_rate = c->rate[CALL_RATE_IN],
+					 .out_rate = c->rate[CALL_RATE_OUT]};
+
+	if (c->rate_set > 3 || (c->rate_set && !r->has_rate) || (!c->rate_set && r->needs_rate))
+		return bad(e, "a wrong number of rates");
+	for (unsigned i = 0; i < 2; i++)
+		if (c->rate[i] > INT64_MAX || (c->rate[i] && !(c->rate_set & 1u << i)) ||
+		    (!c->rate[i] && (c->rate_set & 1u << i) && !r->needs_rate))
+			return bad(e, "a rate that is none");
+	return attach_rate_check(&rate, e);
+}
+
 int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 {
 	const struct call_rule *r;
@@ -148,5 +165,7 @@ int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 	w = check_names(c, r, e);
 	if (w >= 0)
 		w = check_attach(c, r, e);
+	if (w >= 0)
+		w = check_rates(c, r, e);
 	return w < 0 ? w : check_ports(c, r, e);
 }

@@ -14,6 +14,7 @@
 
 #include "base/err.h"
 #include "model/addr.h"
+#include "model/attach.h"
 #include "model/name.h"
 #include "model/publish.h"
 
@@ -31,6 +32,7 @@ enum call_verb {
 	CALL_LIST,
 	CALL_PUBLISH,
 	CALL_UNPUBLISH,
+	CALL_LIMIT,
 	N_CALL_VERBS,
 	/* From here on of the front and the back only. */
 	CALL_QUIT = 100, /* back to front: end, unless somebody is being served; answered by an end
@@ -45,9 +47,13 @@ enum call_verb {
 #define CALL_PASSED_MAX 2 /* in this order: */
 enum { CALL_PASSED_NETNS, CALL_PASSED_PIDFD };
 
+enum { CALL_RATE_IN, CALL_RATE_OUT }; /* in: towards the container */
+
 struct call {
 	uint32_t magic, verb;
 	uint32_t slot, turn; /* of the connection in the front */
+	uint64_t rate[2];    /* bits a second by CALL_RATE_*; 0: as much as is allowed */
+	uint32_t rate_set;   /* which of them are meant, a bit each */
 	char id[CALL_ID_STRLEN];
 	char ifname[IFNAME_STRLEN];
 	char network[NETNAME_STRLEN];
@@ -63,6 +69,7 @@ struct call_rule {
 	bool has_id; /* and ifname */
 	bool has_attach;
 	bool has_publish, needs_publish;
+	bool has_rate, needs_rate;
 	unsigned min_fds, max_fds; /* that the client passes */
 };
 const struct call_rule *call_rule(uint32_t verb); /* NULL: there is no such request */

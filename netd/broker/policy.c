@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define N_VERBS 4
-static const char *const verb_name[N_VERBS] = {"attach", "publish", "address", "mac"};
+#define N_VERBS 5
+static const char *const verb_name[N_VERBS] = {"attach", "publish", "address", "mac", "shape"};
 
 void policy_clear(struct policy *p)
 {
@@ -104,6 +104,27 @@ static bool is_published(const struct policy_want *w, const struct policy_limits
 	return false;
 }
 
+uint64_t policy_bandwidth(uint64_t wish, uint64_t limit)
+{
+	return limit && (!wish || wish > limit) ? limit : wish;
+}
+
+static void judge_bandwidth(const struct policy_want *w, struct policy_verdict *v)
+{
+	const struct attach_rate *most = &v->limits.bandwidth;
+	char s[ATTACH_RATE_STRLEN];
+
+	if (most->in_rate && w->bandwidth.in_rate > most->in_rate) {
+		v->result = POLICY_OVER;
+		snprintf(v->why, sizeof(v->why), "more than %s to an interface",
+			 attach_rate_str(most->in_rate, s));
+	} else if (most->out_rate && w->bandwidth.out_rate > most->out_rate) {
+		v->result = POLICY_OVER;
+		snprintf(v->why, sizeof(v->why), "more than %s from an interface",
+			 attach_rate_str(most->out_rate, s));
+	}
+}
+
 void policy_judge(const struct policy *p, const struct policy_subject *s,
 		  const struct policy_want *w, struct policy_verdict *ret)
 {
@@ -124,8 +145,21 @@ void policy_judge(const struct policy *p, const struct policy_subject *s,
 		snprintf(ret->why, sizeof(ret->why), "more than %u interfaces", ret->limits.nics);
 		return;
 	}
-	if (ret->rule[1])
+	if (ret->rule[4])
+		judge_bandwidth(w, ret);
+	if (ret->result == POLICY_GRANTED && ret->rule[1])
 		is_published(w, &ret->rule[1]->limits, ret);
+}
+
+static void explain_bandwidth(const char *before, const struct attach_rate *r, struct buf *out)
+{
+	char s[ATTACH_RATE_STRLEN];
+
+	if (r->in_rate)
+		buf_printf(out, "%s rate-in=%s", before, attach_rate_str(r->in_rate, s));
+	if (r->out_rate)
+		buf_printf(out, "%s rate-out=%s", r->in_rate ? "" : before,
+			   attach_rate_str(r->out_rate, s));
 }
 
 static void explain_limits(const struct policy_verdict *v, struct buf *out)
@@ -136,6 +170,7 @@ static void explain_limits(const struct policy_verdict *v, struct buf *out)
 	if (!v->rule[0] || !v->rule[0]->is_allow)
 		return;
 	buf_printf(out, "limits: nics=%u rate=%u", v->limits.nics, v->limits.rate);
+	explain_bandwidth("", &v->limits.bandwidth, out);
 	if (p && v->rule[1]->is_allow) {
 		buf_printf(out, " ports=%u", p->ports);
 		for (size_t i = 0; i < p->n_range; i++)
@@ -167,8 +202,16 @@ void policy_explain(const struct policy *p, const struct policy_want *w,
 			buf_printf(out, "denied, no rule allows it\n");
 	}
 	explain_limits(v, out);
-	if (v->result == POLICY_GRANTED)
-		buf_printf(out, "granted\n");
-	else
+	if (v->result == POLICY_GRANTED) {
+		const struct attach_rate *most = &v->limits.bandwidth, *wish = &w->bandwidth;
+		const struct attach_rate gets = {
+			.in_rate = policy_bandwidth(wish->in_rate, most->in_rate),
+			.out_rate = policy_bandwidth(wish->out_rate, most->out_rate)};
+
+		buf_printf(out, "granted");
+		explain_bandwidth(" with", &gets, out);
+		buf_printf(out, "\n");
+	} else {
 		buf_printf(out, "refused: %s\n", v->why);
+	}
 }

@@ -6,13 +6,15 @@
  *
  * SUBJECT: user name, uid, UID-UID, @group, @gid, @GID-GID, or * for everybody
  * NETWORK: its name, or * for all
- * VERB:    attach, publish, address (--ip), mac (--mac), or all
+ * VERB:    attach, publish, address (--ip), mac (--mac), shape (--rate-in, --rate-out), or all
  * LIMIT:   nics=N  ports=N  rate=N (requests a minute)  range=LOW-HIGH[,...]  host=ADDRESS[,...]
+ *          rate-in=RATE  rate-out=RATE (bandwidth, as 250mbit)
  *
  * For each verb that a request needs, the first rule that names the subject, the network and the
- * verb decides; none: denied. The limits nics and rate are those of the rule that allows attach,
- * the others of the one that allows publish. A text with an error in it denies everything from its
- * place on. PURE but for policy_load.
+ * verb decides; none: denied. The limits ports, range and host are those of the rule that allows
+ * publish, the others of the one that allows attach. A bandwidth is what each interface gets, asked
+ * for or not; shape is to ask for less. A text with an error in it denies everything from its place
+ * on. PURE but for policy_load.
  */
 #ifndef NETD_BROKER_POLICY_H
 #define NETD_BROKER_POLICY_H
@@ -24,6 +26,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "model/addr.h"
+#include "model/attach.h"
 #include "model/name.h"
 #include "model/publish.h"
 
@@ -40,12 +43,14 @@ enum policy_verb {
 	POLICY_PUBLISH = 2,
 	POLICY_ADDRESS = 4,
 	POLICY_MAC = 8,
-	POLICY_ALL = 15,
+	POLICY_SHAPE = 16,
+	POLICY_ALL = 31,
 };
 
 struct policy_limits {
 	uint32_t nics, ports, rate;
-	size_t n_range; /* 0: every port that needs no privilege */
+	struct attach_rate bandwidth; /* of each interface; a rate of 0: no limit that way */
+	size_t n_range;               /* 0: every port that needs no privilege */
 	struct {
 		uint16_t low, high;
 	} range[POLICY_RANGES];
@@ -113,17 +118,20 @@ struct policy_want {
 	bool is_new; /* an interface more */
 	size_t n_publish;
 	const struct publish *publish;
+	struct attach_rate bandwidth; /* a rate of 0: none is asked for */
 	uint32_t nics_held, ports_held;
 	uint16_t first_free_port; /* net.ipv4.ip_unprivileged_port_start */
 };
 
 struct policy_verdict {
 	enum { POLICY_GRANTED, POLICY_DENIED, POLICY_OVER } result;
-	const struct policy_rule *rule[4]; /* by verb, attach first; NULL: not asked for, or no rule
+	const struct policy_rule *rule[5]; /* by verb, attach first; NULL: not asked for, or no rule
 					    */
 	struct policy_limits limits;       /* when attach is allowed */
 	char why[256];                     /* for the administrator */
 };
+/* What an interface gets of a bandwidth where so much is the limit: both 0 for none. */
+uint64_t policy_bandwidth(uint64_t wish, uint64_t limit);
 void policy_judge(const struct policy *p, const struct policy_subject *s,
 		  const struct policy_want *w, struct policy_verdict *ret);
 /* One line a verb, then the limits and the result. */

@@ -78,11 +78,9 @@ static int parse_verbs(char *s, struct policy_rule *r, struct err *e)
 	static const struct {
 		const char *name;
 		unsigned verb;
-	} known[] = {{"attach", POLICY_ATTACH},
-		     {"publish", POLICY_PUBLISH},
-		     {"address", POLICY_ADDRESS},
-		     {"mac", POLICY_MAC},
-		     {"all", POLICY_ALL}};
+	} known[] = {{"attach", POLICY_ATTACH},   {"publish", POLICY_PUBLISH},
+		     {"address", POLICY_ADDRESS}, {"mac", POLICY_MAC},
+		     {"shape", POLICY_SHAPE},     {"all", POLICY_ALL}};
 
 	for (char *v = next_item(&s); v; v = next_item(&s)) {
 		size_t i = 0;
@@ -91,7 +89,8 @@ static int parse_verbs(char *s, struct policy_rule *r, struct err *e)
 			i++;
 		if (i == sizeof(known) / sizeof(known[0]))
 			return err_invalid(e, ERR_PROTOCOL,
-					   "\"%s\": expected attach, publish, address, mac or all",
+					   "\"%s\": expected attach, publish, address, mac, "
+					   "shape or all",
 					   v);
 		r->verbs |= known[i].verb;
 	}
@@ -130,17 +129,26 @@ static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
 	return 0;
 }
 
+static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)
+{
+	return attach_rate_parse(s, &l->bandwidth.in_rate, e);
+}
+
+static int parse_rate_out(char *s, struct policy_limits *l, struct err *e)
+{
+	return attach_rate_parse(s, &l->bandwidth.out_rate, e);
+}
+
 static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, struct err *e)
 {
 	const struct {
 		const char *name;
 		uint32_t max, *to;
 		int (*list)(char *s, struct policy_limits *l, struct err *e);
-	} known[] = {{"nics", 1024, &l->nics, NULL},
-		     {"ports", 65535, &l->ports, NULL},
-		     {"rate", 100000, &l->rate, NULL},
-		     {"range", 0, NULL, parse_ranges},
-		     {"host", 0, NULL, parse_hosts}};
+	} known[] = {{"nics", 1024, &l->nics, NULL},       {"ports", 65535, &l->ports, NULL},
+		     {"rate", 100000, &l->rate, NULL},     {"range", 0, NULL, parse_ranges},
+		     {"host", 0, NULL, parse_hosts},       {"rate-in", 0, NULL, parse_rate_in},
+		     {"rate-out", 0, NULL, parse_rate_out}};
 	char *value = strchr(word, '=');
 
 	if (value)
@@ -159,7 +167,9 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		return 0;
 	}
 	return err_invalid(e, ERR_PROTOCOL,
-			   "\"%s\": expected nics=, ports=, rate=, range= or host=", word);
+			   "\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in= or "
+			   "rate-out=",
+			   word);
 }
 
 static int parse_words(char **word, size_t n, const struct policy_names *names,

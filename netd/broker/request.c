@@ -14,20 +14,20 @@
 #include "model/network.h"
 
 /* Keys by what a verb has; the bit tells which of call_rule's it belongs to. */
-enum { KEY_ALWAYS = 1, KEY_ID = 2, KEY_ATTACH = 4, KEY_PUBLISH = 8 };
+enum { KEY_ALWAYS = 1, KEY_ID = 2, KEY_ATTACH = 4, KEY_PUBLISH = 8, KEY_RATE = 16 };
 static const struct {
 	const char *name;
 	unsigned group;
 } keys[] = {
-	{"netd", KEY_ALWAYS}, {"verb", KEY_ALWAYS},     {"id", KEY_ID},      {"ifname", KEY_ID},
-	{"ip", KEY_ATTACH},   {"network", KEY_ATTACH},  {"ip6", KEY_ATTACH}, {"mac", KEY_ATTACH},
-	{"mtu", KEY_ATTACH},  {"publish", KEY_PUBLISH},
+	{"netd", KEY_ALWAYS}, {"verb", KEY_ALWAYS},     {"id", KEY_ID},       {"ifname", KEY_ID},
+	{"ip", KEY_ATTACH},   {"network", KEY_ATTACH},  {"ip6", KEY_ATTACH},  {"mac", KEY_ATTACH},
+	{"mtu", KEY_ATTACH},  {"publish", KEY_PUBLISH}, {"rateIn", KEY_RATE}, {"rateOut", KEY_RATE},
 };
 
 static int check_keys(json_t *doc, const struct call_rule *r, struct err *e)
 {
 	unsigned may = KEY_ALWAYS | (r->has_id ? KEY_ID : 0) | (r->has_attach ? KEY_ATTACH : 0) |
-		       (r->has_publish ? KEY_PUBLISH : 0);
+		       (r->has_publish ? KEY_PUBLISH : 0) | (r->has_rate ? KEY_RATE : 0);
 	const char *key;
 	json_t *value;
 
@@ -114,6 +114,21 @@ static int get_publish(json_t *doc, struct call *c, struct err *e)
 	return 0;
 }
 
+static const char *const rate_key[2] = {[CALL_RATE_IN] = "rateIn", [CALL_RATE_OUT] = "rateOut"};
+
+static int get_rates(json_t *doc, struct call *c, struct err *e)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		int r = json_get_u64(doc, "", rate_key[i], JSON_OPTIONAL, 0, INT64_MAX, &c->rate[i],
+				     e);
+
+		if (r < 0)
+			return r;
+		c->rate_set |= r == 0 ? 1u << i : 0;
+	}
+	return 0;
+}
+
 static int get_verb(json_t *doc, struct call *c, struct err *e)
 {
 	const char *verb;
@@ -155,6 +170,8 @@ int request_parse(const char *text, size_t len, struct call *ret, struct err *e)
 		r = get_attach(doc, &c, e);
 	if (r >= 0 && rule->has_publish)
 		r = get_publish(doc, &c, e);
+	if (r >= 0 && rule->has_rate)
+		r = get_rates(doc, &c, e);
 	if (r >= 0)
 		r = call_check(&c, sizeof(c), CALL_FDS, e);
 	if (r >= 0)
@@ -207,6 +224,9 @@ int request_print(const struct call *c, struct buf *out, struct err *e)
 			put_attach(doc, c, &r);
 		if (rule->has_publish)
 			put(doc, "publish", json_incref(list), &r);
+		for (unsigned i = 0; i < 2; i++)
+			if (c->rate_set & 1u << i)
+				put(doc, rate_key[i], json_integer((json_int_t)c->rate[i]), &r);
 	}
 	text = r == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!text)

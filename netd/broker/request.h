@@ -3,7 +3,7 @@
  * request: what client and daemon say to each other: one JSON object a message, of at most 64 KiB.
  *
  *     {"netd": 1, "verb": "attach", "id": "web", "ifname": "eth0", "network": "default",
- *      "ip": A, "ip6": A, "mac": M, "mtu": N, "publish": [SPEC...]}
+ *      "ip": A, "ip6": A, "mac": M, "mtu": N, "publish": [SPEC...], "rateIn": N, "rateOut": N}
  *
  * with the descriptors of the network namespace and, if there is one, of a process in it. Keys that
  * a verb has no use for, unknown keys and keys given twice are refused. Answers are

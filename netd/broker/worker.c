@@ -17,6 +17,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "broker/peer.h"
+#include "broker/policy.h"
 #include "broker/request.h"
 #include "engine/engine.h"
 #include "model/codec.h"
@@ -86,30 +87,6 @@ static int take_passed(const struct work_order *o, struct done *d, struct err *e
 	return err_set(e, ERR_DENIED, 0, "%s", d->report.why);
 }
 
-static int attach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
-		  struct err *e)
-{
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
-	const struct call *c = o->call;
-	struct up_request req = {
-		.id = id,
-		.ifname = c->ifname,
-		.network = c->network,
-		.netns_fd = d->passed[CALL_PASSED_NETNS],
-		.netns_path = "",
-		.ip = {c->ip[FAM4], c->ip[FAM6]},
-		.mac = c->mac,
-		.mtu = c->mtu,
-		.n_publish = c->n_publish,
-		.publish = c->publish,
-		.uid = o->uid,
-		.is_apart = true,
-	};
-	int r = engine_up(g, &req, &a, e);
-
-	return r < 0 ? r : print(d, "attachment", document(a), e);
-}
-
 /* 1 and nothing in *ret: there is none of that name that the user has. */
 static int get(struct engine *g, const struct work_order *o, const char *id,
 	       struct attachment **ret, struct err *e)
@@ -124,6 +101,72 @@ static int get(struct engine *g, const struct work_order *o, const char *id,
 	*ret = a;
 	a = NULL;
 	return 0;
+}
+
+/* Rates that are within what the policy leaves. */
+static struct attach_rate within(const struct work_order *o, const struct attach_rate *want)
+{
+	struct attach_rate r = *want;
+
+	r.in_rate = policy_bandwidth(want->in_rate, o->bandwidth.in_rate);
+	r.out_rate = policy_bandwidth(want->out_rate, o->bandwidth.out_rate);
+	/* A burst goes with the rate that it was chosen for. */
+	r.in_burst = r.in_rate == want->in_rate ? want->in_burst : 0;
+	r.out_burst = r.out_rate == want->out_rate ? want->out_burst : 0;
+	return r;
+}
+
+static int set_rates(struct engine *g, const struct work_order *o, const char *id,
+		     const struct attach_rate *rate, struct attachment **a, struct err *e)
+{
+	const struct adjust_request req = {
+		.id = id, .ifname = o->call->ifname, .netns_fd = -1, .rate = rate};
+	struct attachment *now = NULL;
+	int r;
+
+	if (rate->in_rate == (*a)->rate.in_rate && rate->out_rate == (*a)->rate.out_rate)
+		return 0;
+	r = engine_adjust(g, &req, &now, e);
+	if (r < 0)
+		return r;
+	attachment_free(*a);
+	*a = now;
+	return 0;
+}
+
+/* What is up already keeps its rates, as far as the policy allows them still. */
+static int attach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
+		  struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL, *was = NULL;
+	const struct call *c = o->call;
+	struct attach_rate rate = {.in_rate = c->rate[CALL_RATE_IN],
+				   .out_rate = c->rate[CALL_RATE_OUT]};
+	struct up_request req = {
+		.id = id,
+		.ifname = c->ifname,
+		.network = c->network,
+		.netns_fd = d->passed[CALL_PASSED_NETNS],
+		.netns_path = "",
+		.ip = {c->ip[FAM4], c->ip[FAM6]},
+		.mac = c->mac,
+		.mtu = c->mtu,
+		.n_publish = c->n_publish,
+		.publish = c->publish,
+		.uid = o->uid,
+		.is_apart = true,
+	};
+	int r = get(g, o, id, &was, e);
+
+	if (r < 0)
+		return r;
+	req.rate = was && was->phase == ATTACH_COMMITTED ? rate : within(o, &rate);
+	r = engine_up(g, &req, &a, e);
+	if (r >= 0) {
+		rate = within(o, &a->rate);
+		r = set_rates(g, o, id, &rate, &a, e);
+	}
+	return r < 0 ? r : print(d, "attachment", document(a), e);
 }
 
 static int detach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
@@ -154,6 +197,33 @@ static int ports(struct engine *g, const struct work_order *o, const char *id, s
 	else
 		r = engine_unpublish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
 	return r < 0 ? r : print(d, "attachment", document(now), e);
+}
+
+/* A direction that is not named stays as it is, as far as the policy allows it still. */
+static int limit(struct engine *g, const struct work_order *o, const char *id, struct done *d,
+		 struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	const struct call *c = o->call;
+	struct attach_rate rate;
+	int r = get(g, o, id, &a, e);
+
+	if (r == 1)
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s", id);
+	if (r < 0)
+		return r;
+	rate = a->rate;
+	if (c->rate_set & 1u << CALL_RATE_IN) {
+		rate.in_rate = c->rate[CALL_RATE_IN];
+		rate.in_burst = 0;
+	}
+	if (c->rate_set & 1u << CALL_RATE_OUT) {
+		rate.out_rate = c->rate[CALL_RATE_OUT];
+		rate.out_burst = 0;
+	}
+	rate = within(o, &rate);
+	r = set_rates(g, o, id, &rate, &a, e);
+	return r < 0 ? r : print(d, "attachment", document(a), e);
 }
 
 struct listing {
@@ -237,6 +307,9 @@ static int carry_out(struct engine *g, const struct work_order *o, struct done *
 	case CALL_PUBLISH:
 	case CALL_UNPUBLISH:
 		r = ports(g, o, id, d, e);
+		break;
+	case CALL_LIMIT:
+		r = limit(g, o, id, d, e);
 		break;
 	default:
 		return err_set(e, ERR_INTERNAL, 0, "work of no kind");

@@ -28,16 +28,14 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 				     .ip = {o->ip[FAM4], o->ip[FAM6]},
 				     .mac = o->mac,
 				     .mtu = o->mtu,
+				     .rate_in = o->rate.in_rate,
+				     .rate_out = o->rate.out_rate,
 				     .n_publish = o->n_publish,
 				     .publish = o->publish};
 	int r;
 
 	if (o->n_loopback) {
 		err_set(why, ERR_UNSUPPORTED, 0, "--host-loopback is not netd's");
-		return 1;
-	}
-	if (attach_rate_is_set(&o->rate)) {
-		err_set(why, ERR_UNSUPPORTED, 0, "--rate-in and --rate-out are not netd's");
 		return 1;
 	}
 	if (o->n_alias) {
@@ -98,6 +96,19 @@ int daemon_ports(const char *id, const char *ifname, bool is_off, const struct p
 {
 	struct err why = ERR_INIT;
 	int r = ask_publish(id, ifname, is_off, p, n, ret, &why);
+
+	if (r == 1 || (r < 0 && why.kind == ERR_ABSENT))
+		return 1;
+	if (r < 0)
+		*e = why;
+	return r;
+}
+
+int daemon_limit(const char *id, const char *ifname, const uint64_t *rate_in,
+		 const uint64_t *rate_out, struct attachment **ret, struct err *e)
+{
+	struct err why = ERR_INIT;
+	int r = ask_limit(id, ifname, rate_in, rate_out, ret, &why);
 
 	if (r == 1 || (r < 0 && why.kind == ERR_ABSENT))
 		return 1;

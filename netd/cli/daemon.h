@@ -23,5 +23,8 @@ int daemon_down(const char *id, const char *ifname, struct err *e);
 /* 0 and the attachment afterwards; 1: netd has none of that name. */
 int daemon_ports(const char *id, const char *ifname, bool is_off, const struct publish *p, size_t n,
 		 struct attachment **ret, struct err *e);
+/* NULL: as it is; 0: none of one's own. Returns as daemon_ports. */
+int daemon_limit(const char *id, const char *ifname, const uint64_t *rate_in,
+		 const uint64_t *rate_out, struct attachment **ret, struct err *e);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_limit: the rates of an attachment that is up. */
 #include "cli/cli.h"
+#include "cli/daemon.h"
 #include "cli/user.h"
 #include "model/name.h"
 
@@ -43,6 +44,20 @@ static const struct opt opts[] = {
 	{0},
 };
 
+/* What a user has from slirp-lite has no limits. */
+static int limit_by_daemon(const struct limit_opts *o, const char *id, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	int r = daemon_limit(id, o->ifname, o->has_in ? &o->rate.in_rate : NULL,
+			     o->has_out ? &o->rate.out_rate : NULL, &a, e);
+
+	if (r == 1)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "limit: not for networks that are made without root, but for those "
+			       "of netd");
+	return r < 0 ? r : cli_print(&o->common, a);
+}
+
 static int limit(const struct limit_opts *o, const char *target, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
@@ -54,10 +69,9 @@ static int limit(const struct limit_opts *o, const char *target, struct err *e)
 
 	if (!o->has_in && !o->has_out)
 		return err_set(e, ERR_USAGE, 0, "limit: --rate-in or --rate-out is needed");
-	if (user_is_rootless())
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "limit: not for networks that are made without root");
 	r = target_id(target, &t, e);
+	if (r >= 0 && user_is_rootless())
+		return limit_by_daemon(o, t.id, e);
 	if (r >= 0)
 		r = cli_open(&o->common, false, &g, e);
 	if (r >= 0)

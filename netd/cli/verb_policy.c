@@ -41,6 +41,10 @@ static const struct opt opts[] = {
 	{0, "ip", "A", "an IPv4 address that is asked for", attach_set_ip},
 	{0, "ip6", "A", "an IPv6 address that is asked for", attach_set_ip6},
 	{0, "mac", "M", "a MAC address that is asked for", attach_set_mac},
+	{0, "rate-in", "RATE", "a limit towards the container that is asked for",
+	 attach_set_rate_in},
+	{0, "rate-out", "RATE", "a limit from the container that is asked for",
+	 attach_set_rate_out},
 	{0, "policy-dir", "DIR", "where the policy is (default " POLICY_DIR ")", set_dir},
 	{0},
 };
@@ -86,7 +90,8 @@ static int test(const struct policy_opts *o, struct err *e)
 				.verbs = POLICY_ATTACH,
 				.is_new = true,
 				.n_publish = a->n_publish,
-				.publish = a->publish};
+				.publish = a->publish,
+				.bandwidth = a->rate};
 	int port = 1024, r = find_subject(o->user, &s, e);
 
 	if (r >= 0)
@@ -98,6 +103,7 @@ static int test(const struct policy_opts *o, struct err *e)
 	w.verbs |= a->n_publish ? POLICY_PUBLISH : 0;
 	w.verbs |= a->ip[FAM4].family || a->ip[FAM6].family ? POLICY_ADDRESS : 0;
 	w.verbs |= memcmp(&a->mac, &none, sizeof(none)) != 0 ? POLICY_MAC : 0;
+	w.verbs |= attach_rate_is_set(&a->rate) ? POLICY_SHAPE : 0;
 	policy_judge(&p, &s, &w, &v);
 	policy_explain(&p, &w, &v, &out);
 	if (!out.p || out.failed)

@@ -26,7 +26,8 @@ static int parse(const char *text, struct call *ret)
 #define FULL                                                                                       \
 	"{\"netd\":1,\"verb\":\"attach\",\"id\":\"web\",\"ifname\":\"net0\","                      \
 	"\"network\":\"front\",\"ip\":\"192.0.2.7\",\"ip6\":\"2001:db8::7\","                      \
-	"\"mac\":\"02:00:00:00:00:07\",\"mtu\":1400,\"publish\":[\"8080:80\",\"[::1]:53:53/"       \
+	"\"mac\":\"02:00:00:00:00:07\",\"mtu\":1400,\"rateIn\":20000000,\"publish\":[\"8080:80\"," \
+	"\"[::1]:53:53/"                                                                           \
 	"udp\"]}"
 
 static void test_good(void **state)
@@ -42,6 +43,8 @@ static void test_good(void **state)
 	assert_int_equal(c.n_publish, 2);
 	assert_int_equal(c.publish[0].host_port, 8080);
 	assert_int_equal(c.mtu, 1400);
+	assert_int_equal(c.rate_set, 1u << CALL_RATE_IN);
+	assert_int_equal(c.rate[CALL_RATE_IN], 20000000);
 	assert_int_equal(request_print(&c, &out, NULL), 0);
 	assert_int_equal(request_parse(out.p, out.len, &again, NULL), 0);
 	assert_memory_equal(&c, &again, sizeof(c));
@@ -52,6 +55,9 @@ static void test_good(void **state)
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"status\"}", &c), 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\"}", &c), 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\"}", &c), 0);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateOut\":0}", &c),
+			 0);
+	assert_int_equal(c.rate_set, 1u << CALL_RATE_OUT);
 	assert_int_equal(
 		parse("{\"netd\":1,\"verb\":\"publish\",\"id\":\"a\",\"publish\":[\"80\"]}", &c),
 		0);
@@ -95,6 +101,14 @@ static void test_bad(void **state)
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"mtu\":67}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"mtu\":65536}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"mtu\":-1}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"rateIn\":0}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"rateOut\":7999}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"rateOut\":\"20mbit\"}",
+		"{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\"}",
+		"{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateIn\":-1}",
+		"{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateIn\":9223372036854775808}",
+		"{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateIn\":8000,\"mtu\":1400}",
+		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"rateIn\":8000}",
 	};
 	struct call c = {.verb = 99};
 
@@ -164,6 +178,14 @@ static void test_second_look(void **state)
 	REFUSED(c.mac.b[0] = 1);
 	REFUSED(c.mtu = 67);
 	REFUSED(c.mtu = 65536);
+	REFUSED(c.rate_set = 0);
+	REFUSED(c.rate_set = 4);
+	REFUSED(c.rate_set = UINT32_MAX);
+	REFUSED(c.rate_set |= 1u << CALL_RATE_OUT); /* of 0 */
+	REFUSED(c.rate[CALL_RATE_IN] = 0);
+	REFUSED(c.rate[CALL_RATE_IN] = 7999);
+	REFUSED(c.rate[CALL_RATE_IN] = UINT64_MAX);
+	REFUSED(c.rate[CALL_RATE_OUT] = 8000);
 	REFUSED(c.n_publish = CALL_PUBLISH_MAX + 1);
 	REFUSED(c.n_publish = UINT32_MAX);
 	REFUSED(c.n_publish = 3); /* a run of zeroes */

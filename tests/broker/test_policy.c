@@ -134,6 +134,12 @@ static void test_broken(void **state)
 		"allow * default publish host=example.org",
 		"allow * default publish host=224.0.0.1",
 		"deny * default attach nics=1",
+		"deny * default attach rate-in=1mbit",
+		"allow * default attach rate-in=",
+		"allow * default attach rate-in=20",
+		"allow * default attach rate-in=7999bit",
+		"allow * default attach rate-out=1mbit rate-out=1mbit",
+		"allow * default attach rate-up=1mbit",
 		"allow * default attach \x01",
 		"allow * default attach \xc3\xa9",
 		"allow * default attach a b c d e f g h i j k l m n o p q",
@@ -209,6 +215,51 @@ static void test_limits(void **state)
 	assert_int_equal(publish(&free, "1023:80", 0), POLICY_DENIED);
 	assert_int_equal(publish(&free, "0:80", 0), POLICY_GRANTED);
 	assert_int_equal(publish(&free, "1024-1040", 0), POLICY_OVER);
+}
+
+static int shape(const struct policy *p, uint32_t uid, uint64_t in, uint64_t out,
+		 struct policy_verdict *v)
+{
+	struct policy_want w = {.is_new = true,
+				.verbs = POLICY_SHAPE,
+				.bandwidth = {.in_rate = in, .out_rate = out}};
+
+	return judge(p, uid, 7, &w, v);
+}
+
+/* Less may be asked for, never more; without the verb nothing may. */
+static void test_bandwidth(void **state)
+{
+	CLEAN_POLICY struct policy p =
+		policy_of("allow 7 default attach,shape rate-in=20mbit rate-out=8000bit\n"
+			  "allow 8 default attach rate-in=20mbit\n"
+			  "allow 9 default all rate-in=none rate-out=1gbit\n");
+	CLEAN_BUF struct buf out = BUF_INIT;
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	assert_int_equal(v.limits.bandwidth.in_rate, 20000000);
+	assert_int_equal(v.limits.bandwidth.out_rate, 8000);
+	policy_explain(&p, &w, &v, &out);
+	assert_non_null(strstr(out.p, "limits: nics=4 rate=60 rate-in=20mbit rate-out=8kbit\n"));
+	assert_non_null(strstr(out.p, "granted with rate-in=20mbit rate-out=8kbit\n"));
+	assert_int_equal(shape(&p, 7, 20000000, 8000, &v), POLICY_GRANTED);
+	assert_int_equal(shape(&p, 7, 8000, 0, &v), POLICY_GRANTED);
+	assert_int_equal(shape(&p, 7, 20000001, 0, &v), POLICY_OVER);
+	assert_non_null(strstr(v.why, "more than 20mbit to"));
+	assert_int_equal(shape(&p, 7, 0, 8001, &v), POLICY_OVER);
+	assert_non_null(strstr(v.why, "more than 8kbit from"));
+	assert_int_equal(shape(&p, 8, 8000, 0, &v), POLICY_DENIED);
+	assert_int_equal(shape(&p, 9, UINT64_MAX, 0, &v), POLICY_GRANTED);
+	assert_int_equal(shape(&p, 9, 0, 1000000001, &v), POLICY_OVER);
+
+	assert_int_equal(policy_bandwidth(0, 0), 0);
+	assert_int_equal(policy_bandwidth(5, 0), 5);
+	assert_int_equal(policy_bandwidth(0, 5), 5);
+	assert_int_equal(policy_bandwidth(4, 5), 4);
+	assert_int_equal(policy_bandwidth(6, 5), 5);
 }
 
 static void test_names(void **state)
@@ -356,7 +407,7 @@ int main(void)
 		cmocka_unit_test(test_subjects), cmocka_unit_test(test_first_match),
 		cmocka_unit_test(test_broken),   cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
-		cmocka_unit_test(test_explain),
+		cmocka_unit_test(test_explain),  cmocka_unit_test(test_bandwidth),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,7 +42,7 @@ static void check_verdicts(const struct policy *p)
 			.proto = IPPROTO_TCP, .host_port = ports[i], .ctr_port = 1, .count = 1};
 		struct policy_subject s = {.uid = 60, .n_gid = 1, .gid = {50}};
 		struct policy_want w = {.network = "default",
-					.verbs = POLICY_ATTACH | POLICY_PUBLISH,
+					.verbs = POLICY_ATTACH | POLICY_PUBLISH | POLICY_SHAPE,
 					.is_new = true,
 					.n_publish = 1,
 					.publish = &port,
@@ -50,7 +50,11 @@ static void check_verdicts(const struct policy *p)
 		CLEAN_BUF struct buf out = BUF_INIT;
 		struct policy_verdict v;
 
+		w.bandwidth.in_rate = ports[i] * UINT64_C(10000);
 		policy_judge(p, &s, &w, &v);
+		if (v.result == POLICY_GRANTED && v.rule[4])
+			MUST(policy_bandwidth(w.bandwidth.in_rate, v.limits.bandwidth.in_rate) ==
+			     w.bandwidth.in_rate);
 		if (v.result == POLICY_GRANTED) {
 			MUST(v.rule[0] && v.rule[0]->is_allow && v.limits.nics > 0);
 			MUST(v.rule[1] && v.rule[1]->is_allow && v.rule[1]->limits.ports > 0);

@@ -2,6 +2,7 @@
 """netd_client.py: says to netd whatever it is told to.
 
 netd_client.py [--socket PATH] VERB [ID] [NETNS-PATH | PORT...] [--ip A] [--mac M] [--ifname NAME]
+  [--rateIn N] [--rateOut N]
 prints the answer. Imported, it is the pieces of that.
 """
 import array
@@ -59,7 +60,8 @@ def main(argv):
   while argv:
     word = argv.pop(0)
     if word.startswith('--'):
-      more[word[2:]] = argv.pop(0)
+      value = argv.pop(0)
+      more[word[2:]] = int(value) if word.startswith('--rate') else value
     else:
       words.append(word)
   verb, fds = words[0], []
