@@ -29,6 +29,7 @@ struct job {
 	int report_fd;
 	uint64_t deadline_ms;             /* UINT64_MAX: none */
 	bool had;                         /* the attachment was there before */
+	struct attach_cap cap;            /* that the policy puts on it */
 	struct attach_rate bandwidth;     /* that the policy leaves it; 0: no limit */
 	struct work_order *order_of_reap; /* or of tables */
 };

@@ -206,6 +206,7 @@ static void begin(struct back *b, struct job *j)
 	worker_id(o.uid, j->call->id, id);
 	kind = back_may(b, j, id, why);
 	o.bandwidth = j->bandwidth;
+	o.cap = j->cap;
 	/* What may still be refused for what was passed has its line then. */
 	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS &&
 	    (j->call->verb != CALL_ATTACH || kind != ERR_NONE))

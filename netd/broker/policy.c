@@ -162,6 +162,16 @@ static void explain_bandwidth(const char *before, const struct attach_rate *r, s
 			   attach_rate_str(r->out_rate, s));
 }
 
+static void explain_caps(const struct attach_cap *c, struct buf *out)
+{
+	if (c->conns)
+		buf_printf(out, " conns=%u", c->conns);
+	if (c->conn_rate)
+		buf_printf(out, " conn-rate=%u", c->conn_rate);
+	if (c->packet_rate)
+		buf_printf(out, " packet-rate=%u", c->packet_rate);
+}
+
 static void explain_limits(const struct policy_verdict *v, struct buf *out)
 {
 	const struct policy_limits *p = v->rule[1] ? &v->rule[1]->limits : NULL;
@@ -171,6 +181,7 @@ static void explain_limits(const struct policy_verdict *v, struct buf *out)
 		return;
 	buf_printf(out, "limits: nics=%u rate=%u", v->limits.nics, v->limits.rate);
 	explain_bandwidth("", &v->limits.bandwidth, out);
+	explain_caps(&v->limits.cap, out);
 	if (p && v->rule[1]->is_allow) {
 		buf_printf(out, " ports=%u", p->ports);
 		for (size_t i = 0; i < p->n_range; i++)

@@ -8,7 +8,8 @@
  * NETWORK: its name, or * for all
  * VERB:    attach, publish, address (--ip), mac (--mac), shape (--rate-in, --rate-out), or all
  * LIMIT:   nics=N  ports=N  rate=N (requests a minute)  range=LOW-HIGH[,...]  host=ADDRESS[,...]
- *          rate-in=RATE  rate-out=RATE (bandwidth, as 250mbit)
+ *          rate-in=RATE  rate-out=RATE (bandwidth, as 250mbit)  conns=N (opened by it, at once)
+ *          conn-rate=N (anew a second)  packet-rate=N (packets from it, a second)
  *
  * For each verb that a request needs, the first rule that names the subject, the network and the
  * verb decides; none: denied. The limits ports, range and host are those of the rule that allows
@@ -49,6 +50,7 @@ enum policy_verb {
 
 struct policy_limits {
 	uint32_t nics, ports, rate;
+	struct attach_cap cap;        /* of each interface */
 	struct attach_rate bandwidth; /* of each interface; a rate of 0: no limit that way */
 	size_t n_range;               /* 0: every port that needs no privilege */
 	struct {
@@ -61,6 +63,7 @@ struct policy_limits {
 #define POLICY_NICS 4
 #define POLICY_PORTS 16
 #define POLICY_RATE 60
+#define POLICY_CONN_RATE 500 /* where conns is said */
 
 struct policy_rule {
 	bool is_allow, is_broken; /* broken: stands for a text with an error */

@@ -13,6 +13,7 @@
 
 #define LINE_BYTES 512
 #define WORDS 16
+#define CAP_MAX 100000000
 
 static int find_number(const char *s, bool is_group, const struct policy_names *names,
 		       uint32_t *ret)
@@ -145,9 +146,15 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		const char *name;
 		uint32_t max, *to;
 		int (*list)(char *s, struct policy_limits *l, struct err *e);
-	} known[] = {{"nics", 1024, &l->nics, NULL},       {"ports", 65535, &l->ports, NULL},
-		     {"rate", 100000, &l->rate, NULL},     {"range", 0, NULL, parse_ranges},
-		     {"host", 0, NULL, parse_hosts},       {"rate-in", 0, NULL, parse_rate_in},
+	} known[] = {{"nics", 1024, &l->nics, NULL},
+		     {"ports", 65535, &l->ports, NULL},
+		     {"rate", 100000, &l->rate, NULL},
+		     {"range", 0, NULL, parse_ranges},
+		     {"conns", CAP_MAX, &l->cap.conns, NULL},
+		     {"conn-rate", CAP_MAX, &l->cap.conn_rate, NULL},
+		     {"packet-rate", CAP_MAX, &l->cap.packet_rate, NULL},
+		     {"host", 0, NULL, parse_hosts},
+		     {"rate-in", 0, NULL, parse_rate_in},
 		     {"rate-out", 0, NULL, parse_rate_out}};
 	char *value = strchr(word, '=');
 
@@ -166,10 +173,11 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 					   known[i].max);
 		return 0;
 	}
-	return err_invalid(e, ERR_PROTOCOL,
-			   "\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in= or "
-			   "rate-out=",
-			   word);
+	return err_invalid(
+		e, ERR_PROTOCOL,
+		"\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in=, rate-out=, "
+		"conns=, conn-rate= or packet-rate=",
+		word);
 }
 
 static int parse_words(char **word, size_t n, const struct policy_names *names,
@@ -195,6 +203,8 @@ static int parse_words(char **word, size_t n, const struct policy_names *names,
 		w = parse_verbs(word[3], r, e);
 	for (size_t i = 4; w >= 0 && i < n; i++)
 		w = parse_limit(word[i], &seen, &r->limits, e);
+	if (r->limits.cap.conns && !r->limits.cap.conn_rate)
+		r->limits.cap.conn_rate = POLICY_CONN_RATE;
 	return w;
 }
 

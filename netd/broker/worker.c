@@ -153,6 +153,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.mtu = c->mtu,
 		.n_publish = c->n_publish,
 		.publish = c->publish,
+		.cap = o->cap,
 		.uid = o->uid,
 		.is_apart = true,
 	};

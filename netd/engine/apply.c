@@ -56,7 +56,16 @@ static int do_guard(struct work *w, struct err *e)
 	CLEAN_ELEMS struct elem_list l = {0};
 	int r = elem_of_endpoint(w->a, &l, e);
 
-	return r < 0 ? r : nftbatch_add(w->g->nft, &l, NULL, e);
+	if (r >= 0)
+		r = nftbatch_add(w->g->nft, &l, NULL, e);
+	/* The tables are there, the sets are not: see hostop_tables. */
+	if (r == -ENOENT && attach_cap_is_set(&w->a->cap) && hostop_owner(w->g, NULL) == 0) {
+		err_reset(e);
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "caps of connections and packets: the kernel lacks "
+			       "CONFIG_NFT_LIMIT or CONFIG_NFT_CONNLIMIT");
+	}
+	return r;
 }
 
 static int undo_guard(struct work *w, struct err *e)

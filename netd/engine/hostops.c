@@ -110,18 +110,44 @@ int hostop_elements(struct engine *g, struct elem_list *l, struct err *e)
 	return r;
 }
 
+static int load(void (*base)(uint32_t owner, struct buf *out), uint32_t owner,
+		const struct elem_list *l, int lock_fd, struct err *e)
+{
+	CLEAN_BUF struct buf text = BUF_INIT;
+
+	base(owner, &text);
+	if (l)
+		ruleset_elements(l, &text);
+	if (text.failed)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "ruleset");
+	return nft_run_locked(text.p, lock_fd, e);
+}
+
+int hostop_load(uint32_t owner, const struct elem_list *l, int lock_fd, struct err *e)
+{
+	struct err one = ERR_INIT;
+	int r = -ENOENT;
+
+	if (probe_allowed(PROBE_NFT_BOUNDS))
+		r = load(ruleset_base, owner, l, lock_fd, &one);
+	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
+	 * Where it is this part, nobody can be given caps, and all else works. */
+	if (r == -ENOENT || r == -EOPNOTSUPP) {
+		err_reset(&one);
+		r = load(ruleset_base_unbounded, owner, l, lock_fd, &one);
+	}
+	if (r < 0 && e)
+		*e = one;
+	return r;
+}
+
 int hostop_tables(struct work *w, struct err *e)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
-	CLEAN_BUF struct buf text = BUF_INIT;
 	int r = hostop_elements(w->g, &l, e);
 
 	if (r < 0)
 		return r;
-	ruleset_base(w->g->owner, &text);
-	ruleset_elements(&l, &text);
-	if (text.failed)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "ruleset");
 	/* Raised first: one time too many is harmless, a load that nobody notices is not. */
 	r = member_raise_generation(w->g->store, e);
 	if (r >= 0)
@@ -131,10 +157,8 @@ int hostop_tables(struct work *w, struct err *e)
 	if (r >= 0)
 		r = nftbatch_release(w->g->nft, e);
 	if (r >= 0)
-		r = nft_run_locked(text.p, store_lock_fd(w->g->store), e);
+		r = hostop_load(w->g->owner, &l, store_lock_fd(w->g->store), e);
 	w->g->has_rules = r >= 0;
-	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
-	 */
 	if (r == -ENOENT || r == -EOPNOTSUPP)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "the kernel lacks a part of nf_tables (CONFIG_NF_TABLES_INET, "

@@ -154,6 +154,10 @@ int apply_elements_again(struct work *w, struct err *e);
 
 /* hostops.c: operations on what the containers share. */
 int hostop_tables(struct work *w, struct err *e);
+/* Our tables anew, with these elements (NULL: none); lock_fd as for nft_run_locked. -ENOENT,
+ * -EOPNOTSUPP: the kernel lacks a part.
+ */
+int hostop_load(uint32_t owner, const struct elem_list *l, int lock_fd, struct err *e);
 /* All elements that are on record. */
 int hostop_elements(struct engine *g, struct elem_list *l, struct err *e);
 /* ERR_CONFLICT when the tables belong to another state directory, else as nftbatch_tables. */

@@ -395,6 +395,7 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	snprintf(a->netns_path, sizeof(a->netns_path), "%s", req->netns_path);
 	memcpy(a->boot_id, w->g->boot_id, sizeof(a->boot_id));
 	a->rate = req->rate;
+	a->cap = req->cap;
 	int r = publish_check_list(req->publish, req->n_publish, e);
 	if (r >= 0)
 		r = attach_rate_check(&req->rate, e);

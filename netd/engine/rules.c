@@ -48,11 +48,10 @@ static void strip_elements(const char *text, struct buf *out)
 
 static _Noreturn void child(uint32_t owner, int to)
 {
-	CLEAN_BUF struct buf base = BUF_INIT, list = BUF_INIT;
+	CLEAN_BUF struct buf list = BUF_INIT;
 
-	ruleset_base(owner, &base);
 	nft_use_child(true);
-	if (unshare(CLONE_NEWNET) < 0 || base.failed || nft_run(base.p, NULL) < 0 ||
+	if (unshare(CLONE_NEWNET) < 0 || hostop_load(owner, NULL, -1, NULL) < 0 ||
 	    nft_list(&list, NULL) < 0 || list.failed ||
 	    fd_write_all(to, list.p, list.len, NULL) < 0)
 		_exit(1);

@@ -43,6 +43,11 @@ bool attach_rate_is_set(const struct attach_rate *r)
 	return r->in_rate || r->out_rate;
 }
 
+bool attach_cap_is_set(const struct attach_cap *c)
+{
+	return c->conns || c->conn_rate || c->packet_rate;
+}
+
 bool attach_tune_is_set(const struct attach_tune *t)
 {
 	static const struct mac none;

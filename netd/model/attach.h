@@ -46,6 +46,13 @@ struct attach_rate {
 	uint64_t in_burst, out_burst; /* bits */
 };
 
+/* What the host takes from it at most; 0: no limit. */
+struct attach_cap {
+	uint32_t conns;       /* connections that it opened, at once */
+	uint32_t conn_rate;   /* and anew a second */
+	uint32_t packet_rate; /* packets a second */
+};
+
 /* Settings of the interface inside that are made after it is there. */
 struct attach_tune {
 	bool has_promisc, is_promisc;
@@ -73,6 +80,7 @@ struct attach_vlan {
 /* A unicast address that an interface can have, and a gateway of its family. ERR_USAGE. */
 int attach_ip_check(const struct attach_ip *ip, struct err *e);
 bool attach_rate_is_set(const struct attach_rate *r);
+bool attach_cap_is_set(const struct attach_cap *c);
 bool attach_tune_is_set(const struct attach_tune *t);
 bool attach_vlan_is_set(const struct attach_vlan *v);
 /* Numbers in their range, the trunk in its order. ERR_USAGE. */

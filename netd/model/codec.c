@@ -186,6 +186,16 @@ static void put_rate(struct out *o, const struct attach_rate *r)
 	put(o, "rate", out_take(&sub));
 }
 
+static void put_cap(struct out *o, const struct attach_cap *c)
+{
+	struct out sub = {.obj = json_object()};
+
+	put_some(&sub, "conns", c->conns);
+	put_some(&sub, "connRate", c->conn_rate);
+	put_some(&sub, "packetRate", c->packet_rate);
+	put(o, "cap", out_take(&sub));
+}
+
 static void put_vlan(struct out *o, const struct attach_vlan *v)
 {
 	json_t *arr = v->n_trunk ? put_arr(o, "trunk") : NULL;
@@ -219,6 +229,8 @@ static void put_parts(struct out *o, const struct attachment *a)
 		put_tune(o, &a->tune);
 	if (attach_rate_is_set(&a->rate))
 		put_rate(o, &a->rate);
+	if (attach_cap_is_set(&a->cap))
+		put_cap(o, &a->cap);
 	put_vlan(o, &a->vlan);
 	put_aliases(o, a);
 	if (a->note)

@@ -131,6 +131,23 @@ static int in_rate(const struct in *in, struct attach_rate *rate)
 	return r < 0 ? r : 0;
 }
 
+static int in_cap(const struct in *in, struct attach_cap *cap)
+{
+	json_t *obj = NULL;
+	struct in sub = {.path = "cap", .e = in->e};
+	int r = json_get_obj(in->obj, in->path, "cap", JSON_OPTIONAL, &obj, in->e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	sub.obj = obj;
+	r = in_opt_u32(&sub, "conns", 1, UINT32_MAX, &cap->conns);
+	if (r >= 0)
+		r = in_opt_u32(&sub, "connRate", 1, UINT32_MAX, &cap->conn_rate);
+	if (r >= 0)
+		r = in_opt_u32(&sub, "packetRate", 1, UINT32_MAX, &cap->packet_rate);
+	return r < 0 ? r : 0;
+}
+
 static int in_flags(const struct in *in, struct attachment *a)
 {
 	const struct {
@@ -219,6 +236,8 @@ int in_parts(const struct in *in, struct attachment *a)
 		r = in_tune(in, &a->tune);
 	if (r == 0)
 		r = in_rate(in, &a->rate);
+	if (r == 0)
+		r = in_cap(in, &a->cap);
 	if (r == 0)
 		r = in_vlan(in, &a->vlan);
 	if (r == 0)

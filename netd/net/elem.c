@@ -62,6 +62,11 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_RGUARD] = {.name = "rguard", KEY1(IFNAME)},
 	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
 	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
+	[SET_CONN_RATE_PORT] = {.name = "conn_rate_port", .bound = BOUND_RATE, KEY2(IFNAME, ETHER)},
+	[SET_CONN_RATE_LINK] = {.name = "conn_rate_link", .bound = BOUND_RATE, KEY1(IFNAME)},
+	[SET_CONNS_PORT] = {.name = "conns_port", .bound = BOUND_CONNS, KEY2(IFNAME, ETHER)},
+	[SET_CONNS_LINK] = {.name = "conns_link", .bound = BOUND_CONNS, KEY1(IFNAME)},
+	[SET_PACKETS_LINK] = {.name = "packets_link", .bound = BOUND_RATE, KEY1(IFNAME)},
 	[SET_GUARDED] = {.name = "guarded", .in_bridge_table = true, KEY1(IFNAME)},
 	[SET_MACONLY] = {.name = "maconly", .in_bridge_table = true, KEY1(IFNAME)},
 	[SET_EPMAC] = {.name = "epmac", .in_bridge_table = true, KEY2(IFNAME, ETHER)},
@@ -71,6 +76,10 @@ const struct set_desc elem_sets[N_SETS] = {
 		      .in_bridge_table = true,
 		      KEY2(IFNAME, IP6),
 		      .typeof_key = "iifname . @th,64,128"},
+	[SET_PACKETS_PORT] = {.name = "packets_port",
+			      .in_bridge_table = true,
+			      .bound = BOUND_RATE,
+			      KEY1(IFNAME)},
 };
 
 void elem_list_free(struct elem_list *l)
@@ -463,6 +472,45 @@ static int guard_foreign(const struct endpoint *ep)
 	return r;
 }
 
+/* Whose connections they are is told by what the guard holds to the truth: behind a bridge the MAC
+ * address, for the packets there no longer say by which port they came. */
+static int add_cap(const struct endpoint *ep, enum set_id set, const struct mac *mac,
+		   uint32_t bound)
+{
+	bool by_mac = elem_sets[set].n_key == 2;
+	struct elem *x = bound ? append(ep->out, set, ep->comment) : NULL;
+
+	if (!x)
+		return bound ? -ENOMEM : 0;
+	x->key[0] = of_ifname(by_mac ? ep->a->bridge : ep->a->host_ifname);
+	if (by_mac)
+		x->key[1].mac = *mac;
+	x->bound = bound;
+	return 0;
+}
+
+static int add_conn_caps(const struct endpoint *ep, const struct mac *mac)
+{
+	const struct attach_cap *c = &ep->a->cap;
+	bool routed = ep->a->mode == NET_ROUTED;
+	int r = add_cap(ep, routed ? SET_CONN_RATE_LINK : SET_CONN_RATE_PORT, mac, c->conn_rate);
+
+	return r < 0 ? r : add_cap(ep, routed ? SET_CONNS_LINK : SET_CONNS_PORT, mac, c->conns);
+}
+
+static int caps_of(const struct endpoint *ep)
+{
+	bool routed = ep->a->mode == NET_ROUTED;
+	int r = add_cap(ep, routed ? SET_PACKETS_LINK : SET_PACKETS_PORT, NULL,
+			ep->a->cap.packet_rate);
+
+	if (r == 0)
+		r = add_conn_caps(ep, &ep->a->mac);
+	if (r == 0 && !routed && changes_mac(ep->a))
+		r = add_conn_caps(ep, &ep->a->tune.mac);
+	return r;
+}
+
 static int guard_of(const struct endpoint *ep)
 {
 	switch (ep->a->kind) {
@@ -484,6 +532,8 @@ int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct e
 
 	endpoint_init(&ep, a, out);
 	r = guard_of(&ep);
+	if (r == 0 && a->kind == ATTACH_VETH)
+		r = caps_of(&ep);
 	if (r < 0) {
 		out->n = before;
 		return no_memory(e);
@@ -560,38 +610,4 @@ int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct er
 		return no_memory(e);
 	x->key[0] = of_ifname(ifname);
 	return 0;
-}
-
-/* ---- comparison ---- */
-
-static bool same_value(enum field_type t, const union field_value *a, const union field_value *b)
-{
-	switch (t) {
-	case FIELD_PROTO:
-		return a->proto == b->proto;
-	case FIELD_IP4:
-	case FIELD_IP6:
-		return ip_equal(&a->ip, &b->ip);
-	case FIELD_PORT:
-		return a->port == b->port;
-	case FIELD_IFNAME:
-		return strcmp(a->ifname, b->ifname) == 0;
-	case FIELD_ETHER:
-		return memcmp(a->mac.b, b->mac.b, sizeof(a->mac.b)) == 0;
-	}
-	return false;
-}
-
-bool elem_same_key(const struct elem *a, const struct elem *b)
-{
-	const struct set_desc *d = &elem_sets[a->set];
-
-	if (a->set != b->set)
-		return false;
-	for (unsigned int i = 0; i < d->n_key; i++) {
-		if (!same_value(d->key[i], &a->key[i], &b->key[i]) ||
-		    (d->interval && !same_value(d->key[i], &a->key_end[i], &b->key_end[i])))
-			return false;
-	}
-	return true;
 }

@@ -18,6 +18,10 @@
 
 enum field_type { FIELD_PROTO, FIELD_IP4, FIELD_IP6, FIELD_PORT, FIELD_IFNAME, FIELD_ETHER };
 
+/* Elements of a set may carry an expression of their own, with a number of their own: the set
+ * matches when the number is exceeded. */
+enum elem_bound { BOUND_NONE, BOUND_RATE /* packets a second */, BOUND_CONNS /* connections */ };
+
 enum elem_verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_DROP };
 
 union field_value {
@@ -63,12 +67,18 @@ enum set_id {
 	SET_RGUARD,  /* guarded interfaces: routed, and ports of bridges (without address) */
 	SET_REP4,
 	SET_REP6, /* routed: interface . address */
+	SET_CONN_RATE_PORT,
+	SET_CONN_RATE_LINK,
+	SET_CONNS_PORT, /* bridge . MAC: caps of who is behind a port of it */
+	SET_CONNS_LINK, /* routed: interface */
+	SET_PACKETS_LINK,
 	SET_GUARDED,
 	SET_MACONLY, /* guarded ports without addresses */
 	SET_EPMAC,
 	SET_EP4,
 	SET_EP6,  /* bridge table */
 	SET_EPT6, /* interface . ND target it may speak for */
+	SET_PACKETS_PORT,
 	N_SETS,
 };
 
@@ -78,6 +88,7 @@ struct set_desc {
 	bool interval;
 	uint8_t n_key, n_data; /* n_data 0 and !verdict_map: a set */
 	bool verdict_map;
+	enum elem_bound bound;
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
 	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw
 	 * payload for nft 1.0.6, hence an integer in its texts. NULL elsewhere. */
@@ -92,8 +103,16 @@ struct elem {
 		key_end[ELEM_KEY_MAX]; /* interval sets only: equal to key for a single value */
 	union field_value data[ELEM_DATA_MAX];
 	enum elem_verdict verdict;
+	uint32_t bound;                    /* of a set with bounds */
 	char comment[ELEM_COMMENT_STRLEN]; /* "" for none; "network NAME" or "ID/IFNAME" */
 };
+
+/* How many packets may come at once where so many a second may: a tenth, at least BURST_MIN. */
+#define ELEM_BURST_MIN 10u
+static inline uint32_t elem_burst(uint32_t rate)
+{
+	return rate / 10 > ELEM_BURST_MIN ? rate / 10 : ELEM_BURST_MIN;
+}
 
 struct elem_list {
 	struct elem *v;

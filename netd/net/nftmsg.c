@@ -12,6 +12,7 @@
 #include "net/nftmsg.h"
 
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -248,6 +249,35 @@ static void put_data(struct nlmsghdr *h, const struct elem *x)
 	}
 }
 
+static void put_be64(struct nlmsghdr *h, uint16_t type, uint64_t v)
+{
+	mnl_attr_put_u64(h, type, htobe64(v));
+}
+
+static void put_bound(struct nlmsghdr *h, const struct elem *x)
+{
+	enum elem_bound bound = elem_sets[x->set].bound;
+	struct nlattr *nest, *data;
+
+	if (!bound)
+		return;
+	nest = mnl_attr_nest_start(h, NFTA_SET_ELEM_EXPR);
+	mnl_attr_put_strz(h, NFTA_EXPR_NAME, bound == BOUND_RATE ? "limit" : "connlimit");
+	data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
+	if (bound == BOUND_RATE) {
+		put_be64(h, NFTA_LIMIT_RATE, x->bound);
+		put_be64(h, NFTA_LIMIT_UNIT, 1);
+		mnl_attr_put_u32(h, NFTA_LIMIT_BURST, htonl(elem_burst(x->bound)));
+		mnl_attr_put_u32(h, NFTA_LIMIT_TYPE, htonl(NFT_LIMIT_PKTS));
+		mnl_attr_put_u32(h, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
+	} else {
+		mnl_attr_put_u32(h, NFTA_CONNLIMIT_COUNT, htonl(x->bound));
+		mnl_attr_put_u32(h, NFTA_CONNLIMIT_FLAGS, htonl(NFT_CONNLIMIT_F_INV));
+	}
+	mnl_attr_nest_end(h, data);
+	mnl_attr_nest_end(h, nest);
+}
+
 static void put_userdata(struct nlmsghdr *h, const struct elem *x, bool is_open)
 {
 	uint8_t u[2 + ELEM_COMMENT_STRLEN + 2 + sizeof(uint32_t)];
@@ -285,6 +315,7 @@ static void put_elements(struct nlmsghdr *h, enum nftmsg_op op, const struct ele
 		put_value(h, NFTA_SET_ELEM_KEY_END, &end);
 	if (op == NFTMSG_ADD) {
 		put_data(h, x);
+		put_bound(h, x);
 		put_userdata(h, x, two && !has_end);
 	}
 	mnl_attr_nest_end(h, one);
@@ -385,6 +416,20 @@ static uint32_t get_be32(const struct nlattr *a)
 								    : 0;
 }
 
+static bool bound_is(const struct nlattr *one, const struct elem *x)
+{
+	enum elem_bound bound = elem_sets[x->set].bound;
+	const struct nlattr *data = find(find(one, NFTA_SET_ELEM_EXPR), NFTA_EXPR_DATA), *a;
+
+	if (bound == BOUND_CONNS)
+		return get_be32(find(data, NFTA_CONNLIMIT_COUNT)) == x->bound;
+	if (bound == BOUND_NONE)
+		return true;
+	a = find(data, NFTA_LIMIT_RATE);
+	return a && mnl_attr_get_payload_len(a) == sizeof(uint64_t) &&
+	       be64toh(mnl_attr_get_u64(a)) == x->bound;
+}
+
 static bool data_is(const struct nlattr *one, const struct elem *x)
 {
 	const struct set_desc *d = &elem_sets[x->set];
@@ -418,7 +463,7 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 	if (has_end && !is_two_ended(&elem_sets[x->set]) &&
 	    !value_is(find(one, NFTA_SET_ELEM_KEY_END), &end))
 		return false;
-	return data_is(one, x);
+	return data_is(one, x) && bound_is(one, x);
 }
 
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)

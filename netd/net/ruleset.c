@@ -81,6 +81,32 @@ static const char inet_guard[] =
 	"		iifname . ip6 saddr != @rep6 drop\n"
 	"	}\n";
 
+/* What is new and comes from a container, once conntrack has looked at it (-200): a connection too
+ * many never gets an entry there. The rate comes first: the kernel looks through all connections of
+ * a key to count them, so who opens too many at once is not counted any more. */
+static const char inet_caps[] =
+	"	chain cap {\n"
+	"		type filter hook prerouting priority mangle; policy accept;\n"
+	"		ct state new iifname @inside jump cap_new\n"
+	"	}\n"
+	"	chain cap_new {\n"
+	"		iifname . ether saddr @conn_rate_port drop\n"
+	"		iifname . ether saddr @conns_port drop\n"
+	"		iifname @conn_rate_link drop\n"
+	"		iifname @conns_link drop\n"
+	"	}\n"
+	/* Before anything is spent on them. */
+	"	chain cap_packets {\n"
+	"		type filter hook prerouting priority -310; policy accept;\n"
+	"		iifname @packets_link drop\n"
+	"	}\n";
+
+static const char bridge_caps[] =
+	"	chain cap_packets {\n"
+	"		type filter hook prerouting priority -310; policy accept;\n"
+	"		iifname @packets_port drop\n"
+	"	}\n";
+
 /* `ct status dnat` admits exactly what was published and nothing that bypasses it, unless the
  * network is open. Link-local sources are never routed: with br_netfilter they are seen here on
  * their way through a bridge, and the kernel probes known neighbours from them. */
@@ -195,10 +221,13 @@ static void print_set(const struct set_desc *d, struct buf *out)
 	if (d->verdict_map)
 		buf_printf(out, "verdict");
 	print_types(d->data, d->n_data, out);
-	buf_printf(out, ";%s }\n", d->interval ? " flags interval;" : "");
+	buf_printf(out, ";%s%s }\n", d->interval ? " flags interval;" : "",
+		   d->bound == BOUND_RATE    ? " limit rate over 1/second;"
+		   : d->bound == BOUND_CONNS ? " ct count over 1;"
+					     : "");
 }
 
-static void print_table(bool bridge, const char *comment, struct buf *out)
+static void print_table(bool bridge, bool bounded, const char *comment, struct buf *out)
 {
 	const char *family = bridge ? "bridge" : "inet";
 
@@ -206,13 +235,14 @@ static void print_table(bool bridge, const char *comment, struct buf *out)
 	buf_printf(out, "delete table %s " RULESET_TABLE "\n", family);
 	buf_printf(out, "table %s " RULESET_TABLE " {\n%s", family, comment);
 	for (unsigned int i = 0; i < N_SETS; i++) {
-		if (elem_sets[i].in_bridge_table == bridge)
+		if (elem_sets[i].in_bridge_table == bridge && (bounded || !elem_sets[i].bound))
 			print_set(&elem_sets[i], out);
 	}
 	if (bridge)
-		buf_printf(out, "%s", bridge_guard);
+		buf_printf(out, "%s%s", bounded ? bridge_caps : "", bridge_guard);
 	else
-		buf_printf(out, "%s%s%s", inet_nat, inet_guard, inet_forward);
+		buf_printf(out, "%s%s%s%s", inet_nat, inet_guard, bounded ? inet_caps : "",
+			   inet_forward);
 	buf_printf(out, "}\n");
 }
 
@@ -220,8 +250,8 @@ uint32_t ruleset_version(void)
 {
 	CLEAN_BUF struct buf b = BUF_INIT;
 
-	print_table(false, "", &b);
-	print_table(true, "", &b);
+	print_table(false, true, "", &b);
+	print_table(true, true, "", &b);
 	if (b.failed)
 		return 0;
 	return (uint32_t)hash64(b.p, b.len, 0);
@@ -232,14 +262,24 @@ void ruleset_comment(uint32_t version, uint32_t owner, char out[RULESET_COMMENT_
 	snprintf(out, RULESET_COMMENT_STRLEN, "netns-up %08" PRIx32 " %08" PRIx32, version, owner);
 }
 
-void ruleset_base(uint32_t owner, struct buf *out)
+static void print_base(uint32_t owner, bool bounded, struct buf *out)
 {
 	char text[RULESET_COMMENT_STRLEN], line[RULESET_COMMENT_STRLEN + 16];
 
 	ruleset_comment(ruleset_version(), owner, text);
 	snprintf(line, sizeof(line), "\tcomment \"%s\"\n", text);
-	print_table(false, line, out);
-	print_table(true, line, out);
+	print_table(false, bounded, line, out);
+	print_table(true, bounded, line, out);
+}
+
+void ruleset_base(uint32_t owner, struct buf *out)
+{
+	print_base(owner, true, out);
+}
+
+void ruleset_base_unbounded(uint32_t owner, struct buf *out)
+{
+	print_base(owner, false, out);
 }
 
 /* ---- elements ---- */
@@ -300,6 +340,11 @@ static void print_element(const struct elem *x, struct buf *out)
 			print_value(d->key[i], &x->key_end[i], out);
 		}
 	}
+	if (d->bound == BOUND_RATE)
+		buf_printf(out, " limit rate over %u/second burst %u packets", x->bound,
+			   elem_burst(x->bound));
+	else if (d->bound == BOUND_CONNS)
+		buf_printf(out, " ct count over %u", x->bound);
 	if (x->comment[0])
 		buf_printf(out, " comment \"%s\"", x->comment);
 	for (unsigned int i = 0; i < d->n_data; i++) {

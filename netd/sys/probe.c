@@ -43,6 +43,8 @@ static const struct {
 	[PROBE_TUN_OFFLOAD] = {"tun-offload", 2, 6, NULL, false},
 	/* Tried by net/nftbatch.h, which also knows whether it may. */
 	[PROBE_NFT_OWNER] = {"nft-owner-persist", 6, 9, NULL, false},
+	/* Tried by loading them: engine/hostops.c. */
+	[PROBE_NFT_BOUNDS] = {"nft-bounds", 5, 7, NULL, false},
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},
 	/* Only a table that is loaded tells: proc/transparent.c of slirp-lite does. */

@@ -140,6 +140,10 @@ static void test_broken(void **state)
 		"allow * default attach rate-in=7999bit",
 		"allow * default attach rate-out=1mbit rate-out=1mbit",
 		"allow * default attach rate-up=1mbit",
+		"allow * default attach conns=-1",
+		"allow * default attach conns=100000001",
+		"allow * default attach packet-rate=1k",
+		"deny * default attach conn-rate=1",
 		"allow * default attach \x01",
 		"allow * default attach \xc3\xa9",
 		"allow * default attach a b c d e f g h i j k l m n o p q",
@@ -260,6 +264,35 @@ static void test_bandwidth(void **state)
 	assert_int_equal(policy_bandwidth(0, 5), 5);
 	assert_int_equal(policy_bandwidth(4, 5), 4);
 	assert_int_equal(policy_bandwidth(6, 5), 5);
+}
+
+static void test_caps(void **state)
+{
+	CLEAN_POLICY struct policy p =
+		policy_of("allow 7 default attach conns=100 packet-rate=5000\n"
+			  "allow 8 default attach conn-rate=7 conns=0\n"
+			  "allow 9 default attach conn-rate=0 conns=1\n"
+			  "allow * default attach\n");
+	CLEAN_BUF struct buf out = BUF_INIT;
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	assert_int_equal(v.limits.cap.conns, 100);
+	assert_int_equal(v.limits.cap.conn_rate, POLICY_CONN_RATE);
+	assert_int_equal(v.limits.cap.packet_rate, 5000);
+	policy_explain(&p, &w, &v, &out);
+	assert_non_null(
+		strstr(out.p, "limits: nics=4 rate=60 conns=100 conn-rate=500 packet-rate=5000\n"));
+	judge(&p, 8, 7, &w, &v);
+	assert_int_equal(v.limits.cap.conns, 0);
+	assert_int_equal(v.limits.cap.conn_rate, 7);
+	/* Who counts connections is never without a limit of their rate. */
+	judge(&p, 9, 7, &w, &v);
+	assert_int_equal(v.limits.cap.conn_rate, POLICY_CONN_RATE);
+	judge(&p, 10, 7, &w, &v);
+	assert_false(attach_cap_is_set(&v.limits.cap));
 }
 
 static void test_names(void **state)
@@ -408,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_broken),   cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_explain),  cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_caps),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

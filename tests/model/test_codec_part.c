@@ -30,7 +30,8 @@ static const char parts_doc[] =
 	"rp_filter\",\"value\":\"2\"}],\"tune\":{\"promisc\":true,\"allmulti\":false,"
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
-	"800000,\"out\":9000000,\"outBurst\":1600000},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
+	"800000,\"out\":9000000,\"outBurst\":1600000},\"cap\":{\"conns\":100,"
+	"\"connRate\":50,\"packetRate\":4294967295},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
 	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":"
 	"\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
 	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
@@ -161,6 +162,10 @@ static void test_wrong_parts(void **state)
 		{"tune", "{\"mtu\":10}", "=tune.mtu: "},
 		{"rate", "{\"in\":1}", "8000"},
 		{"rate", "{\"inBurst\":800}", "without a rate"},
+		{"cap", "{\"conns\":0}", "=cap.conns: "},
+		{"cap", "{\"connRate\":-1}", "=cap.connRate: "},
+		{"cap", "{\"packetRate\":4294967296}", "=cap.packetRate: "},
+		{"cap", "7", "expected an object"},
 		{"vlan", "4095", "0..4094"},
 		{"trunk[0].min", "0", "1..4094"},
 		{"trunk[0].max", "4095", "1..4094"},

@@ -228,6 +228,68 @@ static void published_without_family(void **state)
 	assert_int_equal(l.n, 0);
 }
 
+/* One element a cap, keyed by what the guard holds to the truth; a new MAC address has them too. */
+static void caps(void **state)
+{
+	struct attachment a = attachment(NET_BRIDGE);
+	CLEAN_ELEMS struct elem_list l = {0};
+	size_t n_before;
+
+	(void)state;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	n_before = l.n;
+	l.n = 0;
+	strcpy(a.bridge, "br0");
+	a.cap = (struct attach_cap){.conns = 7, .conn_rate = 8, .packet_rate = 9};
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(l.n, n_before + 3);
+	for (size_t i = 0; i < l.n; i++) {
+		if (l.v[i].set == SET_CONNS_PORT) {
+			assert_int_equal(l.v[i].bound, 7);
+			assert_string_equal(l.v[i].key[0].ifname, "br0");
+			assert_memory_equal(&l.v[i].key[1].mac, &a.mac, sizeof(a.mac));
+		}
+		if (l.v[i].set == SET_PACKETS_PORT)
+			assert_string_equal(l.v[i].key[0].ifname, a.host_ifname);
+	}
+	assert_int_equal(count(&l, SET_CONN_RATE_PORT), 1);
+	a.tune.mac = (struct mac){{2, 9}};
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_CONNS_PORT) + count(&l, SET_CONN_RATE_PORT), 4);
+	assert_int_equal(count(&l, SET_PACKETS_PORT), 1);
+	a = attachment(NET_ROUTED);
+	a.cap.conns = 7;
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_CONNS_LINK), 1);
+	assert_int_equal(count(&l, SET_CONN_RATE_LINK) + count(&l, SET_PACKETS_LINK), 0);
+	a.kind = ATTACH_FOREIGN;
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_CONNS_LINK), 0);
+	assert_int_equal(elem_burst(10), 10);
+	assert_int_equal(elem_burst(1000), 100);
+}
+
+/* What a kernel without bounds gets names none of it. */
+static void without_bounds(void **state)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	ruleset_base_unbounded(7, &b);
+	assert_false(b.failed);
+	assert_null(strstr(b.p, "limit"));
+	assert_null(strstr(b.p, "ct count"));
+	for (int s = 0; s < N_SETS; s++) {
+		char used[64];
+
+		snprintf(used, sizeof(used), "@%s", elem_sets[s].name);
+		assert_int_equal(strstr(b.p, used) == NULL, elem_sets[s].bound != BOUND_NONE);
+	}
+}
+
 static void population_fills_every_set(void **state)
 {
 	CLEAN_ELEMS struct elem_list l = {0};
@@ -329,6 +391,8 @@ int main(void)
 		cmocka_unit_test(routed_endpoint),
 		cmocka_unit_test(published),
 		cmocka_unit_test(published_without_family),
+		cmocka_unit_test(caps),
+		cmocka_unit_test(without_bounds),
 		cmocka_unit_test(population_fills_every_set),
 		cmocka_unit_test(version_is_stable),
 		cmocka_unit_test(text_is_harmless),

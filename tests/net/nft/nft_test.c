@@ -286,6 +286,8 @@ static void has_tells_data_apart(void **state)
 		else if (d->verdict_map)
 			l.v[i].verdict =
 				l.v[i].verdict == VERDICT_DROP ? VERDICT_ACCEPT : VERDICT_DROP;
+		else if (d->bound)
+			l.v[i].bound++;
 		else if (d->interval)
 			l.v[i].key_end[d->n_key - 1].ip.b[3]--;
 		else if (d->key[0] == FIELD_IFNAME)

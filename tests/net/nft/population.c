@@ -89,6 +89,10 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 		assert_int_equal(prefix_nth(&n->subnet[f], k + 2, &a->addr[f].ip), 0);
 		a->addr[f].len = n->subnet[f].len;
 	}
+	snprintf(a->bridge, sizeof(a->bridge), "%s", n->bridge);
+	if (k % 3 == 1)
+		a->cap = (struct attach_cap){
+			.conns = 1000 + k, .conn_rate = 100 + k, .packet_rate = 10 + k};
 	a->mac = mac_from_ip(&a->addr[n->subnet[FAM4].ip.family ? FAM4 : FAM6].ip);
 }
 
