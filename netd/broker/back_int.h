@@ -27,9 +27,10 @@ struct job {
 	bool is_over;   /* the worker has ended, its number may be another's */
 	bool is_done;   /* it has reported, or is given up: its end is all that is awaited */
 	int report_fd;
-	uint64_t deadline_ms;             /* UINT64_MAX: none */
-	bool had;                         /* the attachment was there before */
-	struct attach_cap cap;            /* that the policy puts on it */
+	uint64_t deadline_ms;  /* UINT64_MAX: none */
+	bool had;              /* the attachment was there before */
+	struct attach_cap cap; /* that the policy puts on it */
+	struct attach_egress egress;
 	struct attach_rate bandwidth;     /* that the policy leaves it; 0: no limit */
 	struct work_order *order_of_reap; /* or of tables */
 };

@@ -207,6 +207,7 @@ static void begin(struct back *b, struct job *j)
 	kind = back_may(b, j, id, why);
 	o.bandwidth = j->bandwidth;
 	o.cap = j->cap;
+	o.egress = &j->egress;
 	/* What may still be refused for what was passed has its line then. */
 	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS &&
 	    (j->call->verb != CALL_ATTACH || kind != ERR_NONE))

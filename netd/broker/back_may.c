@@ -74,6 +74,7 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 		return v.result == POLICY_OVER ? ERR_QUOTA : ERR_DENIED;
 	j->bandwidth = v.limits.bandwidth;
 	j->cap = v.limits.cap;
+	j->egress = v.limits.egress;
 	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
 		return ERR_NONE;
 	snprintf(why, 256, "more than %u requests a minute", v.limits.rate);

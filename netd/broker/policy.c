@@ -172,6 +172,20 @@ static void explain_caps(const struct attach_cap *c, struct buf *out)
 		buf_printf(out, " packet-rate=%u", c->packet_rate);
 }
 
+static void explain_egress(const struct attach_egress *x, bool is_denied, struct buf *out)
+{
+	char s[ATTACH_DEST_STRLEN];
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->n; i++)
+		if (x->dest[i].is_denied == is_denied)
+			buf_printf(out, "%s%s",
+				   n++         ? ","
+				   : is_denied ? " not-to="
+					       : " to=",
+				   attach_dest_str(&x->dest[i], s));
+}
+
 static void explain_limits(const struct policy_verdict *v, struct buf *out)
 {
 	const struct policy_limits *p = v->rule[1] ? &v->rule[1]->limits : NULL;
@@ -182,6 +196,8 @@ static void explain_limits(const struct policy_verdict *v, struct buf *out)
 	buf_printf(out, "limits: nics=%u rate=%u", v->limits.nics, v->limits.rate);
 	explain_bandwidth("", &v->limits.bandwidth, out);
 	explain_caps(&v->limits.cap, out);
+	explain_egress(&v->limits.egress, false, out);
+	explain_egress(&v->limits.egress, true, out);
 	if (p && v->rule[1]->is_allow) {
 		buf_printf(out, " ports=%u", p->ports);
 		for (size_t i = 0; i < p->n_range; i++)

@@ -10,6 +10,7 @@
  * LIMIT:   nics=N  ports=N  rate=N (requests a minute)  range=LOW-HIGH[,...]  host=ADDRESS[,...]
  *          rate-in=RATE  rate-out=RATE (bandwidth, as 250mbit)  conns=N (opened by it, at once)
  *          conn-rate=N (anew a second)  packet-rate=N (packets from it, a second)
+ *          to=PREFIX[:PORT[-PORT]][,...] (nowhere else)  not-to=... (everywhere else)
  *
  * For each verb that a request needs, the first rule that names the subject, the network and the
  * verb decides; none: denied. The limits ports, range and host are those of the rule that allows
@@ -50,7 +51,8 @@ enum policy_verb {
 
 struct policy_limits {
 	uint32_t nics, ports, rate;
-	struct attach_cap cap;        /* of each interface */
+	struct attach_cap cap; /* of each interface */
+	struct attach_egress egress;
 	struct attach_rate bandwidth; /* of each interface; a rate of 0: no limit that way */
 	size_t n_range;               /* 0: every port that needs no privilege */
 	struct {

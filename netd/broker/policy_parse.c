@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "broker/policy.h"
 
-#define LINE_BYTES 512
+#define LINE_BYTES 2048
 #define WORDS 16
 #define CAP_MAX 100000000
 
@@ -130,6 +130,24 @@ static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
 	return 0;
 }
 
+static int parse_dests(char *s, bool is_denied, struct policy_limits *l, struct err *e)
+{
+	for (char *v = next_item(&s); v; v = next_item(&s))
+		if (attach_egress_parse(v, is_denied, &l->egress, e) < 0)
+			return -EINVAL;
+	return 0;
+}
+
+static int parse_to(char *s, struct policy_limits *l, struct err *e)
+{
+	return parse_dests(s, false, l, e);
+}
+
+static int parse_not_to(char *s, struct policy_limits *l, struct err *e)
+{
+	return parse_dests(s, true, l, e);
+}
+
 static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)
 {
 	return attach_rate_parse(s, &l->bandwidth.in_rate, e);
@@ -150,6 +168,8 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		     {"ports", 65535, &l->ports, NULL},
 		     {"rate", 100000, &l->rate, NULL},
 		     {"range", 0, NULL, parse_ranges},
+		     {"to", 0, NULL, parse_to},
+		     {"not-to", 0, NULL, parse_not_to},
 		     {"conns", CAP_MAX, &l->cap.conns, NULL},
 		     {"conn-rate", CAP_MAX, &l->cap.conn_rate, NULL},
 		     {"packet-rate", CAP_MAX, &l->cap.packet_rate, NULL},
@@ -176,7 +196,7 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 	return err_invalid(
 		e, ERR_PROTOCOL,
 		"\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in=, rate-out=, "
-		"conns=, conn-rate= or packet-rate=",
+		"conns=, conn-rate=, packet-rate=, to= or not-to=",
 		word);
 }
 

@@ -154,6 +154,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.n_publish = c->n_publish,
 		.publish = c->publish,
 		.cap = o->cap,
+		.egress = o->egress,
 		.uid = o->uid,
 		.is_apart = true,
 	};

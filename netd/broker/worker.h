@@ -22,7 +22,8 @@ struct work_order {
 	uint32_t verb; /* of a call, or WORK_REAP */
 	const struct call *call;
 	uint32_t uid;
-	struct attach_cap cap;        /* of what is made */
+	struct attach_cap cap; /* of what is made */
+	const struct attach_egress *egress;
 	struct attach_rate bandwidth; /* at most; 0: no limit */
 	int conn;                     /* with the descriptors that the client passed; -1 */
 	size_t n_reap;

@@ -40,7 +40,9 @@ struct up_request {
 	size_t n_publish;
 	const struct publish *publish;
 	struct attach_rate rate; /* all zero: no limits, or those that it has already */
-	struct attach_cap cap;   /* no part of what makes a request another one */
+	/* Neither is a part of what makes a request another one. egress NULL: everywhere. */
+	struct attach_cap cap;
+	const struct attach_egress *egress;
 	/* By whom a daemon with privilege was asked, 0: by nobody. It is on record with what is
 	 * made, and what another user has made by that name is ERR_CONFLICT. */
 	uint32_t uid;

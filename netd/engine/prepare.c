@@ -396,9 +396,13 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	memcpy(a->boot_id, w->g->boot_id, sizeof(a->boot_id));
 	a->rate = req->rate;
 	a->cap = req->cap;
+	if (req->egress)
+		a->egress = *req->egress;
 	int r = publish_check_list(req->publish, req->n_publish, e);
 	if (r >= 0)
 		r = attach_rate_check(&req->rate, e);
+	if (r >= 0)
+		r = attach_egress_check(&a->egress, e);
 	if (r >= 0)
 		r = attachment_add_publish(a, req->publish, req->n_publish, e);
 	if (r >= 0)

@@ -87,6 +87,7 @@ struct attachment {
 	struct attach_tune tune;
 	struct attach_rate rate; /* all zero: unlimited */
 	struct attach_cap cap;
+	struct attach_egress egress;
 	bool is_hairpin;   /* bridge port reflects */
 	bool is_promisc;   /* the bridge is promiscuous */
 	bool is_unguarded; /* may send from any address */

@@ -196,6 +196,20 @@ static void put_cap(struct out *o, const struct attach_cap *c)
 	put(o, "cap", out_take(&sub));
 }
 
+static void put_egress(struct out *o, const struct attach_egress *x)
+{
+	json_t *arr = put_arr(o, "egress");
+
+	for (size_t i = 0; i < x->n && arr; i++) {
+		struct out item = {.obj = json_object()};
+		char s[ATTACH_DEST_STRLEN];
+
+		put_str(&item, x->dest[i].is_denied ? "notTo" : "to",
+			attach_dest_str(&x->dest[i], s));
+		append(arr, &item, &o->failed);
+	}
+}
+
 static void put_vlan(struct out *o, const struct attach_vlan *v)
 {
 	json_t *arr = v->n_trunk ? put_arr(o, "trunk") : NULL;
@@ -231,6 +245,8 @@ static void put_parts(struct out *o, const struct attachment *a)
 		put_rate(o, &a->rate);
 	if (attach_cap_is_set(&a->cap))
 		put_cap(o, &a->cap);
+	if (a->egress.n)
+		put_egress(o, &a->egress);
 	put_vlan(o, &a->vlan);
 	put_aliases(o, a);
 	if (a->note)

@@ -148,6 +148,33 @@ static int in_cap(const struct in *in, struct attach_cap *cap)
 	return r < 0 ? r : 0;
 }
 
+static int in_egress(const struct in *in, struct attach_egress *x)
+{
+	json_t *arr = NULL;
+	size_t n = 0;
+	int r = in_opt_arr(in, "egress", ATTACH_DEST_MAX, &arr, &n);
+
+	for (size_t i = 0; r >= 0 && i < n; i++) {
+		const char *to, *not_to;
+		char path[PATH_STRLEN];
+		struct in item;
+
+		r = in_item(in, arr, "egress", i, path, &item);
+		if (r < 0)
+			return r;
+		r = in_str(&item, "to", JSON_OPTIONAL, &to);
+		if (r == 1)
+			r = in_str(&item, "notTo", JSON_REQUIRED, &not_to);
+		else if (r == 0)
+			not_to = NULL;
+		if (r < 0)
+			return r;
+		if (attach_egress_parse(not_to ? not_to : to, not_to != NULL, x, in->e) < 0)
+			return in_wrong(&item, not_to ? "notTo" : "to");
+	}
+	return r < 0 ? r : 0;
+}
+
 static int in_flags(const struct in *in, struct attachment *a)
 {
 	const struct {
@@ -238,6 +265,8 @@ int in_parts(const struct in *in, struct attachment *a)
 		r = in_rate(in, &a->rate);
 	if (r == 0)
 		r = in_cap(in, &a->cap);
+	if (r == 0)
+		r = in_egress(in, &a->egress);
 	if (r == 0)
 		r = in_vlan(in, &a->vlan);
 	if (r == 0)

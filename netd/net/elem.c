@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "net/elem_int.h"
 
 #define DNS_PORT 53
 
@@ -59,6 +60,16 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_NOMASQ6] = {.name = "nomasq6", .interval = true, KEY2(IP6, IP6)},
 	[SET_OPENED4] = {.name = "opened4", KEY1(IFNAME)},
 	[SET_OPENED6] = {.name = "opened6", KEY1(IFNAME)},
+	[SET_EGRESS4] = {.name = "egress4", KEY1(IP4)},
+	[SET_EGRESS6] = {.name = "egress6", KEY1(IP6)},
+	[SET_TO4] = {.name = "to4", .interval = true, KEY2(IP4, IP4)},
+	[SET_TO6] = {.name = "to6", .interval = true, KEY2(IP6, IP6)},
+	[SET_TO_PORT4] = {.name = "to_port4", .interval = true, KEY3(IP4, IP4, PORT)},
+	[SET_TO_PORT6] = {.name = "to_port6", .interval = true, KEY3(IP6, IP6, PORT)},
+	[SET_NOT4] = {.name = "not4", .interval = true, KEY2(IP4, IP4)},
+	[SET_NOT6] = {.name = "not6", .interval = true, KEY2(IP6, IP6)},
+	[SET_NOT_PORT4] = {.name = "not_port4", .interval = true, KEY3(IP4, IP4, PORT)},
+	[SET_NOT_PORT6] = {.name = "not_port6", .interval = true, KEY3(IP6, IP6, PORT)},
 	[SET_RGUARD] = {.name = "rguard", KEY1(IFNAME)},
 	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
 	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
@@ -76,6 +87,7 @@ const struct set_desc elem_sets[N_SETS] = {
 		      .in_bridge_table = true,
 		      KEY2(IFNAME, IP6),
 		      .typeof_key = "iifname . @th,64,128"},
+	[SET_EGRESS_PORT] = {.name = "egress_port", .in_bridge_table = true, KEY1(IFNAME)},
 	[SET_PACKETS_PORT] = {.name = "packets_port",
 			      .in_bridge_table = true,
 			      .bound = BOUND_RATE,
@@ -90,8 +102,7 @@ void elem_list_free(struct elem_list *l)
 	*l = (struct elem_list){0};
 }
 
-/* The next element, zeroed but for set and comment; NULL without memory. */
-static struct elem *append(struct elem_list *l, enum set_id set, const char *comment)
+struct elem *elem_append(struct elem_list *l, enum set_id set, const char *comment)
 {
 	struct elem *x;
 
@@ -135,7 +146,7 @@ static void set_range(struct elem *x, unsigned int i, const struct prefix *p)
 static int add_prefix(struct elem_list *out, enum set_id set, const struct prefix *p,
 		      const char *comment)
 {
-	struct elem *x = append(out, set, comment);
+	struct elem *x = elem_append(out, set, comment);
 
 	if (!x)
 		return -ENOMEM;
@@ -146,7 +157,7 @@ static int add_prefix(struct elem_list *out, enum set_id set, const struct prefi
 static int add_pair(struct elem_list *out, enum set_id set, const struct prefix *a,
 		    const struct prefix *b, enum elem_verdict v, const char *comment)
 {
-	struct elem *x = append(out, set, comment);
+	struct elem *x = elem_append(out, set, comment);
 
 	if (!x)
 		return -ENOMEM;
@@ -261,8 +272,8 @@ static int add_resolver(const struct network *n, const char *comment, struct ele
 		if (!network_resolver(n, f, &at))
 			continue;
 		for (size_t i = 0; i < sizeof(protos); i++) {
-			struct elem *x =
-				append(out, f == FAM4 ? SET_FWD4_HOST : SET_FWD6_HOST, comment);
+			struct elem *x = elem_append(out, f == FAM4 ? SET_FWD4_HOST : SET_FWD6_HOST,
+						     comment);
 
 			if (!x)
 				return -ENOMEM;
@@ -296,7 +307,7 @@ int elem_of_network(const struct network *n, struct elem_list *out, struct err *
 
 	snprintf(comment, sizeof(comment), "network %s", n->name);
 	if (n->mode == NET_BRIDGE) {
-		struct elem *x = append(out, SET_INSIDE, comment);
+		struct elem *x = elem_append(out, SET_INSIDE, comment);
 
 		if (!x)
 			return no_memory(e);
@@ -335,7 +346,7 @@ static void endpoint_init(struct endpoint *ep, const struct attachment *a, struc
 static int add_port(const struct endpoint *ep, enum set_id set, const struct ip *ip)
 {
 	const struct set_desc *d = &elem_sets[set];
-	struct elem *x = append(ep->out, set, ep->comment);
+	struct elem *x = elem_append(ep->out, set, ep->comment);
 
 	if (!x)
 		return -ENOMEM;
@@ -352,7 +363,7 @@ static int add_port(const struct endpoint *ep, enum set_id set, const struct ip 
 
 static int add_self(const struct endpoint *ep, enum set_id set, const struct ip *ip)
 {
-	struct elem *x = append(ep->out, set, ep->comment);
+	struct elem *x = elem_append(ep->out, set, ep->comment);
 
 	if (!x)
 		return -ENOMEM;
@@ -386,8 +397,7 @@ static int guard_macs(const struct endpoint *ep, const struct attach_ip *list, s
 	return r == 0 && has_v6 ? add_port(ep, SET_EPT6, &ll) : r;
 }
 
-/* A change of MAC address is under way, or was when the process was killed. */
-static bool changes_mac(const struct attachment *a)
+bool elem_changes_mac(const struct attachment *a)
 {
 	static const struct mac none;
 
@@ -413,7 +423,7 @@ static int guard_bridge(const struct endpoint *ep)
 		r = add_port(ep, SET_MACONLY, NULL);
 	if (r == 0)
 		r = guard_macs(ep, list, n, true);
-	if (r < 0 || !changes_mac(a))
+	if (r < 0 || !elem_changes_mac(a))
 		return r;
 	other = *a;
 	other.mac = a->tune.mac;
@@ -441,7 +451,7 @@ static int guard_routed(const struct endpoint *ep)
 			r = add_port(ep, v6 ? SET_REP6 : SET_REP4, ip);
 		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded)
 			r = add_port(ep, SET_REP6, &ll);
-		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded && changes_mac(ep->a))
+		if (r == 0 && v6 && !has_v6 && !ep->a->is_unguarded && elem_changes_mac(ep->a))
 			r = add_port(ep, SET_REP6, &next);
 		if (r == 0)
 			r = add_self(ep, v6 ? SET_SELF6 : SET_SELF4, ip);
@@ -472,45 +482,6 @@ static int guard_foreign(const struct endpoint *ep)
 	return r;
 }
 
-/* Whose connections they are is told by what the guard holds to the truth: behind a bridge the MAC
- * address, for the packets there no longer say by which port they came. */
-static int add_cap(const struct endpoint *ep, enum set_id set, const struct mac *mac,
-		   uint32_t bound)
-{
-	bool by_mac = elem_sets[set].n_key == 2;
-	struct elem *x = bound ? append(ep->out, set, ep->comment) : NULL;
-
-	if (!x)
-		return bound ? -ENOMEM : 0;
-	x->key[0] = of_ifname(by_mac ? ep->a->bridge : ep->a->host_ifname);
-	if (by_mac)
-		x->key[1].mac = *mac;
-	x->bound = bound;
-	return 0;
-}
-
-static int add_conn_caps(const struct endpoint *ep, const struct mac *mac)
-{
-	const struct attach_cap *c = &ep->a->cap;
-	bool routed = ep->a->mode == NET_ROUTED;
-	int r = add_cap(ep, routed ? SET_CONN_RATE_LINK : SET_CONN_RATE_PORT, mac, c->conn_rate);
-
-	return r < 0 ? r : add_cap(ep, routed ? SET_CONNS_LINK : SET_CONNS_PORT, mac, c->conns);
-}
-
-static int caps_of(const struct endpoint *ep)
-{
-	bool routed = ep->a->mode == NET_ROUTED;
-	int r = add_cap(ep, routed ? SET_PACKETS_LINK : SET_PACKETS_PORT, NULL,
-			ep->a->cap.packet_rate);
-
-	if (r == 0)
-		r = add_conn_caps(ep, &ep->a->mac);
-	if (r == 0 && !routed && changes_mac(ep->a))
-		r = add_conn_caps(ep, &ep->a->tune.mac);
-	return r;
-}
-
 static int guard_of(const struct endpoint *ep)
 {
 	switch (ep->a->kind) {
@@ -533,7 +504,7 @@ int elem_of_endpoint(const struct attachment *a, struct elem_list *out, struct e
 	endpoint_init(&ep, a, out);
 	r = guard_of(&ep);
 	if (r == 0 && a->kind == ATTACH_VETH)
-		r = caps_of(&ep);
+		r = elem_append_policy(a, ep.comment, out);
 	if (r < 0) {
 		out->n = before;
 		return no_memory(e);
@@ -558,7 +529,7 @@ static int add_forward(const struct endpoint *ep, const struct publish *p, int f
 		set = host ? SET_FWD4_HOST : SET_FWD4_ANY;
 	if (f == FAM6)
 		set += SET_FWD6_HOST - SET_FWD4_HOST;
-	x = append(ep->out, set, ep->comment);
+	x = elem_append(ep->out, set, ep->comment);
 	if (!x)
 		return -ENOMEM;
 	x->key[0].proto = p->proto;
@@ -604,7 +575,7 @@ int elem_of_publish(const struct attachment *a, const struct publish *p, size_t 
 
 int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct err *e)
 {
-	struct elem *x = append(out, fam == FAM4 ? SET_OPENED4 : SET_OPENED6, "host");
+	struct elem *x = elem_append(out, fam == FAM4 ? SET_OPENED4 : SET_OPENED6, "host");
 
 	if (!x)
 		return no_memory(e);

@@ -67,6 +67,16 @@ enum set_id {
 	SET_RGUARD,  /* guarded interfaces: routed, and ports of bridges (without address) */
 	SET_REP4,
 	SET_REP6, /* routed: interface . address */
+	SET_EGRESS4,
+	SET_EGRESS6, /* addresses of containers that may not go everywhere */
+	SET_TO4,
+	SET_TO6, /* address . where it may go */
+	SET_TO_PORT4,
+	SET_TO_PORT6,
+	SET_NOT4,
+	SET_NOT6, /* address . where it may not */
+	SET_NOT_PORT4,
+	SET_NOT_PORT6,
 	SET_CONN_RATE_PORT,
 	SET_CONN_RATE_LINK,
 	SET_CONNS_PORT, /* bridge . MAC: caps of who is behind a port of it */
@@ -78,6 +88,7 @@ enum set_id {
 	SET_EP4,
 	SET_EP6,  /* bridge table */
 	SET_EPT6, /* interface . ND target it may speak for */
+	SET_EGRESS_PORT,
 	SET_PACKETS_PORT,
 	N_SETS,
 };

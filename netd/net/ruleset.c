@@ -13,6 +13,7 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "base/hash.h"
 
@@ -69,6 +70,7 @@ static const char inet_guard[] =
 	"	chain rguard {\n"
 	"		type filter hook prerouting priority raw; policy accept;\n"
 	"		iifname != @rguard accept\n"
+	"		iifname @packets_link drop\n"
 	"		meta nfproto ipv6 goto rguard6\n"
 	"		iifname . ip saddr != @rep4 drop\n"
 	"		udp sport 67 drop\n"
@@ -81,30 +83,54 @@ static const char inet_guard[] =
 	"		iifname . ip6 saddr != @rep6 drop\n"
 	"	}\n";
 
-/* What is new and comes from a container, once conntrack has looked at it (-200): a connection too
- * many never gets an entry there. The rate comes first: the kernel looks through all connections of
- * a key to count them, so who opens too many at once is not counted any more. */
-static const char inet_caps[] =
-	"	chain cap {\n"
+/* What comes from a container and belongs to no connection that is there, once conntrack has looked
+ * at it (-200) and before it is translated (-100): a connection too many never gets an entry there,
+ * and where it goes is told by what the container names, so to the host too. Neighbour discovery is
+ * untracked. The rate comes before the number: the kernel looks through all connections of a key to
+ * count them, so who opens too many at once is not counted any more. Who is in @egress* goes where
+ * @to* lets him and @not* does not forbid it. */
+static const char inet_fresh[] =
+	"	chain fresh {\n"
 	"		type filter hook prerouting priority mangle; policy accept;\n"
-	"		ct state new iifname @inside jump cap_new\n"
+	"		ct state established,related,untracked accept\n"
+	"		iifname != @inside accept\n"
+	"		ct state new jump cap\n"
+	"		ip saddr @egress4 goto egress4\n"
+	"		ip6 saddr @egress6 goto egress6\n"
 	"	}\n"
-	"	chain cap_new {\n"
+	"	chain cap {\n"
 	"		iifname . ether saddr @conn_rate_port drop\n"
 	"		iifname . ether saddr @conns_port drop\n"
 	"		iifname @conn_rate_link drop\n"
 	"		iifname @conns_link drop\n"
 	"	}\n"
-	/* Before anything is spent on them. */
-	"	chain cap_packets {\n"
-	"		type filter hook prerouting priority -310; policy accept;\n"
-	"		iifname @packets_link drop\n"
+	"	chain egress4 {\n"
+	"		ip saddr . ip daddr @not4 goto refuse\n"
+	"		meta l4proto { tcp, udp } ip saddr . ip daddr . th dport @not_port4 goto "
+	"refuse\n"
+	"		ip saddr . ip daddr @to4 accept\n"
+	"		meta l4proto { tcp, udp } ip saddr . ip daddr . th dport @to_port4 accept\n"
+	"		goto refuse\n"
+	"	}\n"
+	"	chain egress6 {\n"
+	"		ip6 saddr . ip6 daddr @not6 goto refuse\n"
+	"		meta l4proto { tcp, udp } ip6 saddr . ip6 daddr . th dport @not_port6 goto "
+	"refuse\n"
+	"		ip6 saddr . ip6 daddr @to6 accept\n"
+	"		meta l4proto { tcp, udp } ip6 saddr . ip6 daddr . th dport @to_port6 "
+	"accept\n"
+	"		goto refuse\n"
+	"	}\n"
+	"	chain refuse {\n"
+	"		meta l4proto tcp reject with tcp reset\n"
+	"		reject with icmpx type admin-prohibited\n"
 	"	}\n";
 
-static const char bridge_caps[] =
-	"	chain cap_packets {\n"
-	"		type filter hook prerouting priority -310; policy accept;\n"
-	"		iifname @packets_port drop\n"
+/* What goes from port to port never comes to the host, so it is not looked at there. */
+static const char bridge_egress[] =
+	"	chain egress {\n"
+	"		type filter hook forward priority -200; policy accept;\n"
+	"		iifname @egress_port ether type { ip, ip6 } drop\n"
 	"	}\n";
 
 /* `ct status dnat` admits exactly what was published and nothing that bypasses it, unless the
@@ -157,6 +183,7 @@ static const char bridge_guard[] =
 	"		iifname @guarded goto guard\n"
 	"	}\n"
 	"	chain guard {\n"
+	"		iifname @packets_port drop\n"
 	"		iifname . ether saddr != @epmac drop\n"
 	"		iifname @maconly accept\n"
 	"		ether type arp goto guard_arp\n"
@@ -227,6 +254,32 @@ static void print_set(const struct set_desc *d, struct buf *out)
 					     : "");
 }
 
+static bool names_bound(const char *line, size_t len)
+{
+	char name[32];
+
+	for (unsigned int i = 0; i < N_SETS; i++) {
+		if (!elem_sets[i].bound)
+			continue;
+		snprintf(name, sizeof(name), "@%s ", elem_sets[i].name);
+		if (memmem(line, len, name, strlen(name)))
+			return true;
+	}
+	return false;
+}
+
+/* All lines, or those that need no set with a bound. */
+static void print_rules(const char *text, bool bounded, struct buf *out)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n") + 1;
+
+		if (bounded || !names_bound(text, len))
+			buf_add(out, text, len);
+		text += len;
+	}
+}
+
 static void print_table(bool bridge, bool bounded, const char *comment, struct buf *out)
 {
 	const char *family = bridge ? "bridge" : "inet";
@@ -238,11 +291,15 @@ static void print_table(bool bridge, bool bounded, const char *comment, struct b
 		if (elem_sets[i].in_bridge_table == bridge && (bounded || !elem_sets[i].bound))
 			print_set(&elem_sets[i], out);
 	}
-	if (bridge)
-		buf_printf(out, "%s%s", bounded ? bridge_caps : "", bridge_guard);
-	else
-		buf_printf(out, "%s%s%s%s", inet_nat, inet_guard, bounded ? inet_caps : "",
-			   inet_forward);
+	if (bridge) {
+		print_rules(bridge_guard, bounded, out);
+		print_rules(bridge_egress, bounded, out);
+	} else {
+		print_rules(inet_nat, bounded, out);
+		print_rules(inet_guard, bounded, out);
+		print_rules(inet_fresh, bounded, out);
+		print_rules(inet_forward, bounded, out);
+	}
 	buf_printf(out, "}\n");
 }
 

@@ -144,6 +144,12 @@ static void test_broken(void **state)
 		"allow * default attach conns=100000001",
 		"allow * default attach packet-rate=1k",
 		"deny * default attach conn-rate=1",
+		"deny * default attach to=192.0.2.1",
+		"allow * default attach to=",
+		"allow * default attach to=example.org",
+		"allow * default attach to=192.0.2.1,,192.0.2.2",
+		"allow * default attach to=192.0.2.0/24,192.0.2.1",
+		"allow * default attach not-to=192.0.2.1/24",
 		"allow * default attach \x01",
 		"allow * default attach \xc3\xa9",
 		"allow * default attach a b c d e f g h i j k l m n o p q",
@@ -264,6 +270,25 @@ static void test_bandwidth(void **state)
 	assert_int_equal(policy_bandwidth(0, 5), 5);
 	assert_int_equal(policy_bandwidth(4, 5), 4);
 	assert_int_equal(policy_bandwidth(6, 5), 5);
+}
+
+static void test_egress(void **state)
+{
+	CLEAN_POLICY struct policy p = policy_of(
+		"allow 7 default attach to=192.0.2.0/24:80-443,[2001:db8::1]:53 not-to=192.0.2.7\n"
+		"allow * default attach\n");
+	CLEAN_BUF struct buf out = BUF_INIT;
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	assert_int_equal(v.limits.egress.n, 3);
+	policy_explain(&p, &w, &v, &out);
+	assert_non_null(strstr(out.p, "rate=60 to=192.0.2.0/24:80-443,[2001:db8::1/128]:53 "
+				      "not-to=192.0.2.7/32\n"));
+	judge(&p, 8, 7, &w, &v);
+	assert_int_equal(v.limits.egress.n, 0);
 }
 
 static void test_caps(void **state)
@@ -441,7 +466,7 @@ int main(void)
 		cmocka_unit_test(test_broken),   cmocka_unit_test(test_limits),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_explain),  cmocka_unit_test(test_bandwidth),
-		cmocka_unit_test(test_caps),
+		cmocka_unit_test(test_caps),     cmocka_unit_test(test_egress),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

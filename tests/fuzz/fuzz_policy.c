@@ -29,6 +29,8 @@ static void check_rules(const struct policy *p)
 		MUST(strcmp(r->network, "*") == 0 ||
 		     name_check_network(r->network, "n", NULL) == 0);
 		MUST(r->limits.n_range <= POLICY_RANGES && r->limits.n_host <= POLICY_HOSTS);
+		MUST(r->limits.egress.n <= ATTACH_DEST_MAX &&
+		     attach_egress_check(&r->limits.egress, NULL) == 0);
 		MUST(!r->limits.cap.conns || r->limits.cap.conn_rate);
 		MUST(r->line > 0);
 	}

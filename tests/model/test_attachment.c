@@ -117,6 +117,80 @@ static void test_vlan(void **state)
 	assert_int_equal(attach_vlan_check(&v, &e), -EINVAL);
 }
 
+static void test_egress_text(void **state)
+{
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+	} cases[] = {
+		{"192.0.2.1", "192.0.2.1/32"},
+		{"192.0.2.0/24", "192.0.2.0/24"},
+		{"192.0.2.0/24:80", "192.0.2.0/24:80"},
+		{"192.0.2.1:80-443", "192.0.2.1/32:80-443"},
+		{"0.0.0.0/0:80-80", "0.0.0.0/0:80"},
+		{"2001:db8::1", "2001:db8::1/128"},
+		{"2001:db8::/32", "2001:db8::/32"},
+		{"::/0", "::/0"},
+		{"[2001:db8::/32]:1-65535", "[2001:db8::/32]:1-65535"},
+		{"[2001:db8::1]", "2001:db8::1/128"},
+		{"192.0.2.1/24", NULL},
+		{"192.0.2.0/33", NULL},
+		{"192.0.2.1:", NULL},
+		{"192.0.2.1:0", NULL},
+		{"192.0.2.1:80-79", NULL},
+		{"192.0.2.1:65536", NULL},
+		{"192.0.2.1:80-", NULL},
+		{"[2001:db8::1", NULL},
+		{"[2001:db8::1]80", NULL},
+		{"[2001:db8::1]:", NULL},
+		{"2001:db8::1]:80", NULL},
+		{"example.org", NULL},
+		{"", NULL},
+		{"[]:80", NULL},
+		{"[0000000000000000000000000000000000000000000000000000000000000000000000000000000"
+		 "00000000000000000000000000::1]",
+		 NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attach_egress x = {0};
+		char text[ATTACH_DEST_STRLEN];
+		int r = attach_egress_parse(cases[i].in, false, &x, NULL);
+
+		if ((r == 0) != (cases[i].out != NULL) || x.n != (r == 0))
+			fail_msg("%s", cases[i].in);
+		if (r == 0)
+			assert_string_equal(attach_dest_str(&x.dest[0], text), cases[i].out);
+	}
+}
+
+/* What would be two elements for one packet of one set is refused; one of another kind is not. */
+static void test_egress_overlap(void **state)
+{
+	struct attach_egress x = {0};
+
+	(void)state;
+	assert_false(attach_egress_is_only(&x));
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", true, &x, NULL), 0);
+	assert_false(attach_egress_is_only(&x));
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", false, &x, NULL), 0);
+	assert_true(attach_egress_is_only(&x));
+	assert_int_equal(attach_egress_parse("192.0.2.0/24", false, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:90", false, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.3.0/24:80", false, &x, NULL), 0);
+	assert_true(attach_egress_parse("192.0.2.7:89-95", false, &x, NULL) < 0);
+	assert_true(attach_egress_parse("0.0.0.0/0", false, &x, NULL) < 0);
+	assert_int_equal(attach_egress_parse("0.0.0.0/0", true, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("::/0", true, &x, NULL), 0);
+	assert_int_equal(attach_egress_check(&x, NULL), 0);
+	x.dest[0].high = 1;
+	assert_true(attach_egress_check(&x, NULL) < 0);
+	x.dest[0] = x.dest[1];
+	assert_true(attach_egress_check(&x, NULL) < 0);
+	x.n = ATTACH_DEST_MAX;
+	assert_true(attach_egress_parse("203.0.113.1", false, &x, NULL) < 0);
+}
+
 static void test_rate_text(void **state)
 {
 	(void)state;
@@ -169,8 +243,9 @@ static void test_rate_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_rate_text), cmocka_unit_test(test_add),
-		cmocka_unit_test(test_release),   cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_egress_text), cmocka_unit_test(test_egress_overlap),
+		cmocka_unit_test(test_rate_text),   cmocka_unit_test(test_add),
+		cmocka_unit_test(test_release),     cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_vlan),
 	};
 

@@ -31,7 +31,10 @@ static const char parts_doc[] =
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
 	"800000,\"out\":9000000,\"outBurst\":1600000},\"cap\":{\"conns\":100,"
-	"\"connRate\":50,\"packetRate\":4294967295},\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
+	"\"connRate\":50,\"packetRate\":4294967295},"
+	"\"egress\":[{\"to\":\"192.0.2.0/24:80-443\"},{\"notTo\":\"192.0.2.7/"
+	"32\"},{\"to\":\"[2001:db8::/32]:53\"}],"
+	"\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
 	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":"
 	"\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
 	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
@@ -166,6 +169,12 @@ static void test_wrong_parts(void **state)
 		{"cap", "{\"connRate\":-1}", "=cap.connRate: "},
 		{"cap", "{\"packetRate\":4294967296}", "=cap.packetRate: "},
 		{"cap", "7", "expected an object"},
+		{"egress[0].to", "\"192.0.2.1/24\"", "=egress[0].to: "},
+		{"egress[2].to", "\"192.0.2.0/25:443\"", "overlaps"},
+		{"egress[1].notTo", "\"x\"", "expected PREFIX"},
+		{"egress[1].notTo", NULL, "=egress[1].notTo: "},
+		{"egress", "{}", "=egress: "},
+		{"egress[0]", "5", "expected an object"},
 		{"vlan", "4095", "0..4094"},
 		{"trunk[0].min", "0", "1..4094"},
 		{"trunk[0].max", "4095", "1..4094"},

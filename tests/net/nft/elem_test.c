@@ -272,6 +272,42 @@ static void caps(void **state)
 	assert_int_equal(elem_burst(1000), 100);
 }
 
+/* For each address of a container, and for its link-local one, which may go nowhere. */
+static void egress(void **state)
+{
+	struct attachment a = attachment(NET_BRIDGE);
+	CLEAN_ELEMS struct elem_list l = {0};
+
+	(void)state;
+	assert_int_equal(attach_egress_parse("0.0.0.0/0:443", false, &a.egress, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24", true, &a.egress, NULL), 0);
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_EGRESS4), 1);
+	assert_int_equal(count(&l, SET_EGRESS6), 2);
+	assert_int_equal(count(&l, SET_TO_PORT4), 1);
+	assert_int_equal(count(&l, SET_NOT4), 1);
+	assert_int_equal(count(&l, SET_TO4) + count(&l, SET_TO6) + count(&l, SET_TO_PORT6), 0);
+	assert_int_equal(count(&l, SET_EGRESS_PORT), 1);
+	a.tune.mac = (struct mac){{2, 9}}; /* on its way */
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_EGRESS6), 3);
+	/* Only forbidden ones: everything else is allowed, in both families. */
+	a.egress.dest[0] = a.egress.dest[1];
+	a.egress.n = 1;
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_TO4), 1);
+	assert_int_equal(count(&l, SET_TO6), 1);
+	a = attachment(NET_ROUTED);
+	assert_int_equal(attach_egress_parse("::/0", false, &a.egress, NULL), 0);
+	l.n = 0;
+	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+	assert_int_equal(count(&l, SET_TO6), 1);
+	assert_int_equal(count(&l, SET_EGRESS4), 1);
+	assert_int_equal(count(&l, SET_EGRESS_PORT), 0);
+}
+
 /* What a kernel without bounds gets names none of it. */
 static void without_bounds(void **state)
 {
@@ -392,6 +428,7 @@ int main(void)
 		cmocka_unit_test(published),
 		cmocka_unit_test(published_without_family),
 		cmocka_unit_test(caps),
+		cmocka_unit_test(egress),
 		cmocka_unit_test(without_bounds),
 		cmocka_unit_test(population_fills_every_set),
 		cmocka_unit_test(version_is_stable),

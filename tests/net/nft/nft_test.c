@@ -288,12 +288,14 @@ static void has_tells_data_apart(void **state)
 				l.v[i].verdict == VERDICT_DROP ? VERDICT_ACCEPT : VERDICT_DROP;
 		else if (d->bound)
 			l.v[i].bound++;
+		else if (d->interval && d->key[d->n_key - 1] == FIELD_PORT)
+			l.v[i].key_end[d->n_key - 1].port++;
 		else if (d->interval)
 			l.v[i].key_end[d->n_key - 1].ip.b[3]--;
 		else if (d->key[0] == FIELD_IFNAME)
 			l.v[i].key[0].ifname[2] = 'X';
 		else
-			l.v[i].key[1].ip.b[2] ^= 1;
+			l.v[i].key[d->n_key - 1].ip.b[0] ^= 0x40;
 	}
 	must(nftbatch_has(n, &l, has, &e), &e);
 	for (size_t i = 0; i < l.n; i++) {

@@ -90,6 +90,17 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 		a->addr[f].len = n->subnet[f].len;
 	}
 	snprintf(a->bridge, sizeof(a->bridge), "%s", n->bridge);
+	if (k % 3 == 1) {
+		static const char *const to[] = {"198.51.100.0/24", "192.0.2.7:80-443",
+						 "2001:db8::/32", "[::/0]:443"};
+
+		for (size_t t = 0; t < sizeof(to) / sizeof(to[0]); t++) {
+			assert_int_equal(attach_egress_parse(to[t], true, &a->egress, NULL), 0);
+			if (i & 4)
+				assert_int_equal(
+					attach_egress_parse(to[t], false, &a->egress, NULL), 0);
+		}
+	}
 	if (k % 3 == 1)
 		a->cap = (struct attach_cap){
 			.conns = 1000 + k, .conn_rate = 100 + k, .packet_rate = 10 + k};

@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* attach_egress: destinations: their texts and their rules. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/parse.h"
+#include "model/attach.h"
+
+#define TEXT_MAX 96
+
+bool attach_egress_is_only(const struct attach_egress *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (!x->dest[i].is_denied)
+			return true;
+	return false;
+}
+
+/* Would both be elements of one set, and have a packet in common? */
+static bool collides(const struct attach_dest *a, const struct attach_dest *b)
+{
+	if (a->is_denied != b->is_denied || (a->low == 0) != (b->low == 0) ||
+	    a->to.ip.family != b->to.ip.family || !prefix_overlaps(&a->to, &b->to))
+		return false;
+	return a->low == 0 || (a->low <= b->high && b->low <= a->high);
+}
+
+static int check_dest(const struct attach_egress *x, size_t i, struct err *e)
+{
+	const struct attach_dest *d = &x->dest[i];
+	struct prefix net = prefix_network(&d->to);
+	char s[ATTACH_DEST_STRLEN], t[ATTACH_DEST_STRLEN];
+
+	if (!prefix_equal(&net, &d->to))
+		return err_invalid(e, ERR_USAGE, "destination %s: host bits are set",
+				   attach_dest_str(d, s));
+	if (d->low > d->high || (d->low == 0 && d->high))
+		return err_invalid(e, ERR_USAGE, "destination %s: ports", attach_dest_str(d, s));
+	for (size_t k = 0; k < i; k++)
+		if (collides(d, &x->dest[k]))
+			return err_invalid(e, ERR_USAGE, "destination %s overlaps %s",
+					   attach_dest_str(d, s), attach_dest_str(&x->dest[k], t));
+	return 0;
+}
+
+int attach_egress_check(const struct attach_egress *x, struct err *e)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (check_dest(x, i, e) < 0)
+			return -EINVAL;
+	return 0;
+}
+
+static int parse_ports(char *s, struct attach_dest *d)
+{
+	char *dash = strchr(s, '-');
+	uint32_t low, high;
+
+	if (dash)
+		*dash = '\0';
+	if (parse_u32(s, 1, UINT16_MAX, &low) < 0 ||
+	    parse_u32(dash ? dash + 1 : s, low, UINT16_MAX, &high) < 0)
+		return -EINVAL;
+	d->low = (uint16_t)low;
+	d->high = (uint16_t)high;
+	return 0;
+}
+
+static int parse_prefix(const char *s, struct prefix *ret)
+{
+	if (strchr(s, '/'))
+		return prefix_parse(s, ret, NULL);
+	if (ip_parse(s, &ret->ip, NULL) < 0)
+		return -EINVAL;
+	ret->len = ip_fam(&ret->ip) == FAM4 ? 32 : 128;
+	return 0;
+}
+
+/* Cuts the text into prefix and ports (NULL: none). */
+static int split(char *s, char **ret_prefix, char **ret_ports)
+{
+	char *colon = strchr(s, ':'), *end;
+
+	*ret_prefix = s;
+	*ret_ports = NULL;
+	if (s[0] == '[') {
+		end = strchr(s, ']');
+		if (!end || (end[1] && end[1] != ':'))
+			return -EINVAL;
+		*end = '\0';
+		*ret_prefix = s + 1;
+		*ret_ports = end[1] ? end + 2 : NULL;
+	} else if (colon && !strchr(colon + 1, ':')) {
+		*colon = '\0';
+		*ret_ports = colon + 1;
+	}
+	return 0;
+}
+
+int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into, struct err *e)
+{
+	struct attach_dest d = {.is_denied = is_denied};
+	char copy[TEXT_MAX], *prefix, *ports;
+	size_t len = strlen(s);
+
+	if (into->n == ATTACH_DEST_MAX)
+		return err_set(e, ERR_QUOTA, 0, "more than %d destinations", ATTACH_DEST_MAX);
+	if (len >= sizeof(copy))
+		return err_invalid(e, ERR_USAGE, "a destination of %zu characters", len);
+	memcpy(copy, s, len + 1);
+	if (split(copy, &prefix, &ports) < 0 || parse_prefix(prefix, &d.to) < 0 ||
+	    (ports && parse_ports(ports, &d) < 0))
+		return err_invalid(e, ERR_USAGE, "\"%.80s\": expected PREFIX or PREFIX:PORT[-PORT]",
+				   s);
+	into->dest[into->n] = d;
+	if (check_dest(into, into->n, e) < 0)
+		return -EINVAL;
+	into->n++;
+	return 0;
+}
+
+const char *attach_dest_str(const struct attach_dest *d, char out[ATTACH_DEST_STRLEN])
+{
+	bool in_brackets = d->low && ip_fam(&d->to.ip) == FAM6;
+	char s[PREFIX_STRLEN], ports[16] = "";
+
+	if (d->low && d->low == d->high)
+		snprintf(ports, sizeof(ports), ":%u", d->low);
+	else if (d->low)
+		snprintf(ports, sizeof(ports), ":%u-%u", d->low, d->high);
+	snprintf(out, ATTACH_DEST_STRLEN, "%s%s%s%s", in_brackets ? "[" : "", prefix_str(&d->to, s),
+		 in_brackets ? "]" : "", ports);
+	return out;
+}
