@@ -19,7 +19,7 @@
 #include "base/fd.h"
 #include "base/hash.h"
 
-#define LOCK_MS 10000
+#define LOCK_MS 60000 /* the containers of a group all start, or all end, at once */
 #define SUFFIX ".sock"
 
 static bool is_own_dir(const char *path)

@@ -18,7 +18,7 @@
  * only). path gets its name. */
 int dir_open(const char *dir, bool is_read_only, char path[ROOTLESS_DIR_MAX + 1], int *ret_fd,
 	     struct err *e);
-/* One change at a time; waits at most ten seconds (ERR_BUSY). Freed by closing *ret_fd. */
+/* One change at a time; waits at most a minute (ERR_BUSY). Freed by closing *ret_fd. */
 int dir_lock(int dir_fd, int *ret_fd, struct err *e);
 /* The socket of an attachment: a hash of "ID@IFNAME", for the whole may be too long for sun_path.
  */

@@ -89,7 +89,7 @@ for n in $ALL; do
 done
 serves() { grep -q ready "$NS_TMP/$1.out"; }
 for n in $ALL; do
-	ns_until 60 serves "$n" || bail "$n does not serve: $(cat "$NS_TMP/$n.out")"
+	ns_until 120 serves "$n" || bail "$n does not serve: $(cat "$NS_TMP/$n.out")"
 	case $n in ?5) ;; *) eval "pid_$n=\$(pgrep -P \"\$box_$n\" python3)" ;; esac
 done
 is 'ten are up' "$(nna ls --json | jq -r '[.[] | .network] | group_by(.) | map("\(length) \(.[0])") | join(" ")')" '5 db 5 web'
@@ -124,7 +124,7 @@ done
 kill -KILL "$box_both"
 # A command that ended takes its network down; of a container that just died gc does.
 none_up() { nna gc -q && [ "$(nna ls | wc -l)" -eq 1 ]; }
-ok 'all end' ns_until 60 none_up
+ok 'all end' ns_until 120 none_up
 ok 'no port is served' [ -z "$(on host ss -Hlntu 'sport >= 18101 and sport <= 18110')" ]
 ok 'the networks go' nna network rm web
 ok 'both' nna network rm db
