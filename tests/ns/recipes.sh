@@ -42,11 +42,11 @@ wait $first
 is 'a job of a CI runner' "$second" 'hello from web'
 is 'another one at the same time' "$(cat "$NS_TMP/job.first")" 'hello from web'
 out=$(recipe groups)
-like 'a group: its network' "$out" 'shop bridge 10.99.0.0/24 without names*'
+like 'a group: its network' "$out" 'shop bridge 10.*/22 fd*::/64*'
 like 'a group: its drawing' "$out" '*
-`- shop  bridge nb-shop  10.99.0.0/24
-   |- db eth0  10.99.0.2
-   `- web eth0  10.99.0.3
+`- shop  bridge nb-shop  10.*/22 fd*::/64
+   |- db eth0  10.* fd*::*
+   `- web eth0  10.* fd*::*
       `- 8080:80/tcp
 hello from web
 hello from db'
