@@ -51,7 +51,8 @@ static int set_up(struct carrier *c, const struct carrier_conf *conf)
 	struct relay_conf relay = {.max = conf->conns_max,
 				   .ops = &c->ops,
 				   .n_pipes = conf->pipes_max,
-				   .n_wide = N_WIDE};
+				   .n_wide = N_WIDE,
+				   .are_reset = true};
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;
 

@@ -133,11 +133,16 @@ static void queue_add(struct relay *r, uint32_t i, uint8_t queue)
 }
 
 /* Closing with a linger time of zero sends RST instead of FIN. */
+static void guard(int fd)
+{
+	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 static void close_with_reset(int fd)
 {
-	const struct linger now = {.l_onoff = 1, .l_linger = 0};
-
-	setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	guard(fd);
 	close(fd);
 }
 
@@ -318,6 +323,8 @@ static int connect_inner(struct relay *r, uint32_t i, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (r->are_reset)
+		guard(fd);
 	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return watch_add(r->epoll_fd, fd, all, WATCH_INNER, i, c->slot.gen);
@@ -384,6 +391,8 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 	return 0;
 }
 
+	if (r->are_reset)
+		guard(fd);
 int relay_join(struct relay *r, int outer, int inner)
 {
 	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;

@@ -38,7 +38,8 @@ struct relay_conf {
 	 * start and no call but those of sockets, splice, read and epoll is ever made. */
 	const struct relay_ops *ops;
 	unsigned n_pipes, n_wide; /* n_wide: as many of them are large */
-	/* Sockets come with a linger time of zero: a close resets, unless it is meant to end. */
+	/* A close that nobody means, by the death of the process, resets (SO_LINGER). Sockets for
+	 * relay_join come like this. */
 	bool are_reset;
 };
 

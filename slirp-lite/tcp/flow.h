@@ -87,7 +87,10 @@ _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no mor
 
 /* flows.c */
 void flow_mark(struct tcp_flow *f); /* to be flushed */
-/* Ends it: the socket is closed (is_abort: with RST), everything given back. */
+/* From now on a close of the host's socket that nobody means, by the death of this process, resets:
+ * what was cut must not look like the end of a stream. */
+void flow_guard_host(const struct tcp *t, int fd);
+/* Ends it: the socket, which is guarded, is closed (is_abort: with RST), everything given back. */
 void flow_end(struct tcp_flow *f, bool is_abort);
 void flow_close_host(struct tcp_flow *f, bool is_abort);
 void flow_set_others(struct tcp_flow *f, bool is_others);

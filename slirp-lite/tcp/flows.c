@@ -135,17 +135,24 @@ void flow_set_others(struct tcp_flow *f, bool is_others)
 		list_remove(&f->owner->others, f, false);
 }
 
+void flow_guard_host(const struct tcp *t, int fd)
+{
+	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+
+	t->env.host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+}
+
 void flow_close_host(struct tcp_flow *f, bool is_abort)
 {
-	static const struct linger now = {.l_onoff = 1, .l_linger = 0};
+	static const struct linger in_peace;
 	const struct tcp_env *env = &f->owner->env;
 	int fd = f->src.fd;
 
 	if (fd < 0)
 		return;
 	loop_forget(env->loop, &f->src);
-	if (is_abort)
-		env->host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof(now));
+	if (!is_abort)
+		env->host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &in_peace, sizeof(in_peace));
 	env->host->close(fd);
 	f->is_readable = false;
 }

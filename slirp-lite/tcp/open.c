@@ -123,6 +123,7 @@ static int start(struct tcp_flow *f, const struct ip *to, uint32_t scope, uint16
 
 	if (fd < 0)
 		return fd;
+	flow_guard_host(f->owner, fd);
 	if (to->family == AF_INET6 && scope != 0) {
 		struct sockaddr_in6 v6;
 
@@ -331,12 +332,11 @@ bool tcp_has(const struct tcp *t, const struct flow_key *k)
 int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally *tally,
 	     uint64_t now)
 {
-	static const struct linger reset = {.l_onoff = 1};
-	const struct host_ops *host = t->env.host;
 	struct tcb_conf conf = conf_of(t, k, now);
 	struct tcp_flow *f = table_find(t->table, k);
 	int r = 0;
 
+	flow_guard_host(t, fd);
 	/* RFC 9293 3.6.1: TIME_WAIT may be left for a connection whose ISN is higher. */
 	if (f && f->is_waiting) {
 		flow_end(f, false);
@@ -363,7 +363,6 @@ int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally 
 	}
 	if (f)
 		flow_end(f, true);
-	host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
-	host->close(fd);
+	t->env.host->close(fd);
 	return r;
 }

@@ -169,7 +169,6 @@ int through_buffer(const struct through *t)
 int through_take(struct through *t, const struct flow_key *k, int fd, const struct syn *syn,
 		 uint32_t seq, uint64_t now)
 {
-	static const struct linger reset = {.l_onoff = 1, .l_linger = 0};
 	struct held *h;
 
 	if (table_find(t->held, k))
@@ -181,7 +180,6 @@ int through_take(struct through *t, const struct flow_key *k, int fd, const stru
 	h = table_add(t->held, k);
 	if (!h)
 		return -ENOSPC;
-	t->env.host->setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	h->fd = fd;
 	h->syn = *syn;
 	h->seq = seq;

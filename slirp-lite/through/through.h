@@ -52,8 +52,8 @@ void through_gone(struct through *t, const struct flow_key *k);
 /* What the host's socket may hold for the container (SO_RCVBUF), to be set before it connects; 0:
  * as the kernel thinks best. */
 int through_buffer(const struct through *t);
-/* The host has connected fd for it (not in any loop): takes it over. -errno: it stays the caller's,
- * and through_gone follows. */
+/* The host has connected fd for it (in no loop; its close resets): takes it over. -errno: it stays
+ * the caller's, and through_gone follows. */
 int through_take(struct through *t, const struct flow_key *k, int fd, const struct syn *syn,
 		 uint32_t seq, uint64_t now);
 /* The container sent its SYN again, and this room has it: true. */

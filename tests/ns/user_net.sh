@@ -4,7 +4,6 @@
 # ports with the client's real address, containers of the user's in other user namespaces, and what becomes of it all
 # when one of its processes is killed, when all are, and when the last network goes.
 . "$(dirname "$0")/lib.sh"
-
 . "$(dirname "$0")/user_net_lib.sh"
 
 serve_in() { # PID NAME: a web server that says its name and its client's address

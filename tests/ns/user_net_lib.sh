@@ -31,13 +31,13 @@ as() { # UID CMD...: without privilege, with a clean environment
 }
 nna() { as $UID_A "$NETNS_UP" "$@"; }
 nnb() { as $UID_B "$NETNS_UP" "$@"; }
-named() { # NAME: pids of our processes of that name
+all_named() { # pid and name of each of our processes
 	local p
-	for p in /proc/[0-9]*; do
-		[ "$(cat "$p/comm" 2>/dev/null)" = "$1" ] && ns_alive "${p#/proc/}" || continue
-		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || echo "${p#/proc/}"
+	grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | cut -d/ -f3 | while read -r p; do
+		! ns_alive "$p" || echo "$p $(cat "/proc/$p/comm" 2>/dev/null)"
 	done
 }
+named() { all_named | sed -n "s/ $1\$//p"; } # NAME: pids of our processes of that name
 n_named() { named "$1" | wc -l; }
 has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
 no_slirp() { [ "$(n_named slirp-lite)" -eq 0 ]; }

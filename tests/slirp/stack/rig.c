@@ -115,10 +115,13 @@ static int fake_shutdown(int fd, int how)
 
 static int fake_setsockopt(int fd, int level, int name, const void *value, socklen_t len)
 {
-	(void)value;
-	(void)len;
-	if (level == SOL_SOCKET && name == SO_LINGER)
-		find(fd)->is_aborted = true;
+	struct linger linger;
+
+	if (level == SOL_SOCKET && name == SO_LINGER) {
+		assert_int_equal(len, sizeof(linger));
+		memcpy(&linger, value, sizeof(linger));
+		find(fd)->is_aborted = linger.l_onoff && linger.l_linger == 0;
+	}
 	return 0;
 }
 
