@@ -23,6 +23,7 @@ json_t *flowname_json(const struct ctlmsg_flow *f)
 		return o;
 	if (f->state < sizeof(states) / sizeof(states[0]))
 		(void)json_object_set_new(o, "state", json_string(states[f->state]));
+	(void)json_object_set_new(o, "relayed", json_boolean(f->is_relayed));
 	(void)json_object_set_new(o, "rtt_us", json_integer(f->rtt_us));
 	(void)json_object_set_new(o, "timeouts", json_integer(f->n_timeout));
 	(void)json_object_set_new(o, "queued", json_integer(f->queued));

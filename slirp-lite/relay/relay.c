@@ -51,8 +51,8 @@ struct conn {
 	uint32_t prev, next;
 	uint8_t queue; /* with more to move, or waiting for a socket of a family */
 	bool is_connecting;
-	/* While it waits. Addresses of both families fit. */
-	uint64_t since_ms;
+	uint64_t since_ms; /* it waits; of one that does not: something moved */
+	/* Addresses of both families fit. */
 	struct sockaddr_in6 to, peer;
 };
 
@@ -181,6 +181,11 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 	slots_give(&r->conns, i);
 }
 
+static uint64_t now_of(const struct relay *r)
+{
+	return r->ops && r->ops->now_ms ? r->ops->now_ms(r->ops->arg) : 0;
+}
+
 /* Both directions get their turn even when one is broken: what a side sent before it reset is
  * delivered first, as far as the other side takes it, as it would be without us in between. */
 static void conn_turn(struct relay *r, uint32_t i)
@@ -192,6 +197,8 @@ static void conn_turn(struct relay *r, uint32_t i)
 
 	if (r->ops && r->ops->account && (n_in || n_out))
 		r->ops->account(r->ops->arg, c->port, n_in, n_out);
+	if (n_in || n_out)
+		c->since_ms = now_of(r);
 	if (in == MOVED_RESET || out == MOVED_RESET)
 		conn_end(r, i, true);
 	else if (c->end[OUTER].is_shut && c->end[INNER].is_shut)
@@ -316,6 +323,8 @@ static int connect_inner(struct relay *r, uint32_t i, int fd)
 
 	c->end[INNER].fd = fd;
 	c->is_connecting = true;
+	if (r->are_reset)
+		guard(fd);
 	/* Only the time a dead peer is noticed, and delays, hang on these: not worth an error. */
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
@@ -323,8 +332,6 @@ static int connect_inner(struct relay *r, uint32_t i, int fd)
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
 	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
-	if (r->are_reset)
-		guard(fd);
 	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return watch_add(r->epoll_fd, fd, all, WATCH_INNER, i, c->slot.gen);
@@ -384,6 +391,8 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 		return k;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	if (r->are_reset)
+		guard(fd);
 	if (inner < 0)
 		queue_add(r, i, wait);
 	else if (connect_inner(r, i, inner) < 0)
@@ -391,9 +400,8 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 	return 0;
 }
 
-	if (r->are_reset)
-		guard(fd);
-int relay_join(struct relay *r, int outer, int inner)
+int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_storage *peer,
+	       const struct sockaddr_storage *to)
 {
 	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	uint32_t i = slots_take(&r->conns);
@@ -401,6 +409,9 @@ int relay_join(struct relay *r, int outer, int inner)
 	if (i == SLOT_NONE)
 		return -ENOSPC;
 	struct conn *c = conn_at(r, i);
+	memcpy(&c->to, to, sizeof(c->to));
+	memcpy(&c->peer, peer, sizeof(c->peer));
+	c->since_ms = now_of(r);
 	/* What is there to be read is told by the first event. */
 	c->end[OUTER] = (struct end){.fd = outer, .writable = true, .pipe = PIPES_NONE};
 	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
@@ -464,6 +475,33 @@ void relay_expire(struct relay *r, uint64_t now_ms)
 uint32_t relay_count(const struct relay *r)
 {
 	return r->conns.n_used;
+}
+
+static struct ip read_address(const struct sockaddr_in6 *sa, uint16_t *ret_port)
+{
+	struct sockaddr_storage ss = {0};
+
+	memcpy(&ss, sa, sizeof(*sa));
+	*ret_port = dest_port(&ss);
+	return dest_ip(&ss);
+}
+
+bool relay_list(const struct relay *r, uint32_t *cursor, struct relay_seen *ret)
+{
+	uint32_t i = slots_next(&r->conns, *cursor);
+
+	if (i == SLOT_NONE)
+		return false;
+	const struct conn *c = conn_at(r, i);
+	*ret = (struct relay_seen){.outer_ended = c->end[OUTER].has_ended,
+				   .inner_ended = c->end[INNER].has_ended,
+				   .n_in = c->end[OUTER].held,
+				   .n_out = c->end[INNER].held,
+				   .moved_ms = c->since_ms};
+	ret->from = read_address(&c->peer, &ret->from_port);
+	ret->to = read_address(&c->to, &ret->to_port);
+	*cursor = i + 1;
+	return true;
 }
 
 /* Everything but a host's own client gets a reset: from outside a port is reached through DNAT

@@ -28,6 +28,8 @@ struct relay_ops {
 	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);
 	/* Bytes that were delivered to the container, and to the client; NULL: nobody counts. */
 	void (*account)(void *arg, uint32_t port, uint64_t n_in, uint64_t n_out);
+	/* For relay_list; NULL: nobody asks when something last moved. */
+	uint64_t (*now_ms)(void *arg);
 	void *arg;
 };
 
@@ -57,8 +59,10 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
 int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
 	       const struct dest *to, uint64_t now_ms);
 /* Takes over two connected sockets (non-blocking), the container's is inner; bytes go both ways
- * from now on. 0, or -errno: they stay the caller's. They count for port 0. */
-int relay_join(struct relay *r, int outer, int inner);
+ * from now on. 0, or -errno: they stay the caller's. They count for port 0. peer: who opened it;
+ * to: what he asked for. */
+int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_storage *peer,
+	       const struct sockaddr_storage *to);
 /* ops->socket may have more to give: goes on with clients that wait, first come first served. */
 void relay_ready(struct relay *r);
 /* is_outer: which end. Events of connections that are gone are ignored. */
@@ -73,5 +77,15 @@ uint64_t relay_due(const struct relay *r);
 /* Resets every connection that came in through this port. */
 void relay_cut(struct relay *r, uint32_t port);
 uint32_t relay_count(const struct relay *r);
+/* The first connection at or after *cursor (0 to begin with), which is moved past it; false at the
+ * end. */
+struct relay_seen {
+	struct ip from, to;
+	uint16_t from_port, to_port;
+	bool outer_ended, inner_ended; /* it has sent its FIN */
+	uint32_t n_in, n_out;          /* bytes in our pipes: for the container, from it */
+	uint64_t moved_ms;             /* when it was joined, or something moved */
+};
+bool relay_list(const struct relay *r, uint32_t *cursor, struct relay_seen *ret);
 
 #endif

@@ -54,6 +54,7 @@ struct ctlmsg_flow {
 	uint8_t proto;   /* IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP */
 	uint8_t state;   /* TCP: enum tcp_state */
 	bool is_inward;  /* it came by a published port */
+	bool is_relayed; /* by the kernel's own TCP on both sides */
 	uint32_t rtt_us; /* smoothed, 0: none measured */
 	uint32_t idle_ms;
 	uint32_t n_timeout; /* TCP: retransmission time-outs since it last went on */

@@ -89,8 +89,40 @@ static void list_ports(struct worker *w, const struct ctlmsg *get)
 	(void)ctlmsg_send(w->fds.control, &m);
 }
 
-/* Cursors of UDP have this bit. */
+/* Cursors of UDP, and of TCP by the kernel's own, have these bits. */
 #define IS_UDP (1u << 31)
+#define IS_THROUGH (1u << 30)
+
+/* As the container's peer in the connection has it. */
+static enum tcp_state state_of(const struct through_seen *s)
+{
+	if (!s->is_open)
+		return TCP_SYN_RCVD;
+	if (s->host_ended)
+		return s->guest_ended ? TCP_LAST_ACK : TCP_FIN_WAIT_2;
+	return s->guest_ended ? TCP_CLOSE_WAIT : TCP_ESTABLISHED;
+}
+
+static bool next_through(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
+{
+	struct through_seen s;
+	uint32_t at = *cursor & ~IS_THROUGH;
+
+	if (!w->through || !through_list(w->through, &at, now, &s))
+		return false;
+	*cursor = at | IS_THROUGH;
+	*ret = (struct ctlmsg_flow){.guest = s.key.guest,
+				    .peer = s.key.peer,
+				    .guest_port = s.key.guest_port,
+				    .peer_port = s.key.peer_port,
+				    .proto = IPPROTO_TCP,
+				    .state = (uint8_t)state_of(&s),
+				    .is_relayed = true,
+				    .idle_ms = s.idle_ms,
+				    .queued = s.queued,
+				    .blocked = s.blocked};
+	return true;
+}
 
 static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
 {
@@ -98,7 +130,7 @@ static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct c
 	struct udp_seen u;
 	uint32_t at;
 
-	if (!(*cursor & IS_UDP)) {
+	if (!(*cursor & (IS_UDP | IS_THROUGH))) {
 		if (tcp_list(w->tcp, cursor, now, &t)) {
 			*ret = (struct ctlmsg_flow){.guest = t.key.guest,
 						    .peer = t.key.peer,
@@ -114,6 +146,11 @@ static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct c
 						    .blocked = t.blocked};
 			return true;
 		}
+		*cursor = IS_THROUGH;
+	}
+	if (*cursor & IS_THROUGH) {
+		if (next_through(w, cursor, now, ret))
+			return true;
 		*cursor = IS_UDP;
 	}
 	at = *cursor & ~IS_UDP;

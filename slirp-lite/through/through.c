@@ -247,7 +247,7 @@ static void join(struct through *t, int fd, const struct sockaddr_storage *peer,
 	}
 	outer = release(t, h);
 	set_options(host, outer);
-	if (relay_join(t->relay, outer, fd) < 0) {
+	if (relay_join(t->relay, outer, fd, peer, &own) < 0) {
 		t->env.stats->n[STAT_DROP_TABLE_FULL]++;
 		host->close(outer);
 		host->close(fd);
@@ -306,7 +306,51 @@ struct through_gauges through_gauges(const struct through *t)
 				       .n_conns = relay_count(t->relay)};
 }
 
+/* Cursors of what is open have this bit. */
+#define IS_OPEN (1u << 29)
+
+bool through_list(const struct through *t, uint32_t *cursor, uint64_t now, struct through_seen *ret)
+{
+	struct relay_seen seen;
+	uint32_t at;
+
+	if (!(*cursor & IS_OPEN)) {
+		const struct held *h = table_step(t->held, cursor);
+
+		if (h) {
+			*ret = (struct through_seen){.key = h->node.key,
+						     .idle_ms = (uint32_t)(now - h->sent)};
+			return true;
+		}
+		*cursor = IS_OPEN;
+	}
+	at = *cursor & ~IS_OPEN;
+	if (!relay_list(t->relay, &at, &seen))
+		return false;
+	*cursor = at | IS_OPEN;
+	*ret = (struct through_seen){
+		.key = {.guest = seen.from,
+			.peer = seen.to,
+			.guest_port = seen.from_port,
+			.peer_port = seen.to_port},
+		.is_open = true,
+		.host_ended = seen.outer_ended,
+		.guest_ended = seen.inner_ended,
+		.idle_ms = now > seen.moved_ms ? (uint32_t)(now - seen.moved_ms) : 0,
+		.queued = seen.n_in,
+		.blocked = seen.n_out,
+	};
+	return true;
+}
+
 /* ---- life ---- */
+
+static uint64_t now_ms(void *arg)
+{
+	const struct through *t = arg;
+
+	return loop_now(t->env.loop);
+}
 
 /* A size that is set is no longer adapted; where the host allows less it is better left alone. */
 static int find_buffer(const struct host_ops *host)
@@ -348,7 +392,7 @@ static int set_up(struct through *t, struct err *e)
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (t->epoll_fd < 0)
 		return err_sys(e, errno, "epoll");
-	t->ops = (struct relay_ops){.account = count, .arg = t};
+	t->ops = (struct relay_ops){.account = count, .now_ms = now_ms, .arg = t};
 	conf.epoll_fd = t->epoll_fd;
 	r = relay_new(&conf, &t->relay);
 	t->relay_src.fn = on_relay;

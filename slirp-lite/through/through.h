@@ -68,4 +68,16 @@ struct through_gauges {
 };
 struct through_gauges through_gauges(const struct through *t);
 
+/* The first connection at or after *cursor (0 to begin with), which is moved past it; false at the
+ * end. */
+struct through_seen {
+	struct flow_key key;
+	bool is_open;                 /* false: the other half is waited for */
+	bool host_ended, guest_ended; /* it has sent its FIN */
+	uint32_t idle_ms;             /* since something moved */
+	uint32_t queued, blocked;     /* bytes for the container, for the host, in our pipes */
+};
+bool through_list(const struct through *t, uint32_t *cursor, uint64_t now,
+		  struct through_seen *ret);
+
 #endif

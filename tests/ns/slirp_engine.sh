@@ -86,6 +86,25 @@ is 'and a new SYN on an old connection' "$(relay_in a reborn $OUT4 7000)" right
 is 'small writes are answered one by one' "$(relay_in a ping_pong $OUT4 7000 2000)" '2000 right'
 is 'an idle connection goes on' "$(relay_in a idle $OUT4 7000 3)" right
 
+# What is listed of them.
+flows() { # NAME JQ-EXPRESSION
+	as_user host "$PYTHON" "$PROBE" api "$NS_TMP/api/$1" '{"execute":"flows"}' | jq -r "[.return.flows[] | select($2)]
+		| sort_by(.peer) | .[] | [.proto, .guest, .guest_port > 0, .peer, .peer_port, .state, .relayed, .inward] | join(\" \")"
+}
+(inside_exec a "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT4 7000 50) >/dev/null &
+four=$!
+(inside_exec b "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT6 7000 50) >/dev/null &
+six=$!
+NS_SERVERS="$NS_SERVERS $four $six"
+both() { [ "$(flows r '.relayed and .peer_port == 7000 and .state == "ESTABLISHED"' | wc -l)" = 2 ]; }
+ok 'two connections are listed' ns_until 20 both
+is 'as the containers know them' "$(flows r '.relayed and .peer_port == 7000')" "tcp 10.88.1.2 true $OUT4 7000 ESTABLISHED true false
+tcp fd88:2::2 true $OUT6 7000 ESTABLISHED true false"
+unserve $four
+unserve $six
+none() { [ -z "$(flows r '.relayed and .peer_port == 7000')" ]; }
+ok 'and are not when they have ended' ns_until 20 none
+
 # A worker that is killed.
 before=$(told r through_flows)
 relay_in a await_end $OUT4 7100 >"$NS_TMP/cut" &

@@ -279,6 +279,57 @@ static void test_join(void **state)
 	close(guest);
 }
 
+/* What is listed: first what waits, then what is open. */
+static unsigned list(struct through_seen *ret, unsigned max)
+{
+	uint32_t cursor = 0;
+	unsigned n = 0;
+
+	while (n < max && through_list(t.through, &cursor, t.now, &ret[n]))
+		n++;
+	/* It stays at the end. */
+	assert_false(n < max && through_list(t.through, &cursor, t.now, &ret[n]));
+	return n;
+}
+
+static void test_list(void **state)
+{
+	struct flow_key k = key_of("10.88.1.2", 40000), other = key_of("10.88.1.3", 40001);
+	struct through_seen seen[4];
+	int host, guest, host2;
+
+	(void)state;
+	assert_int_equal(list(seen, 4), 0);
+	assert_int_equal(through_wants(t.through, &k), 1);
+	host = take(&k, 0);
+	assert_int_equal(list(seen, 4), 1);
+	assert_memory_equal(&seen[0].key, &k, sizeof(k));
+	assert_false(seen[0].is_open);
+	guest = accept_one(&k);
+	assert_int_equal(through_wants(t.through, &other), 1);
+	host2 = take(&other, 0);
+	pass(300);
+	assert_int_equal(list(seen, 4), 2);
+	assert_memory_equal(&seen[0].key, &other, sizeof(other));
+	assert_int_equal(seen[0].idle_ms, 300);
+	assert_true(seen[1].is_open && !seen[1].host_ended && !seen[1].guest_ended);
+	assert_memory_equal(&seen[1].key, &k, sizeof(k));
+	assert_int_equal(seen[1].idle_ms, 300);
+	assert_int_equal(write(guest, "there", 5), 5);
+	assert_int_equal(shutdown(guest, SHUT_WR), 0);
+	pass(1);
+	pass(1);
+	assert_int_equal(list(seen, 4), 2);
+	assert_true(seen[1].guest_ended && !seen[1].host_ended);
+	assert_int_equal(seen[1].idle_ms, 1);
+	assert_int_equal(seen[1].queued + seen[1].blocked, 0);
+	close(host);
+	close(guest);
+	close(host2);
+	pass(1);
+	assert_int_equal(list(seen, 4), 1); /* who waits is not looked at */
+}
+
 static void test_again(void **state)
 {
 	struct flow_key k = key_of("10.88.1.2", 40000), other = key_of("10.88.1.2", 40001);
@@ -366,6 +417,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_join, start, stop),
+		cmocka_unit_test_setup_teardown(test_list, start, stop),
 		cmocka_unit_test_setup_teardown(test_again, start, stop),
 		cmocka_unit_test_setup_teardown(test_given_up, start, stop),
 		cmocka_unit_test_setup_teardown(test_whose, start, stop),
