@@ -67,6 +67,9 @@ static ssize_t step_small(struct mover *m, struct end *from, struct end *to)
 	if (n <= 0)
 		return 0;
 	from->is_bulk = n == COPY_MIN;
+	/* That was all: what comes now is another event. */
+	if (n < COPY_MIN && !from->is_thorough)
+		from->readable = false;
 	do
 		sent = send(to->fd, m->copy, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
@@ -164,7 +167,9 @@ enum moved move_turn(struct mover *m, struct end *from, struct end *to, uint64_t
 		from->pipe = PIPES_NONE;
 	}
 	if (from->has_ended && from->held == 0 && !to->is_shut) {
-		shutdown(to->fd, SHUT_WR);
+		/* The second end is the close, which follows. */
+		if (!from->is_shut)
+			shutdown(to->fd, SHUT_WR);
 		to->is_shut = true;
 	}
 	return total >= m->turn ? MOVED_SOME : MOVED_ALL;

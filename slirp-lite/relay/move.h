@@ -18,8 +18,10 @@ struct end {
 	int fd;
 	bool readable, writable;
 	bool has_ended; /* its FIN has been read */
-	bool is_shut;   /* our FIN has been sent to it */
-	uint16_t pipe;  /* holds `held` bytes read from this end */
+	/* Its end is near, or there is urgent data: it is read until there is nothing. */
+	bool is_thorough;
+	bool is_shut;  /* our FIN has been sent to it */
+	uint16_t pipe; /* holds `held` bytes read from this end */
 	uint32_t held;
 	uint32_t copy; /* size of the next copy, 0: the smallest */
 	bool is_bulk;  /* much comes at a time: worth moving pages */

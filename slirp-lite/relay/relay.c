@@ -24,6 +24,7 @@
 #include "relay/watch.h"
 
 #define ACCEPT_BATCH 32
+#define WATCHED (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET)
 #define TURN_BYTES (1024 * 1024)
 /* In somebody else's loop, who has other things to do as well: so much, of so many connections. */
 #define TURN_BYTES_GUEST (256 * 1024)
@@ -51,6 +52,7 @@ struct conn {
 	uint32_t prev, next;
 	uint8_t queue; /* with more to move, or waiting for a socket of a family */
 	bool is_connecting;
+	bool is_joined;    /* both sockets came connected */
 	uint64_t since_ms; /* it waits; of one that does not: something moved */
 	/* Addresses of both families fit. */
 	struct sockaddr_in6 to, peer;
@@ -169,7 +171,7 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 			continue;
 		/* Nobody else has it open, so closing it also ends the watch; but who made the
 		 * socket for us may not be done with it. */
-		if (r->ops && k == INNER)
+		if (r->ops && k == INNER && !c->is_joined)
 			watch_del(r->epoll_fd, n->fd);
 		if (!reset)
 			close_in_peace(r, n->fd);
@@ -268,11 +270,13 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 
 	if (!c)
 		return;
+	struct end *n = &c->end[is_outer ? OUTER : INNER];
+	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+		n->is_thorough = true;
 	if (c->is_connecting || c->end[INNER].fd < 0) {
 		connecting_event(r, index, is_outer, events);
 		return;
 	}
-	struct end *n = &c->end[is_outer ? OUTER : INNER];
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		n->readable = true;
 	if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
@@ -315,7 +319,6 @@ static int open_socket(struct relay *r, int family)
 /* Takes over fd. 0, or the errno of a connect that failed at once. */
 static int connect_inner(struct relay *r, uint32_t i, int fd)
 {
-	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1, syns = SYN_RETRIES, idle = KEEP_IDLE_S, intvl = KEEP_INTVL_S,
 		  count = KEEP_COUNT;
 	struct conn *c = conn_at(r, i);
@@ -334,7 +337,7 @@ static int connect_inner(struct relay *r, uint32_t i, int fd)
 	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
 		return -errno;
-	return watch_add(r->epoll_fd, fd, all, WATCH_INNER, i, c->slot.gen);
+	return watch_add(r->epoll_fd, fd, WATCHED, WATCH_INNER, i, c->slot.gen);
 }
 
 /* The client's own again; nothing was read from it. */
@@ -363,7 +366,6 @@ static void conn_lose(struct relay *r, uint32_t i)
 int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
 	       const struct dest *to, uint64_t now_ms)
 {
-	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	const int on = 1;
 	struct sockaddr_storage ss;
 	uint32_t i = slots_take(&r->conns);
@@ -383,7 +385,7 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 	int inner = r->queues[wait].first ? -EAGAIN : open_socket(r, ss.ss_family);
 	int k = inner < 0 && inner != -EAGAIN
 			? inner
-			: watch_add(r->epoll_fd, fd, all, WATCH_OUTER, i, c->slot.gen);
+			: watch_add(r->epoll_fd, fd, WATCHED, WATCH_OUTER, i, c->slot.gen);
 	if (k < 0) {
 		if (inner >= 0)
 			close(inner);
@@ -403,7 +405,6 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_storage *peer,
 	       const struct sockaddr_storage *to)
 {
-	const uint32_t all = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 	uint32_t i = slots_take(&r->conns);
 
 	if (i == SLOT_NONE)
@@ -412,12 +413,13 @@ int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_stor
 	memcpy(&c->to, to, sizeof(c->to));
 	memcpy(&c->peer, peer, sizeof(c->peer));
 	c->since_ms = now_of(r);
+	c->is_joined = true;
 	/* What is there to be read is told by the first event. */
 	c->end[OUTER] = (struct end){.fd = outer, .writable = true, .pipe = PIPES_NONE};
 	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
-	int k = watch_add(r->epoll_fd, outer, all, WATCH_OUTER, i, c->slot.gen);
+	int k = watch_add(r->epoll_fd, outer, WATCHED, WATCH_OUTER, i, c->slot.gen);
 	if (k == 0) {
-		k = watch_add(r->epoll_fd, inner, all, WATCH_INNER, i, c->slot.gen);
+		k = watch_add(r->epoll_fd, inner, WATCHED, WATCH_INNER, i, c->slot.gen);
 		if (k < 0)
 			watch_del(r->epoll_fd, outer);
 	}

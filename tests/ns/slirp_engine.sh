@@ -84,6 +84,7 @@ is 'a port is used again at once, 200 times' "$(relay_in a same_port $OUT4 7000 
 is 'over IPv6' "$(relay_in a same_port $OUT6 7000 200)" '200 right'
 is 'and a new SYN on an old connection' "$(relay_in a reborn $OUT4 7000)" right
 is 'small writes are answered one by one' "$(relay_in a ping_pong $OUT4 7000 2000)" '2000 right'
+is 'urgent bytes hold up nothing' "$(relay_in a urgent $OUT4 7000 1000)" '1000 right'
 is 'an idle connection goes on' "$(relay_in a idle $OUT4 7000 3)" right
 
 # What is listed of them.

@@ -142,6 +142,22 @@ def ping_pong(host, port, n):
   print(right, 'right')
 
 
+def urgent(host, port, n):
+  """Bytes before and behind an urgent one, which itself is not passed on: a read ends at its place."""
+  right = 0
+  with dial(host, port, b'echo\n') as s:
+    s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    for i in range(int(n)):
+      s.send(b'%08d' % i)
+      s.send(b'!', socket.MSG_OOB)
+      s.send(b'behind')
+      got = b''
+      while len(got) < 14 and (data := s.recv(14 - len(got))):
+        got += data
+      right += got == b'%08dbehind' % i
+    print(right, 'right')
+
+
 def idle(host, port, seconds):
   with dial(host, port, b'echo\n') as s:
     first = echo(s, b'before')
