@@ -133,6 +133,8 @@ static void test_broken(void **state)
 		"allow * default publish range=1,,2",
 		"allow * default publish host=example.org",
 		"allow * default publish host=224.0.0.1",
+		"allow * default publish range=1,2,3,4,5,6,7,8,9",
+		"allow * default publish host=::1,::2,::3,::4,::5,::6,::7,::8,::9",
 		"deny * default attach nics=1",
 		"deny * default attach rate-in=1mbit",
 		"allow * default attach rate-in=",
@@ -190,6 +192,50 @@ static int publish(const struct policy *p, const char *spec, uint32_t held)
 
 	assert_int_equal(publish_parse(spec, &one, NULL), 0);
 	return judge(p, 7, 7, &w, &v);
+}
+
+static void expect_wrong(const struct policy *p, size_t file, const char *why)
+{
+	assert_true(p->n_file > file);
+	if (!strstr(p->file[file].wrong.text, why))
+		fail_msg("\"%s\" where \"%s\" was expected", p->file[file].wrong.text, why);
+}
+
+/* As much of everything as there may be, and one more. */
+static void test_most(void **state)
+{
+	static char text[POLICY_FILE_BYTES];
+	static const char rule[] = "deny 1 a all\n";
+	const size_t n = sizeof(rule) - 1;
+	CLEAN_POLICY struct policy lines = {0};
+	CLEAN_POLICY struct policy rules = {0};
+	struct err e = ERR_INIT;
+
+	(void)state;
+	memset(text, '#', sizeof(text));
+	assert_int_equal(policy_add_text(&lines, "a.conf", text, 511, &names, NULL), 0);
+	assert_int_equal(lines.n_rule, 0);
+	assert_int_equal(policy_add_text(&lines, "b.conf", text, 512, &names, NULL), 0);
+	expect_wrong(&lines, 1, "line 1: more than 511 bytes");
+	assert_true(lines.rule[0].is_broken);
+
+	for (size_t i = 0; i <= POLICY_RULES; i++)
+		memcpy(text + i * n, rule, n);
+	assert_int_equal(policy_add_text(&rules, "a.conf", text, POLICY_RULES * n, &names, NULL),
+			 0);
+	assert_int_equal(rules.n_rule, POLICY_RULES);
+	assert_int_equal(policy_add_text(&rules, "b.conf", text, n, &names, NULL), 0);
+	expect_wrong(&rules, 1, "line 1: more than 1024 rules");
+	/* What denies all for it is there all the same. */
+	assert_int_equal(rules.n_rule, POLICY_RULES + 1);
+	assert_true(rules.rule[POLICY_RULES].is_broken);
+
+	/* One more than the directory gives: for what was wrong with the directory. */
+	for (size_t i = 2; i <= POLICY_FILES; i++)
+		assert_int_equal(policy_add_text(&rules, "x.conf", "", 0, &names, NULL), 0);
+	assert_true(policy_add_text(&rules, "y.conf", "", 0, &names, &e) < 0);
+	assert_int_equal(e.kind, ERR_QUOTA);
+	assert_int_equal(rules.n_file, POLICY_FILES + 1);
 }
 
 static void test_limits(void **state)
@@ -467,6 +513,7 @@ int main(void)
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
 		cmocka_unit_test(test_explain),  cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_caps),     cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_most),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

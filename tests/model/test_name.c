@@ -191,6 +191,10 @@ static void test_derived(void **state)
 	name_host_ifname(id, "fifteen-bytes-0", b);
 	assert_int_equal(strlen(b), 15);
 
+	name_ifb("web", "eth0", a);
+	assert_string_equal(a, "ni6c69c9b153482");
+	expect(name_check_ifname, a, true);
+
 	name_bridge("default", a);
 	assert_string_equal(a, "nb-default");
 	name_bridge("twelve-bytes", a);
