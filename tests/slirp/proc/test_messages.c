@@ -100,6 +100,54 @@ static void test_malformed(void **state)
 	close(fd[1]);
 }
 
+static int judged(const int fd[2], const struct ctlmsg *m)
+{
+	struct ctlmsg got;
+
+	assert_int_equal(ctlmsg_send(fd[0], m), 0);
+	return ctlmsg_recv(fd[1], &got, NULL);
+}
+
+/* What a worker lists goes to users: no more than fits, and addresses that are some. */
+static void test_lists(void **state)
+{
+	const struct ip good = {AF_INET, {198, 51, 100, 1}}, none = {.family = AF_UNIX};
+	struct ctlmsg m;
+	int fd[2];
+
+	(void)state;
+	pair(fd);
+	memset(&m, 0, sizeof(m));
+	m.type = CTLMSG_LIST_FLOWS;
+	m.flows.n = CTLMSG_LISTED;
+	for (size_t i = 0; i < CTLMSG_LISTED; i++)
+		m.flows.flow[i].guest = m.flows.flow[i].peer = good;
+	assert_int_equal(judged(fd, &m), 1);
+	m.flows.flow[CTLMSG_LISTED - 1].guest = none;
+	assert_int_equal(judged(fd, &m), -EPROTO);
+	m.flows.flow[CTLMSG_LISTED - 1].guest = good;
+	m.flows.flow[CTLMSG_LISTED - 1].peer = none;
+	assert_int_equal(judged(fd, &m), -EPROTO);
+	m.flows.n--; /* beyond is not looked at */
+	assert_int_equal(judged(fd, &m), 1);
+	m.flows.n = CTLMSG_LISTED + 1;
+	assert_int_equal(judged(fd, &m), -EPROTO);
+	m.type = CTLMSG_LIST_PORTS;
+	m.ports.n = CTLMSG_LISTED;
+	assert_int_equal(judged(fd, &m), 1);
+	m.ports.n++;
+	assert_int_equal(judged(fd, &m), -EPROTO);
+	m.type = CTLMSG_PORTS_DROP;
+	m.drop.n = CTLMSG_DROPS;
+	assert_int_equal(judged(fd, &m), 1);
+	m.drop.n++;
+	assert_int_equal(judged(fd, &m), -EPROTO);
+	/* Ports go with their descriptors only. */
+	assert_int_equal(ctlmsg_send_ports(fd[0], &m, NULL), -EINVAL);
+	close(fd[0]);
+	close(fd[1]);
+}
+
 static size_t count_open(void)
 {
 	size_t n = 0;
@@ -310,13 +358,10 @@ static void test_watch(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_there_and_back),
-		cmocka_unit_test(test_malformed),
-		cmocka_unit_test(test_ports),
-		cmocka_unit_test(test_full),
-		cmocka_unit_test(test_fdpass),
-		cmocka_unit_test(test_nameservers),
-		cmocka_unit_test(test_many_nameservers),
+		cmocka_unit_test(test_there_and_back), cmocka_unit_test(test_malformed),
+		cmocka_unit_test(test_lists),          cmocka_unit_test(test_ports),
+		cmocka_unit_test(test_full),           cmocka_unit_test(test_fdpass),
+		cmocka_unit_test(test_nameservers),    cmocka_unit_test(test_many_nameservers),
 		cmocka_unit_test(test_watch),
 	};
 
