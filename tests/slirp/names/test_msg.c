@@ -150,6 +150,29 @@ static void test_reverse(void **state)
 	assert_false(reverse("10.ip6.arpa", &p));
 	assert_false(reverse("1.in-addr.arpa.example", &p));
 	assert_false(reverse("web", &p));
+	assert_false(reverse("1.1.example.arpa", &p));
+}
+
+/* A name that ends early, or has more labels than any of the zones. */
+static void test_reverse_cut(void **state)
+{
+	uint8_t w[DNS_NAME_MAX];
+	struct prefix p;
+	char text[100] = "";
+	size_t n = msg_name_of_text("2.0.77.10.in-addr.arpa", w);
+
+	(void)state;
+	for (size_t len = 0; len < n; len++)
+		assert_false(msg_reverse(w, len, &p));
+	assert_true(msg_reverse(w, n, &p));
+	for (size_t i = 0; i < 33; i++)
+		memcpy(text + 2 * i, "1.", 3);
+	strcpy(text + 64, "ip6.arpa");
+	assert_true(reverse(text, &p));
+	strcpy(text + 64, "1.ip6.arpa");
+	assert_false(reverse(text, &p));
+	strcpy(text + 66, "1.1.ip6.arpa");
+	assert_false(reverse(text, &p));
 }
 
 int main(void)
@@ -157,7 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plain),    cmocka_unit_test(test_hostile),
 		cmocka_unit_test(test_too_long), cmocka_unit_test(test_text),
-		cmocka_unit_test(test_reverse),
+		cmocka_unit_test(test_reverse),  cmocka_unit_test(test_reverse_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
