@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * verb_top: what passes through slirp-lite, live: conversations with the busiest first, published
- * ports, reasons why packets were dropped. On a terminal the screen is drawn again and again; else
- * one round is printed. What slirp-lite says is checked before it is printed.
+ * verb_top: what passes, live. With root it is what the kernel's links count (top_links.c).
+ * Without, what passes through slirp-lite: conversations with the busiest first, published ports,
+ * reasons why packets were dropped. On a terminal the screen is drawn again and again; else one
+ * round is printed. What slirp-lite says is checked before it is printed.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include "base/buf.h"
 #include "base/fd.h"
 #include "base/json.h"
 #include "cli/cli.h"
+#include "cli/screen.h"
+#include "cli/top.h"
 #include "cli/user.h"
 
 #define FLOWS_SHOWN 20 /* where there is no terminal to say */
 #define COUNTERS_MAX 128
 
 struct top {
-	struct cli_common common;
-	uint32_t interval_s, rounds;
-	bool is_screen;
+	struct top_how how;
+	bool once;
 	unsigned lines;
 	struct buf out;
 	json_t *before, *now; /* counters by attachment: of the last round and of this one */
@@ -35,17 +35,26 @@ struct top {
 
 static int set_interval(void *into, const char *value, struct err *e)
 {
-	return opt_u32(value, 1, 3600, &((struct top *)into)->interval_s, e);
+	return opt_u32(value, 1, 3600, &((struct top *)into)->how.interval_s, e);
 }
 
 static int set_rounds(void *into, const char *value, struct err *e)
 {
-	return opt_u32(value, 1, 1000000, &((struct top *)into)->rounds, e);
+	return opt_u32(value, 1, 1000000, &((struct top *)into)->how.rounds, e);
+}
+
+static int set_once(void *into, const char *value, struct err *e)
+{
+	(void)value;
+	(void)e;
+	((struct top *)into)->once = true;
+	return 0;
 }
 
 static const struct opt opts[] = {
 	{'i', "interval", "SECONDS", "between two rounds (1)", set_interval},
 	{'n', "rounds", "N", "end after so many (a terminal: never; else 1)", set_rounds},
+	{0, "once", NULL, "one round, plain, also at a terminal", set_once},
 	CLI_OPT_JSON,
 	CLI_OPT_STATE_DIR,
 	{0},
@@ -203,7 +212,7 @@ static int one(struct rootless *r, const struct rootless_state *s, void *arg, st
 	if (w < 0)
 		return w;
 	t->n++;
-	if (t->common.json) {
+	if (t->how.common.json) {
 		(void)json_object_set(s->doc, "flows", json_object_get(answer, "flows"));
 		return json_array_append(t->docs, s->doc) < 0
 			       ? err_set(e, ERR_INTERNAL, ENOMEM, "top")
@@ -226,11 +235,9 @@ static int one(struct rootless *r, const struct rootless_state *s, void *arg, st
 
 static void look_at_terminal(struct top *t)
 {
-	struct winsize size;
+	unsigned lines = t->how.is_screen ? screen_lines(0) : 0;
 
-	t->lines = FLOWS_SHOWN;
-	if (t->is_screen && ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_row > 12)
-		t->lines = size.ws_row - 10u;
+	t->lines = lines > 12 ? lines - 10 : FLOWS_SHOWN;
 }
 
 static int draw(struct top *t, const char *target, struct err *e)
@@ -240,8 +247,8 @@ static int draw(struct top *t, const char *target, struct err *e)
 	look_at_terminal(t);
 	t->n = 0;
 	t->now = json_object();
-	t->docs = t->common.json ? json_array() : NULL;
-	w = user_visit(&t->common, target, one, t, e);
+	t->docs = t->how.common.json ? json_array() : NULL;
+	w = user_visit(&t->how.common, target, one, t, e);
 	if (w >= 0 && t->n == 0)
 		w = target ? err_set(e, ERR_ABSENT, 0, "%s has no network from us", target) : 0;
 	if (w >= 0 && t->docs)
@@ -249,7 +256,7 @@ static int draw(struct top *t, const char *target, struct err *e)
 	else if (w >= 0)
 		/* Home, the text with each line's rest cleared by what follows, the rest of the
 		 * screen. */
-		printf("%s%s", t->is_screen ? "\033[H\033[2J" : "", t->out.p ? t->out.p : "");
+		printf("%s%s", t->how.is_screen ? TOP_CLEAR : "", t->out.p ? t->out.p : "");
 	(void)fflush(stdout);
 	buf_free(&t->out);
 	json_decref(t->docs);
@@ -261,10 +268,13 @@ static int draw(struct top *t, const char *target, struct err *e)
 
 static int run(struct top *t, const char *target, struct err *e)
 {
+	CLEAN_SCREEN struct screen screen = {0};
 	int r = 0;
 
-	for (uint32_t i = 0; r == 0 && (t->rounds == 0 || i < t->rounds); i++) {
-		if (i > 0 && poll(NULL, 0, (int)t->interval_s * 1000) < 0 && errno != EINTR)
+	if (t->how.is_screen)
+		screen_open(&screen);
+	for (uint32_t i = 0; r == 0 && (t->how.rounds == 0 || i < t->how.rounds); i++) {
+		if (i > 0 && screen_wait(&screen, t->how.interval_s))
 			break;
 		r = draw(t, target, e);
 	}
@@ -273,34 +283,35 @@ static int run(struct top *t, const char *target, struct err *e)
 
 static int main_top(const struct verb *v, int argc, char **argv)
 {
-	struct top t = {.interval_s = 1};
+	struct top t = {.how.interval_s = 1};
 	struct err e = ERR_INIT;
 	size_t n;
 	int r = cli_parse(v, argc, argv, &t, &n);
 
 	if (r >= 0)
 		return r;
-	if (!user_is_rootless())
-		(void)err_set(&e, ERR_UNSUPPORTED, 0,
-			      "top: shows networks made without root; with root the kernel carries "
-			      "the packets");
-	else {
-		t.is_screen = !t.common.json && isatty(STDOUT_FILENO);
-		if (t.rounds == 0 && !t.is_screen)
-			t.rounds = 1;
+	if (t.once)
+		t.how.rounds = 1;
+	t.how.is_screen = !t.once && !t.how.common.json && isatty(STDOUT_FILENO) == 1;
+	if (t.how.rounds == 0 && !t.how.is_screen)
+		t.how.rounds = 1;
+	if (user_is_rootless())
 		r = run(&t, n > 0 ? argv[1] : NULL, &e);
-	}
+	else
+		r = top_links(&t.how, n > 0 ? argv[1] : NULL, &e);
 	json_decref(t.before);
-	return e.kind != ERR_NONE ? cli_fail(&e) : EXIT_OK;
+	return r < 0 ? cli_fail(&e) : EXIT_OK;
 }
 
 const struct verb verb_top = {
 	.v = {.name = "top",
 	      .operands = "[TARGET|ID]",
 	      .summary = "show what passes, live",
-	      .notes = "Without root. Conversations with the busiest first, published ports, and "
-		       "why "
-		       "packets\nwere dropped. End it with Ctrl-C.",
+	      .notes = "With root: rates of each container, the busiest first, from the counters "
+		       "of its "
+		       "link;\nin and out are the container's. Without: conversations, published "
+		       "ports, and why "
+		       "packets\nwere dropped. q or Ctrl-C ends it.",
 	      .opts = opts,
 	      .max_operands = 1},
 	.main = main_top,

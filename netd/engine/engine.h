@@ -218,6 +218,18 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
  */
 int engine_status(const char *state_dir, const struct addr_set *set, size_t n_set, struct err *e);
 
+/* What has passed an attachment's link since it was made; in and out are the container's. */
+struct engine_traffic {
+	uint64_t in_bytes, in_packets, in_dropped;
+	uint64_t out_bytes, out_packets, out_dropped;
+};
+/* Each attachment whose link is known and there, with counters of one look at the kernel. fn
+ * returns non-zero to stop. */
+int engine_traffic_each(struct engine *g,
+			int (*fn)(const struct attachment *a, const struct engine_traffic *t,
+				  void *arg),
+			void *arg, struct err *e);
+
 /* For a caller that stays: which links of the host go away (host_ifindex of attachments). Needs no
  * state. The descriptor is readable when there is something to read. read: 0; 1: announcements were
  * lost, ask for each. has: 1 or 0. */

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""terminal.py OUT|ERR|KEYS=... CMD [ARG]...: runs CMD at a terminal of 24 lines and 80 columns.
+"""terminal.py OUT|ERR|KEYS=...|TERM CMD [ARG]...: runs CMD at a terminal of 24 lines and 80 columns.
 
 OUT: its standard output is the terminal, ERR: its standard error alone, KEYS=k: standard input and output are, and
-the keys k are typed as soon as something was printed. What came to the terminal is printed, byte by byte; the exit
-status is CMD's.
+the keys k are typed as soon as something was printed; TERM: SIGTERM comes then. The terminal has to be as it was at the
+end. What came to it is printed, byte by byte; the exit status is CMD's.
 """
 import fcntl
 import os
@@ -41,8 +41,13 @@ def main():
     if keys:
       os.write(master, keys)
       keys = b''
+    if what == 'TERM':
+      process.terminate()
+      what = ''
   sys.stdout.flush()
   status = process.wait(30)
+  if termios.tcgetattr(master)[:4] != attributes[:4]:
+    sys.exit('the terminal is not as it was')
   sys.exit(status if status >= 0 else 128 - status)
 
 

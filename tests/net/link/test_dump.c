@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
+#include <netinet/in.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,7 @@
 #include "base/fd.h"
 #include "net/dump.h"
 #include "net/link.h"
+#include "net/link_stats.h"
 #include "net/rtnl_wire.h"
 #include "world.h"
 
@@ -129,6 +131,52 @@ static void on_restart(void *arg)
 	struct rounds *c = arg;
 
 	c->n_restarts++;
+}
+
+struct stats_tally {
+	struct link_stats lo;
+	unsigned int n;
+	uint32_t last;
+};
+
+static int see_stats(const struct link_stats *s, void *arg)
+{
+	struct stats_tally *t = arg;
+
+	t->n++;
+	if (s->index == 1)
+		t->lo = *s;
+	return s->index == t->last ? 77 : 0;
+}
+
+/* The counters of every link, those of lo grow by what is sent, and a callback may stop. */
+static void test_stats(void **state)
+{
+	CLEAN_RTNL struct rtnl *r = NULL;
+	struct stats_tally before = {0}, after = {0}, stopped = {.last = 1};
+	struct sockaddr_in to = {.sin_family = AF_INET,
+				 .sin_port = htons(9),
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	CLEAN_FD int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	char data[1000] = {0};
+
+	(void)state;
+	OK(rtnl_open(&r, &world_err));
+	OK(rtnl_batch_new(r, &b, &world_err));
+	OK(link_set_up(b, 1, &world_err));
+	OK(rtnl_batch_run(b, &world_err));
+	set_rcvbuf(r, 4096);
+	OK(link_stats_each(r, see_stats, &before, &world_err));
+	assert_true(before.n >= 2 * N_PAIRS + 1);
+	assert_int_equal(before.lo.index, 1);
+	assert_int_equal(sendto(fd, data, sizeof(data), 0, (struct sockaddr *)&to, sizeof(to)),
+			 sizeof(data));
+	OK(link_stats_each(r, see_stats, &after, &world_err));
+	assert_int_equal(after.n, before.n);
+	assert_true(after.lo.tx_bytes >= before.lo.tx_bytes + sizeof(data));
+	assert_true(after.lo.rx_packets > before.lo.rx_packets);
+	assert_int_equal(link_stats_each(r, see_stats, &stopped, NULL), 77);
 }
 
 static void test_churn(void **state)
@@ -306,6 +354,7 @@ static void test_stale_answers(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_stats),
 		cmocka_unit_test(test_churn),
 		cmocka_unit_test(test_always_interrupted),
 		cmocka_unit_test(test_stale_answers),
