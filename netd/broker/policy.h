@@ -34,6 +34,7 @@
 
 #define POLICY_DIR "/etc/netd/policy.d"
 #define POLICY_FILE_BYTES ((size_t)64 * 1024)
+#define POLICY_LINE 2048 /* bytes, its end included */
 #define POLICY_FILES 64
 #define POLICY_RULES 1024 /* of all files together */
 #define POLICY_RANGES 8

@@ -11,7 +11,6 @@
 #include "base/parse.h"
 #include "broker/policy.h"
 
-#define LINE_BYTES 2048
 #define WORDS 16
 #define CAP_MAX 100000000
 
@@ -232,11 +231,11 @@ static int parse_words(char **word, size_t n, const struct policy_names *names,
 static int parse_line(const char *text, size_t len, const struct policy_names *names,
 		      struct policy_rule *r, struct err *e)
 {
-	char line[LINE_BYTES], *word[WORDS], *save = NULL;
+	char line[POLICY_LINE], *word[WORDS], *save = NULL;
 	size_t n = 0;
 
 	if (len >= sizeof(line))
-		return err_invalid(e, ERR_PROTOCOL, "more than %d bytes", LINE_BYTES - 1);
+		return err_invalid(e, ERR_PROTOCOL, "more than %d bytes", POLICY_LINE - 1);
 	for (size_t i = 0; i < len; i++)
 		if (text[i] != '\t' && (text[i] < ' ' || text[i] > '~'))
 			return err_invalid(e, ERR_PROTOCOL, "a character that is not ASCII text");

@@ -213,10 +213,10 @@ static void test_most(void **state)
 
 	(void)state;
 	memset(text, '#', sizeof(text));
-	assert_int_equal(policy_add_text(&lines, "a.conf", text, 511, &names, NULL), 0);
+	assert_int_equal(policy_add_text(&lines, "a.conf", text, POLICY_LINE - 1, &names, NULL), 0);
 	assert_int_equal(lines.n_rule, 0);
-	assert_int_equal(policy_add_text(&lines, "b.conf", text, 512, &names, NULL), 0);
-	expect_wrong(&lines, 1, "line 1: more than 511 bytes");
+	assert_int_equal(policy_add_text(&lines, "b.conf", text, POLICY_LINE, &names, NULL), 0);
+	expect_wrong(&lines, 1, "line 1: more than 2047 bytes");
 	assert_true(lines.rule[0].is_broken);
 
 	for (size_t i = 0; i <= POLICY_RULES; i++)
