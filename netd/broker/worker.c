@@ -210,10 +210,10 @@ static int limit(struct engine *g, const struct work_order *o, const char *id, s
 	struct attach_rate rate;
 	int r = get(g, o, id, &a, e);
 
-	if (r == 1)
-		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s", id);
 	if (r < 0)
 		return r;
+	if (!a)
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s", id);
 	rate = a->rate;
 	if (c->rate_set & 1u << CALL_RATE_IN) {
 		rate.in_rate = c->rate[CALL_RATE_IN];

@@ -41,7 +41,7 @@ static int add_conn_caps(const struct policy_elems *t, const struct mac *mac)
 static int add_caps(const struct policy_elems *t)
 {
 	bool routed = t->a->mode == NET_ROUTED;
-	int r = add_cap(t, routed ? SET_PACKETS_LINK : SET_PACKETS_PORT, NULL,
+	int r = add_cap(t, routed ? SET_PACKETS_LINK : SET_PACKETS_PORT, &t->a->mac,
 			t->a->cap.packet_rate);
 
 	if (r == 0)
