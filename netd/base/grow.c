@@ -11,7 +11,7 @@
 bool grow_list(void *list, size_t n, size_t *cap, size_t size)
 {
 	size_t more = *cap ? 2 * *cap : FIRST;
-	void *v;
+	void *v, *larger;
 
 	if (n < *cap)
 		return true;
@@ -19,10 +19,10 @@ bool grow_list(void *list, size_t n, size_t *cap, size_t size)
 		return false;
 	/* Whatever it points to: list is the address of the pointer. */
 	memcpy(&v, list, sizeof(v));
-	v = realloc(v, more * size);
-	if (!v)
+	larger = realloc(v, more * size);
+	if (!larger)
 		return false;
-	memcpy(list, &v, sizeof(v));
+	memcpy(list, &larger, sizeof(larger));
 	*cap = more;
 	return true;
 }
