@@ -67,6 +67,26 @@ int fd_fill_stdio(void)
 	return 0;
 }
 
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+void fd_keep_only(int *keep, size_t n)
+{
+	int next = STDERR_FILENO + 1;
+
+	qsort(keep, n, sizeof(keep[0]), by_number);
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] < next)
+			continue;
+		if (keep[i] > next)
+			(void)close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
+		next = keep[i] + 1;
+	}
+	(void)close_range((unsigned)next, ~0U, 0);
+}
+
 static ssize_t read_some(int fd, char *p, size_t len)
 {
 	ssize_t n;

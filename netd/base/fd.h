@@ -15,6 +15,10 @@ void mem_freep(void *p); /* p is the address of a pointer: free(*p), *p = NULL *
 #define CLEAN_FD __attribute__((cleanup(fd_closep)))
 #define CLEAN_FREE __attribute__((cleanup(mem_freep)))
 
+/* Closes all but 0, 1, 2 and those of keep, which is sorted by it; -1 in there is nothing. For a
+ * child that has just been forked. */
+void fd_keep_only(int *keep, size_t n);
+
 /* Opens 0, 1 and 2 on /dev/null where they are closed (a socket that lands on 2 would receive our
  * error texts). Every main calls it first. Returns 0 or -errno. */
 int fd_fill_stdio(void);

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
@@ -30,6 +31,7 @@ static int open_signals(struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGUSR2);
 	sigaddset(&set, SIGCHLD);
 	if (sigprocmask(SIG_BLOCK, &set, NULL) < 0)
 		return err_sys(e, errno, "signals");
@@ -47,6 +49,7 @@ static void stop(struct back *b)
 		return;
 	b->is_stopping = true;
 	b->stop_ms = b->now_ms + BACK_STOP_MS;
+	back_upgrade_end(b, "netd is to end");
 	for (size_t i = 0; i < BACK_JOBS; i++) {
 		struct job *j = &b->job[i];
 
@@ -70,7 +73,7 @@ static bool reap_children(struct back *b)
 			b->front_pid = 0;
 			if (WIFSIGNALED(status))
 				log_error("the front died by signal %d", WTERMSIG(status));
-		} else {
+		} else if (!back_upgrade_trial_over(b, pid, status)) {
 			back_job_over(b, pid);
 		}
 	}
@@ -85,8 +88,10 @@ static bool hear_signals(struct back *b)
 	while (read(b->signals, &s, sizeof(s)) == sizeof(s)) {
 		if (s.ssi_signo == SIGCHLD)
 			is_front = reap_children(b) || is_front;
-		else if (s.ssi_signo !=
-			 SIGHUP) /* the policy is read anew for each request anyway */
+		else if (s.ssi_signo == SIGUSR2)
+			back_upgrade_begin(b);
+		else if (s.ssi_signo != SIGHUP && /* the policy is read anew for each request */
+			 !back_upgrade_stop(b, (int)s.ssi_signo))
 			stop(b);
 	}
 	return is_front;
@@ -95,6 +100,12 @@ static bool hear_signals(struct back *b)
 /* Negative: netd cannot go on. */
 static int mend_front(struct back *b, struct err *e)
 {
+	/* It may have said before its end that it would. */
+	if (b->up.stage == UPGRADE_FRONT && back_upgrade_hear(b) == 0 &&
+	    b->up.stage == UPGRADE_NONE)
+		return 0;
+	if (b->up.stage == UPGRADE_FRONT)
+		back_upgrade_end(b, "the front did not give its clients back");
 	/* Its end is collected like a worker's: nothing here waits for it. */
 	if (b->front_pid > 0)
 		kill(b->front_pid, SIGKILL);
@@ -117,8 +128,8 @@ static void ask_to_quit(struct back *b)
 
 static bool is_idle(const struct back *b)
 {
-	return b->c->idle_ms > 0 && !b->is_quitting && b->held.n == 0 && !b->has_tables &&
-	       !b->look && back_jobs(b, false) == 0;
+	return b->c->idle_ms > 0 && !b->is_quitting && b->up.stage == UPGRADE_NONE &&
+	       b->held.n == 0 && !b->has_tables && !b->look && back_jobs(b, false) == 0;
 }
 
 static int least(int a, int b)
@@ -146,9 +157,10 @@ static int by_time(struct back *b)
 	}
 	if (b->is_stopping)
 		wait = least(wait, until(b->now_ms, b->stop_ms));
-	if (!b->is_stopping)
+	if (!b->is_stopping && !back_upgrade_holds(b))
 		wait = least(wait, back_tables_wait(b));
-	if (b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
+	wait = least(wait, back_upgrade_wait(b));
+	if (!back_upgrade_holds(b) && b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
 		wait = least(wait, until(b->now_ms, b->reap_at_ms));
 	return wait;
 }
@@ -180,11 +192,14 @@ static int round_of(struct back *b, struct err *e)
 			back_tables_heard(b);
 		else if (what == WATCH_DOOR)
 			engine_hold_serve(b->hold);
+		else if (what == WATCH_READY)
+			back_upgrade_ready(b);
 		else if (what == WATCH_FRONT)
 			front_is_bad = (b->front_fd >= 0 && back_front_hear(b) < 0) || front_is_bad;
 		else if (b->job[what].report_fd >= 0)
 			back_job_report(b, &b->job[what]);
 	}
+	front_is_bad = back_upgrade_run(b) < 0 || front_is_bad;
 	if (front_is_bad && mend_front(b, e) < 0)
 		return -EIO;
 	if (!b->is_stopping)
@@ -211,7 +226,7 @@ static int begin(struct back *b, struct err *e)
 	back_links_check(b);
 	r = back_tables_open(b, e);
 	if (r >= 0)
-		r = back_jail(e);
+		r = back_jail(b->c->from, &b->marks, e);
 	if (r >= 0)
 		r = back_front_start(b, e);
 	if (r >= 0 && (back_watch(b, b->signals, WATCH_SIGNALS) < 0 ||
@@ -231,6 +246,7 @@ static void end(struct back *b)
 	}
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		back_job_clear(b, &b->job[i]);
+	back_upgrade_end(b, NULL);
 	fd_closep(&b->front_fd);
 	fd_closep(&b->signals);
 	fd_closep(&b->epoll);
@@ -238,6 +254,19 @@ static void end(struct back *b)
 	engine_hold_closep(&b->hold);
 	holdings_clear(&b->held);
 	free(b);
+}
+
+/* What the program before this one has left, but for the listener and what is of the tables. */
+static void take_over(struct back *b)
+{
+	const struct handover *h = b->c->from;
+
+	b->rate = h->rate;
+	b->mended_ms = h->mended_ms;
+	b->has_tables = h->has_tables;
+	b->look = h->look;
+	b->up.n_conn = h->n_conn;
+	memcpy(b->up.conn, h->conn, h->n_conn * sizeof(h->conn[0]));
 }
 
 int back_main(const struct back_config *c)
@@ -249,13 +278,17 @@ int back_main(const struct back_config *c)
 	if (!b)
 		return 1;
 	b->c = c;
-	b->epoll = b->signals = b->front_fd = -1;
+	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
 	b->now_ms = b->busy_ms = clock_ms();
+	if (c->from)
+		take_over(b);
 	r = begin(b, &e);
 	if (r >= 0)
-		log_info("ready: %zu interfaces of users are up", b->held.n);
+		log_info("%s%s%sready: %zu interfaces of users are up",
+			 c->from ? "has taken over from " : "", c->from ? c->from->version : "",
+			 c->from ? ": " : "", b->held.n);
 	while (r >= 0 && !is_over(b))
 		r = round_of(b, &e);
 	if (r < 0)

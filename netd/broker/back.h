@@ -13,6 +13,7 @@
 #include <sys/un.h>
 
 #include "base/err.h"
+#include "broker/handover.h"
 
 #define BACK_JOBS 64        /* that wait or are under way */
 #define BACK_WORKERS 4      /* at once; of one user: one */
@@ -31,12 +32,27 @@ struct back_config {
 	const char *policy_dir, *state_dir;
 	uint32_t front_uid, front_gid;
 	int idle_ms; /* ends after so long without work and holdings; 0: never */
+	bool is_own; /* the listener's file is ours to remove, and is this one: */
+	uint64_t dev, ino;
+	/* To replace itself: the file it was started from, and with which words. */
+	const char *program;
+	char *const *argv;
+	const struct handover *from; /* what the program before it has left; NULL: there was none */
 };
 
 /* The exit status of netd. */
 int back_main(const struct back_config *c);
 
-/* back_jail.c: what is not needed goes, before the first stranger is heard. */
-int back_jail(struct err *e);
+/* back_try.c: a trial of this program, while another one serves: all that back_main does before the
+ * first stranger is heard, and nothing that anybody notices. */
+int back_try(const struct back_config *c);
+
+/* back_jail.c: what is not needed goes, before the first stranger is heard. What the program before
+ * it has given up is gone already: ERR_UNSUPPORTED where that was too much. *ret: for the next. */
+struct back_marks {
+	uint64_t wanted, caps; /* capabilities */
+	uint32_t filter;       /* crc */
+};
+int back_jail(const struct handover *from, struct back_marks *ret, struct err *e);
 
 #endif

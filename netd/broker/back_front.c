@@ -4,7 +4,6 @@
  * often, or brings what no front would bring, is a reason to stop: somebody is at work on it.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,8 +20,6 @@
 #include "sys/fdpass.h"
 
 #define ROOM (1 << 20) /* for messages either way */
-#define FRONT_LISTENER 3
-#define FRONT_BACK 4
 
 int back_watch(struct back *b, int fd, uint32_t what)
 {
@@ -38,21 +35,20 @@ void back_unwatch(struct back *b, int fd)
 		(void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Nothing of ours goes along but the two sockets and the log. */
+/* Nothing of ours goes along but the two sockets, its clients and the log. */
 static void become_front(const struct back *b, int sock)
 {
-	struct front_config c = {.listener = FRONT_LISTENER,
-				 .back = FRONT_BACK,
+	struct front_config c = {.listener = b->c->listener,
+				 .back = sock,
 				 .uid = b->c->front_uid,
-				 .gid = b->c->front_gid};
-	/* Out of the way first: a low number would be written over. */
-	int listener = fcntl(b->c->listener, F_DUPFD_CLOEXEC, 16);
+				 .gid = b->c->front_gid,
+				 .conn = b->up.conn,
+				 .n_conn = b->up.n_conn};
+	int keep[2 + HANDOVER_CONNS] = {c.listener, c.back};
 	sigset_t none;
 
-	sock = fcntl(sock, F_DUPFD_CLOEXEC, 16);
-	if (listener < 0 || sock < 0 || dup3(listener, FRONT_LISTENER, O_CLOEXEC) < 0 ||
-	    dup3(sock, FRONT_BACK, O_CLOEXEC) < 0 || close_range(FRONT_BACK + 1, ~0U, 0) < 0)
-		_exit(1);
+	memcpy(keep + 2, c.conn, c.n_conn * sizeof(keep[0]));
+	fd_keep_only(keep, 2 + c.n_conn);
 	prctl(PR_SET_NAME, "netd-front");
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
@@ -60,6 +56,7 @@ static void become_front(const struct back *b, int sock)
 	signal(SIGINT, SIG_IGN);
 	signal(SIGTERM, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
+	signal(SIGUSR2, SIG_IGN);
 	_exit(front_main(&c));
 }
 
@@ -94,6 +91,9 @@ int back_front_start(struct back *b, struct err *e)
 		close(pair[0]);
 		return err_sys(e, -r, "fork");
 	}
+	for (size_t i = 0; i < b->up.n_conn; i++)
+		fdpass_drop(&b->up.conn[i]);
+	b->up.n_conn = 0;
 	b->front_fd = pair[0];
 	b->front_pid = pid;
 	b->front++;
@@ -105,6 +105,8 @@ int back_front_hear(struct back *b)
 {
 	struct err e = ERR_INIT;
 
+	if (b->up.stage == UPGRADE_FRONT)
+		return back_upgrade_hear(b);
 	for (;;) {
 		int conn;
 		struct call c;

@@ -35,8 +35,28 @@ struct job {
 	struct work_order *order_of_reap; /* or of tables */
 };
 
+/* Replacing itself: back_upgrade.c. */
+enum upgrade_stage {
+	UPGRADE_NONE,
+	UPGRADE_TRIAL, /* the new program shows whether it starts; all goes on */
+	UPGRADE_DRAIN, /* work under way comes to its end, and no other is begun */
+	UPGRADE_FRONT, /* the front gives its clients back, and ends */
+};
+
+struct upgrade {
+	enum upgrade_stage stage;
+	int binary, ready_fd; /* -1: none */
+	pid_t trial;          /* 0: none */
+	uint64_t nonce, since_ms, deadline_ms;
+	int end_signal; /* came at the last stage */
+	int conn[HANDOVER_CONNS];
+	size_t n_conn;
+};
+
 struct back {
 	const struct back_config *c;
+	struct back_marks marks;
+	struct upgrade up;
 	int epoll, signals, front_fd;
 	pid_t front_pid;
 	unsigned front; /* counts them */
@@ -60,7 +80,8 @@ enum {
 	WATCH_FRONT,
 	WATCH_LINKS,
 	WATCH_TABLES,
-	WATCH_DOOR
+	WATCH_DOOR,
+	WATCH_READY
 }; /* below: a job's report */
 
 /* back_front.c: starting it, and what it says. */
@@ -90,6 +111,21 @@ void back_job_over(struct back *b, pid_t worker); /* it has been waited for */
 /* Links that went: their attachments are doomed. */
 void back_links_gone(struct back *b);
 void back_links_check(struct back *b);
+
+/* back_upgrade.c: from the signal to the new program, or to going on. */
+void back_upgrade_begin(struct back *b);
+void back_upgrade_ready(struct back *b); /* the trial has something to say, or is over */
+bool back_upgrade_trial_over(struct back *b, pid_t pid, int status); /* true: that was it */
+bool back_upgrade_holds(const struct back *b);                       /* no work is to be begun */
+/* Negative: the front does not do as it was told. The next step, if its time has come; it may not
+ * return. */
+int back_upgrade_run(struct back *b);
+int back_upgrade_wait(const struct back *b); /* milliseconds until there may be one, or -1 */
+/* Instead of back_front_hear, at the last stage. */
+int back_upgrade_hear(struct back *b);
+/* netd is to end: true when the program that comes next does. */
+bool back_upgrade_stop(struct back *b, int signal);
+void back_upgrade_end(struct back *b, const char *why); /* all goes on as before */
 
 /* back_tables.c: our tables, held or watched. */
 int back_tables_open(struct back *b, struct err *e);

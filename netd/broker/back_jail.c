@@ -4,10 +4,12 @@
  */
 #include <errno.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
 #include <seccomp.h>
 #include <stdint.h>
 #include <sys/resource.h>
 
+#include "base/hash.h"
 #include "broker/back.h"
 #include "sys/filter.h"
 #include "sys/sandbox.h"
@@ -27,6 +29,11 @@ static const uint64_t kept =
 	/* a front or a worker that is not of our user any more is ended */
 	| CAP(CAP_KILL);
 
+static uint32_t mark_of(const struct filter *program)
+{
+	return crc32c(program->code, program->n * sizeof(program->code[0]));
+}
+
 #define NEVER(call)                                                                                \
 	{                                                                                          \
 		SCMP_SYS(call),                                                                    \
@@ -38,8 +45,8 @@ static const uint64_t kept =
 	}
 
 /* What neither the engine does, nor the front and the forwarder on the way to their own filters.
- * Kept of the usual list: new processes and the forwarder's program, setns into users' namespaces,
- * and what an empty root is made of. */
+ * Kept of the usual list: new processes and programs (the forwarder, the netd that comes
+ * next), setns into users' namespaces, and what an empty root is made of. */
 static const struct filter_rule never[] = {
 	NEVER(ptrace),
 	NEVER(process_vm_readv),
@@ -83,25 +90,45 @@ static const struct filter_rule never[] = {
 	NEVER(mknodat),
 };
 
-int back_jail(struct err *e)
+/* A filter that is on the process stays there for good: the same one once more would be of no use,
+ * and they cannot be added without end. */
+static int confine(const struct filter *program, const struct handover *from)
 {
-	const struct filter_spec spec = {.kill = {FILTER_LIST(never)}, .is_open = true};
-	struct filter program;
-	const struct rlimit files = {BACK_FILES, BACK_FILES}, none = {0, 0};
-	int r = filter_compile(&spec, &program, e);
+	struct rlimit files = {BACK_FILES, BACK_FILES}, none = {0, 0};
+	int r = setrlimit(RLIMIT_CORE, &none) < 0 ? -errno : 0;
 
-	if (r < 0)
-		return r;
-	if (setrlimit(RLIMIT_CORE, &none) < 0)
-		r = -errno;
 	/* Without privilege as many as there are. */
 	(void)setrlimit(RLIMIT_NOFILE, &files);
 	if (r == 0)
 		r = sandbox_keep_capabilities(kept);
 	if (r == 0)
 		r = sandbox_forbid_gains();
+	if (r == 0 && (!from || from->filter != mark_of(program)))
+		r = filter_load(program);
+	return r;
+}
+
+int back_jail(const struct handover *from, struct back_marks *ret, struct err *e)
+{
+	const struct filter_spec spec = {.kill = {FILTER_LIST(never)}, .is_open = true};
+	struct filter program;
+	uint64_t caps = 0;
+	int r = filter_compile(&spec, &program, e);
+
+	if (r < 0)
+		return r;
+	r = confine(&program, from);
 	if (r == 0)
-		r = filter_load(&program);
+		r = sandbox_capabilities(&caps);
+	if (r == 0)
+		*ret = (struct back_marks){
+			.wanted = kept, .caps = caps, .filter = mark_of(&program)};
 	filter_free(&program);
-	return r < 0 ? err_sys(e, -r, "giving up privilege") : 0;
+	if (r < 0)
+		return err_sys(e, -r, "giving up privilege");
+	if (from && ((kept & ~from->wanted) || caps != (from->caps & kept)))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "capabilities are needed that the program before it has given up: "
+			       "a restart is needed");
+	return 0;
 }

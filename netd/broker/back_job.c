@@ -301,10 +301,12 @@ static bool is_ready(struct back *b, const struct job *j)
 
 void back_job_run(struct back *b)
 {
+	if (back_upgrade_holds(b))
+		return;
 	back_tables_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
-	while (back_jobs(b, true) < BACK_WORKERS) {
+	while (back_jobs(b, true) < BACK_WORKERS && !back_upgrade_holds(b)) {
 		struct job *first = NULL;
 
 		for (size_t i = 0; i < BACK_JOBS; i++)

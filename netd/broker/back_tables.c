@@ -23,7 +23,19 @@
 int back_tables_open(struct back *b, struct err *e)
 {
 	struct err why = ERR_INIT;
-	int r = engine_hold_open(b->c->state_dir, &b->hold, &why);
+	const struct handover *h = b->c->from;
+	struct hold_fds fds;
+	int r;
+
+	if (h)
+		fds = (struct hold_fds){.watch = h->fd[HANDOVER_WATCH],
+					.door = h->fd[HANDOVER_DOOR],
+					.socket = h->fd[HANDOVER_NFT],
+					.lock = h->fd[HANDOVER_NFT_LOCK],
+					.has_made_dir = h->has_made_dir,
+					.watched = h->watched};
+	r = h ? engine_hold_take(b->c->state_dir, &fds, &b->hold, &why)
+	      : engine_hold_open(b->c->state_dir, &b->hold, &why);
 
 	if (r < 0) {
 		if (e)
@@ -33,7 +45,9 @@ int back_tables_open(struct back *b, struct err *e)
 	if (r == 1)
 		log_info("the tables are watched, not held: %s", why.text);
 	engine_hold_use(b->hold);
-	b->look = HOLD_UNKNOWN;
+	/* A watch that was handed over has missed nothing. */
+	if (!h || h->has_tables)
+		b->look |= HOLD_UNKNOWN;
 	if (back_watch(b, engine_hold_fd(b->hold), WATCH_TABLES) < 0 ||
 	    (engine_hold_door(b->hold) >= 0 &&
 	     back_watch(b, engine_hold_door(b->hold), WATCH_DOOR) < 0))

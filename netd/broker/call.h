@@ -38,6 +38,10 @@ enum call_verb {
 	CALL_QUIT = 100, /* back to front: end, unless somebody is being served; answered by an end
 			  * or by CALL_BUSY */
 	CALL_BUSY,
+	CALL_DRAIN, /* back to front: end, and give back who has not been passed on; in messages
+		     * CALL_KEEP with their connections, then one CALL_DRAINED */
+	CALL_KEEP,
+	CALL_DRAINED,
 };
 
 /* The descriptor of the connection comes with every request: the back asks the kernel itself who is
@@ -81,7 +85,7 @@ int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e);
 
 /* Back to front: a header, then the text for the client, without NUL. */
 struct answer {
-	uint32_t magic, verb; /* 0, or CALL_QUIT */
+	uint32_t magic, verb; /* 0, CALL_QUIT or CALL_DRAIN */
 	uint32_t slot, turn;
 };
 #define ANSWER_TEXT_MAX ((size_t)60 * 1024)

@@ -245,6 +245,34 @@ static void on_conn(struct front *f, struct conn *c, uint32_t events)
 	}
 }
 
+static void give_back(struct front *f, const int *fds, size_t n)
+{
+	struct call keep = {.magic = CALL_MAGIC, .verb = CALL_KEEP};
+
+	if (n == 0 || fdpass_send(f->c->back, &keep, sizeof(keep), fds, n) == 0)
+		return;
+	for (size_t i = 0; i < n; i++)
+		refuse(fds[i], ERR_BUSY);
+}
+
+/* Another front goes on: whoever has not been passed on is given back, his request unread. */
+static void drain(struct front *f)
+{
+	struct call drained = {.magic = CALL_MAGIC, .verb = CALL_DRAINED};
+	int fds[FDPASS_MAX];
+	size_t n = 0;
+
+	for (size_t i = 0; i < FRONT_CONNS; i++) {
+		if (f->conn[i].fd >= 0 && !f->conn[i].is_waiting)
+			fds[n++] = f->conn[i].fd;
+		if (n < FDPASS_MAX && i + 1 < FRONT_CONNS)
+			continue;
+		give_back(f, fds, n);
+		n = 0;
+	}
+	(void)fdpass_send(f->c->back, &drained, sizeof(drained), NULL, 0);
+}
+
 /* False: the front is to end. */
 static bool on_back(struct front *f)
 {
@@ -257,7 +285,9 @@ static bool on_back(struct front *f)
 	if (n < (ssize_t)sizeof(a))
 		return false;
 	memcpy(&a, f->answer, sizeof(a));
-	if (a.verb == CALL_QUIT && f->n_conn == 0)
+	if (a.verb == CALL_DRAIN)
+		drain(f);
+	if (a.verb == CALL_DRAIN || (a.verb == CALL_QUIT && f->n_conn == 0))
 		return false;
 	if (a.verb == CALL_QUIT) {
 		struct call busy = {.magic = CALL_MAGIC, .verb = CALL_BUSY};
@@ -342,6 +372,9 @@ int front_main(const struct front_config *c)
 		log_error("front: epoll: %m");
 		return 1;
 	}
+	f->now_ms = clock_ms();
+	for (size_t i = 0; i < c->n_conn; i++)
+		welcome(f, c->conn[i]);
 	/* What strangers' keys are hashed with, while there is something to draw it from. */
 	json_object_seed(0);
 	if (front_jail(c, &e) < 0) {

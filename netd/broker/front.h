@@ -8,6 +8,7 @@
 #ifndef NETD_BROKER_FRONT_H
 #define NETD_BROKER_FRONT_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -24,6 +25,8 @@ struct front_config {
 	int listener; /* not blocking */
 	int back;     /* SOCK_SEQPACKET to the back */
 	uint32_t uid, gid;
+	const int *conn; /* clients that a front before this one has accepted */
+	size_t n_conn;
 };
 
 /* Gives up every privilege, then serves until the back is gone or says so. The exit status. */

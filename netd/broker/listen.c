@@ -32,11 +32,27 @@ static int get_int(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
 }
 
+bool listen_is_socket(int fd)
+{
+	return get_int(fd, SO_DOMAIN) == AF_UNIX && get_int(fd, SO_TYPE) == SOCK_SEQPACKET &&
+	       get_int(fd, SO_ACCEPTCONN) == 1;
+}
+
+int listen_adopt(int fd, struct listen *ret, struct err *e)
+{
+	struct sockaddr_un name = {0};
+	socklen_t len = sizeof(name);
+
+	if (!listen_is_socket(fd) || getsockname(fd, (struct sockaddr *)&name, &len) < 0)
+		return err_invalid(e, ERR_PROTOCOL, "descriptor %d does not listen", fd);
+	*ret = (struct listen){.fd = fd, .name = name};
+	return 0;
+}
+
 /* 1: there is none for us. */
 static int take_over(struct listen *ret, struct err *e)
 {
 	const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
-	socklen_t len = sizeof(ret->name);
 	uint32_t for_pid = 0, n_fds = 0;
 	int r = 1;
 
@@ -50,14 +66,11 @@ static int take_over(struct listen *ret, struct err *e)
 		return 1;
 	if (n_fds != 1)
 		return err_set(e, ERR_USAGE, 0, "LISTEN_FDS=%u: expected one socket", n_fds);
-	if (get_int(FIRST_FD, SO_DOMAIN) != AF_UNIX ||
-	    get_int(FIRST_FD, SO_TYPE) != SOCK_SEQPACKET || get_int(FIRST_FD, SO_ACCEPTCONN) != 1)
+	if (listen_adopt(FIRST_FD, ret, NULL) < 0)
 		return err_set(e, ERR_USAGE, 0,
 			       "LISTEN_FDS: expected a listening SOCK_SEQPACKET socket of AF_UNIX");
-	if (getsockname(FIRST_FD, (struct sockaddr *)&ret->name, &len) < 0 ||
-	    fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(FIRST_FD, F_SETFL, O_NONBLOCK) < 0)
+	if (fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0 || fcntl(FIRST_FD, F_SETFL, O_NONBLOCK) < 0)
 		return err_sys(e, errno, "LISTEN_FDS");
-	ret->fd = FIRST_FD;
 	return 0;
 }
 

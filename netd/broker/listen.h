@@ -20,6 +20,11 @@ struct listen {
 
 /* path NULL: the usual one. */
 int listen_open(const char *path, struct listen *ret, struct err *e);
+/* One that a former program of this process has opened; the rest of *ret is filled in by the
+ * caller. On an error the descriptor stays the caller's. */
+int listen_adopt(int fd, struct listen *ret, struct err *e);
+/* Whether it is a listening SOCK_SEQPACKET socket of AF_UNIX. */
+bool listen_is_socket(int fd);
 void listen_close(struct listen *l); /* removes the file when it is the one we made */
 
 #endif

@@ -5,9 +5,12 @@
  * it.
  */
 #include <errno.h>
+#include <limits.h>
 #include <pwd.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +19,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "broker/back.h"
+#include "broker/handover.h"
 #include "broker/holdings.h"
 #include "broker/listen.h"
 #include "broker/policy.h"
@@ -23,7 +27,8 @@
 
 #define PROGRAM "netd"
 #define NOBODY 65534
-#define IDLE_S 60 /* when somebody else holds the socket */
+#define GONE " (deleted)" /* what the kernel adds to the name of a file that has none any more */
+#define IDLE_S 60         /* when somebody else holds the socket */
 
 struct options {
 	const char *socket, *policy_dir, *state_dir, *user;
@@ -126,24 +131,72 @@ static int find_user(const char *name, struct back_config *c, struct err *e)
 	return 0;
 }
 
-static int run(const struct options *o)
+/* Where this program lies, for whoever replaces it later, which may have happened just now; NULL:
+ * that cannot be known. */
+static const char *own_path(void)
 {
+	static char path[PATH_MAX];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof(path) - 1);
+
+	if (n <= 0)
+		return NULL;
+	path[n] = '\0';
+	if ((size_t)n > strlen(GONE) && strcmp(path + n - strlen(GONE), GONE) == 0)
+		path[(size_t)n - strlen(GONE)] = '\0';
+	return path;
+}
+
+/* The socket, from the program before this one or anew. */
+static int get_listener(const struct options *o, const struct handover *h, struct listen *ret,
+			struct err *e)
+{
+	int r;
+
+	if (!h)
+		return listen_open(o->socket, ret, e);
+	r = listen_adopt(h->fd[HANDOVER_LISTENER], ret, e);
+	if (r < 0)
+		return r;
+	ret->is_own = h->is_own;
+	ret->dev = h->dev;
+	ret->ino = h->ino;
+	return 0;
+}
+
+static int run(const struct options *o, char *const *argv)
+{
+	static struct handover from;
 	struct back_config c = {.policy_dir = o->policy_dir ? o->policy_dir : POLICY_DIR,
-				.state_dir = o->state_dir};
+				.state_dir = o->state_dir,
+				.program = own_path(),
+				.argv = argv};
 	struct listen l = {.fd = -1};
 	struct err e = ERR_INIT;
-	int r = find_user(o->user, &c, &e);
+	int r = handover_take(&from, &e);
 
+	if (r == 0) {
+		c.from = &from;
+		/* Else it would be called by the number of a descriptor. */
+		prctl(PR_SET_NAME, PROGRAM);
+	}
 	if (r >= 0)
-		r = listen_open(o->socket, &l, &e);
+		r = find_user(o->user, &c, &e);
+	if (r >= 0)
+		r = get_listener(o, c.from, &l, &e);
 	if (r < 0) {
-		listen_close(&l);
+		if (!c.from)
+			listen_close(&l);
 		log_error("%s", e.text);
 		return 1;
 	}
 	c.listener = l.fd;
 	c.name = l.name;
+	c.is_own = l.is_own;
+	c.dev = l.dev;
+	c.ino = l.ino;
 	c.idle_ms = (int)(o->has_idle ? o->idle_s : l.is_own ? 0 : IDLE_S) * 1000;
+	if (c.from && c.from->is_trial)
+		return back_try(&c);
 	r = back_main(&c);
 	/* Our socket kept the state directory from going with the last attachment. */
 	listen_close(&l);
@@ -163,6 +216,8 @@ int main(int argc, char **argv)
 		return 1;
 	log_setup(PROGRAM, LOG_LEVEL_INFO);
 	umask(022);
+	/* Until it is listened for: who has just started netd may tell it to reload at once. */
+	signal(SIGUSR2, SIG_IGN);
 	r = complete_main(&completions, argc, argv, &e);
 	if (r < 0)
 		log_error("%s", e.text);
@@ -185,5 +240,5 @@ int main(int argc, char **argv)
 	}
 	/* At once: nothing is left to be written, and what checks for leaks at the end of a program
 	 * would need calls that the filter kills for. */
-	_exit(run(&o));
+	_exit(run(&o, argv));
 }

@@ -38,7 +38,7 @@ static int get_int(int fd, int name)
 	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
 }
 
-static int check_connection(int conn, const struct sockaddr_un *name, struct err *e)
+int peer_check(int conn, const struct sockaddr_un *name, struct err *e)
 {
 	struct sockaddr_un sa = {0};
 	socklen_t len = sizeof(sa);
@@ -112,7 +112,7 @@ int peer_of(int conn, const struct sockaddr_un *name, struct peer *ret, struct e
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	int r = check_connection(conn, name, e);
+	int r = peer_check(conn, name, e);
 
 	if (r < 0)
 		return r;

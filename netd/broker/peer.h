@@ -17,6 +17,8 @@ struct peer {
 	char comm[32]; /* of the process that connected, for the log; "?" when it is gone */
 };
 
+/* Whether it is an accepted connection of the socket bound to `name`. */
+int peer_check(int conn, const struct sockaddr_un *name, struct err *e);
 /* Who connected. The descriptor must be an accepted connection of the socket bound to `name` (a
  * front gone astray could bring any other). ERR_PROTOCOL otherwise. */
 int peer_of(int conn, const struct sockaddr_un *name, struct peer *ret, struct err *e);

@@ -367,29 +367,15 @@ static void live(const struct work_order *o, int fd)
 	buf_free(&d.text);
 }
 
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
 /* Of the back's descriptors it keeps none but its own two, and the socket of the tables: not the
  * listener, which would answer in the place of a netd that was killed, and not what others have
  * passed. */
 static void keep_only(int own, const struct work_order *o)
 {
 	int keep[2 + ENGINE_HOLD_FDS] = {own, o->conn};
-	int next = STDERR_FILENO + 1;
 
 	engine_hold_fds(o->hold, keep + 2);
-	qsort(keep, sizeof(keep) / sizeof(keep[0]), sizeof(keep[0]), by_number);
-	for (size_t i = 0; i < sizeof(keep) / sizeof(keep[0]); i++) {
-		if (keep[i] < next)
-			continue;
-		if (keep[i] > next)
-			(void)close_range((unsigned)next, (unsigned)keep[i] - 1, 0);
-		next = keep[i] + 1;
-	}
-	(void)close_range((unsigned)next, ~0U, 0);
+	fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]));
 }
 
 int worker_start(const struct work_order *o, pid_t *ret_pid, int *ret_fd, struct err *e)

@@ -263,6 +263,18 @@ struct hold_result {
 	bool is_other;  /* of another version, which is left alone */
 };
 int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err *e);
+/* The same descriptors for the next program of this process: what it holds it never lets go. hand:
+ * what there is (-1: not that), which stays open and as it is. take: returns as open does; what was
+ * not there is made. On an error nothing is closed or removed. */
+struct hold_fds {
+	int watch, door, socket, lock;
+	bool has_made_dir;
+	unsigned watched; /* below HOLD_WATCHED: what has been read of a change, and not told yet */
+};
+#define HOLD_WATCHED 4
+void engine_hold_hand(const struct engine_hold *h, struct hold_fds *ret);
+int engine_hold_take(const char *state_dir, const struct hold_fds *from, struct engine_hold **ret,
+		     struct err *e);
 void engine_hold_closep(struct engine_hold **h);
 int engine_hold_fd(const struct engine_hold *h);
 int engine_hold_door(const struct engine_hold *h);

@@ -100,32 +100,84 @@ static int open_door(struct engine_hold *h, struct err *e)
 	return nftshare_listen(h->door, &h->door_fd, e);
 }
 
-int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err *e)
+static struct engine_hold *new_hold(const char *state_dir, struct err *e)
 {
 	struct engine_hold *h = calloc(1, sizeof(*h));
 	const char *dir = state_dir ? state_dir : ENGINE_STATE_DIR;
-	struct err why = ERR_INIT;
-	int r = h ? 0 : -ENOMEM;
 
 	if (h) {
 		h->door_fd = -1;
 		h->state_dir = strdup(dir);
-		r = h->state_dir ? 0 : -ENOMEM;
 		snprintf(h->door, sizeof(h->door), "%s/" HOLD_DOOR, dir);
 	}
-	if (r < 0)
-		err_set(e, ERR_INTERNAL, ENOMEM, "holding the tables");
-	else
-		r = nftwatch_open(&h->watch, e);
+	if (h && h->state_dir)
+		return h;
+	free(h);
+	err_set(e, ERR_INTERNAL, ENOMEM, "holding the tables");
+	return NULL;
+}
+
+/* 1 and why: they will only be watched. */
+static int try_to_hold(struct engine_hold *h, struct err *e)
+{
+	if (try_flags(e) != 0 || open_door(h, e) < 0)
+		return 1;
+	(void)nftshare_make(&h->share, e);
+	return !h->share;
+}
+
+int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err *e)
+{
+	struct engine_hold *h = new_hold(state_dir, e);
+	int r = h ? nftwatch_open(&h->watch, e) : -ENOMEM;
+
 	if (r < 0) {
 		engine_hold_closep(&h);
 		return r;
 	}
-	if (try_flags(&why) == 0 && open_door(h, &why) == 0)
-		(void)nftshare_make(&h->share, &why);
-	if (!h->share && e)
-		*e = why;
 	*ret = h;
+	return try_to_hold(h, e);
+}
+
+void engine_hold_hand(const struct engine_hold *h, struct hold_fds *ret)
+{
+	int fds[ENGINE_HOLD_FDS];
+
+	engine_hold_fds(h, fds);
+	_Static_assert(HOLD_WATCHED == NFTWATCH_STATES, "the same");
+	*ret = (struct hold_fds){.watch = nftwatch_fd(h->watch),
+				 .door = h->door_fd,
+				 .socket = fds[0],
+				 .lock = fds[1],
+				 .has_made_dir = h->has_made_dir,
+				 .watched = nftwatch_state(h->watch)};
+}
+
+int engine_hold_take(const char *state_dir, const struct hold_fds *from, struct engine_hold **ret,
+		     struct err *e)
+{
+	struct engine_hold *h = new_hold(state_dir, e);
+	bool is_held = from->door >= 0 && from->socket >= 0;
+	int r = h ? 0 : -ENOMEM;
+
+	if (r == 0 && is_held)
+		r = nftshare_adopt(from->socket, from->lock, &h->share, e);
+	if (r == 0)
+		r = nftwatch_adopt(from->watch, from->watched, &h->watch, e);
+	if (r < 0) {
+		/* Not by closep: what it would close and remove is the caller's. */
+		if (h)
+			free(h->state_dir);
+		free(h);
+		return r;
+	}
+	*ret = h;
+	if (from->door < 0)
+		return try_to_hold(h, e);
+	h->door_fd = from->door;
+	h->has_made_dir = from->has_made_dir;
+	if (!h->share)
+		err_set(e, ERR_UNSUPPORTED, 0, "as before");
 	return !h->share;
 }
 

@@ -305,6 +305,30 @@ int nftshare_fetch(const char *door, int is_like, struct nftshare **ret, struct 
 	return r;
 }
 
+int nftshare_adopt(int fd, int lock_fd, struct nftshare **ret, struct err *e)
+{
+	const int fds[SHARE_FDS] = {fd, lock_fd};
+	struct nftshare *s;
+	int r;
+
+	/* Of this namespace it is, for so is the process. */
+	if (!is_good(fds, fd))
+		return err_invalid(e, ERR_PROTOCOL, "descriptor %d is no socket of the tables", fd);
+	s = new_share(e);
+	if (!s)
+		return -ENOMEM;
+	s->fd = fd;
+	r = get_port(s, e);
+	if (r < 0) {
+		s->fd = -1;
+		nftshare_closep(&s);
+		return r;
+	}
+	s->file = lock_fd;
+	*ret = s;
+	return 0;
+}
+
 /* ---- handing it out ---- */
 
 int nftshare_listen(const char *door, int *ret_fd, struct err *e)

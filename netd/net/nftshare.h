@@ -16,6 +16,10 @@ struct nftshare;
 
 /* A new socket, and its lock. */
 int nftshare_make(struct nftshare **ret, struct err *e);
+/* One that a former program of this process has made; the descriptors stay the caller's on an
+ * error.
+ */
+int nftshare_adopt(int fd, int lock_fd, struct nftshare **ret, struct err *e);
 /* The one that is handed out at `door`. is_like: a netlink socket of ours, of the namespace that it
  * must be of too. 1: nobody is there. Waits for a moment at most. */
 int nftshare_fetch(const char *door, int is_like, struct nftshare **ret, struct err *e);

@@ -63,6 +63,31 @@ int nftwatch_open(struct nftwatch **ret, struct err *e)
 	return 0;
 }
 
+unsigned nftwatch_state(const struct nftwatch *w)
+{
+	return (w->has_part ? 1u : 0) | (w->has_element ? 2u : 0);
+}
+
+int nftwatch_adopt(int fd, unsigned state, struct nftwatch **ret, struct err *e)
+{
+	struct nftwatch *w = calloc(1, sizeof(*w));
+	int protocol = -1;
+	socklen_t len = sizeof(protocol);
+
+	if (!w)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "watching the tables");
+	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 ||
+	    protocol != NETLINK_NETFILTER) {
+		free(w);
+		return err_invalid(e, ERR_PROTOCOL, "descriptor %d does not watch the tables", fd);
+	}
+	w->fd = fd;
+	w->has_part = state & 1;
+	w->has_element = state & 2;
+	*ret = w;
+	return 0;
+}
+
 void nftwatch_closep(struct nftwatch **w)
 {
 	if (!*w)

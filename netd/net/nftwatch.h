@@ -11,9 +11,16 @@ enum nftwatch_what {
 	NFTWATCH_LOST = 4,    /* announcements were lost: anything may have happened */
 };
 
+#define NFTWATCH_STATES 4 /* each below it */
+
 struct nftwatch;
 
 int nftwatch_open(struct nftwatch **ret, struct err *e);
+/* For the next program of this process: what has been read of a transaction that is being
+ * announced. adopt: goes on from there with the same descriptor, which stays the caller's on an
+ * error. */
+unsigned nftwatch_state(const struct nftwatch *w);
+int nftwatch_adopt(int fd, unsigned state, struct nftwatch **ret, struct err *e);
 void nftwatch_closep(struct nftwatch **w);
 int nftwatch_fd(const struct nftwatch *w); /* readable when there is something to read */
 /* Reads what is there and returns at once: what happened since the last time, 0 for nothing of

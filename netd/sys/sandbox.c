@@ -170,6 +170,17 @@ int sandbox_drop_capabilities(uint64_t but)
 	return syscall(SYS_capset, &head, d) < 0 ? -errno : 0;
 }
 
+int sandbox_capabilities(uint64_t *ret)
+{
+	struct __user_cap_header_struct head = {.version = _LINUX_CAPABILITY_VERSION_3};
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3] = {0};
+
+	if (syscall(SYS_capget, &head, d) < 0)
+		return -errno;
+	*ret = d[0].effective | (uint64_t)d[1].effective << 32;
+	return 0;
+}
+
 int sandbox_forbid_gains(void)
 {
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) < 0)

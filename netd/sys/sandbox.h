@@ -39,6 +39,8 @@ int sandbox_drop_capabilities(uint64_t but);
 /* None but those of the mask (bit n: capability n), of which those stay that there are: in the
  * bounding set too. */
 int sandbox_keep_capabilities(uint64_t mask);
+/* Those that the process has: the effective set. */
+int sandbox_capabilities(uint64_t *ret);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 

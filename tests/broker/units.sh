@@ -21,6 +21,8 @@ cp "$UNITS/netd.socket" "$tmp/units/"
 sed "s|^ExecStart=[^ ]*|ExecStart=$NETD|" "$SERVICE" >"$tmp/units/netd.service"
 grep -q "^ExecStart=$NETD --foreground\$" "$tmp/units/netd.service"
 ok 'the service starts netd in the foreground' $?
+grep -qx 'ExecReload=/bin/kill -USR2 \$MAINPID' "$tmp/units/netd.service"
+ok 'a reload is an upgrade' $?
 out=$(SYSTEMD_UNIT_PATH="$tmp/units:" systemd-analyze verify --man=no "$tmp/units/netd.socket" "$tmp/units/netd.service" 2>&1)
 rc=$?
 # Other units of the machine are none of ours.

@@ -16,6 +16,7 @@ LONG = {
 # Files that start another program, each with its reason. No other C file of the product may.
 STARTS_PROGRAM = {
   'netd/net/fwdstart.c': 'starts the local forwarder, by its own path',
+  'netd/broker/back_upgrade.c': 'becomes the new netd, which lies where this one was started from',
   'netd/rootless/start.c': 'starts slirp-lite, by its own path',
   'cni-plugin/delegate.c': 'runs the IPAM plugin that a configuration names, found in CNI_PATH',
   'netd/sys/unshare_child.c': 'becomes the command of `netns-up run`',

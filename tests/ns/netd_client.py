@@ -15,7 +15,7 @@ import time
 SOCKET = '/run/netd/netd.sock'
 
 
-def connect(path=SOCKET, timeout=10):
+def connect(path=SOCKET, timeout=30):
   s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
   s.settimeout(timeout)
   s.connect(path)
