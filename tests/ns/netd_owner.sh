@@ -199,11 +199,13 @@ is 'nobody holds them' "$(flags inet)" ''
 probe
 mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend delete 50)
 note "deleted: $mended"
-like 'deleted fifty times: mended within a second each time' "$mended" '*missed 0'
+like 'deleted fifty times: mended each time' "$mended" '*missed 0'
 mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend flush 10)
 note "flushed: $mended"
 like 'flushed' "$mended" '*missed 0'
 probe_end 'deleted and flushed'
+# After one that fails netd waits for a second: how long it took tells nothing of that on a busy machine.
+is 'at the first attempt' "$(said 'warning: tables:')" 0
 ok 'the tables are as they were' ns_until 5 are_mended
 edit() { # DESCRIPTION NFT-COMMAND
 	on host nft "$2" || fail "nft $2"

@@ -19,6 +19,7 @@ import sys
 import threading
 import time
 
+MENDED = 20.0 # tables that are deleted are there again by then, however busy the machine is
 WAIT = 3.0 # a published port has answered by then, retransmission of a first SYN included
 
 
@@ -141,10 +142,10 @@ def mend(what, times):
       began = time.monotonic()
       if not ask(sock, message(BEGIN, 0, 0, False, 10) + parts + message(END, 0, 0, False, 10)):
         raise SystemExit('not deleted')
-      while not has_tables(sock) and time.monotonic() < began + 5:
+      while not (mended := has_tables(sock)) and time.monotonic() < began + MENDED:
         time.sleep(0.0005)
       took.append((time.monotonic() - began) * 1000)
-      missed += took[-1] > 1000
+      missed += not mended
       time.sleep(0.02)
   print(f'median_ms {statistics.median(took):.1f} max_ms {max(took):.1f} missed {missed}')
 
