@@ -16,7 +16,7 @@ static bool is_set(const char *name)
 	return value && value[0];
 }
 
-static bool is_terminal(int fd)
+bool style_is_terminal(int fd)
 {
 	const char *term = getenv("TERM");
 
@@ -25,14 +25,14 @@ static bool is_terminal(int fd)
 
 bool style_has_colour(int fd)
 {
-	return is_terminal(fd) && !is_set("NO_COLOR");
+	return style_is_terminal(fd) && !is_set("NO_COLOR");
 }
 
 bool style_has_lines(int fd)
 {
 	static const char *const names[] = {"LC_ALL", "LC_CTYPE", "LANG"};
 
-	if (!is_terminal(fd))
+	if (!style_is_terminal(fd))
 		return false;
 	for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (is_set(names[i])) /* the first one counts */

@@ -20,6 +20,8 @@ enum style {
 	STYLE_BAD,     /* what is not as it should be */
 };
 
+/* A terminal that knows more than to print one line after another. */
+bool style_is_terminal(int fd);
 /* What is written to fd may be coloured. */
 bool style_has_colour(int fd);
 /* It is for a terminal that draws lines: the locale's characters are UTF-8. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/user.h"
 
 static const struct opt opts[] = {CLI_OPT_QUIET, CLI_OPT_STATE_DIR, {0}};
@@ -70,6 +71,7 @@ static int main_gc(const struct verb *v, int argc, char **argv)
 {
 	struct cli_common c = {0};
 	struct gc_result res = {0};
+	struct progress progress;
 	struct err e = ERR_INIT;
 	CLEAN_ENGINE struct engine *g = NULL;
 	size_t n;
@@ -81,7 +83,9 @@ static int main_gc(const struct verb *v, int argc, char **argv)
 		return user_gc(&c, &e) < 0 ? cli_fail(&e) : EXIT_OK;
 	if (cli_open(&c, false, &g, &e) < 0)
 		return cli_fail(&e);
+	progress_open(&progress, &c, g);
 	r = engine_gc(g, &res, &e);
+	progress_close(&progress);
 	if (!c.quiet)
 		printf("removed: %zu attachments, %zu broken records, %zu links, %zu claims; "
 		       "mended: %zu\n",

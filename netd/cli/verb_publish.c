@@ -4,6 +4,7 @@
 
 #include "base/fd.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/user.h"
 #include "model/name.h"
 
@@ -32,6 +33,7 @@ typedef int ports_fn(struct engine *g, const char *id, const char *ifname, const
 static int main_ports(const struct verb *v, ports_fn *fn, int argc, char **argv)
 {
 	struct ports_opts o = {.ifname = "eth0"};
+	struct progress progress;
 	struct err e = ERR_INIT;
 	CLEAN_FREE struct publish *list = NULL;
 	CLEAN_ENGINE struct engine *g = NULL;
@@ -50,8 +52,12 @@ static int main_ports(const struct verb *v, ports_fn *fn, int argc, char **argv)
 				    fn == engine_unpublish, &e) < 0
 			       ? cli_fail(&e)
 			       : EXIT_OK;
-	if (cli_open(&o.common, false, &g, &e) < 0 ||
-	    fn(g, t.id, o.ifname, list, n - 1, &a, &e) < 0)
+	if (cli_open(&o.common, false, &g, &e) < 0)
+		return cli_fail(&e);
+	progress_open(&progress, &o.common, g);
+	r = fn(g, t.id, o.ifname, list, n - 1, &a, &e);
+	progress_close(&progress);
+	if (r < 0)
 		return cli_fail(&e);
 	return cli_print(&o.common, a) < 0 ? EXIT_FAILED : EXIT_OK;
 }

@@ -6,6 +6,7 @@
 
 #include "cli/attach_opts.h"
 #include "cli/cli.h"
+#include "cli/progress.h"
 #include "cli/user.h"
 
 struct up_opts {
@@ -37,6 +38,7 @@ static int up(const struct up_opts *o, const char *target, struct err *e)
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_TARGET struct target t = TARGET_INIT;
 	struct up_request req;
+	struct progress progress;
 	int r = target_open(target, &t, e);
 
 	if (r >= 0 && user_is_rootless() && !o->dry_run)
@@ -54,7 +56,9 @@ static int up(const struct up_opts *o, const char *target, struct err *e)
 			fputs(plan.p, stdout);
 		return r;
 	}
+	progress_open(&progress, &o->a.common, g);
 	r = engine_up(g, &req, &a, e);
+	progress_close(&progress);
 	return r < 0 ? r : cli_print(&o->a.common, a);
 }
 

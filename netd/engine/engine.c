@@ -199,6 +199,19 @@ int attachment_is_alive(struct engine *g, const struct attachment *a, struct err
 	return fd >= 0;
 }
 
+void engine_on_progress(struct engine *g,
+			void (*fn)(const char *what, size_t i, size_t n, void *arg), void *arg)
+{
+	g->progress = fn;
+	g->progress_arg = arg;
+}
+
+void engine_progress(struct engine *g, const char *what, size_t i, size_t n)
+{
+	if (g->progress)
+		g->progress(what, i, n, g->progress_arg);
+}
+
 int engine_get(struct engine *g, const char *id, const char *ifname, struct attachment **ret,
 	       struct err *e)
 {

@@ -30,6 +30,11 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 void engine_closep(struct engine **g);
 #define CLEAN_ENGINE __attribute__((cleanup(engine_closep)))
 
+/* Long work (a gc, the ports of one call) is told to fn: i of n are done of what ("containers",
+ * "ports"). It is called for each, with locks held: it must not wait. NULL: no more. */
+void engine_on_progress(struct engine *g,
+			void (*fn)(const char *what, size_t i, size_t n, void *arg), void *arg);
+
 struct up_request {
 	const char *id, *ifname, *network;
 	int netns_fd;           /* borrowed */

@@ -361,6 +361,7 @@ static int gc_all(struct engine *g, bool is_gentle, struct gc_result *ret, struc
 		err_reset(&one);
 		if (gc_one(g, c.all.v[i], ret, &one) < 0)
 			err_gather(&all, &one);
+		engine_progress(g, "containers", i + 1, c.all.n);
 	}
 	census_free(&c);
 	err_reset(&one);

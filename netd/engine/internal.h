@@ -35,7 +35,10 @@ struct engine {
 	struct nameslink names;
 	bool tidy;                    /* nothing may be left: look when closing */
 	char network[NETNAME_STRLEN]; /* that the last one taken away was of; "": none */
+	void (*progress)(const char *what, size_t i, size_t n, void *arg); /* NULL: nobody asks */
+	void *progress_arg;
 };
+void engine_progress(struct engine *g, const char *what, size_t i, size_t n);
 
 struct work {
 	struct engine *g;

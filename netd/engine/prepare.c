@@ -171,6 +171,7 @@ static int claim_all_ports(struct work *w, const struct attachment *have, struct
 		r = check_host_ip(&p[i], has, e);
 		if (r >= 0 && p[i].host_port)
 			r = claim_port(w, &p[i], has, key, e);
+		engine_progress(w->g, "ports", i + 1, n);
 	}
 	for (size_t i = 0; r >= 0 && i < n; i++)
 		if (p[i].host_port == 0)
