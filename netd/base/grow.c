@@ -4,25 +4,23 @@
 
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 
 #define FIRST 16
 
 bool grow_list(void *list, size_t n, size_t *cap, size_t size)
 {
 	size_t more = *cap ? 2 * *cap : FIRST;
-	void *v, *larger;
+	void **at = list; /* the address of a pointer, whatever that points to */
+	void *v;
 
 	if (n < *cap)
 		return true;
 	if (more > (size_t)PTRDIFF_MAX / size)
 		return false;
-	/* Whatever it points to: list is the address of the pointer. */
-	memcpy(&v, list, sizeof(v));
-	larger = realloc(v, more * size);
-	if (!larger)
+	v = realloc(*at, more * size);
+	if (!v)
 		return false;
-	memcpy(list, &larger, sizeof(larger));
+	*at = v;
 	*cap = more;
 	return true;
 }
