@@ -8,14 +8,30 @@
 #
 # It never touches the machine's own links, rules, sysctls or /run: a host is held by a sleeping process
 # and entered by its pid, so tests run side by side; ns_done compares the machine before and after.
-# Everything started here dies with the test: holders and servers by their parent-death signal, all
-# else found by the mark in its environment or by its network namespace.
+# Everything started here dies with the test, which has a process namespace of its own; at its end each
+# is looked for, by the mark in its environment or by its network namespace.
 #
 # Not for subshells: host_new, container_new and serve must be called from the test's main shell.
 
 set -u
 
-NS_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
+# The test is process 1 of a process namespace, and whoever ends it, by whatever signal, ends all that it
+# has started. Around it are this shell, which waits, and a process in a session of its own, which takes
+# the test's directory away when this shell is gone.
+if [ -z "${NS_ALONE:-}" ] && [ "$(id -u)" -eq 0 ]; then
+	NS_ALONE=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
+	export NS_ALONE
+	setsid sh -c 'while kill -0 "$1"; do sleep 1; done; until rm -rf "$2"; do sleep 1; done' - \
+		$$ "$NS_ALONE" </dev/null >/dev/null 2>&1 &
+	env --default-signal=INT,QUIT setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount-proc \
+		-- sh "$0" "$@" <&0 &
+	trap 'kill -KILL $!' HUP INT TERM
+	wait $!
+	exit
+fi
+NS_TMP=${NS_ALONE:-}
+unset NS_ALONE
+[ -n "$NS_TMP" ] || NS_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
 chmod 755 "$NS_TMP"
 NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
 NS_HOLDERS='' # pids of the processes that hold a namespace

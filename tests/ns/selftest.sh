@@ -114,29 +114,45 @@ is "somebody else's process is left alone" "$(_ns_strays)" ''
 kill $foreign
 wait $foreign
 
-# Cleanup: a test that ends too early says so and leaves nobody behind.
-ns_dead() { ! ns_alive "$1"; }
+# Cleanup: a test that ends too early says so and leaves nobody behind, nor does one that is stopped.
 early=$NS_TMP/early.sh
 cat >"$early" <<'END'
 . "$1"
 host_new host
 serve host sleep 299
-on host sh -c 'sleep 298 &' >/dev/null
-echo "$(ns_pid host) $SERVED $(_ns_strays | tr '\n' ' ')" >"$2"
+on host sh -c 'env -i setsid sleep 298 &' >/dev/null
+ns_until 5 grep -q 'sleep' "/proc/$SERVED/comm"
+ns_until 5 test -n "$(_ns_strays)"
+echo "$$ $(ns_pid host) $SERVED $(_ns_strays | tr '\n' ' ')" >"$2"
+[ "$3" = end ] || sleep 297
 END
-out=$(sh "$early" "$(dirname "$0")/lib.sh" "$NS_TMP/pids" 2>&1)
-like 'a test without its last line is a failure' "$out" '*Bail out!*'
-read -r pids <"$NS_TMP/pids"
-is 'it had a holder, a server and a stray' "$(echo "$pids" | wc -w)" 3
-for p in $pids; do
-	nok 'its process is gone' ns_alive "$p"
-done
-TMPDIR=$NS_TMP sh -c '. "$1"; host_new host; serve host sleep 297
-	until grep -q sleep /proc/$SERVED/comm; do sleep 0.01; done; echo "$(ns_pid host) $SERVED" >"$2"; kill -KILL $$' \
-	x "$(dirname "$0")/lib.sh" "$NS_TMP/pids" >/dev/null 2>&1
-read -r pids <"$NS_TMP/pids"
-for p in $pids; do
-	ok 'killed outright, a test takes its processes along' ns_until 2 ns_dead "$p"
+# early_left: processes of such a test, and its directory.
+early_left() {
+	stat -Lc '%i %n' /proc/[0-9]*/ns/pid 2>/dev/null | awk -v ns="$early_ns" '$1 == ns'
+	ls -d "$NS_TMP"/nstest.* 2>/dev/null
+}
+early_is_gone() { [ -z "$(early_left)" ]; }
+early_start() { # HOW
+	rm -f "$NS_TMP/pids"
+	TMPDIR=$NS_TMP setsid sh "$early" "$(dirname "$0")/lib.sh" "$NS_TMP/pids" "$1" >"$NS_TMP/early.out" 2>&1 &
+	early_pid=$!
+	ns_until 20 test -s "$NS_TMP/pids"
+	read -r early_pids <"$NS_TMP/pids"
+	is "$1: the test is process 1, and has a holder, a server and a stray" \
+		"$(echo "$early_pids" | wc -w) ${early_pids%% *}" '4 1'
+}
+early_ns=none
+early_start end
+wait $early_pid
+is 'end: a test without its last line is a failure' "$? $(grep -c 'Bail out!' "$NS_TMP/early.out")" '99 1'
+ok 'end: nothing of it is left' ns_until 30 early_is_gone
+for how in KILL TERM INT HUP; do
+	early_start "$how"
+	early_ns=$(pgrep -P "$(pgrep -P $early_pid unshare)" | while read -r p; do stat -Lc %i "/proc/$p/ns/pid"; done)
+	ok "$how: there is something to be left" test "$(early_left | grep -c /proc/)" -ge 4
+	kill -s "$how" $early_pid
+	wait $early_pid
+	ok "$how: nothing of it is left" ns_until 30 early_is_gone
 done
 
 ns_done
