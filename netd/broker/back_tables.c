@@ -44,6 +44,8 @@ int back_tables_open(struct back *b, struct err *e)
 	}
 	if (r == 1)
 		log_info("the tables are watched, not held: %s", why.text);
+	if (r == 1 && !engine_hold_keeps(b->hold, &why))
+		log_info("what is closed is open while they are gone: %s", why.text);
 	engine_hold_use(b->hold);
 	/* A watch that was handed over has missed nothing. */
 	if (!h || h->has_tables)

@@ -74,8 +74,9 @@ _Static_assert(FACTS_INSIDE_MAX <= 64, "bits of stopped.inside");
 
 static bool is_ours(const struct nftlook_chain *c)
 {
-	return strcmp(c->table, RULESET_TABLE) == 0 &&
-	       (c->family == LOOK_INET || c->family == LOOK_BRIDGE);
+	return (strcmp(c->table, RULESET_TABLE) == 0 &&
+		(c->family == LOOK_INET || c->family == LOOK_BRIDGE)) ||
+	       (strcmp(c->table, RULESET_KEEP) == 0 && c->family == LOOK_INET);
 }
 
 static const struct nftlook_table *table_of(const struct facts *f, const struct nftlook_chain *c)

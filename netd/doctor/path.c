@@ -133,7 +133,8 @@ static void step_chain(const struct path *p, const struct nftlook_chain *c, stru
 	static const char *const says[] = {[PASSES] = "passes",
 					   [MAY_BE_DROPPED] = "may be dropped",
 					   [IS_DROPPED] = "is dropped"};
-	bool is_ours = c->family == LOOK_INET && strcmp(c->table, RULESET_TABLE) == 0;
+	bool is_ours = c->family == LOOK_INET && (strcmp(c->table, RULESET_TABLE) == 0 ||
+						  strcmp(c->table, RULESET_KEEP) == 0);
 	uint32_t i = (uint32_t)(c - p->f->rules.chain);
 	enum passage worst = PASSES;
 
@@ -144,8 +145,8 @@ static void step_chain(const struct path *p, const struct nftlook_chain *c, stru
 	}
 	if (is_ours)
 		steps_add(
-			out, STEP_OK, "forward, priority %d: inet netd forward: ours, %s",
-			c->priority,
+			out, STEP_OK, "forward, priority %d: inet %s forward: ours, %s",
+			c->priority, c->table,
 			!p->is_host ? "the way out is open to containers"
 			: p->a->internal
 				? "to_container: the network is internal"

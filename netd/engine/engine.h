@@ -246,12 +246,14 @@ int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, voi
 		      struct err *e);
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e);
 /* For a caller that stays: our tables, kept. Where the kernel has tables that outlive their owner
- * they are held by a socket, which root's other programs get from us; else they are watched.
+ * they are held by a socket, which root's other programs get from us; else they are watched, and
+ * where it has tables that go with their owner, one of those stands in for them while they are
+ * gone: nothing passes then that they would not let pass.
  *
- * open: 0; 1: watched only, and why is in e. fd: readable when somebody changed them; read: what is
- * to be looked at (HOLD_*, 0: nothing), then. door (-1: none): readable when a writer waits, for
- * serve. Both return at once. use: this program's own engines write through it, those of its
- * children too (NULL: not any more).
+ * open: 0; 1: watched only, and why is in e. keeps: they have a stand-in; else 0 and why. fd:
+ * readable when somebody changed them; read: what is to be looked at (HOLD_*, 0: nothing), then.
+ * door (-1: none): readable when a writer waits, for serve. Both return at once. use: this
+ * program's own engines write through it, those of its children too (NULL: not any more).
  *
  * look: mends and takes up the tables, as far as anything is on record; may wait for locks, so it
  * is for a child. */
@@ -260,6 +262,7 @@ enum {
 	HOLD_MADE = 1,    /* a program of ours has loaded them */
 	HOLD_SUSPECT = 2, /* somebody else has changed them */
 	HOLD_UNKNOWN = 4, /* anything may have happened */
+	HOLD_SHARED = 8,  /* a program of ours has changed what containers share */
 };
 struct hold_result {
 	bool is_mended; /* they were damaged, and loaded from the records */
@@ -281,6 +284,7 @@ void engine_hold_hand(const struct engine_hold *h, struct hold_fds *ret);
 int engine_hold_take(const char *state_dir, const struct hold_fds *from, struct engine_hold **ret,
 		     struct err *e);
 void engine_hold_closep(struct engine_hold **h);
+int engine_hold_keeps(const struct engine_hold *h, struct err *why);
 int engine_hold_fd(const struct engine_hold *h);
 int engine_hold_door(const struct engine_hold *h);
 int engine_hold_read(struct engine_hold *h, struct err *e);

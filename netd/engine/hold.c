@@ -3,7 +3,7 @@
  * hold: for a resident caller: keeps our tables. Where the kernel has the flags, they belong to a
  * socket of the caller's, which nobody else's flush or edit gets past; root's other programs get
  * that socket at a door in the state directory. Without the flags the tables are watched, and
- * loaded anew from the records when somebody else has changed them.
+ * loaded anew from the records when somebody else has changed them (and see keep.c).
  *
  * Adopting and mending are done under the global lock, under which bases are loaded too: so nobody
  * is refused half way through.
@@ -29,6 +29,8 @@ struct engine_hold {
 	char door[PATH_MAX];
 	struct nftwatch *watch;
 	struct nftshare *share; /* NULL: the tables are only watched */
+	struct nftshare *keep;  /* then: what their stand-in belongs to; NULL: there is none */
+	struct err no_keep;     /* why */
 	int door_fd;
 	bool has_made_dir;
 };
@@ -117,12 +119,13 @@ static struct engine_hold *new_hold(const char *state_dir, struct err *e)
 	return NULL;
 }
 
-/* 1 and why: they will only be watched. */
+/* 1 and why: they will only be watched, with a stand-in where that can be. */
 static int try_to_hold(struct engine_hold *h, struct err *e)
 {
-	if (try_flags(e) != 0 || open_door(h, e) < 0)
-		return 1;
-	(void)nftshare_make(&h->share, e);
+	if (try_flags(e) == 0 && open_door(h, e) == 0)
+		(void)nftshare_make(&h->share, e);
+	if (!h->share && !h->keep)
+		(void)keep_open(&h->keep, &h->no_keep);
 	return !h->share;
 }
 
@@ -162,6 +165,8 @@ int engine_hold_take(const char *state_dir, const struct hold_fds *from, struct 
 
 	if (r == 0 && is_held)
 		r = nftshare_adopt(from->socket, from->lock, &h->share, e);
+	else if (r == 0 && from->socket >= 0)
+		r = nftshare_adopt(from->socket, from->lock, &h->keep, e);
 	if (r == 0)
 		r = nftwatch_adopt(from->watch, from->watched, &h->watch, e);
 	if (r < 0) {
@@ -196,9 +201,17 @@ void engine_hold_closep(struct engine_hold **p)
 	fd_closep(&h->door_fd);
 	nftwatch_closep(&h->watch);
 	nftshare_closep(&h->share);
+	nftshare_closep(&h->keep);
 	free(h->state_dir);
 	free(h);
 	*p = NULL;
+}
+
+int engine_hold_keeps(const struct engine_hold *h, struct err *why)
+{
+	if (!h->keep)
+		*why = h->no_keep;
+	return h->keep != NULL;
 }
 
 int engine_hold_fd(const struct engine_hold *h)
@@ -225,13 +238,16 @@ int engine_hold_read(struct engine_hold *h, struct err *e)
 	r |= what & NFTWATCH_MADE ? HOLD_MADE : 0;
 	r |= what & NFTWATCH_FOREIGN ? HOLD_SUSPECT : 0;
 	r |= what & NFTWATCH_LOST ? HOLD_UNKNOWN : 0;
+	r |= h->keep && (what & NFTWATCH_KEPT) ? HOLD_SHARED : 0;
 	return r;
 }
 
 void engine_hold_fds(const struct engine_hold *h, int ret[ENGINE_HOLD_FDS])
 {
-	ret[0] = h && h->share ? nftshare_fd(h->share) : -1;
-	ret[1] = h && h->share ? nftshare_lock_fd(h->share) : -1;
+	const struct nftshare *s = !h ? NULL : h->share ? h->share : h->keep;
+
+	ret[0] = s ? nftshare_fd(s) : -1;
+	ret[1] = s ? nftshare_lock_fd(s) : -1;
 }
 
 /* ---- looking after them ---- */
@@ -297,7 +313,7 @@ static int is_damaged(struct engine *g, const struct nftbatch_table t[2], bool i
 	return r < 0 ? r : !r;
 }
 
-static int look_after(struct engine_hold *h, struct engine *g, unsigned what,
+static int look_after(struct engine_hold *h, struct engine *g, unsigned what, struct kept *k,
 		      struct hold_result *ret, struct err *e)
 {
 	struct work w = {.g = g};
@@ -319,6 +335,10 @@ static int look_after(struct engine_hold *h, struct engine *g, unsigned what,
 		r = hostop_tables(&w, e);
 		ret->is_mended = r >= 0;
 	}
+	if (r >= 0 && h->keep)
+		r = keep_look(g, k, e);
+	if (r >= 0 && ret->is_mended)
+		r = keep_note_ports(g, k, e);
 	if (r < 0 || !h->share)
 		return r;
 	r = nftbatch_adopt(g->nft, e);
@@ -330,10 +350,13 @@ static int look_after(struct engine_hold *h, struct engine *g, unsigned what,
 int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *ret, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_KEEP struct kept k = {0};
 	int r = engine_open(h->state_dir, true, &g, e);
 
 	memset(ret, 0, sizeof(*ret));
-	if (r != 0)
+	if (r == 1 && h->keep)
+		r = keep_drop(h->keep, e);
+	if (r != 0 || !g)
 		return r < 0 ? r : 0;
 	engine_closep(&g);
 	r = engine_open(h->state_dir, false, &g, e);
@@ -341,7 +364,11 @@ int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *r
 		r = store_lock(g->store, e);
 	if (r < 0)
 		return r;
-	r = look_after(h, g, what, ret, e);
+	r = look_after(h, g, what, &k, ret, e);
 	store_unlock(g->store);
+	if (r >= 0 && h->keep)
+		r = keep_put(g, &k, h->keep, e);
+	if (r >= 0)
+		r = keep_forget_flows(g, &k, e);
 	return r < 0 ? r : 0;
 }

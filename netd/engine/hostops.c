@@ -98,13 +98,19 @@ int hostop_purge(struct engine *g, struct err *e)
 	return r < 0 ? r : link_del_group(g->host, LINK_GROUP_BRIDGE, e);
 }
 
-int hostop_elements(struct engine *g, struct elem_list *l, struct err *e)
+int hostop_shared_elements(struct engine *g, struct elem_list *l, struct err *e)
 {
 	struct gather t = {.g = g, .l = l, .e = e};
 
 	int r = hostlog_each(g->store, gather_opened, &t, e);
-	if (r >= 0)
-		r = member_each_network(g->store, gather_network, &t, e);
+	return r < 0 ? r : member_each_network(g->store, gather_network, &t, e);
+}
+
+int hostop_elements(struct engine *g, struct elem_list *l, struct err *e)
+{
+	struct gather t = {.g = g, .l = l, .e = e};
+
+	int r = hostop_shared_elements(g, l, e);
 	if (r >= 0)
 		r = store_each_attachment(g->store, gather_attachment, NULL, &t, e);
 	return r;

@@ -10,12 +10,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/buf.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "net/elem.h"
 #include "net/link.h"
 #include "net/nameslink.h"
 #include "net/nftbatch.h"
+#include "net/nftshare.h"
 #include "net/reserve.h"
 #include "net/route.h"
 #include "net/rtnl.h"
@@ -140,6 +142,28 @@ int addrs_routes(struct attachment *a, const struct up_request *req, struct err 
 
 /* rules.c. 1: the rules of our tables are what we load, 0: they are not. */
 int rules_intact(struct engine *g, struct err *e);
+/* What fn writes to `to`, in a child of its own, which ends when fn returns. */
+int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf *out,
+		struct err *e);
+
+/* keep.c: the stand-in. 1 and why: the kernel has no such tables. */
+int keep_open(struct nftshare **ret, struct err *e);
+struct kept {
+	struct buf text; /* none: there is to be no stand-in */
+	char comment[RULESET_COMMENT_STRLEN];
+	struct publish *ports; /* of all */
+	size_t n_ports;
+};
+void keep_clear(struct kept *k);
+#define CLEAN_KEEP __attribute__((cleanup(keep_clear)))
+/* What it is to be. Global lock held. */
+int keep_look(struct engine *g, struct kept *k, struct err *e);
+/* Makes it that, or lets there be none. They need no lock. */
+int keep_put(struct engine *g, const struct kept *k, struct nftshare *share, struct err *e);
+int keep_drop(struct nftshare *share, struct err *e);
+/* Ports whose flows may have begun without translation, and those flows. */
+int keep_note_ports(struct engine *g, struct kept *k, struct err *e);
+int keep_forget_flows(struct engine *g, const struct kept *k, struct err *e);
 
 #define ENGINE_STATE_DIR "/run/netd"
 /* hold.c: n writes through the socket that holds the tables, where somebody does. */
@@ -161,7 +185,8 @@ int hostop_tables(struct work *w, struct err *e);
  * -EOPNOTSUPP: the kernel lacks a part.
  */
 int hostop_load(uint32_t owner, const struct elem_list *l, int lock_fd, struct err *e);
-/* All elements that are on record. */
+/* Elements on record: those of networks and of the host, which containers share; all. */
+int hostop_shared_elements(struct engine *g, struct elem_list *l, struct err *e);
 int hostop_elements(struct engine *g, struct elem_list *l, struct err *e);
 /* ERR_CONFLICT when the tables belong to another state directory, else as nftbatch_tables. */
 int hostop_owner(struct engine *g, struct err *e);

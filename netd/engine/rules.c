@@ -46,16 +46,16 @@ static void strip_elements(const char *text, struct buf *out)
 	}
 }
 
-static _Noreturn void child(uint32_t owner, int to)
+static void child(int to, const void *owner)
 {
 	CLEAN_BUF struct buf list = BUF_INIT;
 
 	nft_use_child(true);
-	if (unshare(CLONE_NEWNET) < 0 || hostop_load(owner, NULL, -1, NULL) < 0 ||
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    hostop_load(*(const uint32_t *)owner, NULL, -1, NULL) < 0 ||
 	    nft_list(&list, NULL) < 0 || list.failed ||
 	    fd_write_all(to, list.p, list.len, NULL) < 0)
 		_exit(1);
-	_exit(0);
 }
 
 static int read_all(int fd, struct buf *out, struct err *e)
@@ -80,7 +80,8 @@ static int read_all(int fd, struct buf *out, struct err *e)
 	}
 }
 
-static int model(uint32_t owner, struct buf *out, struct err *e)
+int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf *out,
+		struct err *e)
 {
 	CLEAN_FD int from = -1, to = -1;
 	int fds[2], status = 0;
@@ -92,8 +93,10 @@ static int model(uint32_t owner, struct buf *out, struct err *e)
 	pid_t pid = fork();
 	if (pid < 0)
 		return err_sys(e, errno, "fork");
-	if (pid == 0)
-		child(owner, to);
+	if (pid == 0) {
+		fn(to, arg);
+		_exit(0);
+	}
 	fd_closep(&to);
 	int r = read_all(from, out, e);
 	if (r < 0)
@@ -108,7 +111,7 @@ static int model(uint32_t owner, struct buf *out, struct err *e)
 int rules_intact(struct engine *g, struct err *e)
 {
 	CLEAN_BUF struct buf want = BUF_INIT, list = BUF_INIT, have = BUF_INIT, wanted = BUF_INIT;
-	int r = model(g->owner, &want, e);
+	int r = rules_child(child, &g->owner, &want, e);
 
 	if (r >= 0)
 		r = nft_list(&list, e);

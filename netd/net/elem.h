@@ -97,6 +97,7 @@ struct set_desc {
 	const char *name;
 	bool in_bridge_table; /* table bridge netd, else table inet netd */
 	bool interval;
+	bool is_kept;          /* in the stand-in (ruleset_keep) too */
 	uint8_t n_key, n_data; /* n_data 0 and !verdict_map: a set */
 	bool verdict_map;
 	enum elem_bound bound;

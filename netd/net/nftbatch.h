@@ -58,6 +58,14 @@ int nftbatch_release(struct nftbatch *n, struct err *e);
 int nftbatch_adopt(struct nftbatch *n, struct err *e);
 /* 1: the kernel knows both flags, 0: not. Leaves no trace. */
 int nftbatch_can_hold(struct nftbatch *n, struct err *e);
+/* The stand-in (RULESET_KEEP), which belongs to the share of nftbatch_use. can_keep: 1: the kernel
+ * knows the flag `owner`, 0: not; leaves no trace. keeps: 1: it is there, belongs to that port and
+ * has this comment; asks for no share. keep: makes it, or makes it anew, by messages of nftclone.h.
+ * drop: 1 when there was none. */
+int nftbatch_can_keep(struct nftbatch *n, struct err *e);
+int nftbatch_keeps(struct nftbatch *n, uint32_t port, const char *comment, struct err *e);
+int nftbatch_keep(struct nftbatch *n, const void *run, size_t len, struct err *e);
+int nftbatch_keep_drop(struct nftbatch *n, struct err *e);
 /* Deletes both tables. 1 when there were none. */
 int nftbatch_drop_tables(struct nftbatch *n, struct err *e);
 

@@ -174,7 +174,7 @@ static int clone_once(struct nftbatch *n, uint32_t flags, struct err *e)
 {
 	CLEAN_NFTMSG struct nftmsg m = {0};
 	struct verdict v = {0};
-	int r = nftclone_build(n->fd, &n->seq, flags, &m, &v.n, e);
+	int r = nftclone_build(n->fd, &n->seq, NULL, flags, &m, &v.n, e);
 
 	if (r == -EAGAIN) {
 		err_reset(e);

@@ -175,6 +175,7 @@ static int ask(struct reader *rd, uint16_t type, uint8_t family, const char *tab
 /* What is read of one table. */
 struct content {
 	uint8_t family;
+	const char *as; /* the name that the table gets */
 	struct buf table, chains, sets, objects, rules;
 	struct set {
 		const struct nlmsghdr *h; /* in sets */
@@ -268,10 +269,13 @@ static void put(struct nlmsghdr *to, const struct nlattr *a)
 	mnl_attr_put(to, a->nla_type, mnl_attr_get_payload_len(a), mnl_attr_get_payload(a));
 }
 
-static void put_those(struct nlmsghdr *to, const struct nlmsghdr *from, uint32_t types)
+/* Attributes of these types, after the table's name. */
+static void put_those(struct nlmsghdr *to, const struct content *c, const struct nlmsghdr *from,
+		      uint32_t types)
 {
 	const struct nlattr *a;
 
+	mnl_attr_put_strz(to, TABLE, c->as);
 	mnl_attr_for_each(a, from, sizeof(struct nfgenmsg))
 	{
 		if (mnl_attr_get_type(a) < 32 && (types & BIT(mnl_attr_get_type(a))))
@@ -285,22 +289,33 @@ static struct nlmsghdr *open_like(struct nftmsg *m, const struct content *c, uin
 	return nftmsg_open(m, type, NLM_F_CREATE | flags, c->family, like->nlmsg_len + ROOM);
 }
 
+static void put_new_table(struct nftmsg *m, const struct content *c, const struct nlmsghdr *from,
+			  uint32_t flags)
+{
+	struct nlmsghdr *h = open_like(m, c, NFT_MSG_NEWTABLE, 0, from);
+
+	if (!h)
+		return;
+	put_those(h, c, from, BIT(NFTA_TABLE_USERDATA));
+	mnl_attr_put_u32(h, NFTA_TABLE_FLAGS, htonl(flags));
+	nftmsg_close(m, h);
+}
+
 static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 {
 	for (const struct nlmsghdr *from = next_in(&c->table, NULL); from;
 	     from = next_in(&c->table, from)) {
-		struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_DELTABLE, 0, c->family, ROOM);
+		struct nlmsghdr *h;
 
+		/* Of another name there may be none, and what is not there cannot be deleted. */
+		if (strcmp(c->as, RULESET_TABLE) != 0)
+			put_new_table(m, c, from, flags);
+		h = nftmsg_open(m, NFT_MSG_DELTABLE, 0, c->family, ROOM);
 		if (!h)
 			return;
-		mnl_attr_put_strz(h, NFTA_TABLE_NAME, RULESET_TABLE);
+		mnl_attr_put_strz(h, NFTA_TABLE_NAME, c->as);
 		nftmsg_close(m, h);
-		h = open_like(m, c, NFT_MSG_NEWTABLE, 0, from);
-		if (!h)
-			return;
-		put_those(h, from, BIT(NFTA_TABLE_NAME) | BIT(NFTA_TABLE_USERDATA));
-		mnl_attr_put_u32(h, NFTA_TABLE_FLAGS, htonl(flags));
-		nftmsg_close(m, h);
+		put_new_table(m, c, from, flags);
 	}
 }
 
@@ -312,10 +327,9 @@ static void put_chains(struct nftmsg *m, const struct content *c)
 
 		if (!h)
 			return;
-		put_those(h, from,
-			  BIT(NFTA_CHAIN_TABLE) | BIT(NFTA_CHAIN_NAME) | BIT(NFTA_CHAIN_HOOK) |
-				  BIT(NFTA_CHAIN_POLICY) | BIT(NFTA_CHAIN_TYPE) |
-				  BIT(NFTA_CHAIN_USERDATA));
+		put_those(h, c, from,
+			  BIT(NFTA_CHAIN_NAME) | BIT(NFTA_CHAIN_HOOK) | BIT(NFTA_CHAIN_POLICY) |
+				  BIT(NFTA_CHAIN_TYPE) | BIT(NFTA_CHAIN_USERDATA));
 		nftmsg_close(m, h);
 	}
 }
@@ -328,9 +342,9 @@ static void put_objects(struct nftmsg *m, const struct content *c)
 
 		if (!h)
 			return;
-		put_those(h, from,
-			  BIT(NFTA_OBJ_TABLE) | BIT(NFTA_OBJ_NAME) | BIT(NFTA_OBJ_TYPE) |
-				  BIT(NFTA_OBJ_DATA) | BIT(NFTA_OBJ_USERDATA));
+		put_those(h, c, from,
+			  BIT(NFTA_OBJ_NAME) | BIT(NFTA_OBJ_TYPE) | BIT(NFTA_OBJ_DATA) |
+				  BIT(NFTA_OBJ_USERDATA));
 		nftmsg_close(m, h);
 	}
 }
@@ -341,12 +355,12 @@ static void put_set(struct nftmsg *m, const struct content *c, const struct set 
 
 	if (!h)
 		return;
-	put_those(h, s->h,
-		  BIT(NFTA_SET_TABLE) | BIT(NFTA_SET_FLAGS) | BIT(NFTA_SET_KEY_TYPE) |
-			  BIT(NFTA_SET_KEY_LEN) | BIT(NFTA_SET_DATA_TYPE) | BIT(NFTA_SET_DATA_LEN) |
-			  BIT(NFTA_SET_POLICY) | BIT(NFTA_SET_DESC) | BIT(NFTA_SET_TIMEOUT) |
-			  BIT(NFTA_SET_GC_INTERVAL) | BIT(NFTA_SET_USERDATA) |
-			  BIT(NFTA_SET_OBJ_TYPE) | BIT(NFTA_SET_EXPR) | BIT(NFTA_SET_EXPRESSIONS));
+	put_those(h, c, s->h,
+		  BIT(NFTA_SET_FLAGS) | BIT(NFTA_SET_KEY_TYPE) | BIT(NFTA_SET_KEY_LEN) |
+			  BIT(NFTA_SET_DATA_TYPE) | BIT(NFTA_SET_DATA_LEN) | BIT(NFTA_SET_POLICY) |
+			  BIT(NFTA_SET_DESC) | BIT(NFTA_SET_TIMEOUT) | BIT(NFTA_SET_GC_INTERVAL) |
+			  BIT(NFTA_SET_USERDATA) | BIT(NFTA_SET_OBJ_TYPE) | BIT(NFTA_SET_EXPR) |
+			  BIT(NFTA_SET_EXPRESSIONS));
 	mnl_attr_put_strz(h, NFTA_SET_NAME, s->is_nameless ? s->alias : s->name);
 	mnl_attr_put_u32(h, NFTA_SET_ID, htonl(s->id));
 	nftmsg_close(m, h);
@@ -421,7 +435,7 @@ static size_t put_some(struct nftmsg *m, const struct content *c, const struct s
 
 	if (!h)
 		return l->n;
-	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, RULESET_TABLE);
+	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, c->as);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, s->is_nameless ? s->alias : s->name);
 	mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
 	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -517,9 +531,8 @@ static void put_rules(struct nftmsg *m, const struct content *c)
 
 		if (!h)
 			return;
-		put_those(h, from,
-			  BIT(NFTA_RULE_TABLE) | BIT(NFTA_RULE_CHAIN) | BIT(NFTA_RULE_COMPAT) |
-				  BIT(NFTA_RULE_USERDATA));
+		put_those(h, c, from,
+			  BIT(NFTA_RULE_CHAIN) | BIT(NFTA_RULE_COMPAT) | BIT(NFTA_RULE_USERDATA));
 		if (expressions)
 			put_expressions(h, c, expressions);
 		nftmsg_close(m, h);
@@ -564,10 +577,12 @@ static int read_generation(struct reader *rd, uint32_t *ret, struct err *e)
 	return r == 0 && *ret == 0 ? err_set(e, ERR_PROTOCOL, EPROTO, "the rules' generation") : r;
 }
 
-int nftclone_build(int fd, uint32_t *seq, uint32_t flags, struct nftmsg *ret, size_t *ret_n,
-		   struct err *e)
+int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct nftmsg *ret,
+		   size_t *ret_n, struct err *e)
 {
-	struct content c[2] = {{.family = NFPROTO_INET}, {.family = NFPROTO_BRIDGE}};
+	const char *name = as ? as : RULESET_TABLE;
+	struct content c[2] = {{.family = NFPROTO_INET, .as = name},
+			       {.family = NFPROTO_BRIDGE, .as = name}};
 	CLEAN_FREE char *data = malloc(RECV_BYTES);
 	struct reader rd = {.fd = fd, .seq = *seq, .data = data};
 	CLEAN_NFTMSG struct nftmsg m = {0};
@@ -576,7 +591,7 @@ int nftclone_build(int fd, uint32_t *seq, uint32_t flags, struct nftmsg *ret, si
 		     : err_set(e, ERR_INTERNAL, ENOMEM, "reading the tables");
 	size_t n = 0;
 
-	if (r == 0)
+	if (r == 0 && !as)
 		nftmsg_begin_at(&m, generation);
 	for (size_t i = 0; r == 0 && i < 2; i++) {
 		r = read_content(&rd, &c[i], &id, e);
@@ -593,7 +608,7 @@ int nftclone_build(int fd, uint32_t *seq, uint32_t flags, struct nftmsg *ret, si
 		return err_set(e, ERR_INTERNAL, ENOMEM, "the tables anew");
 	if (n == 0)
 		return 1;
-	*ret_n = count(&m) - 1;
+	*ret_n = count(&m) - !as;
 	*ret = m;
 	m = (struct nftmsg){0};
 	return 0;

@@ -13,13 +13,15 @@
 #include "base/err.h"
 #include "net/nftmsg.h"
 
-/* Reads both tables through the NETLINK_NETFILTER socket fd, whose next sequence number is *seq,
- * and builds a transaction (begin, but no end) that replaces those that exist by the same with
- * `flags`. It is void (ERESTART) when a rule of the namespace changes before it is sent. *ret_n:
- * its messages, begin not counted. 0; 1: there is no table; -EAGAIN: it was changed while it was
- * read.
- */
-int nftclone_build(int fd, uint32_t *seq, uint32_t flags, struct nftmsg *ret, size_t *ret_n,
-		   struct err *e);
+/* as NULL: reads both tables through the NETLINK_NETFILTER socket fd, whose next sequence number is
+ * *seq, and builds a transaction (begin, but no end) that replaces those that exist by the same
+ * with `flags`. It is void (ERESTART) when a rule of the namespace changes before it is sent.
+ * *ret_n: its messages, begin not counted. 0; 1: there is no table; -EAGAIN: it was changed while
+ * it was read.
+ *
+ * as: for another namespace, where they are to have that name, in the place of what has it; without
+ * a begin. */
+int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct nftmsg *ret,
+		   size_t *ret_n, struct err *e);
 
 #endif

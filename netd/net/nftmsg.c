@@ -13,6 +13,7 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -107,6 +108,25 @@ struct nlmsghdr *nftmsg_open(struct nftmsg *m, uint16_t type, uint16_t flags, ui
 void nftmsg_close(struct nftmsg *m, const struct nlmsghdr *h)
 {
 	finish(m, h);
+}
+
+int nftmsg_append(struct nftmsg *m, const void *run, size_t len)
+{
+	const struct nlmsghdr *h = run;
+	int left = (int)len, n = 0;
+
+	for (; len < INT32_MAX / 2 && mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+		size_t size = MNL_ALIGN(h->nlmsg_len);
+
+		if ((size_t)left < size || !reserve(m, size))
+			return -EPROTO;
+		memcpy(m->p + m->len, h, size);
+		m->last = m->len;
+		m->len += size;
+		m->seq++;
+		n++;
+	}
+	return n > 0 && left == 0 ? n : -EPROTO;
 }
 
 void nftmsg_number(struct nftmsg *m, uint32_t first)

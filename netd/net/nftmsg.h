@@ -40,6 +40,8 @@ void nftmsg_number(struct nftmsg *m, uint32_t first);
 struct nlmsghdr *nftmsg_open(struct nftmsg *m, uint16_t type, uint16_t flags, uint8_t family,
 			     size_t room);
 void nftmsg_close(struct nftmsg *m, const struct nlmsghdr *h);
+/* A run of messages that was built elsewhere. How many; -EPROTO when it is none. */
+int nftmsg_append(struct nftmsg *m, const void *run, size_t len);
 
 enum nftmsg_op { NFTMSG_ADD, NFTMSG_DELETE, NFTMSG_GET };
 

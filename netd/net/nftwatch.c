@@ -34,7 +34,7 @@
 struct nftwatch {
 	int fd;
 	/* Of the transaction that is being announced. */
-	bool has_part, has_element;
+	bool has_part, has_element, has_kept;
 	char data[BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
@@ -123,6 +123,29 @@ static bool is_ours(const struct nlmsghdr *h)
 	       memcmp(mnl_attr_get_payload(a), RULESET_TABLE, sizeof(RULESET_TABLE)) == 0;
 }
 
+/* Elements of single interfaces, which routed containers have, are of no account. */
+static bool is_kept(const struct nlmsghdr *h)
+{
+	const struct nlattr *a = nftmsg_attr(h, NFTA_SET_ELEM_LIST_SET);
+	size_t len = a ? mnl_attr_get_payload_len(a) : 0;
+
+	for (unsigned i = 0; i < N_SETS; i++)
+		if (elem_sets[i].is_kept && i != SET_INSIDE &&
+		    len == strlen(elem_sets[i].name) + 1 &&
+		    memcmp(mnl_attr_get_payload(a), elem_sets[i].name, len) == 0)
+			return true;
+	return false;
+}
+
+static int judge(const struct nftwatch *w, const struct nlmsghdr *gen)
+{
+	if (!w->has_part && !w->has_element)
+		return 0;
+	if (!is_by_us(gen))
+		return NFTWATCH_FOREIGN;
+	return (w->has_part ? NFTWATCH_MADE : 0) | (w->has_kept ? NFTWATCH_KEPT : 0);
+}
+
 static int take(struct nftwatch *w, const struct nlmsghdr *h)
 {
 	unsigned type = NFNL_MSG_TYPE(h->nlmsg_type);
@@ -132,14 +155,15 @@ static int take(struct nftwatch *w, const struct nlmsghdr *h)
 	    h->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
 		return 0;
 	if (type == NFT_MSG_NEWGEN) {
-		if (w->has_part || w->has_element)
-			what = !is_by_us(h) ? NFTWATCH_FOREIGN : w->has_part ? NFTWATCH_MADE : 0;
-		w->has_part = w->has_element = false;
+		what = judge(w, h);
+		w->has_part = w->has_element = w->has_kept = false;
 	} else if (is_ours(h)) {
-		if (type == NFT_MSG_NEWSETELEM || type == NFT_MSG_DELSETELEM)
+		if (type == NFT_MSG_NEWSETELEM || type == NFT_MSG_DELSETELEM) {
 			w->has_element = true;
-		else
+			w->has_kept = w->has_kept || is_kept(h);
+		} else {
 			w->has_part = true;
+		}
 	}
 	return what;
 }

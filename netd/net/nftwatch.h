@@ -9,6 +9,7 @@ enum nftwatch_what {
 	NFTWATCH_MADE = 1, /* a program of ours made, replaced or deleted a table, or parts of it */
 	NFTWATCH_FOREIGN = 2, /* somebody else changed something in one, be it an element */
 	NFTWATCH_LOST = 4,    /* announcements were lost: anything may have happened */
+	NFTWATCH_KEPT = 8,    /* a program of ours changed elements that the stand-in has too */
 };
 
 #define NFTWATCH_STATES 4 /* each below it */

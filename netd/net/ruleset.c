@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "net/link.h"
 
 /* `publish` is reached for local destinations only, otherwise transit traffic would be hijacked.
  * Exact entries come before ranges of the same specificity, a host address before the wildcard. */
@@ -147,7 +148,8 @@ static const char inet_forward[] =
 	 */
 	"		meta nfproto ipv4 iifname @opened4 drop\n"
 	"		meta nfproto ipv6 iifname @opened6 drop\n"
-	"	}\n"
+	"	}\n";
+static const char inet_judge[] =
 	"	chain from_container {\n"
 	"		ct state invalid drop\n"
 	"		ip saddr @internal4 jump from_internal\n"
@@ -172,6 +174,39 @@ static const char inet_forward[] =
 	"		ct state invalid drop\n"
 	"		ct status dnat accept\n"
 	"		drop\n"
+	"	}\n";
+
+/* The stand-in judges what passes the host once more, for the time when the other tables are gone:
+ * nothing is translated then, so nothing from elsewhere comes in, and nothing goes out untranslated
+ * that would be masqueraded. It is filled a moment after the others, so what is new must pass it
+ * without being known: links are told by their group too. Its first chain is empty: as long as
+ * there is one of its type, the kernel goes on translating the connections that are there. */
+static const char keep_forward[] =
+	"	chain translate {\n"
+	"		type nat hook postrouting priority srcnat; policy accept;\n"
+	"	}\n"
+	"	chain postrouting {\n"
+	"		type filter hook postrouting priority 110; policy accept;\n"
+	"		ct state != new accept\n"
+	"		ct status snat accept\n"
+	"		oifname @inside accept\n"
+	"		oifgroup { %u, %u } accept\n"
+	"		ip daddr 224.0.0.0/4 accept\n"
+	"		ip6 daddr ff00::/8 accept\n"
+	"		ip saddr . ip daddr @nomasq4 accept\n"
+	"		ip6 saddr . ip6 daddr @nomasq6 accept\n"
+	"		ip saddr @masq4 drop\n"
+	"		ip6 saddr @masq6 drop\n"
+	"	}\n"
+	"	chain forward {\n"
+	"		type filter hook forward priority filter; policy accept;\n"
+	"		ct state established,related accept\n"
+	"		iifname @inside jump from_container\n"
+	"		iifgroup { %u, %u } jump from_container\n"
+	"		ip daddr @nets4 jump to_container\n"
+	"		ip6 daddr @nets6 jump to_container\n"
+	"		meta nfproto ipv4 iifname @opened4 drop\n"
+	"		meta nfproto ipv6 iifname @opened6 drop\n"
 	"	}\n";
 
 /* What a bridged container may send: default deny; one without addresses of its own is held to its
@@ -299,6 +334,7 @@ static void print_table(bool bridge, bool bounded, const char *comment, struct b
 		print_rules(inet_guard, bounded, out);
 		print_rules(inet_fresh, bounded, out);
 		print_rules(inet_forward, bounded, out);
+		print_rules(inet_judge, bounded, out);
 	}
 	buf_printf(out, "}\n");
 }
@@ -337,6 +373,30 @@ void ruleset_base(uint32_t owner, struct buf *out)
 void ruleset_base_unbounded(uint32_t owner, struct buf *out)
 {
 	print_base(owner, false, out);
+}
+
+void ruleset_keep(const struct elem_list *l, struct buf *out, char comment[RULESET_COMMENT_STRLEN])
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+	struct elem_list kept = {0};
+
+	for (unsigned int i = 0; i < N_SETS; i++)
+		if (elem_sets[i].is_kept)
+			print_set(&elem_sets[i], &b);
+	buf_printf(&b, keep_forward, LINK_GROUP_BRIDGE, LINK_GROUP_VETH, LINK_GROUP_BRIDGE,
+		   LINK_GROUP_VETH);
+	buf_printf(&b, "%s}\n", inet_judge);
+	for (size_t i = 0; i < l->n; i++) {
+		kept = (struct elem_list){.v = &l->v[i], .n = 1};
+		if (elem_sets[l->v[i].set].is_kept)
+			ruleset_elements(&kept, &b);
+	}
+	out->failed |= b.failed;
+	if (b.failed)
+		return;
+	snprintf(comment, RULESET_COMMENT_STRLEN, "netns-up keep %016" PRIx64,
+		 hash64(b.p, b.len, 0));
+	buf_printf(out, "table inet " RULESET_TABLE " {\n\tcomment \"%s\"\n%s", comment, b.p);
 }
 
 /* ---- elements ---- */

@@ -25,4 +25,11 @@ uint32_t ruleset_version(void);
 #define RULESET_COMMENT_STRLEN 32
 void ruleset_comment(uint32_t version, uint32_t owner, char out[RULESET_COMMENT_STRLEN]);
 
+/* The stand-in: a table that keeps closed what is closed while the others are gone, where those may
+ * be lost and this one cannot. Its text names it RULESET_TABLE, for a namespace where nothing else
+ * is; made of those elements of l that all containers of a network share. *comment: its own, which
+ * is another one whenever the rest is. */
+#define RULESET_KEEP RULESET_TABLE "-keep"
+void ruleset_keep(const struct elem_list *l, struct buf *out, char comment[RULESET_COMMENT_STRLEN]);
+
 #endif

@@ -21,6 +21,7 @@ enum probe {
 	PROBE_TUN_OFFLOAD,           /* checksums and TCP super-segments over a tap */
 	PROBE_TUN_USO,               /* UDP ones (TUN_F_USO4), Linux 6.2 */
 	PROBE_NFT_OWNER,             /* tables that outlive their owner, Linux 6.9 */
+	PROBE_NFT_KEEP,              /* tables that their owner takes along, Linux 5.12 */
 	PROBE_BRIDGE_VLAN,           /* CONFIG_BRIDGE_VLAN_FILTERING */
 	PROBE_RING_SOCKET,           /* sockets by io_uring, Linux 5.19 */
 	PROBE_TPROXY,                /* transparent proxying by nftables' tproxy and socket */

@@ -194,6 +194,8 @@ esac
 
 # --- watched --------------------------------------------------------------------------------------------
 netd_start
+_is_kept() { on host nft list table inet netd-keep >/dev/null 2>&1; }
+ok 'without the flags there is a stand-in' ns_until 20 _is_kept
 ok 'without the flags: watched' says 'watched, not held: nft-owner-persist is forced off'
 is 'nobody holds them' "$(flags inet)" ''
 probe
@@ -206,18 +208,24 @@ like 'flushed' "$mended" '*missed 0'
 probe_end 'deleted and flushed'
 # After one that fails netd waits for a second: how long it took tells nothing of that on a busy machine.
 is 'at the first attempt' "$(said 'warning: tables:')" 0
-ok 'the tables are as they were' ns_until 5 are_mended
+is 'no closed port was reached' "$(n_of reached)" 0
+is 'no connection that was there broke' "$(n_of broken)" 0
+ok 'the tables are as they were' ns_until 20 are_mended
 edit() { # DESCRIPTION NFT-COMMAND
 	on host nft "$2" || fail "nft $2"
-	ok "mended: $1" ns_until 5 are_mended
+	ok "mended: $1" ns_until 20 are_mended
 }
 edit 'a rule more' 'insert rule inet netd forward accept'
 edit 'a chain less' 'flush chain bridge netd guard'
 edit 'an element less' 'delete element inet netd fwd4_any { tcp . 8080 }'
 edit 'an element more' "add element inet netd open4 { $C4 }"
 edit 'an empty table' 'delete table inet netd; add table inet netd'
-sleep 0.3 # it is said after it is done
-n=$(said damaged)
+_is_quiet() { # it is said after it is done
+	n=$(said damaged)
+	sleep 1
+	[ "$(said damaged)" = "$n" ]
+}
+ok 'all has been said' ns_until 30 _is_quiet
 ok 'our own: up' up two -p 8090:80
 ok 'down' down two
 sleep 0.3
@@ -226,9 +234,10 @@ kill -KILL "$NETD_PID"
 netd_killed
 on host nft delete table bridge netd
 netd_start
-ok 'what happened while there was no netd is mended by the next' ns_until 5 are_mended
+ok 'what happened while there was no netd is mended by the next' ns_until 20 are_mended
 ok 'down' down one
-is 'the last one takes them away' "$(on host nft list tables)" ''
+_none() { [ "$(on host nft list tables)" = '' ]; }
+ok 'the last one takes them away' ns_until 20 _none
 sleep 0.3
 is 'and nobody brings them back' "$(on host nft list tables)" ''
 ok 'SIGTERM' netd_stop
