@@ -126,24 +126,47 @@ int ask_limit(const char *id, const char *ifname, const uint64_t *rate_in, const
 	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
 }
 
-int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
-	     struct err *e)
+/* Each page begins after the last one's end, which c->after is then. */
+static int see_page(json_t *list, struct call *c, bool is_more,
+		    int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+		    struct err *e)
 {
-	CLEAN_JSON json_t *answer = NULL;
-	json_t *list;
-	struct call c;
-	int r = set_call(&c, CALL_LIST, "", "", e);
+	char before[KEY_STRLEN];
+	int r = 0;
 
-	if (r >= 0)
-		r = ask(&c, NULL, 0, &answer, e);
-	list = json_object_get(answer, "attachments");
+	memcpy(before, c->after, sizeof(before));
 	for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
 		CLEAN_ATTACHMENT struct attachment *a = NULL;
 
 		r = parse(json_array_get(list, i), &a, e);
-		if (r == 0)
+		if (r == 0) {
+			memset(c->after, 0, sizeof(c->after));
+			name_key(a->id, a->ifname, c->after);
 			r = fn(a, arg, e);
+		}
 		r = r < 0 ? r : 0;
+	}
+	if (r == 0 && is_more && strcmp(c->after, before) <= 0)
+		return err_set(e, ERR_PROTOCOL, 0, "answer of netd: a list without end");
+	return r;
+}
+
+int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+	     struct err *e)
+{
+	struct call c;
+	bool is_more = true;
+	int r = set_call(&c, CALL_LIST, "", "", e);
+
+	c.is_paged = 1;
+	while (r == 0 && is_more) {
+		CLEAN_JSON json_t *answer = NULL;
+
+		r = ask(&c, NULL, 0, &answer, e);
+		is_more = json_is_true(json_object_get(answer, "more"));
+		if (r == 0)
+			r = see_page(json_object_get(answer, "attachments"), &c, is_more, fn, arg,
+				     e);
 	}
 	return r;
 }

@@ -19,7 +19,7 @@ static const struct call_rule rules[N_CALL_VERBS] = {
 			 .min_fds = 1,
 			 .max_fds = CALL_PASSED_MAX},
 	[CALL_DETACH] = {.name = "detach", .has_id = true},
-	[CALL_LIST] = {.name = "list"},
+	[CALL_LIST] = {.name = "list", .has_pages = true},
 	[CALL_PUBLISH] = {.name = "publish",
 			  .has_id = true,
 			  .has_publish = true,
@@ -150,6 +150,19 @@ static int check_rates(const struct call *c, const struct call_rule *r, struct e
 	return attach_rate_check(&rate, e);
 }
 
+static int check_page(const struct call *c, const struct call_rule *r, struct err *e)
+{
+	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
+
+	if (!is_text(c->after, sizeof(c->after)))
+		return bad(e, "a name without end");
+	if (c->is_paged > (r->has_pages ? 1u : 0u) || (c->after[0] && !c->is_paged))
+		return bad(e, "a page that is not asked for");
+	return !c->after[0] || name_parse_key(c->after, id, ifname) == 0
+		       ? 0
+		       : bad(e, "a page after what is no name");
+}
+
 int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 {
 	const struct call_rule *r;
@@ -167,5 +180,7 @@ int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 		w = check_attach(c, r, e);
 	if (w >= 0)
 		w = check_rates(c, r, e);
+	if (w >= 0)
+		w = check_page(c, r, e);
 	return w < 0 ? w : check_ports(c, r, e);
 }

@@ -61,9 +61,11 @@ struct call {
 	char id[CALL_ID_STRLEN];
 	char ifname[IFNAME_STRLEN];
 	char network[NETNAME_STRLEN];
-	struct ip ip[N_FAM]; /* family 0: any */
-	struct mac mac;      /* all zero: any */
-	uint32_t mtu;        /* 0: the network's */
+	struct ip ip[N_FAM];    /* family 0: any */
+	struct mac mac;         /* all zero: any */
+	uint32_t mtu;           /* 0: the network's */
+	uint32_t is_paged;      /* 1: as much of the list as fits into an answer, */
+	char after[KEY_STRLEN]; /* from after this one (name_key, the user's own id); "": all */
 	uint32_t n_publish;
 	struct publish publish[CALL_PUBLISH_MAX];
 };
@@ -74,6 +76,7 @@ struct call_rule {
 	bool has_attach;
 	bool has_publish, needs_publish;
 	bool has_rate, needs_rate;
+	bool has_pages;
 	unsigned min_fds, max_fds; /* that the client passes */
 };
 const struct call_rule *call_rule(uint32_t verb); /* NULL: there is no such request */

@@ -14,7 +14,7 @@
 #include "model/network.h"
 
 /* Keys by what a verb has; the bit tells which of call_rule's it belongs to. */
-enum { KEY_ALWAYS = 1, KEY_ID = 2, KEY_ATTACH = 4, KEY_PUBLISH = 8, KEY_RATE = 16 };
+enum { KEY_ALWAYS = 1, KEY_ID = 2, KEY_ATTACH = 4, KEY_PUBLISH = 8, KEY_RATE = 16, KEY_PAGE = 32 };
 static const struct {
 	const char *name;
 	unsigned group;
@@ -22,12 +22,14 @@ static const struct {
 	{"netd", KEY_ALWAYS}, {"verb", KEY_ALWAYS},     {"id", KEY_ID},       {"ifname", KEY_ID},
 	{"ip", KEY_ATTACH},   {"network", KEY_ATTACH},  {"ip6", KEY_ATTACH},  {"mac", KEY_ATTACH},
 	{"mtu", KEY_ATTACH},  {"publish", KEY_PUBLISH}, {"rateIn", KEY_RATE}, {"rateOut", KEY_RATE},
+	{"after", KEY_PAGE},
 };
 
 static int check_keys(json_t *doc, const struct call_rule *r, struct err *e)
 {
 	unsigned may = KEY_ALWAYS | (r->has_id ? KEY_ID : 0) | (r->has_attach ? KEY_ATTACH : 0) |
-		       (r->has_publish ? KEY_PUBLISH : 0) | (r->has_rate ? KEY_RATE : 0);
+		       (r->has_publish ? KEY_PUBLISH : 0) | (r->has_rate ? KEY_RATE : 0) |
+		       (r->has_pages ? KEY_PAGE : 0);
 	const char *key;
 	json_t *value;
 
@@ -129,6 +131,20 @@ static int get_rates(json_t *doc, struct call *c, struct err *e)
 	return 0;
 }
 
+static int get_page(json_t *doc, struct call *c, struct err *e)
+{
+	const char *s;
+	int r = json_get_str(doc, "", "after", JSON_OPTIONAL, &s, e);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	if (strlen(s) >= sizeof(c->after))
+		return json_bad("", "after", e, "is too long");
+	c->is_paged = 1;
+	(void)snprintf(c->after, sizeof(c->after), "%s", s);
+	return 0;
+}
+
 static int get_verb(json_t *doc, struct call *c, struct err *e)
 {
 	const char *verb;
@@ -172,6 +188,8 @@ int request_parse(const char *text, size_t len, struct call *ret, struct err *e)
 		r = get_publish(doc, &c, e);
 	if (r >= 0 && rule->has_rate)
 		r = get_rates(doc, &c, e);
+	if (r >= 0 && rule->has_pages)
+		r = get_page(doc, &c, e);
 	if (r >= 0)
 		r = call_check(&c, sizeof(c), CALL_FDS, e);
 	if (r >= 0)
@@ -227,6 +245,8 @@ int request_print(const struct call *c, struct buf *out, struct err *e)
 		for (unsigned i = 0; i < 2; i++)
 			if (c->rate_set & 1u << i)
 				put(doc, rate_key[i], json_integer((json_int_t)c->rate[i]), &r);
+		if (c->is_paged)
+			put(doc, "after", json_string(c->after), &r);
 	}
 	text = r == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!text)

@@ -5,8 +5,10 @@
  *     {"netd": 1, "verb": "attach", "id": "web", "ifname": "eth0", "network": "default",
  *      "ip": A, "ip6": A, "mac": M, "mtu": N, "publish": [SPEC...], "rateIn": N, "rateOut": N}
  *
- * with the descriptors of the network namespace and, if there is one, of a process in it. Keys that
- * a verb has no use for, unknown keys and keys given twice are refused. Answers are
+ * with the descriptors of the network namespace and, if there is one, of a process in it. A list
+ * with "after": "ID@IFNAME" is as much of what comes after that one as fits into an answer, in the
+ * order of these names ("": from the first one), and has "more": true when that is not all. Keys
+ * that a verb has no use for, unknown keys and keys given twice are refused. Answers are
  * {"ok": true, ...} or {"error": {"kind": K, "text": T}}, where each kind has one text. PURE.
  */
 #ifndef NETD_BROKER_REQUEST_H

@@ -23,6 +23,8 @@
 #include "model/codec.h"
 #include "sys/fdpass.h"
 
+#define PAGE_FRAME 64 /* what is around the attachments of a page */
+
 struct done {
 	struct work_report report;
 	struct buf text;
@@ -49,13 +51,14 @@ static json_t *document(const struct attachment *a)
 	return doc;
 }
 
-static int print(struct done *d, const char *key, json_t *value, struct err *e)
+static int print(struct done *d, const char *key, json_t *value, bool is_more, struct err *e)
 {
 	CLEAN_JSON json_t *doc = json_object();
 	char *text = NULL;
 
 	if (doc && json_object_set_new(doc, "ok", json_true()) == 0 &&
-	    (!key || json_object_set(doc, key, value) == 0))
+	    (!key || json_object_set(doc, key, value) == 0) &&
+	    (!is_more || json_object_set_new(doc, "more", json_true()) == 0))
 		text = json_dumps(doc, JSON_COMPACT);
 	json_decref(value);
 	if (text)
@@ -168,7 +171,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		rate = within(o, &a->rate);
 		r = set_rates(g, o, id, &rate, &a, e);
 	}
-	return r < 0 ? r : print(d, "attachment", document(a), e);
+	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 
 static int detach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
@@ -180,7 +183,7 @@ static int detach(struct engine *g, const struct work_order *o, const char *id, 
 
 	if (r == 0)
 		r = engine_down(g, id, o->call->ifname, e);
-	return r < 0 ? r : print(d, "was", json_boolean(was), e);
+	return r < 0 ? r : print(d, "was", json_boolean(was), false, e);
 }
 
 static int ports(struct engine *g, const struct work_order *o, const char *id, struct done *d,
@@ -198,7 +201,7 @@ static int ports(struct engine *g, const struct work_order *o, const char *id, s
 		r = engine_publish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
 	else
 		r = engine_unpublish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
-	return r < 0 ? r : print(d, "attachment", document(now), e);
+	return r < 0 ? r : print(d, "attachment", document(now), false, e);
 }
 
 /* A direction that is not named stays as it is, as far as the policy allows it still. */
@@ -225,46 +228,93 @@ static int limit(struct engine *g, const struct work_order *o, const char *id, s
 	}
 	rate = within(o, &rate);
 	r = set_rates(g, o, id, &rate, &a, e);
-	return r < 0 ? r : print(d, "attachment", document(a), e);
+	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 
 struct listing {
-	struct engine *g;
-	const struct work_order *o;
+	const char *after;
 	char prefix[CALL_PREFIX_MAX + 1];
-	json_t *list;
-	struct err *e;
+	char (*key)[KEY_STRLEN]; /* of what is to be shown: the user's own id, interface */
+	size_t n, cap;
 };
 
 /* Records of others are not read: their names tell whose they are. */
 static int see(const char *id, const char *ifname, void *arg)
 {
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	struct listing *l = arg;
+	size_t len = strlen(l->prefix);
+	char key[KEY_STRLEN];
+
+	if (strncmp(id, l->prefix, len) != 0)
+		return 0;
+	name_key(id + len, ifname, key);
+	if (strcmp(key, l->after) <= 0)
+		return 0;
+	if (l->n == l->cap) {
+		size_t cap = l->cap ? 2 * l->cap : 64;
+		void *more = reallocarray(l->key, cap, sizeof(*l->key));
+
+		if (!more)
+			return -ENOMEM;
+		l->key = more;
+		l->cap = cap;
+	}
+	memcpy(l->key[l->n++], key, sizeof(key));
+	return 0;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return strcmp(a, b);
+}
+
+/* 1: it is not to be had: gone since, or never on record. *size: of what is listed, as text. */
+static int show(struct engine *g, const struct work_order *o, const char *key, json_t *list,
+		size_t *size, struct err *e)
+{
+	char id[ID_STRLEN], own[ID_STRLEN], ifname[IFNAME_STRLEN];
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_JSON json_t *doc = NULL;
+	CLEAN_FREE char *text = NULL;
 	int r;
 
-	if (strncmp(id, l->prefix, strlen(l->prefix)) != 0)
-		return 0;
-	r = engine_get(l->g, id, ifname, &a, l->e);
-	/* Gone since, or never on record. */
-	if (r != 0 || a->uid != l->o->uid)
-		return r < 0 ? r : 0;
-	return json_array_append_new(l->list, document(a)) < 0 ? -ENOMEM : 0;
+	if (name_parse_key(key, own, ifname) < 0)
+		return 1;
+	worker_id(o->uid, own, id);
+	r = engine_get(g, id, ifname, &a, e);
+	if (r != 0 || a->uid != o->uid)
+		return r < 0 ? r : 1;
+	doc = document(a);
+	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	if (!text)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "list");
+	*size += strlen(text) + 1;
+	/* One is always shown, so that the next page begins after it. */
+	if (o->call->is_paged && *size > ANSWER_TEXT_MAX - PAGE_FRAME && json_array_size(list))
+		return -ENOBUFS;
+	return json_array_append(list, doc) < 0 ? err_set(e, ERR_INTERNAL, ENOMEM, "list") : 0;
 }
 
 static int list(struct engine *g, const struct work_order *o, struct done *d, struct err *e)
 {
-	struct listing l = {.g = g, .o = o, .list = json_array(), .e = e};
+	struct listing l = {.after = o->call->after};
+	CLEAN_JSON json_t *shown = json_array();
+	size_t size = 0;
+	bool is_more = false;
 	int r = 0;
 
 	snprintf(l.prefix, sizeof(l.prefix), CALL_PREFIX, o->uid);
 	if (g)
 		r = engine_each_name(g, NULL, see, &l, e);
-	if (r < 0) {
-		json_decref(l.list);
-		return r;
+	if (l.n)
+		qsort(l.key, l.n, sizeof(*l.key), by_key);
+	for (size_t i = 0; r >= 0 && i < l.n && !is_more; i++) {
+		r = show(g, o, l.key[i], shown, &size, e);
+		is_more = r == -ENOBUFS;
+		r = is_more ? 0 : r;
 	}
-	return print(d, "attachments", l.list, e);
+	free(l.key);
+	return r < 0 ? r : print(d, "attachments", json_incref(shown), is_more, e);
 }
 
 /* Goes on after errors: what could not be taken down is tried again later. */

@@ -54,6 +54,15 @@ static void test_good(void **state)
 	assert_string_equal(c.network, "default");
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"status\"}", &c), 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\"}", &c), 0);
+	assert_int_equal(c.is_paged, 0);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"after\":\"\"}", &c), 0);
+	assert_int_equal(c.is_paged, 1);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"after\":\"a@eth0\"}", &c), 0);
+	assert_string_equal(c.after, "a@eth0");
+	out.len = 0;
+	assert_int_equal(request_print(&c, &out, NULL), 0);
+	assert_int_equal(request_parse(out.p, out.len, &again, NULL), 0);
+	assert_memory_equal(&c, &again, sizeof(c));
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\"}", &c), 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateOut\":0}", &c),
 			 0);
@@ -80,6 +89,12 @@ static void test_bad(void **state)
 		"{\"netd\":1,\"netd\":1,\"verb\":\"status\"}",
 		"{\"netd\":1,\"verb\":\"status\",\"id\":\"web\"}",
 		"{\"netd\":1,\"verb\":\"status\",\"more\":1}",
+		"{\"netd\":1,\"verb\":\"list\",\"id\":\"a\"}",
+		"{\"netd\":1,\"verb\":\"list\",\"after\":1}",
+		"{\"netd\":1,\"verb\":\"list\",\"after\":\"a\"}",
+		"{\"netd\":1,\"verb\":\"list\",\"after\":\"@eth0\"}",
+		"{\"netd\":1,\"verb\":\"list\",\"after\":\"../a@eth0\"}",
+		"{\"netd\":1,\"verb\":\"status\",\"after\":\"\"}",
 		"{\"netd\":1,\"verb\":\"detach\"}",
 		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"ip\":\"192.0.2.1\"}",
 		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"publish\":[]}",
@@ -196,9 +211,17 @@ static void test_second_look(void **state)
 	REFUSED(c.publish[0].is_unheld = true);
 	REFUSED(c.publish[0].host_ip.b[0] = 1);
 	REFUSED(c.publish[1] = c.publish[0]);
+	REFUSED(c.is_paged = 1);
+	REFUSED(c.after[0] = 'a');
+	REFUSED(memset(c.after, 'a', sizeof(c.after)));
 	memcpy(&c, &good, sizeof(c));
 	c.verb = CALL_LIST;
 	assert_true(call_check(&c, sizeof(c), 1, NULL) < 0);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"after\":\"a@eth0\"}", &good), 0);
+	REFUSED(c.is_paged = 0);
+	REFUSED(c.is_paged = 2);
+	REFUSED(c.after[10] = 'x');
+	REFUSED(c.after[1] = 'x');
 }
 
 /* One text a kind, and no word of the cause in it. */
