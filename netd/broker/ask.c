@@ -73,6 +73,8 @@ int ask_attach(const struct ask_attach *q, struct attachment **ret, struct err *
 		r = set_name(c.network, sizeof(c.network), q->network, e);
 	if (r >= 0)
 		r = set_ports(&c, q->publish, q->n_publish, e);
+	for (size_t i = 0; r >= 0 && i < q->n_alias; i++)
+		r = call_add_alias(&c, q->alias[i], e);
 	if (r < 0)
 		return r;
 	c.ip[FAM4] = q->ip[FAM4];

@@ -22,6 +22,8 @@ struct ask_attach {
 	uint64_t rate_in, rate_out; /* bits a second; 0: as the policy has it */
 	size_t n_publish;
 	const struct publish *publish;
+	size_t n_alias;
+	const char *const *alias; /* further names */
 };
 
 int ask_attach(const struct ask_attach *q, struct attachment **ret, struct err *e);

@@ -124,6 +124,60 @@ static int check_attach(const struct call *c, const struct call_rule *r, struct 
 	return 0;
 }
 
+/* The bytes of the first n names; 0: they are not that many. */
+static size_t alias_bytes(const struct call *c, size_t n)
+{
+	size_t at = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t len = strnlen(c->alias + at, sizeof(c->alias) - at);
+
+		if (len == sizeof(c->alias) - at)
+			return 0;
+		at += len + 1;
+	}
+	return at;
+}
+
+int call_add_alias(struct call *c, const char *name, struct err *e)
+{
+	size_t at = alias_bytes(c, c->n_alias), len = strlen(name);
+
+	if (name_check_alias(name, "alias", e) < 0)
+		return -EINVAL;
+	if (c->n_alias == CALL_ALIAS_MAX || len >= sizeof(c->alias) - at)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "more than %d further names, or %d bytes of them", CALL_ALIAS_MAX,
+			       CALL_ALIAS_BYTES);
+	memcpy(c->alias + at, name, len + 1);
+	c->n_alias++;
+	return 0;
+}
+
+size_t call_aliases(const struct call *c, const char *ret[CALL_ALIAS_MAX])
+{
+	for (size_t i = 0; i < c->n_alias; i++)
+		ret[i] = c->alias + alias_bytes(c, i);
+	return c->n_alias;
+}
+
+static int check_aliases(const struct call *c, const struct call_rule *r, struct err *e)
+{
+	const char *name[CALL_ALIAS_MAX];
+	size_t used;
+
+	if (c->n_alias > (r->has_attach ? CALL_ALIAS_MAX : 0))
+		return bad(e, "a wrong number of further names");
+	used = alias_bytes(c, c->n_alias);
+	if ((c->n_alias && !used) || !is_zero(c->alias + used, sizeof(c->alias) - used))
+		return bad(e, "further names without end");
+	(void)call_aliases(c, name);
+	for (uint32_t i = 0; i < c->n_alias; i++)
+		if (name_check_alias(name[i], "alias", e) < 0)
+			return -EINVAL;
+	return 0;
+}
+
 static int check_ports(const struct call *c, const struct call_rule *r, struct err *e)
 {
 	if (c->n_publish > CALL_PUBLISH_MAX || (c->n_publish && !r->has_publish) ||
@@ -182,5 +236,7 @@ int call_check(const struct call *c, size_t len, size_t n_fds, struct err *e)
 		w = check_rates(c, r, e);
 	if (w >= 0)
 		w = check_page(c, r, e);
+	if (w >= 0)
+		w = check_aliases(c, r, e);
 	return w < 0 ? w : check_ports(c, r, e);
 }

@@ -19,7 +19,9 @@
 #include "model/publish.h"
 
 #define CALL_MAGIC 0x6e657464u
-#define CALL_PUBLISH_MAX 64 /* runs in one request */
+#define CALL_PUBLISH_MAX 64   /* runs in one request */
+#define CALL_ALIAS_MAX 16     /* names in one request, */
+#define CALL_ALIAS_BYTES 1024 /* all of them together, each with its NUL */
 /* In the engine a user's "web" is "user-1000.web", so nobody can so much as name another's. */
 #define CALL_PREFIX "user-%u."
 #define CALL_PREFIX_MAX 16
@@ -61,10 +63,12 @@ struct call {
 	char id[CALL_ID_STRLEN];
 	char ifname[IFNAME_STRLEN];
 	char network[NETNAME_STRLEN];
-	struct ip ip[N_FAM];    /* family 0: any */
-	struct mac mac;         /* all zero: any */
-	uint32_t mtu;           /* 0: the network's */
-	uint32_t is_paged;      /* 1: as much of the list as fits into an answer, */
+	struct ip ip[N_FAM]; /* family 0: any */
+	struct mac mac;      /* all zero: any */
+	uint32_t mtu;        /* 0: the network's */
+	uint32_t n_alias;
+	char alias[CALL_ALIAS_BYTES]; /* one after the other */
+	uint32_t is_paged;            /* 1: as much of the list as fits into an answer, */
 	char after[KEY_STRLEN]; /* from after this one (name_key, the user's own id); "": all */
 	uint32_t n_publish;
 	struct publish publish[CALL_PUBLISH_MAX];
@@ -81,6 +85,11 @@ struct call_rule {
 };
 const struct call_rule *call_rule(uint32_t verb); /* NULL: there is no such request */
 uint32_t call_find(const char *name);             /* 0: there is none of that name */
+
+/* A further name at the end. ERR_UNSUPPORTED: there is no room. */
+int call_add_alias(struct call *c, const char *name, struct err *e);
+/* Of a call that was checked: pointers into it; how many. */
+size_t call_aliases(const struct call *c, const char *ret[CALL_ALIAS_MAX]);
 
 /* Everything in it has a meaning, and nothing is set that the request has no use for. n_fds:
  * with the connection. */

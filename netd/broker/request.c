@@ -22,7 +22,7 @@ static const struct {
 	{"netd", KEY_ALWAYS}, {"verb", KEY_ALWAYS},     {"id", KEY_ID},       {"ifname", KEY_ID},
 	{"ip", KEY_ATTACH},   {"network", KEY_ATTACH},  {"ip6", KEY_ATTACH},  {"mac", KEY_ATTACH},
 	{"mtu", KEY_ATTACH},  {"publish", KEY_PUBLISH}, {"rateIn", KEY_RATE}, {"rateOut", KEY_RATE},
-	{"after", KEY_PAGE},
+	{"after", KEY_PAGE},  {"alias", KEY_ATTACH},
 };
 
 static int check_keys(json_t *doc, const struct call_rule *r, struct err *e)
@@ -74,6 +74,22 @@ static int get_ip(json_t *doc, const char *key, int fam, struct ip *ret, struct 
 	return ip_fam(ret) == fam ? 0 : json_bad("", key, e, "is of the other family");
 }
 
+static int get_aliases(json_t *doc, struct call *c, struct err *e)
+{
+	json_t *list = NULL;
+	int r = json_get_arr(doc, "", "alias", JSON_OPTIONAL, &list, e);
+
+	for (size_t i = 0; r >= 0 && i < json_array_size(list); i++) {
+		json_t *one = json_array_get(list, i);
+		const char *s = json_string_value(one);
+
+		if (!s || strlen(s) != json_string_length(one))
+			return json_bad("", "alias", e, "holds something that is no name");
+		r = call_add_alias(c, s, e);
+	}
+	return r < 0 ? r : 0;
+}
+
 static int get_attach(json_t *doc, struct call *c, struct err *e)
 {
 	const char *mac;
@@ -92,7 +108,7 @@ static int get_attach(json_t *doc, struct call *c, struct err *e)
 	if (r >= 0)
 		r = json_get_u64(doc, "", "mtu", JSON_OPTIONAL, 68, 65535, &mtu, e);
 	c->mtu = (uint32_t)mtu;
-	return r < 0 ? r : 0;
+	return r < 0 ? r : get_aliases(doc, c, e);
 }
 
 static int get_publish(json_t *doc, struct call *c, struct err *e)
@@ -205,6 +221,18 @@ static void put(json_t *doc, const char *key, json_t *value, int *r)
 		*r = -ENOMEM;
 }
 
+static void put_aliases(json_t *doc, const struct call *c, int *r)
+{
+	const char *name[CALL_ALIAS_MAX];
+	size_t n = call_aliases(c, name);
+	json_t *list = json_array();
+
+	put(doc, "alias", list, r);
+	for (size_t i = 0; *r == 0 && i < n; i++)
+		if (json_array_append_new(list, json_string(name[i])) < 0)
+			*r = -ENOMEM;
+}
+
 static void put_attach(json_t *doc, const struct call *c, int *r)
 {
 	static const struct mac none;
@@ -219,6 +247,8 @@ static void put_attach(json_t *doc, const struct call *c, int *r)
 		put(doc, "mac", json_string(mac_str(&c->mac, s)), r);
 	if (c->mtu)
 		put(doc, "mtu", json_integer(c->mtu), r);
+	if (c->n_alias)
+		put_aliases(doc, c, r);
 }
 
 int request_print(const struct call *c, struct buf *out, struct err *e)

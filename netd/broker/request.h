@@ -3,7 +3,8 @@
  * request: what client and daemon say to each other: one JSON object a message, of at most 64 KiB.
  *
  *     {"netd": 1, "verb": "attach", "id": "web", "ifname": "eth0", "network": "default",
- *      "ip": A, "ip6": A, "mac": M, "mtu": N, "publish": [SPEC...], "rateIn": N, "rateOut": N}
+ *      "ip": A, "ip6": A, "mac": M, "mtu": N, "publish": [SPEC...], "rateIn": N, "rateOut": N,
+ *      "alias": [NAME...]}
  *
  * with the descriptors of the network namespace and, if there is one, of a process in it. A list
  * with "after": "ID@IFNAME" is as much of what comes after that one as fits into an answer, in the

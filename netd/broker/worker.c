@@ -143,6 +143,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL, *was = NULL;
 	const struct call *c = o->call;
+	const char *alias[CALL_ALIAS_MAX];
 	struct attach_rate rate = {.in_rate = c->rate[CALL_RATE_IN],
 				   .out_rate = c->rate[CALL_RATE_OUT]};
 	struct up_request req = {
@@ -156,6 +157,8 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.mtu = c->mtu,
 		.n_publish = c->n_publish,
 		.publish = c->publish,
+		.n_alias = call_aliases(c, alias),
+		.alias = alias,
 		.cap = o->cap,
 		.egress = o->egress,
 		.uid = o->uid,

@@ -31,15 +31,13 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 				     .rate_in = o->rate.in_rate,
 				     .rate_out = o->rate.out_rate,
 				     .n_publish = o->n_publish,
-				     .publish = o->publish};
+				     .publish = o->publish,
+				     .n_alias = o->n_alias,
+				     .alias = o->alias};
 	int r;
 
 	if (o->n_loopback) {
 		err_set(why, ERR_UNSUPPORTED, 0, "--host-loopback is not netd's");
-		return 1;
-	}
-	if (o->n_alias) {
-		err_set(why, ERR_UNSUPPORTED, 0, "--alias is not netd's");
 		return 1;
 	}
 	r = ask_attach(&q, &a, why);

@@ -26,13 +26,15 @@ static int parse(const char *text, struct call *ret)
 #define FULL                                                                                       \
 	"{\"netd\":1,\"verb\":\"attach\",\"id\":\"web\",\"ifname\":\"net0\","                      \
 	"\"network\":\"front\",\"ip\":\"192.0.2.7\",\"ip6\":\"2001:db8::7\","                      \
-	"\"mac\":\"02:00:00:00:00:07\",\"mtu\":1400,\"rateIn\":20000000,\"publish\":[\"8080:80\"," \
-	"\"[::1]:53:53/"                                                                           \
+	"\"mac\":\"02:00:00:00:00:07\",\"mtu\":1400,\"rateIn\":20000000,\"alias\":[\"www\",\"db."  \
+	"prod\"],"                                                                                 \
+	"\"publish\":[\"8080:80\",\"[::1]:53:53/"                                                  \
 	"udp\"]}"
 
 static void test_good(void **state)
 {
 	CLEAN_BUF struct buf out = BUF_INIT;
+	const char *alias[CALL_ALIAS_MAX];
 	struct call c, again;
 
 	(void)state;
@@ -45,6 +47,9 @@ static void test_good(void **state)
 	assert_int_equal(c.mtu, 1400);
 	assert_int_equal(c.rate_set, 1u << CALL_RATE_IN);
 	assert_int_equal(c.rate[CALL_RATE_IN], 20000000);
+	assert_int_equal(call_aliases(&c, alias), 2);
+	assert_string_equal(alias[0], "www");
+	assert_string_equal(alias[1], "db.prod");
 	assert_int_equal(request_print(&c, &out, NULL), 0);
 	assert_int_equal(request_parse(out.p, out.len, &again, NULL), 0);
 	assert_memory_equal(&c, &again, sizeof(c));
@@ -106,6 +111,14 @@ static void test_bad(void **state)
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"\"}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\\u0000b\"}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":7}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":\"b\"}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":[1]}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":[\"\"]}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":[\"b c\"]}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":[\"b\\u0000c\"]}",
+		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"alias\":[\"a\",\"a\",\"a\",\"a\","
+		"\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\",\"a\"]}",
+		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"alias\":[\"b\"]}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"ifname\":\"lo\"}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"ifname\":\"eth%d\"}",
 		"{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\",\"ifname\":\"sixteen-letters1\"}",
@@ -211,6 +224,13 @@ static void test_second_look(void **state)
 	REFUSED(c.publish[0].is_unheld = true);
 	REFUSED(c.publish[0].host_ip.b[0] = 1);
 	REFUSED(c.publish[1] = c.publish[0]);
+	REFUSED(c.n_alias = 1); /* the second is behind the end */
+	REFUSED(c.n_alias = 3);
+	REFUSED(c.n_alias = CALL_ALIAS_MAX + 1);
+	REFUSED(c.n_alias = UINT32_MAX);
+	REFUSED(c.alias[0] = '/');
+	REFUSED(c.alias[0] = 0);
+	REFUSED(memset(c.alias, 'a', sizeof(c.alias)));
 	REFUSED(c.is_paged = 1);
 	REFUSED(c.after[0] = 'a');
 	REFUSED(memset(c.after, 'a', sizeof(c.after)));
@@ -222,6 +242,31 @@ static void test_second_look(void **state)
 	REFUSED(c.is_paged = 2);
 	REFUSED(c.after[10] = 'x');
 	REFUSED(c.after[1] = 'x');
+}
+
+/* As many as there is room for, and no byte more. */
+static void test_aliases(void **state)
+{
+	char name[ALIAS_STRLEN];
+	struct call c;
+
+	(void)state;
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\"}", &c), 0);
+	memset(name, 'x', sizeof(name));
+	name[ALIAS_MAX] = '\0';
+	for (int i = 0; i < 4; i++)
+		assert_int_equal(call_add_alias(&c, name, NULL), 0);
+	assert_true(call_add_alias(&c, name, NULL) < 0);
+	name[7] = '\0'; /* 4 * 254 bytes of 1,024: one of seven letters fills them */
+	assert_int_equal(call_add_alias(&c, name, NULL), 0);
+	assert_int_equal(call_check(&c, sizeof(c), 1, NULL), 0);
+	assert_true(call_add_alias(&c, "y", NULL) < 0);
+	assert_int_equal(c.n_alias, 5);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"attach\",\"id\":\"a\"}", &c), 0);
+	for (int i = 0; i < CALL_ALIAS_MAX; i++)
+		assert_int_equal(call_add_alias(&c, "y", NULL), 0);
+	assert_true(call_add_alias(&c, "y", NULL) < 0);
+	assert_int_equal(call_check(&c, sizeof(c), 1, NULL), 0);
 }
 
 /* One text a kind, and no word of the cause in it. */
@@ -297,7 +342,7 @@ int main(void)
 		cmocka_unit_test(test_good),     cmocka_unit_test(test_bad),
 		cmocka_unit_test(test_names),    cmocka_unit_test(test_second_look),
 		cmocka_unit_test(test_refusals), cmocka_unit_test(test_what),
-		cmocka_unit_test(test_buckets),
+		cmocka_unit_test(test_aliases),  cmocka_unit_test(test_buckets),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
