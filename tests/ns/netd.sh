@@ -28,6 +28,7 @@ is 'the back can get no privilege' "$(status_of "$NETD_PID" NoNewPrivs)" 1
 is 'it has a system call filter too' "$(status_of "$NETD_PID" Seccomp)" 2
 is 'it has the capabilities that it needs' "$(status_of "$NETD_PID" CapEff)" 00000000002435e0
 is 'for good' "$(status_of "$NETD_PID" CapBnd)" 00000000002435e0
+is 'no name service is loaded into either' "$(cat "/proc/$NETD_PID/maps" "/proc/$front/maps" | grep -c libnss)" 0
 is 'everybody may ask' "$(on host stat -c %a /run/netd/netd.sock)" 666
 
 box one $UID_A
