@@ -146,15 +146,20 @@ ok 'a network made beside it' up d two
 is 'has names' "$(look d "$(at d 4)" www A)" "$(addr c 4)"
 
 # Clients that do not behave.
+# An idle one is sent away after 3 s: where the machine is too busy for all to be there at once they come again.
 s=$(at b 4)
-for c in a b; do on $c python3 "$PROBE" idle "$s" 16 >"$NS_TMP/idle.$c" & done
-for c in c d; do on $c python3 "$PROBE" idle "$(at c 4)" 16 >"$NS_TMP/idle.$c" & done
-ns_until 5 sh -c '[ "$(nsenter -t "$1" -n ss -Htn state established "( sport >= 1024 )" | wc -l)" -ge 64 ]' sh "$(ns_pid host)" ||
-	note 'no 64 connections'
+has_64() { [ "$(nsenter -t "$(ns_pid host)" -n ss -Htn state established '( sport >= 1024 )' | wc -l)" -ge 64 ]; }
+wait_idle() { [ -s "$NS_TMP/idle.a" ] && [ -s "$NS_TMP/idle.b" ] && [ -s "$NS_TMP/idle.c" ] && [ -s "$NS_TMP/idle.d" ]; }
+for try in 1 2 3; do
+	for c in a b; do on $c python3 "$PROBE" idle "$s" 16 >"$NS_TMP/idle.$c" & done
+	for c in c d; do on $c python3 "$PROBE" idle "$(at c 4)" 16 >"$NS_TMP/idle.$c" & done
+	ns_until 5 has_64 && break
+	note "no 64 connections, try $try"
+	ns_until 9 wait_idle
+done
 sleep 0.3
 is '64 idle TCP clients: there is no room' "$(look inner "$(at inner 4)" www A +tcp 2>/dev/null | grep -c '^[0-9]')" 0
 is 'but by UDP' "$(look inner "$(at inner 4)" www A)" "$(addr inner 4)"
-wait_idle() { [ -s "$NS_TMP/idle.a" ] && [ -s "$NS_TMP/idle.b" ] && [ -s "$NS_TMP/idle.c" ] && [ -s "$NS_TMP/idle.d" ]; }
 ns_until 9 wait_idle
 is 'after three seconds they are closed' "$(cat "$NS_TMP"/idle.? | sort -u)" 'closed 16'
 is 'and there is room' "$(look inner "$(at inner 4)" www A +tcp)" "$(addr inner 4)"
