@@ -144,14 +144,13 @@ int engine_hold_open(const char *state_dir, struct engine_hold **ret, struct err
 
 void engine_hold_hand(const struct engine_hold *h, struct hold_fds *ret)
 {
-	int fds[ENGINE_HOLD_FDS];
+	const struct nftshare *s = h->share ? h->share : h->keep;
 
-	engine_hold_fds(h, fds);
 	_Static_assert(HOLD_WATCHED == NFTWATCH_STATES, "the same");
 	*ret = (struct hold_fds){.watch = nftwatch_fd(h->watch),
 				 .door = h->door_fd,
-				 .socket = fds[0],
-				 .lock = fds[1],
+				 .socket = s ? nftshare_fd(s) : -1,
+				 .lock = s ? nftshare_lock_fd(s) : -1,
 				 .has_made_dir = h->has_made_dir,
 				 .watched = nftwatch_state(h->watch)};
 }
