@@ -63,7 +63,8 @@ static int try_tables(const struct back_config *c, struct err *e)
 				     .lock = h->fd[HANDOVER_NFT_LOCK]};
 	struct engine_hold *hold = NULL; /* never closed: its files are somebody else's */
 
-	if (fds.socket < 0)
+	/* Without a door it is the stand-in's, which is taken up as it is. */
+	if (fds.socket < 0 || fds.door < 0)
 		return 0;
 	if (!listen_is_socket(fds.door))
 		return err_invalid(e, ERR_PROTOCOL, "descriptor %d is no door", fds.door);

@@ -59,7 +59,6 @@ static bool are_fds_good(const struct handover *h)
 		if (!(h->fd[i] == -1 && may_lack[i]) && !add_fd(seen, h->fd[i]))
 			return false;
 	if ((h->fd[HANDOVER_NFT] < 0) != (h->fd[HANDOVER_NFT_LOCK] < 0) ||
-	    (h->fd[HANDOVER_NFT] >= 0 && h->fd[HANDOVER_DOOR] < 0) ||
 	    (h->fd[HANDOVER_READY] < 0) == (h->is_trial == 1))
 		return false;
 	for (uint32_t i = 0; i < h->n_conn; i++)

@@ -110,7 +110,6 @@ static void test_senseless(void **state)
 	BAD(h.fd[HANDOVER_WATCH] = h.fd[HANDOVER_LISTENER]);
 	BAD(h.fd[HANDOVER_NFT] = -1);
 	BAD(h.fd[HANDOVER_NFT_LOCK] = -1);
-	BAD(h.fd[HANDOVER_DOOR] = -1);
 	BAD(h.fd[HANDOVER_READY] = 30);
 	BAD(h.is_trial = 1);
 	BAD(h.n_conn = HANDOVER_CONNS + 1);
