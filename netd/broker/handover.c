@@ -8,8 +8,6 @@
 #include "base/hash.h"
 #include "engine/engine.h"
 
-#define LOOKS ((unsigned)(HOLD_MADE | HOLD_SUSPECT | HOLD_UNKNOWN))
-
 _Static_assert(sizeof(struct handover) % sizeof(uint64_t) == 0, "no padding at the end");
 _Static_assert(offsetof(struct handover, rate) % sizeof(uint64_t) == 0, "nor in the middle");
 
@@ -93,7 +91,7 @@ int handover_check(const struct handover *h, size_t len, struct err *e)
 	if (len != sizeof(*h) || h->crc != crc_of(h))
 		return err_invalid(e, ERR_PROTOCOL, "what was handed over is damaged");
 	if (!memchr(h->version, 0, sizeof(h->version)) || h->is_trial > 1 || h->is_own > 1 ||
-	    h->has_made_dir > 1 || h->has_tables > 1 || h->look > LOOKS ||
+	    h->has_made_dir > 1 || h->has_tables > 1 || h->look > HOLD_ALL ||
 	    h->watched >= HOLD_WATCHED || h->n_conn > HANDOVER_CONNS || !are_fds_good(h) ||
 	    !are_buckets_good(&h->rate))
 		return err_invalid(e, ERR_PROTOCOL, "what was handed over makes no sense");

@@ -263,6 +263,7 @@ enum {
 	HOLD_SUSPECT = 2, /* somebody else has changed them */
 	HOLD_UNKNOWN = 4, /* anything may have happened */
 	HOLD_SHARED = 8,  /* a program of ours has changed what containers share */
+	HOLD_ALL = 15,    /* these bits, and no other */
 };
 struct hold_result {
 	bool is_mended; /* they were damaged, and loaded from the records */
@@ -279,7 +280,7 @@ struct hold_fds {
 	bool has_made_dir;
 	unsigned watched; /* below HOLD_WATCHED: what has been read of a change, and not told yet */
 };
-#define HOLD_WATCHED 4
+#define HOLD_WATCHED 8
 void engine_hold_hand(const struct engine_hold *h, struct hold_fds *ret);
 int engine_hold_take(const char *state_dir, const struct hold_fds *from, struct engine_hold **ret,
 		     struct err *e);

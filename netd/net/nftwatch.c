@@ -65,7 +65,7 @@ int nftwatch_open(struct nftwatch **ret, struct err *e)
 
 unsigned nftwatch_state(const struct nftwatch *w)
 {
-	return (w->has_part ? 1u : 0) | (w->has_element ? 2u : 0);
+	return (w->has_part ? 1u : 0) | (w->has_element ? 2u : 0) | (w->has_kept ? 4u : 0);
 }
 
 int nftwatch_adopt(int fd, unsigned state, struct nftwatch **ret, struct err *e)
@@ -84,6 +84,7 @@ int nftwatch_adopt(int fd, unsigned state, struct nftwatch **ret, struct err *e)
 	w->fd = fd;
 	w->has_part = state & 1;
 	w->has_element = state & 2;
+	w->has_kept = state & 4;
 	*ret = w;
 	return 0;
 }

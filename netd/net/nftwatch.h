@@ -12,7 +12,7 @@ enum nftwatch_what {
 	NFTWATCH_KEPT = 8,    /* a program of ours changed elements that the stand-in has too */
 };
 
-#define NFTWATCH_STATES 4 /* each below it */
+#define NFTWATCH_STATES 8 /* each below it */
 
 struct nftwatch;
 

@@ -20,6 +20,7 @@
 #include <cmocka.h>
 
 #include "broker/handover.h"
+#include "engine/engine.h"
 
 static struct handover good(void)
 {
@@ -58,6 +59,10 @@ static void test_good(void **state)
 	assert_int_equal(handover_check(&h, sizeof(h), NULL), 0);
 	assert_string_equal(h.version, NETNS_UP_VERSION);
 	h.fd[HANDOVER_DOOR] = h.fd[HANDOVER_NFT] = h.fd[HANDOVER_NFT_LOCK] = -1;
+	assert_int_equal(kind_of(&h), ERR_NONE);
+	/* All that there is to look at, and all that is being announced. */
+	h.look = HOLD_MADE | HOLD_SUSPECT | HOLD_UNKNOWN | HOLD_SHARED;
+	h.watched = HOLD_WATCHED - 1;
 	assert_int_equal(kind_of(&h), ERR_NONE);
 	h.is_trial = 1;
 	h.fd[HANDOVER_READY] = 30;
@@ -101,8 +106,8 @@ static void test_senseless(void **state)
 	BAD(h.is_own = 2);
 	BAD(h.has_made_dir = 0x100);
 	BAD(h.has_tables = 3);
-	BAD(h.look = 8);
-	BAD(h.watched = 4);
+	BAD(h.look = HOLD_ALL + 1);
+	BAD(h.watched = HOLD_WATCHED);
 	BAD(memset(h.version, 'x', sizeof(h.version)));
 	BAD(h.fd[HANDOVER_LISTENER] = -1);
 	BAD(h.fd[HANDOVER_LISTENER] = 2);
