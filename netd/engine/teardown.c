@@ -94,21 +94,25 @@ static int teardown(struct engine *g, const struct attachment *a, bool fast, str
 	struct err all = ERR_INIT, one = ERR_INIT;
 	CLEAN_ELEMS struct elem_list l = {0};
 
-	/* Of one that is leaving all of this is done, and its ports and addresses may be another's.
-	 */
-	if (a->kind == ATTACH_LEASE || a->phase == ATTACH_LEAVING)
+	if (a->kind == ATTACH_LEASE)
 		return 0;
-	if (attachment_has_names(a))
+	/* Of one that is leaving all of this is done, and its ports and addresses may be another's.
+	 * Links bear its own name: they go in any case. */
+	bool is_whole = a->phase != ATTACH_LEAVING;
+	if (is_whole && attachment_has_names(a))
 		gather(&all, &one, names_remove(g, a, &one));
-	del_ports(g, a, &all);
-	if (a->kind == ATTACH_VETH) {
+	if (is_whole)
+		del_ports(g, a, &all);
+	if (a->kind == ATTACH_VETH)
 		del_link(g, a, fast, &all);
+	if (is_whole && a->kind == ATTACH_VETH)
 		del_neighbours(g, a, &all);
+	if (a->kind == ATTACH_VETH)
 		gather(&all, &one, rate_remove_ifb(g, a, fast, &one));
-	} else {
+	else if (is_whole)
 		gather(&all, &one, rate_remove(g, a, fast, &one));
-	}
-	gather(&all, &one, elem_of_endpoint(a, &l, &one));
+	if (is_whole)
+		gather(&all, &one, elem_of_endpoint(a, &l, &one));
 	del_elements(g, &l, &all);
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;

@@ -89,13 +89,28 @@ static int make_dir(struct store *s, const char *path, struct err *e)
 	return 0;
 }
 
+/* 0 when key is one of the network's now, or has been before; else -1 and errno. */
+static int enter(struct store *s, const char *network, const char *key)
+{
+	struct path entry = member_path(network, key);
+	int sys;
+
+	if (symlinkat("-", store_dirfd(s), entry.p) == 0)
+		return 0;
+	sys = errno;
+	if (sys == EEXIST && member_has(s, network, key, NULL) == 1)
+		return 0;
+	errno = sys;
+	return -1;
+}
+
 int member_join(struct store *s, const char *network, const char *key, struct err *e)
 {
 	struct path net = member_path(network, NULL), entry = member_path(network, key);
 	int first = MEMBER_OTHERS;
 
 	/* The usual case, one call: the directory is there, so there are members. */
-	if (symlinkat("-", store_dirfd(s), entry.p) == 0 || errno == EEXIST)
+	if (enter(s, network, key) == 0)
 		return first;
 	if (errno != ENOENT)
 		return err_sys(e, errno, "cannot enter %s", entry.p);
@@ -107,7 +122,7 @@ int member_join(struct store *s, const char *network, const char *key, struct er
 		r = make_dir(s, net.p, e);
 	if (r < 0)
 		return r;
-	if (symlinkat("-", store_dirfd(s), entry.p) < 0 && errno != EEXIST)
+	if (enter(s, network, key) < 0)
 		return err_sys(e, errno, "cannot enter %s", entry.p);
 	return first;
 }
