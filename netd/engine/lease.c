@@ -236,6 +236,12 @@ static int import_lease(struct import *t, const char *id, const char *ifname, co
 	if (r < 0)
 		return r;
 	r = store_get_attachment(t->g->store, id, ifname, &a, e);
+	/* What one that is leaving lists is not its own any more. */
+	if (r == 0 && a->phase == ATTACH_LEAVING) {
+		r = teardown_all(t->g, a, false, e);
+		attachment_freep(&a);
+		r = r < 0 ? r : 1;
+	}
 	if (r == 1)
 		r = lease_new(t->g, id, ifname, t->network, &a, e);
 	if (r >= 0 && !attachment_has_ip(a, ip)) {

@@ -206,6 +206,10 @@ static void test_import(void **state)
 	assert_true(a->addr[FAM4].ip.family && a->addr[FAM6].ip.family);
 	OK(engine_import_host_local(g, "/run/h", "lan", &n, &err));
 	assert_int_equal(n, 0);
+	/* One whose taking away was cut short owns nothing any more: it is taken in anew. */
+	MUST("rm /run/netd/members/lan/aaa@eth0");
+	OK(engine_import_host_local(g, "/run/h", "lan", &n, &err));
+	assert_int_equal(n, 2);
 	MUST("cd /run/h && printf '../x\\neth0' >203.0.113.7 && ln -s /etc/passwd 203.0.113.8 && "
 	     "printf 'ccc\\neth0' >203.0.113.9");
 	assert_true(engine_import_host_local(g, "/run/h", "lan", &n, &err) < 0);
