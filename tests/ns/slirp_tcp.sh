@@ -3,12 +3,13 @@
 # TCP of an ordinary user's container: curl, iperf3, both half closes, resets, a slow reader, much data,
 # many connections, path MTU, and what connect() says compared with the same call on the host.
 # Argument relay: of a container behind the box, by the relay engine.
-# SLIRP_TEST_BYTES: how much is sent each way (64 MiB).
+# SLIRP_TEST_BYTES: how much is sent each way (64 MiB); over IPv4 and MTU 1500 SLIRP_TEST_MANY_BYTES (1 GB).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/slirp_lib.sh"
 . "$(dirname "$0")/slirp_behind.sh"
 
 BYTES=${SLIRP_TEST_BYTES:-67108864}
+MANY_BYTES=${SLIRP_TEST_MANY_BYTES:-1000000000}
 ulimit -n 8192
 slirp_world
 serve_probe out tcp 7000 serve_tcp
@@ -39,6 +40,8 @@ for f in 4 6; do
 	is "IPv$f: a path with a smaller MTU, up" "$(probe_in a tcp_up $far 7000 8000000)" equal
 	is "IPv$f: and down" "$(probe_in a tcp_down $far 7000 8000000)" equal
 done
+is "$MANY_BYTES bytes up" "$(probe_in a tcp_up $OUT4 7000 "$MANY_BYTES")" equal
+is "$MANY_BYTES bytes down" "$(probe_in a tcp_down $OUT4 7000 "$MANY_BYTES")" equal
 is 'a slow reader' "$(probe_in a tcp_down $OUT4 7000 12000000 5)" equal
 is '1000 at once' "$(probe_in a tcp_parallel $OUT4 7000 1000)" '1000 right'
 is 'and over IPv6' "$(probe_in a tcp_parallel $OUT6 7000 1000)" '1000 right'
