@@ -2,9 +2,11 @@
 /* ask: values to calls, answers to attachments. Who may do what is the daemon's to say. */
 #include "broker/ask.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/fd.h"
 #include "base/json.h"
 #include "broker/client.h"
 #include "model/codec.h"
@@ -128,9 +130,33 @@ int ask_limit(const char *id, const char *ifname, const uint64_t *rate_in, const
 	return r != 0 ? r : parse(json_object_get(answer, "attachment"), ret, e);
 }
 
+struct lister {
+	int (*fn)(const struct attachment *a, void *arg, struct err *e);
+	int (*counted)(const struct attachment *a, const uint64_t *flows, void *arg, struct err *e);
+	void *arg;
+};
+
+static int see_one(const struct lister *l, json_t *doc, struct call *c, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_FREE uint64_t *flows = NULL;
+	int r = parse(doc, &a, e);
+
+	if (r < 0)
+		return r;
+	memset(c->after, 0, sizeof(c->after));
+	name_key(a->id, a->ifname, c->after);
+	if (!l->counted)
+		return l->fn(a, l->arg, e);
+	flows = calloc(a->n_publish + 1, sizeof(*flows));
+	if (!flows)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "answer of netd");
+	r = codec_get_flows(doc, flows, a->n_publish, e);
+	return r < 0 ? err_ctx(e, r, "answer of netd") : l->counted(a, flows, l->arg, e);
+}
+
 /* Each page begins after the last one's end, which c->after is then. */
-static int see_page(json_t *list, struct call *c, bool is_more,
-		    int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+static int see_page(json_t *list, struct call *c, bool is_more, const struct lister *l,
 		    struct err *e)
 {
 	char before[KEY_STRLEN];
@@ -138,14 +164,7 @@ static int see_page(json_t *list, struct call *c, bool is_more,
 
 	memcpy(before, c->after, sizeof(before));
 	for (size_t i = 0; r == 0 && i < json_array_size(list); i++) {
-		CLEAN_ATTACHMENT struct attachment *a = NULL;
-
-		r = parse(json_array_get(list, i), &a, e);
-		if (r == 0) {
-			memset(c->after, 0, sizeof(c->after));
-			name_key(a->id, a->ifname, c->after);
-			r = fn(a, arg, e);
-		}
+		r = see_one(l, json_array_get(list, i), c, e);
 		r = r < 0 ? r : 0;
 	}
 	if (r == 0 && is_more && strcmp(c->after, before) <= 0)
@@ -153,24 +172,49 @@ static int see_page(json_t *list, struct call *c, bool is_more,
 	return r;
 }
 
-int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
-	     struct err *e)
+static int list(const struct lister *l, struct err *e)
 {
 	struct call c;
 	bool is_more = true;
 	int r = set_call(&c, CALL_LIST, "", "", e);
 
 	c.is_paged = 1;
+	c.is_counted = l->counted != NULL;
 	while (r == 0 && is_more) {
 		CLEAN_JSON json_t *answer = NULL;
+		struct err why = ERR_INIT;
 
-		r = ask(&c, NULL, 0, &answer, e);
+		r = ask(&c, NULL, 0, &answer, &why);
+		/* A netd that was started before it could count. */
+		if (r < 0 && why.kind == ERR_PROTOCOL && c.is_counted) {
+			c.is_counted = 0;
+			r = 0;
+			continue;
+		}
+		if (r < 0 && e)
+			*e = why;
 		is_more = json_is_true(json_object_get(answer, "more"));
 		if (r == 0)
-			r = see_page(json_object_get(answer, "attachments"), &c, is_more, fn, arg,
-				     e);
+			r = see_page(json_object_get(answer, "attachments"), &c, is_more, l, e);
 	}
 	return r;
+}
+
+int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
+	     struct err *e)
+{
+	const struct lister l = {.fn = fn, .arg = arg};
+
+	return list(&l, e);
+}
+
+int ask_flows(int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
+			struct err *e),
+	      void *arg, struct err *e)
+{
+	const struct lister l = {.counted = fn, .arg = arg};
+
+	return list(&l, e);
 }
 
 int ask_status(struct err *e)

@@ -8,6 +8,7 @@
 #define NETD_BROKER_ASK_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "model/attachment.h"
@@ -39,6 +40,10 @@ int ask_limit(const char *id, const char *ifname, const uint64_t *rate_in, const
  */
 int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
 	     struct err *e);
+/* The same with how many connections each published run has had (codec_get_flows). */
+int ask_flows(int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
+			struct err *e),
+	      void *arg, struct err *e);
 /* Whether it answers. */
 int ask_status(struct err *e);
 

@@ -210,7 +210,8 @@ static int check_page(const struct call *c, const struct call_rule *r, struct er
 
 	if (!is_text(c->after, sizeof(c->after)))
 		return bad(e, "a name without end");
-	if (c->is_paged > (r->has_pages ? 1u : 0u) || (c->after[0] && !c->is_paged))
+	if (c->is_paged > (r->has_pages ? 1u : 0u) || (c->after[0] && !c->is_paged) ||
+	    c->is_counted > (r->has_pages ? 1u : 0u))
 		return bad(e, "a page that is not asked for");
 	return !c->after[0] || name_parse_key(c->after, id, ifname) == 0
 		       ? 0

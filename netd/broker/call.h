@@ -69,6 +69,7 @@ struct call {
 	uint32_t n_alias;
 	char alias[CALL_ALIAS_BYTES]; /* one after the other */
 	uint32_t is_paged;            /* 1: as much of the list as fits into an answer, */
+	uint32_t is_counted;          /* 1: with what is counted of published ports */
 	char after[KEY_STRLEN]; /* from after this one (name_key, the user's own id); "": all */
 	uint32_t n_publish;
 	struct publish publish[CALL_PUBLISH_MAX];

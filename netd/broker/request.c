@@ -22,7 +22,7 @@ static const struct {
 	{"netd", KEY_ALWAYS}, {"verb", KEY_ALWAYS},     {"id", KEY_ID},       {"ifname", KEY_ID},
 	{"ip", KEY_ATTACH},   {"network", KEY_ATTACH},  {"ip6", KEY_ATTACH},  {"mac", KEY_ATTACH},
 	{"mtu", KEY_ATTACH},  {"publish", KEY_PUBLISH}, {"rateIn", KEY_RATE}, {"rateOut", KEY_RATE},
-	{"after", KEY_PAGE},  {"alias", KEY_ATTACH},
+	{"after", KEY_PAGE},  {"alias", KEY_ATTACH},    {"flows", KEY_PAGE},
 };
 
 static int check_keys(json_t *doc, const struct call_rule *r, struct err *e)
@@ -150,8 +150,12 @@ static int get_rates(json_t *doc, struct call *c, struct err *e)
 static int get_page(json_t *doc, struct call *c, struct err *e)
 {
 	const char *s;
-	int r = json_get_str(doc, "", "after", JSON_OPTIONAL, &s, e);
+	bool is_counted = false;
+	int r = json_get_bool(doc, "", "flows", JSON_OPTIONAL, &is_counted, e);
 
+	c->is_counted = is_counted;
+	if (r >= 0)
+		r = json_get_str(doc, "", "after", JSON_OPTIONAL, &s, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	if (strlen(s) >= sizeof(c->after))
@@ -277,6 +281,8 @@ int request_print(const struct call *c, struct buf *out, struct err *e)
 				put(doc, rate_key[i], json_integer((json_int_t)c->rate[i]), &r);
 		if (c->is_paged)
 			put(doc, "after", json_string(c->after), &r);
+		if (c->is_counted)
+			put(doc, "flows", json_true(), &r);
 	}
 	text = r == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!text)

@@ -8,7 +8,8 @@
  *
  * with the descriptors of the network namespace and, if there is one, of a process in it. A list
  * with "after": "ID@IFNAME" is as much of what comes after that one as fits into an answer, in the
- * order of these names ("": from the first one), and has "more": true when that is not all. Keys
+ * order of these names ("": from the first one), and has "more": true when that is not all; with
+ * "flows": true it tells how many connections each of their published ports has had. Keys
  * that a verb has no use for, unknown keys and keys given twice are refused. Answers are
  * {"ok": true, ...} or {"error": {"kind": K, "text": T}}, where each kind has one text. PURE.
  */

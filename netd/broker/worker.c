@@ -271,6 +271,25 @@ static int by_key(const void *a, const void *b)
 	return strcmp(a, b);
 }
 
+/* With what is counted of its ports. That is left out where it makes the answer too long, and where
+ * it cannot be had. */
+static json_t *counted(struct engine *g, const struct attachment *a)
+{
+	CLEAN_FREE uint64_t *flows = calloc(a->n_publish + 1, sizeof(*flows));
+	json_t *doc = document(a);
+	struct err e = ERR_INIT;
+
+	if (flows && doc && engine_flows(g, a, flows, &e) == 0)
+		(void)codec_put_flows(doc, flows, a->n_publish);
+	else if (e.kind != ERR_NONE)
+		log_warn("%s/%s: %s", a->id, a->ifname, e.text);
+	if (doc && json_dumpb(doc, NULL, 0, JSON_COMPACT) > ANSWER_TEXT_MAX - PAGE_FRAME) {
+		json_decref(doc);
+		doc = document(a);
+	}
+	return doc;
+}
+
 /* 1: it is not to be had: gone since, or never on record. *size: of what is listed, as text. */
 static int show(struct engine *g, const struct work_order *o, const char *key, json_t *list,
 		size_t *size, struct err *e)
@@ -278,7 +297,6 @@ static int show(struct engine *g, const struct work_order *o, const char *key, j
 	char id[ID_STRLEN], own[ID_STRLEN], ifname[IFNAME_STRLEN];
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_JSON json_t *doc = NULL;
-	CLEAN_FREE char *text = NULL;
 	int r;
 
 	if (name_parse_key(key, own, ifname) < 0)
@@ -287,11 +305,10 @@ static int show(struct engine *g, const struct work_order *o, const char *key, j
 	r = engine_get(g, id, ifname, &a, e);
 	if (r != 0 || a->uid != o->uid)
 		return r < 0 ? r : 1;
-	doc = document(a);
-	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-	if (!text)
+	doc = o->call->is_counted ? counted(g, a) : document(a);
+	if (!doc)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "list");
-	*size += strlen(text) + 1;
+	*size += json_dumpb(doc, NULL, 0, JSON_COMPACT) + 1;
 	/* One is always shown, so that the next page begins after it. */
 	if (o->call->is_paged && *size > ANSWER_TEXT_MAX - PAGE_FRAME && json_array_size(list))
 		return -ENOBUFS;

@@ -54,11 +54,12 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 struct visit {
 	const char *id, *ifname;
 	int (*fn)(const struct attachment *a, void *arg, struct err *e);
+	int (*counted)(const struct attachment *a, const uint64_t *flows, void *arg, struct err *e);
 	void *arg;
 	int n;
 };
 
-static int see(const struct attachment *a, void *arg, struct err *e)
+static int see_counted(const struct attachment *a, const uint64_t *flows, void *arg, struct err *e)
 {
 	struct visit *v = arg;
 	int r;
@@ -66,9 +67,14 @@ static int see(const struct attachment *a, void *arg, struct err *e)
 	if ((v->id && strcmp(a->id, v->id) != 0) ||
 	    (v->ifname && strcmp(a->ifname, v->ifname) != 0))
 		return 0;
-	r = v->fn(a, v->arg, e);
+	r = v->counted ? v->counted(a, flows, v->arg, e) : v->fn(a, v->arg, e);
 	v->n += r >= 0;
 	return r;
+}
+
+static int see(const struct attachment *a, void *arg, struct err *e)
+{
+	return see_counted(a, NULL, arg, e);
 }
 
 int daemon_each(const char *id, const char *ifname,
@@ -77,6 +83,17 @@ int daemon_each(const char *id, const char *ifname,
 {
 	struct visit v = {.id = id, .ifname = ifname, .fn = fn, .arg = arg};
 	int r = ask_list(see, &v, e);
+
+	return r < 0 ? r : v.n;
+}
+
+int daemon_flows(const char *id, const char *ifname,
+		 int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
+			   struct err *e),
+		 void *arg, struct err *e)
+{
+	struct visit v = {.id = id, .ifname = ifname, .counted = fn, .arg = arg};
+	int r = ask_flows(see_counted, &v, e);
 
 	return r < 0 ? r : v.n;
 }

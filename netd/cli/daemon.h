@@ -18,6 +18,11 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 int daemon_each(const char *id, const char *ifname,
 		int (*fn)(const struct attachment *a, void *arg, struct err *e), void *arg,
 		struct err *e);
+/* The same with how many connections each published run has had; FLOWS_UNKNOWN: not counted. */
+int daemon_flows(const char *id, const char *ifname,
+		 int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
+			   struct err *e),
+		 void *arg, struct err *e);
 /* 0: gone now, 1: there was none. */
 int daemon_down(const char *id, const char *ifname, struct err *e);
 /* 0 and the attachment afterwards; 1: netd has none of that name. */

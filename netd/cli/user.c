@@ -298,6 +298,17 @@ static int each_of_netd(const char *target, const char *ifname,
 	return w < 0 ? w : daemon_each(t.id[0] ? t.id : target, ifname, fn, arg, e);
 }
 
+static int flows_of_netd(const char *target,
+			 int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
+				   struct err *e),
+			 void *arg, struct err *e)
+{
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	int w = target_id(target, &t, e);
+
+	return w < 0 ? w : daemon_flows(t.id[0] ? t.id : target, NULL, fn, arg, e);
+}
+
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e)
 {
 	struct match m = {.ifname = ifname, .fn = down_one, .arg = (void *)(uintptr_t)c};
@@ -371,7 +382,7 @@ int user_check(const struct cli_common *c, const char *target, struct err *e)
 struct show {
 	const struct cli_common *c;
 	json_t *list;
-	void (*print)(const struct attachment *a);
+	void (*print)(const struct attachment *a, const uint64_t *flows);
 };
 
 /* How TCP goes out, and why that way. */
@@ -408,13 +419,18 @@ static int show_one(struct rootless *r, const struct rootless_state *s, void *ar
 	return 0;
 }
 
-static int show_netd(const struct attachment *a, void *arg, struct err *e)
+static int show_netd(const struct attachment *a, const uint64_t *flows, void *arg, struct err *e)
 {
 	struct show *sh = arg;
+	json_t *doc = sh->list ? codec_attachment(a) : NULL;
 
 	if (!sh->list)
-		sh->print(a);
-	else if (json_array_append_new(sh->list, codec_attachment(a)) < 0)
+		sh->print(a, flows);
+	if (doc && codec_put_flows(doc, flows, a->n_publish) < 0) {
+		json_decref(doc);
+		doc = NULL;
+	}
+	if (sh->list && json_array_append_new(sh->list, doc) < 0)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "status");
 	return 0;
 }
@@ -426,7 +442,7 @@ static int show_usernet(const struct attachment *a, const struct rootless_state 
 	int r = 0;
 
 	if (!sh->list) {
-		sh->print(a);
+		sh->print(a, NULL);
 		if (!uplink) {
 			printf("  uplink     gone: `netns-up gc` starts it again\n");
 			return 0;
@@ -445,11 +461,11 @@ static int show_usernet(const struct attachment *a, const struct rootless_state 
 }
 
 int user_status(const struct cli_common *c, const char *target,
-		void (*print)(const struct attachment *a), struct err *e)
+		void (*print)(const struct attachment *a, const uint64_t *flows), struct err *e)
 {
 	struct show sh = {.c = c, .list = c->json ? json_array() : NULL, .print = print};
 	struct match m = {.fn = show_one, .arg = &sh};
-	int by_netd = each_of_netd(target, NULL, show_netd, &sh, e);
+	int by_netd = flows_of_netd(target, show_netd, &sh, e);
 	int n = by_netd < 0 ? by_netd : each_of(c, target, &m, e);
 
 	if (n >= 0)

@@ -32,9 +32,9 @@ int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
 /* 1 when something is missing. */
 int user_check(const struct cli_common *c, const char *target, struct err *e);
-/* print: for one that netd carries. */
+/* print: for one that netd carries, and one of a network of the user's own (flows NULL). */
 int user_status(const struct cli_common *c, const char *target,
-		void (*print)(const struct attachment *a), struct err *e);
+		void (*print)(const struct attachment *a, const uint64_t *flows), struct err *e);
 /* Calls fn for each attachment of target, NULL: for all. The number of calls, or what failed. */
 int user_visit(const struct cli_common *c, const char *target,
 	       int (*fn)(struct rootless *r, const struct rootless_state *s, void *arg,

@@ -1,17 +1,48 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_status: one attachment in full. */
 #include <errno.h>
+#include <inttypes.h>
 #include <jansson.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
+#include "base/fd.h"
+#include "base/json.h"
+#include "base/log.h"
 #include "cli/cli.h"
 #include "cli/user.h"
 #include "model/codec.h"
 
 static const struct opt opts[] = {CLI_OPT_JSON, CLI_OPT_STATE_DIR, {0}};
 
-static void print_text(const struct attachment *a)
+static void print_port(const struct publish *p, uint64_t flows)
+{
+	char s[PUBLISH_STRLEN];
+
+	printf("  published  %s", publish_str(p, s));
+	if (flows != FLOWS_UNKNOWN)
+		printf("  %" PRIu64 " %s%s", flows, p->proto == IPPROTO_UDP ? "flow" : "connection",
+		       flows == 1 ? "" : "s");
+	putchar('\n');
+}
+
+/* None of those is counted that the kernel would count. */
+static bool is_uncounted(const struct attachment *a, const uint64_t *flows)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < a->n_publish; i++) {
+		if (flows[i] != FLOWS_UNKNOWN)
+			return false;
+		n += !ip_is_loopback(&a->publish[i].host_ip);
+	}
+	return n > 0;
+}
+
+/* flows: as of engine_flows; NULL: nobody counts them. */
+static void print_text(const struct attachment *a, const uint64_t *flows)
 {
 	char s[PUBLISH_STRLEN], when[32];
 	time_t created = (time_t)a->created;
@@ -43,7 +74,9 @@ static void print_text(const struct attachment *a)
 	if (a->rate.out_rate)
 		printf("  rate out   %s\n", attach_rate_str(a->rate.out_rate, s));
 	for (size_t i = 0; i < a->n_publish; i++)
-		printf("  published  %s\n", publish_str(&a->publish[i], s));
+		print_port(&a->publish[i], flows ? flows[i] : FLOWS_UNKNOWN);
+	if (flows && is_uncounted(a, flows))
+		printf("  counted    no: this kernel has no counters in maps\n");
 }
 
 struct status {
@@ -55,6 +88,9 @@ static int status_one(struct engine *g, const char *id, const char *ifname, void
 		      struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_FREE uint64_t *flows = NULL;
+	CLEAN_JSON json_t *doc = NULL;
+	struct err why = ERR_INIT;
 	struct status *st = arg;
 	int r = engine_get(g, id, ifname, &a, e);
 
@@ -62,11 +98,24 @@ static int status_one(struct engine *g, const char *id, const char *ifname, void
 		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, ifname);
 	if (r < 0)
 		return r;
-	if (!st->json)
-		print_text(a);
-	else if (json_array_append_new(st->json, codec_attachment(a)) < 0)
+	flows = calloc(a->n_publish + 1, sizeof(*flows));
+	if (!flows)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "status");
-	return 0;
+	/* All else is to be had all the same. */
+	if (engine_flows(g, a, flows, &why) < 0) {
+		log_warn("%s/%s: connections are not counted: %s", id, ifname, why.text);
+		for (size_t i = 0; i < a->n_publish; i++)
+			flows[i] = FLOWS_UNKNOWN;
+	}
+	if (!st->json) {
+		print_text(a, flows);
+		return 0;
+	}
+	doc = codec_attachment(a);
+	if (doc && codec_put_flows(doc, flows, a->n_publish) == 0 &&
+	    json_array_append(st->json, doc) == 0)
+		return 0;
+	return err_set(e, ERR_INTERNAL, ENOMEM, "status");
 }
 
 static int status(struct status *st, const char *target, struct err *e)

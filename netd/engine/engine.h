@@ -235,6 +235,12 @@ int engine_traffic_each(struct engine *g,
 				  void *arg),
 			void *arg, struct err *e);
 
+/* How many connections, or flows of UDP, have come in by each published run of a->publish since it
+ * was published, or the tables were loaded. FLOWS_UNKNOWN (model/codec.h): nobody counts them: runs
+ * on loopback addresses alone, or the kernel does not. What local clients open on loopback
+ * addresses is the local forwarder's and is not in it. */
+int engine_flows(struct engine *g, const struct attachment *a, uint64_t *ret, struct err *e);
+
 /* For a caller that stays: which links of the host go away (host_ifindex of attachments). Needs no
  * state. The descriptor is readable when there is something to read. read: 0; 1: announcements were
  * lost, ask for each. has: 1 or 0. */

@@ -116,12 +116,12 @@ int hostop_elements(struct engine *g, struct elem_list *l, struct err *e)
 	return r;
 }
 
-static int load(void (*base)(uint32_t owner, struct buf *out), uint32_t owner,
-		const struct elem_list *l, int lock_fd, struct err *e)
+static int load(unsigned int without, uint32_t owner, const struct elem_list *l, int lock_fd,
+		struct err *e)
 {
 	CLEAN_BUF struct buf text = BUF_INIT;
 
-	base(owner, &text);
+	ruleset_base_without(without, owner, &text);
 	if (l)
 		ruleset_elements(l, &text);
 	if (text.failed)
@@ -131,16 +131,20 @@ static int load(void (*base)(uint32_t owner, struct buf *out), uint32_t owner,
 
 int hostop_load(uint32_t owner, const struct elem_list *l, int lock_fd, struct err *e)
 {
+	unsigned int forced = (probe_allowed(PROBE_NFT_BOUNDS) ? 0 : RULESET_BOUNDS) |
+			      (probe_allowed(PROBE_NFT_COUNTERS) ? 0 : RULESET_COUNTERS);
+	static const unsigned int tries[] = {0, RULESET_COUNTERS, RULESET_BOUNDS, RULESET_PARTS};
 	struct err one = ERR_INIT;
 	int r = -ENOENT;
 
-	if (probe_allowed(PROBE_NFT_BOUNDS))
-		r = load(ruleset_base, owner, l, lock_fd, &one);
 	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
-	 * Where it is this part, nobody can be given caps, and all else works. */
-	if (r == -ENOENT || r == -EOPNOTSUPP) {
+	 * Where it is one of these parts, nobody can be given caps, or nothing is counted, and all
+	 * else works. */
+	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
+		if ((tries[i] & forced) != forced || (r != -ENOENT && r != -EOPNOTSUPP))
+			continue;
 		err_reset(&one);
-		r = load(ruleset_base_unbounded, owner, l, lock_fd, &one);
+		r = load(tries[i], owner, l, lock_fd, &one);
 	}
 	if (r < 0 && e)
 		*e = one;

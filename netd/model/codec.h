@@ -17,6 +17,11 @@
 
 json_t *codec_attachment(const struct attachment *a); /* new reference; NULL: no memory */
 int codec_parse_attachment(json_t *doc, struct attachment **ret, struct err *e);
+/* How many connections, or flows of UDP, each published run of an attachment has had, in its order,
+ * as "flows" of the document's ports. */
+#define FLOWS_UNKNOWN UINT64_MAX /* not counted */
+int codec_put_flows(json_t *doc, const uint64_t *flows, size_t n);
+int codec_get_flows(json_t *doc, uint64_t *ret, size_t n, struct err *e);
 json_t *codec_network(const struct network *n);
 int codec_parse_network(json_t *doc, struct network *ret, struct err *e);
 

@@ -25,20 +25,26 @@
 #define KEY3(a, b, c) .n_key = 3, .key = {FIELD_##a, FIELD_##b, FIELD_##c}
 #define DATA1(a) .n_data = 1, .data = {FIELD_##a}
 #define DATA2(a, b) .n_data = 2, .data = {FIELD_##a, FIELD_##b}
+/* Chains that translate see the first packet of a connection alone: connections are counted. */
+#define COUNTED .is_counted = true
 
 const struct set_desc elem_sets[N_SETS] = {
-	[SET_FWD4_HOST] = {.name = "fwd4_host", KEY3(PROTO, IP4, PORT), DATA2(IP4, PORT)},
-	[SET_FWD4_ANY] = {.name = "fwd4_any", KEY2(PROTO, PORT), DATA2(IP4, PORT)},
-	[SET_FWD4_RANGE] = {.name = "fwd4_range", .interval = true, KEY2(PROTO, PORT), DATA1(IP4)},
+	[SET_FWD4_HOST] = {.name = "fwd4_host", COUNTED, KEY3(PROTO, IP4, PORT), DATA2(IP4, PORT)},
+	[SET_FWD4_ANY] = {.name = "fwd4_any", COUNTED, KEY2(PROTO, PORT), DATA2(IP4, PORT)},
+	[SET_FWD4_RANGE] =
+		{.name = "fwd4_range", .interval = true, COUNTED, KEY2(PROTO, PORT), DATA1(IP4)},
 	[SET_FWD4_RANGE_HOST] = {.name = "fwd4_range_host",
 				 .interval = true,
+				 COUNTED,
 				 KEY3(PROTO, IP4, PORT),
 				 DATA1(IP4)},
-	[SET_FWD6_HOST] = {.name = "fwd6_host", KEY3(PROTO, IP6, PORT), DATA2(IP6, PORT)},
-	[SET_FWD6_ANY] = {.name = "fwd6_any", KEY2(PROTO, PORT), DATA2(IP6, PORT)},
-	[SET_FWD6_RANGE] = {.name = "fwd6_range", .interval = true, KEY2(PROTO, PORT), DATA1(IP6)},
+	[SET_FWD6_HOST] = {.name = "fwd6_host", COUNTED, KEY3(PROTO, IP6, PORT), DATA2(IP6, PORT)},
+	[SET_FWD6_ANY] = {.name = "fwd6_any", COUNTED, KEY2(PROTO, PORT), DATA2(IP6, PORT)},
+	[SET_FWD6_RANGE] =
+		{.name = "fwd6_range", .interval = true, COUNTED, KEY2(PROTO, PORT), DATA1(IP6)},
 	[SET_FWD6_RANGE_HOST] = {.name = "fwd6_range_host",
 				 .interval = true,
+				 COUNTED,
 				 KEY3(PROTO, IP6, PORT),
 				 DATA1(IP6)},
 	[SET_INSIDE] = {.name = "inside", .is_kept = true, KEY1(IFNAME)},

@@ -100,6 +100,7 @@ struct set_desc {
 	bool is_kept;          /* in the stand-in (ruleset_keep) too */
 	uint8_t n_key, n_data; /* n_data 0 and !verdict_map: a set */
 	bool verdict_map;
+	bool is_counted; /* each element counts the packets that it matched */
 	enum elem_bound bound;
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
 	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw

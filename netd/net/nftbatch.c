@@ -397,6 +397,7 @@ struct question {
 	size_t n;
 	unsigned int yes[GET_CHUNK]; /* answers that confirm the element */
 	unsigned int got[GET_CHUNK];
+	uint64_t packets[GET_CHUNK];
 	int error;
 };
 
@@ -410,6 +411,8 @@ static void note_elem(const struct answer *a, void *ctx)
 	if (a->msg) {
 		q->got[i]++;
 		q->yes[i] += nftmsg_is_elem(a->msg, &q->x[i]);
+		if (!nftmsg_packets(a->msg, &q->packets[i]))
+			q->packets[i] = NFTBATCH_UNKNOWN;
 	} else if (a->error) {
 		q->got[i]++;
 		if (a->error != ENOENT)
@@ -417,7 +420,9 @@ static void note_elem(const struct answer *a, void *ctx)
 	}
 }
 
-int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e)
+/* What is not asked for is NULL. */
+static int ask_elems(struct nftbatch *n, const struct elem_list *l, bool *ret_has,
+		     uint64_t *ret_packets, struct err *e)
 {
 	size_t chunk = GET_CHUNK, count;
 
@@ -446,8 +451,22 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
 			if (!q.got[i])
 				return err_set(e, ERR_PROTOCOL, EPROTO,
 					       "nftables did not answer for an element");
-			ret_has[at + i] = q.yes[i] == nftmsg_n_answers(&q.x[i]);
+			bool has = q.yes[i] == nftmsg_n_answers(&q.x[i]);
+			if (ret_has)
+				ret_has[at + i] = has;
+			if (ret_packets)
+				ret_packets[at + i] = has ? q.packets[i] : NFTBATCH_UNKNOWN;
 		}
 	}
 	return 0;
+}
+
+int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e)
+{
+	return ask_elems(n, l, ret_has, NULL, e);
+}
+
+int nftbatch_packets(struct nftbatch *n, const struct elem_list *l, uint64_t *ret, struct err *e)
+{
+	return ask_elems(n, l, NULL, ret, e);
 }

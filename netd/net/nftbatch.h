@@ -37,6 +37,10 @@ int nftbatch_del(struct nftbatch *n, const struct elem_list *l, struct err *e);
 /* ret_has[i] tells whether element i exists with this data. Asks for the elements singly, no dump.
  */
 int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, struct err *e);
+/* ret[i]: how often element i has matched a packet; NFTBATCH_UNKNOWN: it is not there, or the
+ * kernel does not count. */
+#define NFTBATCH_UNKNOWN UINT64_MAX
+int nftbatch_packets(struct nftbatch *n, const struct elem_list *l, uint64_t *ret, struct err *e);
 /* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
  * version, or half of it, 3: another owner's. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);

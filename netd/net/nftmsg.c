@@ -486,6 +486,22 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 	return data_is(one, x) && bound_is(one, x);
 }
 
+bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret)
+{
+	const struct nlattr *one =
+		find(nftmsg_attr(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+	const struct nlattr *expr = find(one, NFTA_SET_ELEM_EXPR);
+	const struct nlattr *name = find(expr, NFTA_EXPR_NAME);
+	const struct nlattr *n = find(find(expr, NFTA_EXPR_DATA), NFTA_COUNTER_PACKETS);
+
+	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0 ||
+	    strcmp(mnl_attr_get_str(name), "counter") != 0 || !n ||
+	    mnl_attr_get_payload_len(n) != sizeof(uint64_t))
+		return false;
+	*ret = be64toh(mnl_attr_get_u64(n));
+	return true;
+}
+
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 {
 	const struct nlattr *a = nftmsg_attr(answer, NFTA_TABLE_USERDATA);

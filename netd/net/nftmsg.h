@@ -54,6 +54,8 @@ void nftmsg_table(struct nftmsg *m, enum nftmsg_op op, bool bridge);
 unsigned int nftmsg_n_answers(const struct elem *x);
 /* Is the element of an answer x itself, with x's data? Comments are not compared. */
 bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x);
+/* How often the element of an answer has matched; false: it does not count. */
+bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret);
 /* The comment of a table answer; "" when there is none. */
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size);
 /* Its flags, and whose it is (a port number; 0: nobody's). */

@@ -267,7 +267,7 @@ static void print_types(const enum field_type *t, unsigned int n, struct buf *ou
 		buf_printf(out, "%s%s", i ? " . " : "", type_names[t[i]]);
 }
 
-static void print_set(const struct set_desc *d, struct buf *out)
+static void print_set(const struct set_desc *d, bool counted, struct buf *out)
 {
 	bool map = d->n_data || d->verdict_map;
 
@@ -283,10 +283,12 @@ static void print_set(const struct set_desc *d, struct buf *out)
 	if (d->verdict_map)
 		buf_printf(out, "verdict");
 	print_types(d->data, d->n_data, out);
+	/* What a set says here each of its elements gets, with numbers of its own. */
 	buf_printf(out, ";%s%s }\n", d->interval ? " flags interval;" : "",
-		   d->bound == BOUND_RATE    ? " limit rate over 1/second;"
-		   : d->bound == BOUND_CONNS ? " ct count over 1;"
-					     : "");
+		   d->bound == BOUND_RATE     ? " limit rate over 1/second;"
+		   : d->bound == BOUND_CONNS  ? " ct count over 1;"
+		   : d->is_counted && counted ? " counter;"
+					      : "");
 }
 
 static bool names_bound(const char *line, size_t len)
@@ -315,8 +317,9 @@ static void print_rules(const char *text, bool bounded, struct buf *out)
 	}
 }
 
-static void print_table(bool bridge, bool bounded, const char *comment, struct buf *out)
+static void print_table(bool bridge, unsigned int without, const char *comment, struct buf *out)
 {
+	bool bounded = !(without & RULESET_BOUNDS), counted = !(without & RULESET_COUNTERS);
 	const char *family = bridge ? "bridge" : "inet";
 
 	buf_printf(out, "add table %s " RULESET_TABLE "\n", family);
@@ -324,7 +327,7 @@ static void print_table(bool bridge, bool bounded, const char *comment, struct b
 	buf_printf(out, "table %s " RULESET_TABLE " {\n%s", family, comment);
 	for (unsigned int i = 0; i < N_SETS; i++) {
 		if (elem_sets[i].in_bridge_table == bridge && (bounded || !elem_sets[i].bound))
-			print_set(&elem_sets[i], out);
+			print_set(&elem_sets[i], counted, out);
 	}
 	if (bridge) {
 		print_rules(bridge_guard, bounded, out);
@@ -343,8 +346,8 @@ uint32_t ruleset_version(void)
 {
 	CLEAN_BUF struct buf b = BUF_INIT;
 
-	print_table(false, true, "", &b);
-	print_table(true, true, "", &b);
+	print_table(false, 0, "", &b);
+	print_table(true, 0, "", &b);
 	if (b.failed)
 		return 0;
 	return (uint32_t)hash64(b.p, b.len, 0);
@@ -355,24 +358,19 @@ void ruleset_comment(uint32_t version, uint32_t owner, char out[RULESET_COMMENT_
 	snprintf(out, RULESET_COMMENT_STRLEN, "netns-up %08" PRIx32 " %08" PRIx32, version, owner);
 }
 
-static void print_base(uint32_t owner, bool bounded, struct buf *out)
+void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out)
 {
 	char text[RULESET_COMMENT_STRLEN], line[RULESET_COMMENT_STRLEN + 16];
 
 	ruleset_comment(ruleset_version(), owner, text);
 	snprintf(line, sizeof(line), "\tcomment \"%s\"\n", text);
-	print_table(false, bounded, line, out);
-	print_table(true, bounded, line, out);
+	print_table(false, parts, line, out);
+	print_table(true, parts, line, out);
 }
 
 void ruleset_base(uint32_t owner, struct buf *out)
 {
-	print_base(owner, true, out);
-}
-
-void ruleset_base_unbounded(uint32_t owner, struct buf *out)
-{
-	print_base(owner, false, out);
+	ruleset_base_without(0, owner, out);
 }
 
 void ruleset_keep(const struct elem_list *l, struct buf *out, char comment[RULESET_COMMENT_STRLEN])
@@ -382,7 +380,7 @@ void ruleset_keep(const struct elem_list *l, struct buf *out, char comment[RULES
 
 	for (unsigned int i = 0; i < N_SETS; i++)
 		if (elem_sets[i].is_kept)
-			print_set(&elem_sets[i], &b);
+			print_set(&elem_sets[i], false, &b);
 	buf_printf(&b, keep_forward, LINK_GROUP_BRIDGE, LINK_GROUP_VETH, LINK_GROUP_BRIDGE,
 		   LINK_GROUP_VETH);
 	buf_printf(&b, "%s}\n", inet_judge);

@@ -12,9 +12,10 @@
 /* Both tables with chains, sets and rules, no elements. Loading it over an existing copy replaces
  * it in one transaction (add table; delete table; table ...). */
 void ruleset_base(uint32_t owner, struct buf *out);
-/* The same without what bounds connections and packets (sets with a bound, and the rules of these),
- * for kernels that have not got CONFIG_NFT_LIMIT and CONFIG_NFT_CONNLIMIT. */
-void ruleset_base_unbounded(uint32_t owner, struct buf *out);
+/* The same without what a kernel may lack. Bounds: sets with a bound, and the rules of these
+ * (CONFIG_NFT_LIMIT, CONFIG_NFT_CONNLIMIT). Counters: of the elements of maps. */
+enum ruleset_part { RULESET_BOUNDS = 1, RULESET_COUNTERS = 2, RULESET_PARTS = 3 /* all */ };
+void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out);
 /* "add element ..." for each. */
 void ruleset_elements(const struct elem_list *l, struct buf *out);
 /* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */

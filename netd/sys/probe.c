@@ -45,6 +45,7 @@ static const struct {
 	[PROBE_NFT_OWNER] = {"nft-owner-persist", 6, 9, NULL, false},
 	/* Tried by loading them: engine/hostops.c. */
 	[PROBE_NFT_BOUNDS] = {"nft-bounds", 5, 7, NULL, false},
+	[PROBE_NFT_COUNTERS] = {"nft-counters", 5, 7, NULL, false},
 	[PROBE_NFT_KEEP] = {"nft-owner", 5, 12, NULL, false},
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},

@@ -26,6 +26,7 @@ enum probe {
 	PROBE_RING_SOCKET,           /* sockets by io_uring, Linux 5.19 */
 	PROBE_TPROXY,                /* transparent proxying by nftables' tproxy and socket */
 	PROBE_NFT_BOUNDS,            /* limits in elements of sets, Linux 5.7 */
+	PROBE_NFT_COUNTERS,          /* counters in elements of maps, Linux 5.7 */
 	N_PROBES,
 };
 

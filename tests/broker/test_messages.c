@@ -68,6 +68,16 @@ static void test_good(void **state)
 	assert_int_equal(request_print(&c, &out, NULL), 0);
 	assert_int_equal(request_parse(out.p, out.len, &again, NULL), 0);
 	assert_memory_equal(&c, &again, sizeof(c));
+	assert_int_equal(c.is_counted, 0);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"flows\":false}", &c), 0);
+	assert_int_equal(c.is_counted, 0);
+	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"after\":\"\",\"flows\":true}", &c),
+			 0);
+	assert_int_equal(c.is_counted, 1);
+	out.len = 0;
+	assert_int_equal(request_print(&c, &out, NULL), 0);
+	assert_int_equal(request_parse(out.p, out.len, &again, NULL), 0);
+	assert_memory_equal(&c, &again, sizeof(c));
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\"}", &c), 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"limit\",\"id\":\"a\",\"rateOut\":0}", &c),
 			 0);
@@ -100,6 +110,9 @@ static void test_bad(void **state)
 		"{\"netd\":1,\"verb\":\"list\",\"after\":\"@eth0\"}",
 		"{\"netd\":1,\"verb\":\"list\",\"after\":\"../a@eth0\"}",
 		"{\"netd\":1,\"verb\":\"status\",\"after\":\"\"}",
+		"{\"netd\":1,\"verb\":\"list\",\"flows\":1}",
+		"{\"netd\":1,\"verb\":\"list\",\"flows\":\"true\"}",
+		"{\"netd\":1,\"verb\":\"status\",\"flows\":true}",
 		"{\"netd\":1,\"verb\":\"detach\"}",
 		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"ip\":\"192.0.2.1\"}",
 		"{\"netd\":1,\"verb\":\"detach\",\"id\":\"a\",\"publish\":[]}",
@@ -234,12 +247,14 @@ static void test_second_look(void **state)
 	REFUSED(c.is_paged = 1);
 	REFUSED(c.after[0] = 'a');
 	REFUSED(memset(c.after, 'a', sizeof(c.after)));
+	REFUSED(c.is_counted = 1);
 	memcpy(&c, &good, sizeof(c));
 	c.verb = CALL_LIST;
 	assert_true(call_check(&c, sizeof(c), 1, NULL) < 0);
 	assert_int_equal(parse("{\"netd\":1,\"verb\":\"list\",\"after\":\"a@eth0\"}", &good), 0);
 	REFUSED(c.is_paged = 0);
 	REFUSED(c.is_paged = 2);
+	REFUSED(c.is_counted = 2);
 	REFUSED(c.after[10] = 'x');
 	REFUSED(c.after[1] = 'x');
 }

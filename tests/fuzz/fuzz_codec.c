@@ -37,6 +37,22 @@ static void check_refusal(const struct err *e)
 	MUST(!strpbrk(e->text, "\n\r\x1b"));
 }
 
+static void check_flows(json_t *doc, size_t n)
+{
+	CLEAN_FREE uint64_t *flows = calloc(n + 1, sizeof(*flows));
+	CLEAN_FREE uint64_t *again = calloc(n + 1, sizeof(*again));
+	struct err e = ERR_INIT;
+
+	MUST(flows && again);
+	if (codec_get_flows(doc, flows, n, &e) < 0) {
+		check_refusal(&e);
+		return;
+	}
+	MUST(codec_put_flows(doc, flows, n) == 0);
+	MUST(codec_get_flows(doc, again, n, &e) == 0);
+	MUST(memcmp(flows, again, n * sizeof(*flows)) == 0);
+}
+
 static void check_attachment(json_t *doc)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL, *b = NULL;
@@ -48,6 +64,7 @@ static void check_attachment(json_t *doc)
 		check_refusal(&e);
 		return;
 	}
+	check_flows(doc, a->n_publish);
 	s = dump(codec_attachment(a));
 	again = load(s);
 	MUST(codec_parse_attachment(again, &b, &e) == 0);

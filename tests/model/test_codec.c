@@ -99,6 +99,40 @@ static void test_attachment_values(void **state)
 	assert_int_equal(a->publish[2].count, 65535);
 }
 
+/* Beside the document: whoever reads the attachment does not see them. */
+static void test_flows(void **state)
+{
+	static const char *const bad[] = {"-1", "\"1\"", "1.5", "{}", "[]", "true"};
+	CLEAN_JSON json_t *doc = parse(bridge_doc);
+	uint64_t flows[3] = {7, FLOWS_UNKNOWN, UINT64_MAX - 1}, got[4] = {0};
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(codec_get_flows(doc, got, 4, &e), 0);
+	for (size_t i = 0; i < 4; i++)
+		assert_true(got[i] == FLOWS_UNKNOWN);
+	assert_int_equal(codec_put_flows(doc, flows, 3), 0);
+	assert_int_equal(codec_get_flows(doc, got, 4, &e), 0);
+	assert_int_equal(got[0], 7);
+	assert_true(got[1] == FLOWS_UNKNOWN && got[3] == FLOWS_UNKNOWN);
+	assert_int_equal(got[2], INT64_MAX);
+	assert_int_equal(codec_parse_attachment(doc, &a, &e), 0);
+	check_dump(codec_attachment(a), bridge_doc);
+	for (size_t i = 0; i < N(bad); i++) {
+		patch(doc, "ports[1].flows", bad[i]);
+		assert_int_equal(codec_get_flows(doc, got, 3, &e), -EINVAL);
+		assert_non_null(strstr(e.text, "ports[1].flows"));
+		err_reset(&e);
+	}
+	patch(doc, "ports", "1");
+	assert_int_equal(codec_get_flows(doc, got, 3, &e), -EINVAL);
+	patch(doc, "ports", "[1, null]");
+	assert_int_equal(codec_get_flows(doc, got, 3, NULL), -EINVAL);
+	patch(doc, "ports", NULL);
+	assert_int_equal(codec_get_flows(doc, got, 3, NULL), 0);
+}
+
 static void refuse_attachments(const char *good, const struct wrong *table, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -402,10 +436,15 @@ static void test_many_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_round_trips),    cmocka_unit_test(test_attachment_values),
-		cmocka_unit_test(test_types),          cmocka_unit_test(test_attachment_refused),
-		cmocka_unit_test(test_routed_refused), cmocka_unit_test(test_tolerance),
-		cmocka_unit_test(test_not_objects),    cmocka_unit_test(test_many_ports),
+		cmocka_unit_test(test_round_trips),
+		cmocka_unit_test(test_attachment_values),
+		cmocka_unit_test(test_flows),
+		cmocka_unit_test(test_types),
+		cmocka_unit_test(test_attachment_refused),
+		cmocka_unit_test(test_routed_refused),
+		cmocka_unit_test(test_tolerance),
+		cmocka_unit_test(test_not_objects),
+		cmocka_unit_test(test_many_ports),
 	};
 
 	return cmocka_run_group_tests_name("codec", tests, NULL, NULL);

@@ -2,7 +2,7 @@
 """netd_client.py: says to netd whatever it is told to.
 
 netd_client.py [--socket PATH] VERB [ID] [NETNS-PATH | PORT...] [--ip A] [--mac M] [--ifname NAME]
-  [--rateIn N] [--rateOut N]
+  [--rateIn N] [--rateOut N] [--flows true]
 prints the answer. Imported, it is the pieces of that.
 """
 import array
@@ -61,7 +61,8 @@ def main(argv):
     word = argv.pop(0)
     if word.startswith('--'):
       value = argv.pop(0)
-      more[word[2:]] = int(value) if word.startswith('--rate') else value
+      more[word[2:]] = (int(value) if word.startswith('--rate') else
+                        value == 'true' if word == '--flows' else value)
     else:
       words.append(word)
   verb, fds = words[0], []

@@ -248,7 +248,8 @@ static void probes_forced_off(void **state)
 		       uso = 1u << PROBE_TUN_USO, locks = 1u << PROBE_LANDLOCK,
 		       ports = 1u << PROBE_LANDLOCK_NET, scope = 1u << PROBE_LANDLOCK_SCOPE,
 		       own = 1u << PROBE_NFT_OWNER, keep = 1u << PROBE_NFT_KEEP,
-		       bounds = 1u << PROBE_NFT_BOUNDS, ring = 1u << PROBE_RING_SOCKET;
+		       bounds = 1u << PROBE_NFT_BOUNDS, ring = 1u << PROBE_RING_SOCKET,
+		       counters = 1u << PROBE_NFT_COUNTERS;
 
 	(void)state;
 	expect_off(NULL, 0);
@@ -263,8 +264,8 @@ static void probes_forced_off(void **state)
 	expect_off("linux-6.2", ff | get | ct | ports | scope | own);
 	expect_off("linux-6.1", ff | get | ct | uso | ports | scope | own);
 	expect_off("linux-6.10,pidfd-open", ff | get | ct | open | scope);
-	expect_off("linux-5.2",
-		   ff | get | ct | open | uso | locks | ports | scope | own | keep | bounds | ring);
+	expect_off("linux-5.2", ff | get | ct | open | uso | locks | ports | scope | own | keep |
+					bounds | ring | counters);
 	expect_off("linux-", 0);
 	expect_off("linux-6", 0);
 	for (unsigned p = 0; p < N_PROBES; p++)

@@ -314,8 +314,9 @@ static void without_bounds(void **state)
 	CLEAN_BUF struct buf b = BUF_INIT;
 
 	(void)state;
-	ruleset_base_unbounded(7, &b);
+	ruleset_base_without(RULESET_BOUNDS, 7, &b);
 	assert_false(b.failed);
+	assert_non_null(strstr(b.p, " counter;"));
 	assert_null(strstr(b.p, "limit"));
 	assert_null(strstr(b.p, "ct count"));
 	for (int s = 0; s < N_SETS; s++) {
@@ -324,6 +325,28 @@ static void without_bounds(void **state)
 		snprintf(used, sizeof(used), "@%s", elem_sets[s].name);
 		assert_int_equal(strstr(b.p, used) == NULL, elem_sets[s].bound != BOUND_NONE);
 	}
+}
+
+/* The maps of published ports count, and nothing else does; without, nothing. */
+static void counters(void **state)
+{
+	CLEAN_BUF struct buf with = BUF_INIT, without = BUF_INIT;
+	size_t n = 0, n_counted = 0;
+
+	(void)state;
+	ruleset_base(7, &with);
+	ruleset_base_without(RULESET_COUNTERS, 7, &without);
+	assert_false(with.failed || without.failed);
+	for (const char *p = with.p; (p = strstr(p, " counter;")); p++)
+		n++;
+	for (int s = 0; s < N_SETS; s++) {
+		n_counted += elem_sets[s].is_counted;
+		assert_int_equal(elem_sets[s].is_counted, s <= SET_FWD6_RANGE_HOST);
+		assert_false(elem_sets[s].is_counted && elem_sets[s].bound);
+	}
+	assert_int_equal(n, n_counted);
+	assert_null(strstr(without.p, "counter"));
+	assert_non_null(strstr(without.p, "limit rate"));
 }
 
 static void population_fills_every_set(void **state)
@@ -430,6 +453,7 @@ int main(void)
 		cmocka_unit_test(caps),
 		cmocka_unit_test(egress),
 		cmocka_unit_test(without_bounds),
+		cmocka_unit_test(counters),
 		cmocka_unit_test(population_fills_every_set),
 		cmocka_unit_test(version_is_stable),
 		cmocka_unit_test(text_is_harmless),

@@ -304,7 +304,42 @@ static void has_tells_data_apart(void **state)
 	}
 }
 
-/* Absent ones are no error and do not keep the present ones. */
+/* Added by either way an element of a published port counts from 0, and no other counts; one with
+ * other data, or that is not there, is none of ours. */
+static void packets(void **state)
+{
+	CLEAN_ELEMS struct elem_list l = {0};
+	CLEAN_NFTBATCH struct nftbatch *n = open_batch();
+	CLEAN_FREE uint64_t *have = NULL;
+	CLEAN_BUF struct buf without = BUF_INIT;
+	struct err e = ERR_INIT;
+
+	(void)state;
+	population_elements(24, 2, &l);
+	have = calloc(l.n, sizeof(*have));
+	for (int by_batch = 0; by_batch < 2; by_batch++) {
+		load_text(by_batch ? NULL : &l);
+		if (by_batch)
+			must(nftbatch_add(n, &l, NULL, &e), &e);
+		must(nftbatch_packets(n, &l, have, &e), &e);
+		for (size_t i = 0; i < l.n; i++)
+			if ((have[i] == 0) != elem_sets[l.v[i].set].is_counted ||
+			    (have[i] != 0 && have[i] != NFTBATCH_UNKNOWN))
+				fail_msg("element %zu of %s", i, elem_sets[l.v[i].set].name);
+	}
+	for (size_t i = 0; i < l.n; i++)
+		l.v[i].data[0].ip.b[1] ^= 0x40;
+	must(nftbatch_packets(n, &l, have, &e), &e);
+	for (size_t i = 0; i < l.n; i++)
+		assert_true(have[i] == NFTBATCH_UNKNOWN);
+	ruleset_base_without(RULESET_COUNTERS, 7, &without);
+	must(nft_run(without.p, &e), &e);
+	must(nftbatch_add(n, &l, NULL, &e), &e);
+	must(nftbatch_packets(n, &l, have, &e), &e);
+	for (size_t i = 0; i < l.n; i++)
+		assert_true(have[i] == NFTBATCH_UNKNOWN);
+}
+
 /* Answers that the least receive buffer cannot hold at once are asked for again, fewer at a time.
  */
 static void has_with_the_least_buffer(void **state)
@@ -327,6 +362,7 @@ static void has_with_the_least_buffer(void **state)
 		assert_true(has[i]);
 }
 
+/* Absent ones are no error and do not keep the present ones. */
 static void delete_some(void **state)
 {
 	CLEAN_ELEMS struct elem_list l = {0}, half = {0};
@@ -473,6 +509,7 @@ int main(void)
 		cmocka_unit_test_setup(overlap_is_conflict, setup),
 		cmocka_unit_test_setup(no_tables, setup),
 		cmocka_unit_test_setup(has_tells_data_apart, setup),
+		cmocka_unit_test_setup(packets, setup),
 		cmocka_unit_test_setup(has_with_the_least_buffer, setup),
 		cmocka_unit_test_setup(delete_some, setup),
 		cmocka_unit_test_setup(large, setup),
