@@ -99,6 +99,19 @@ int attach_set_loopback(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+int attach_engine_parse(const char *value, const char **ret, struct err *e)
+{
+	if (strcmp(value, "tap") != 0 && strcmp(value, "relay") != 0)
+		return err_set(e, ERR_USAGE, 0, "expected tap or relay, found \"%s\"", value);
+	*ret = value;
+	return 0;
+}
+
+int attach_set_engine(void *into, const char *value, struct err *e)
+{
+	return attach_engine_parse(value, &((struct attach_opts *)into)->engine, e);
+}
+
 int attach_set_alias(void *into, const char *value, struct err *e)
 {
 	struct attach_opts *o = into;
@@ -121,6 +134,10 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 	if (o->n_loopback)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "--host-loopback: only for networks made without root");
+	if (o->engine)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "--engine: only for a container that is made without root and is on "
+			       "no network; a network's is asked for by network create --engine");
 	*ret = (struct up_request){
 		.id = o->name ? o->name : t->id,
 		.ifname = o->ifname ? o->ifname : "eth0",

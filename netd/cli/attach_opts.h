@@ -18,6 +18,7 @@ struct attach_opts {
 	struct publish *publish; /* owned */
 	size_t n_loopback;
 	const char *loopback[ATTACH_LOOPBACK_MAX]; /* PROTO:PORT */
+	const char *engine;                        /* "tap", "relay"; NULL: not asked for */
 	size_t n_alias;
 	const char *alias[ATTACH_ALIAS_MAX];
 };
@@ -32,6 +33,9 @@ int attach_set_rate_in(void *into, const char *value, struct err *e);
 int attach_set_rate_out(void *into, const char *value, struct err *e);
 int attach_set_ifname(void *into, const char *value, struct err *e);
 int attach_set_loopback(void *into, const char *value, struct err *e);
+/* Checks the name of an engine. */
+int attach_engine_parse(const char *value, const char **ret, struct err *e);
+int attach_set_engine(void *into, const char *value, struct err *e);
 int attach_set_alias(void *into, const char *value, struct err *e);
 int attach_set_name(void *into, const char *value, struct err *e);
 
@@ -49,6 +53,8 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "host-loopback", "PROTO:PORT",                                                 \
 		 "without root: open a port of the host's 127.0.0.1 at the gateway",               \
 		 attach_set_loopback},                                                             \
+		{0, "engine", "ENGINE", "without root, on no network: tap or relay, that or none", \
+		 attach_set_engine},                                                               \
 		{0, "alias", "NAME", "further name of it for its neighbours (repeatable)",         \
 		 attach_set_alias},                                                                \
 		{0, "ifname", "NAME", "interface name inside (default: eth0)", attach_set_ifname}, \

@@ -81,6 +81,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.publish = o->publish,
 		.n_loopback = o->n_loopback,
 		.loopback = o->loopback,
+		.engine = o->engine,
 	};
 	if (pid <= 0 && !t->path[0])
 		return err_set(e, ERR_USAGE, 0, "target: a path of at most %d plain characters",
@@ -456,6 +457,8 @@ static int show_usernet(const struct attachment *a, const struct rootless_state 
 		r |= json_object_set_new(doc, "uplink_pid", json_integer(uplink->pid));
 		r |= json_object_set_new(doc, "uplink_engine", json_string(uplink->engine));
 		r |= json_object_set_new(doc, "uplink_engine_why", json_string(uplink->engine_why));
+		r |= json_object_set_new(doc, "uplink_engine_asked",
+					 json_string(uplink->engine_asked));
 	}
 	return json_array_append_new(sh->list, doc) < 0 || r < 0 ? -1 : 0;
 }

@@ -22,6 +22,12 @@ static const char *dir_of(const struct cli_common *c)
 int usernet_open(const struct cli_common *c, enum usernet_how how, struct usernet *ret,
 		 struct err *e)
 {
+	return usernet_open_by(c, how, NULL, ret, e);
+}
+
+int usernet_open_by(const struct cli_common *c, enum usernet_how how, const char *engine,
+		    struct usernet *ret, struct err *e)
+{
 	struct err lost_ports = ERR_INIT;
 	const char *dir = dir_of(c);
 	bool was_lost = false;
@@ -38,7 +44,7 @@ int usernet_open(const struct cli_common *c, enum usernet_how how, struct userne
 			 how == USERNET_MAKE ? "they begin anew" : "what was left is removed");
 	if (r != 0 || how == USERNET_LOOK)
 		return r;
-	r = host_uplink(ret->host, &lost_ports);
+	r = host_uplink(ret->host, engine, &lost_ports);
 	if (r < 0)
 		err_gather(e, &lost_ports);
 	else if (lost_ports.kind != ERR_NONE)
@@ -194,6 +200,7 @@ int usernet_up(const struct attach_opts *o, const struct target *t, struct err *
 	if (o->n_loopback)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "--host-loopback: not with a network of several containers");
+	/* --engine is refused by attach_request. */
 	r = attach_request(o, t, &req, e);
 	if (r >= 0)
 		r = usernet_open(&o->common, USERNET_USE, &u, e);

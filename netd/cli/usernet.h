@@ -27,6 +27,9 @@ struct usernet {
 /* Outside still: the host, under the user's lock, with its uplink (not for USERNET_LOOK). */
 int usernet_open(const struct cli_common *c, enum usernet_how how, struct usernet *ret,
 		 struct err *e);
+/* The same for a change that asks for an engine (host_uplink), NULL: for none. */
+int usernet_open_by(const struct cli_common *c, enum usernet_how how, const char *engine,
+		    struct usernet *ret, struct err *e);
 /* is_lent: the user's rights over namespaces elsewhere are needed. */
 int usernet_enter(struct usernet *u, bool is_lent, struct err *e);
 /* Around a wait: the host may end meanwhile. 1: it has. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "cli/attach_opts.h"
 #include "cli/cli.h"
 #include "cli/user.h"
 #include "cli/usernet.h"
@@ -15,6 +16,7 @@
 struct net_opts {
 	struct cli_common common;
 	struct network n;
+	const char *engine; /* NULL: not asked for */
 };
 
 static struct network *net_of(void *into)
@@ -88,6 +90,11 @@ static int set_no_names(void *into, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_engine(void *into, const char *value, struct err *e)
+{
+	return attach_engine_parse(value, &((struct net_opts *)into)->engine, e);
+}
+
 static const struct opt create_opts[] = {
 	{0, "subnet", "CIDR", "IPv4 or IPv6 subnet (once each; default: free ones)", set_subnet},
 	{0, "mode", "MODE", "bridge (default) or routed", set_mode},
@@ -97,6 +104,8 @@ static const struct opt create_opts[] = {
 	{0, "no-masquerade", "DST", "keep containers' addresses towards DST (repeatable)",
 	 set_nomasq},
 	{0, "no-names", NULL, "containers do not find each other by name", set_no_names},
+	{0, "engine", "ENGINE", "without root: tap or relay, that or none, for all networks",
+	 set_engine},
 	CLI_OPT_JSON,
 	CLI_OPT_QUIET,
 	CLI_OPT_STATE_DIR,
@@ -133,9 +142,12 @@ static int net_open(const struct net_opts *o, enum usernet_how how, struct net_e
 	int r;
 
 	n->is_user = user_is_rootless();
+	if (!n->is_user && o->engine)
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "--engine: only for networks that are made without root");
 	if (!n->is_user)
 		return cli_open(&o->common, how == USERNET_LOOK, &n->g, e);
-	r = usernet_open(&o->common, how, &n->u, e);
+	r = usernet_open_by(&o->common, how, o->engine, &n->u, e);
 	if (r == 0)
 		r = usernet_enter(&n->u, false, e);
 	n->g = n->u.g;
@@ -165,8 +177,11 @@ static int net_create(struct net_opts *o, const char *name, struct err *e)
 	r = net_open(o, USERNET_MAKE, &n, e);
 	if (r >= 0)
 		r = engine_network_create(n.g, &o->n, e);
-	if (r < 0)
+	if (r < 0) {
+		if (n.u.host)
+			host_uplink_unask(n.u.host);
 		return r;
+	}
 	if (o->common.json)
 		return cli_print_json(codec_network(&o->n));
 	if (!o->common.quiet)

@@ -174,34 +174,6 @@ int host_end_fd(const struct host *h)
 
 /* ---- entering ---- */
 
-int host_uplink(struct host *h, struct err *e)
-{
-	char path[40];
-	struct rootless_state s = {0};
-	struct rootless_request q = {.id = UPLINK_ID,
-				     .ifname = UPLINK_IFNAME,
-				     .path = path,
-				     .netns_dev = h->keep.record.netns_dev,
-				     .netns_ino = h->keep.record.netns_ino,
-				     .end_fd = h->keep.pipe_fd};
-	int r;
-
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)h->keep.pid);
-	r = rootless_up(h->uplink, &q, &s, e);
-	rootless_state_clear(&s);
-	if (r < 0)
-		return err_ctx(e, r, "uplink of the user's networks");
-	if (r == 1)
-		return 0;
-	(void)hostports_again(h, e);
-	return 1;
-}
-
-bool host_uplink_state(struct host *h, struct rootless_state *ret)
-{
-	return rootless_get(h->uplink, UPLINK_ID, UPLINK_IFNAME, ret, NULL) == 0;
-}
-
 int host_enter(struct host *h, bool with_outside, struct err *e)
 {
 	int r = with_outside ? outside_start(e) : 0;

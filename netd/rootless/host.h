@@ -8,6 +8,7 @@
  *
  *   DIR/host/keepers   the processes, see keep.h
  *   DIR/host/ports     what is published by the uplink, and for which attachment
+ *   DIR/host/uplink    which engine was asked for
  *   DIR/host/net       the engine's state directory
  *   DIR/host/....sock  the uplink's control socket
  *
@@ -37,8 +38,12 @@ bool host_has_network(const char *dir, const char *network);
 bool host_has_attachment(const char *dir, const char *id, const char *ifname);
 
 /* Before entering: starts the uplink where it is not there, with all ports that are on record.
- * 1: it had to be started; *e then tells of ports that could not be had again. */
-int host_uplink(struct host *h, struct err *e);
+ * 1: it had to be started; *e then tells of ports that could not be had again. engine: "tap" or
+ * "relay", which is put on record, or NULL: what is on record. ERR_CONFLICT: another one is asked
+ * for already, or is used. ERR_UNSUPPORTED: it does not work here. Nothing is changed then. */
+int host_uplink(struct host *h, const char *engine, struct err *e);
+/* The call that asked for the engine has failed: the record is again what it was. */
+void host_uplink_unask(struct host *h);
 /* The calling process (of one thread) is in the host's namespaces from now on. with_outside: a
  * process that stays lends it the user's rights (sys/outside.h). */
 int host_enter(struct host *h, bool with_outside, struct err *e);

@@ -12,11 +12,20 @@
 #define UPLINK_IFNAME "uplink0"
 #define HOST_STATE "net"
 
+/* The record of the uplink. */
+#define UPLINK_FILE "uplink"
+#define ENGINE_STRLEN 8
+struct uplink_record {
+	char engine[ENGINE_STRLEN]; /* that was asked for; "": none */
+};
+
 struct host {
 	int base_fd, lock_fd; /* DIR and its lock */
 	int fd;               /* DIR/host */
 	struct keep keep;
 	struct rootless *uplink;
+	struct uplink_record before;     /* of this call */
+	bool is_changed;                 /* by this call: the record's engine */
 	char path[ROOTLESS_DIR_MAX + 1]; /* of DIR/host */
 	char state[ROOTLESS_DIR_MAX + sizeof("/" HOST_STATE)];
 };

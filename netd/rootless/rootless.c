@@ -141,7 +141,7 @@ static int read_ports(json_t *doc, struct rootless_state *s, struct err *e)
 /* Takes the reference. */
 static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 {
-	struct rootless_state s = {.doc = doc, .engine = "", .engine_why = ""};
+	struct rootless_state s = {.doc = doc, .engine = "", .engine_why = "", .engine_asked = ""};
 	uint64_t pid = 0, mtu = 0;
 	int r = read_name(doc, &s, e);
 
@@ -161,6 +161,8 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 		r = json_get_str(doc, "", "engine", JSON_OPTIONAL, &s.engine, e);
 	if (r >= 0)
 		r = json_get_str(doc, "", "engine_why", JSON_OPTIONAL, &s.engine_why, e);
+	if (r >= 0)
+		r = json_get_str(doc, "", "engine_asked", JSON_OPTIONAL, &s.engine_asked, e);
 	if (r >= 0)
 		r = read_ports(doc, &s, e);
 	if (r < 0) {
@@ -270,7 +272,7 @@ int rootless_down(struct rootless *r, const char *id, const char *ifname, struct
 /* ---- up ---- */
 
 struct args {
-	char *v[24 + 2 * LOOPBACK_MAX];
+	char *v[26 + 2 * LOOPBACK_MAX];
 	size_t n;
 	char mtu[12], target[16], mac[MAC_STRLEN], path[ROOTLESS_PATH_STRLEN];
 };
@@ -307,6 +309,8 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 		arg_pair(a, "--macaddress", mac_str(&q->mac, a->mac));
 	for (size_t i = 0; i < q->n_loopback; i++)
 		arg_pair(a, "--host-loopback", q->loopback[i]);
+	if (q->engine)
+		arg_pair(a, "--engine", q->engine);
 	if (q->end_fd > 0) {
 		arg_pair(a, "--exit-fd", START_FD);
 		arg(a, "--netns-kept");
@@ -419,13 +423,28 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 		(void)unlinkat(r->fd, file, 0);
 		return 0;
 	}
-	if (is_same_netns(ret, q))
+	if (is_same_netns(ret, q) && (!q->engine || strcmp(q->engine, ret->engine) == 0))
 		return 1;
-	w = err_set(e, ERR_CONFLICT, EEXIST,
-		    "%s %s is another namespace's (slirp-lite is process %d)", ret->id, ret->ifname,
-		    ret->pid);
+	if (is_same_netns(ret, q))
+		w = err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",
+			    ret->id, ret->ifname, ret->engine, ret->engine_why);
+	else
+		w = err_set(e, ERR_CONFLICT, EEXIST,
+			    "%s %s is another namespace's (slirp-lite is process %d)", ret->id,
+			    ret->ifname, ret->pid);
 	rootless_state_clear(ret);
 	return w;
+}
+
+/* What the kernel lacks for the engine that was asked for is not a fault. */
+static int explain(const struct rootless_request *q, int w, struct err *e)
+{
+	struct err why = e ? *e : (struct err)ERR_INIT;
+
+	if (w >= 0 || !q->engine || !strstr(why.text, "relay engine: "))
+		return w;
+	err_reset(e);
+	return err_set(e, ERR_UNSUPPORTED, 0, "%s", why.text);
 }
 
 static int start_one(struct rootless *r, const struct rootless_request *q, const char *file,
@@ -435,7 +454,7 @@ static int start_one(struct rootless *r, const struct rootless_request *q, const
 	int w = make_args(r, q, file, &a, e);
 
 	if (w == 0)
-		w = start_slirp(a.v, q->end_fd, e);
+		w = explain(q, start_slirp(a.v, q->end_fd, e), e);
 	if (w == 0 && q->n_publish > 0)
 		w = change_ports(r, file, q->publish, q->n_publish, false, e);
 	if (w == 0)

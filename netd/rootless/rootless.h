@@ -39,6 +39,7 @@ struct rootless_request {
 	const char *const *loopback;
 	size_t n_publish;
 	const struct publish *publish;
+	const char *engine; /* "tap" or "relay": that one or none; NULL: as slirp-lite chooses */
 	int end_fd; /* > 0: it ends when the other end of this pipe is closed, and not with whatever
 		     * pid or path names */
 };
@@ -52,15 +53,18 @@ struct rootless_state {
 	struct prefix addr[N_FAM];
 	struct ip gateway[N_FAM], dns[N_FAM];
 	size_t n_publish;
-	struct publish *publish;         /* owned */
-	const char *engine, *engine_why; /* how TCP goes out, in doc; "": it does not say */
-	json_t *doc;                     /* the whole answer, for --json; owned */
+	struct publish *publish; /* owned */
+	/* How TCP goes out, why, and what was asked for ("auto", "tap", "relay"); in doc; "": it
+	 * does not say. */
+	const char *engine, *engine_why, *engine_asked;
+	json_t *doc; /* the whole answer, for --json; owned */
 };
 void rootless_state_clear(struct rootless_state *s);
 
 /* Starts slirp-lite and returns when traffic passes. 0; 1: this attachment was up already (same
- * namespace); its ports are left as they are. ERR_CONFLICT: the name is another namespace's, or a
- * port is taken; then nothing was started. ret is cleared by the caller. */
+ * namespace); its ports are left as they are. ERR_CONFLICT: the name is another namespace's, it is
+ * up by another engine, or a port is taken; then nothing was started. ERR_UNSUPPORTED: the engine
+ * does not work here; the text says what is missing. ret is cleared by the caller. */
 int rootless_up(struct rootless *r, const struct rootless_request *req, struct rootless_state *ret,
 		struct err *e);
 /* 0; 1: there was none. Returns when the process is gone. */

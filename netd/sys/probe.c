@@ -51,6 +51,8 @@ static const struct {
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},
 	/* Only a table that is loaded tells: proc/transparent.c of slirp-lite does. */
 	[PROBE_TPROXY] = {"tproxy", 4, 19, NULL, false},
+	/* Only a rule that is added tells: the same file adds them. */
+	[PROBE_POLICY_ROUTING] = {"policy-routing", 2, 6, NULL, false},
 	[PROBE_TUN_USO] = {"tun-uso", 6, 2, NULL, false},
 	/* Whether it may be used is found out by using it. */
 	[PROBE_RING_SOCKET] = {"ring-socket", 5, 19, NULL, false},

@@ -25,6 +25,7 @@ enum probe {
 	PROBE_BRIDGE_VLAN,           /* CONFIG_BRIDGE_VLAN_FILTERING */
 	PROBE_RING_SOCKET,           /* sockets by io_uring, Linux 5.19 */
 	PROBE_TPROXY,                /* transparent proxying by nftables' tproxy and socket */
+	PROBE_POLICY_ROUTING,        /* routing rules (CONFIG_IP_MULTIPLE_TABLES) */
 	PROBE_NFT_BOUNDS,            /* limits in elements of sets, Linux 5.7 */
 	PROBE_NFT_COUNTERS,          /* counters in elements of maps, Linux 5.7 */
 	N_PROBES,

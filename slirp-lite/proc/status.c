@@ -63,9 +63,12 @@ static void set_gauges(json_t *to, const struct ctlmsg_gauges *g)
 /* Which, and why that one. */
 static void set_engine(json_t *to, const struct status *s)
 {
+	static const char *const names[] = {"auto", "tap", "relay"};
 	const char *why = "asked for";
 
-	if (s->is_relay && s->options->engine == ENGINE_AUTO)
+	if (s->is_relay && s->options->engine == ENGINE_RELAY && !s->options->is_network)
+		why = "asked for, for what is behind the namespace";
+	else if (s->is_relay && s->options->engine == ENGINE_AUTO)
 		why = "it serves a network";
 	else if (!s->is_relay && s->engine_why && s->engine_why->used > 0)
 		why = s->engine_why->text;
@@ -73,6 +76,7 @@ static void set_engine(json_t *to, const struct status *s)
 		why = "it serves one container";
 	(void)json_object_set_new(to, "engine", json_string(s->is_relay ? "relay" : "tap"));
 	(void)json_object_set_new(to, "engine_why", json_string(why));
+	(void)json_object_set_new(to, "engine_asked", json_string(names[s->options->engine]));
 }
 
 json_t *status_json(const struct status *s)

@@ -189,16 +189,24 @@ static int set_routes(const int listen_fd[N_FAM], struct err *e)
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
+static int look_allowed(struct err *e)
+{
+	if (!probe_allowed(PROBE_TPROXY))
+		return err_set(e, ERR_UNSUPPORTED, 0, "no transparent proxying (%s)",
+			       probe_name(PROBE_TPROXY));
+	if (!probe_allowed(PROBE_POLICY_ROUTING))
+		return err_set(e, ERR_UNSUPPORTED, 0, "no policy routing (%s)",
+			       probe_name(PROBE_POLICY_ROUTING));
+	return 0;
+}
+
 int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen[N_FAM],
 			struct err *e)
 {
 	CLEAN_BUF struct buf rules = BUF_INIT;
 	int fds[N_FAM] = {-1, -1};
 	uint16_t ports[N_FAM] = {0};
-	int r = probe_allowed(PROBE_TPROXY)
-			? 0
-			: err_set(e, ERR_UNSUPPORTED, 0, "no transparent proxying (%s)",
-				  probe_name(PROBE_TPROXY));
+	int r = look_allowed(e);
 
 	/* The length of a listener's queues is that of when it began to listen. */
 	if (r == 0)
@@ -207,10 +215,11 @@ int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen
 		if (plan->net[f].ip.family)
 			r = open_listener(f, &fds[f], &ports[f], e);
 	if (r == 0)
-		r = set_routes(fds, e);
+		r = err_ctx(e, set_routes(fds, e), "policy routing");
 	if (r == 0) {
 		transparent_rules(tap, plan, ports, &rules);
-		r = rules.failed ? err_set(e, ERR_INTERNAL, ENOMEM, "rules") : nft_run(rules.p, e);
+		r = rules.failed ? err_set(e, ERR_INTERNAL, ENOMEM, "rules")
+				 : err_ctx(e, nft_run(rules.p, e), "transparent proxying");
 	}
 	/* Those of a start before would keep what containers send from the tap engine: their SYN
 	 * goes without translation. */
