@@ -86,6 +86,7 @@ struct udp_client {
 	struct udp_port *port;
 	uint32_t scope;
 	struct flow_key shown;
+	bool is_near; /* shown.peer is held in emit */
 	struct udp_client *older, *newer;
 	uint64_t used;
 };

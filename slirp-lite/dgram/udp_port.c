@@ -69,6 +69,8 @@ static void forget(struct udp *u, struct udp_client *c)
 
 	if (shown)
 		table_remove(s->shown, shown);
+	if (c->is_near)
+		emit_near_release(u->env.emit, &c->shown.peer);
 	list_remove(s, c);
 	table_remove(s->clients, c);
 }
@@ -114,7 +116,9 @@ static bool choose_shown(struct udp *u, struct udp_client *c, const struct udp_t
 
 	if (how == PORT_SHOWN_NOT || k.guest.family != p->m.in.family)
 		return false;
-	if (how == PORT_SHOWN_OWN && table_find(u->ports.shown, &k)) {
+	if (how != PORT_SHOWN_GATEWAY &&
+	    (table_find(u->ports.shown, &k) ||
+	     (how == PORT_SHOWN_NEAR && !emit_near_hold(u->env.emit, &k.peer)))) {
 		k.peer = u->env.policy->plan.gateway[ip_fam(&k.guest)];
 		how = PORT_SHOWN_GATEWAY;
 	}
@@ -124,6 +128,7 @@ static bool choose_shown(struct udp *u, struct udp_client *c, const struct udp_t
 		k.peer_port = (uint16_t)(k.peer_port == UINT16_MAX ? 1024 : k.peer_port + 1);
 	}
 	c->shown = k;
+	c->is_near = how == PORT_SHOWN_NEAR;
 	return k.peer.family != 0;
 }
 

@@ -77,6 +77,11 @@ bool emit_knows(const struct emit *x, const struct ip *ip, const struct mac *mac
 	return ip_equal(&n->ip, ip) && eth_equal(&n->mac, mac);
 }
 
+bool emit_has(const struct emit *x, const struct ip *ip)
+{
+	return ip_equal(&x->neighbours[neighbour_index(ip)].ip, ip);
+}
+
 void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac)
 {
 	struct neighbour *n = emit_neighbour(x, ip);

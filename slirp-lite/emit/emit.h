@@ -36,6 +36,18 @@ void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac);
 /* Somebody on the link is at mac: who is asked for an address that nobody has been seen with. */
 void emit_saw(struct emit *x, const struct mac *mac);
 
+/* Whether somebody on the link has been seen with ip. */
+bool emit_has(const struct emit *x, const struct ip *ip);
+
+/* near.c: clients on the host's side whose addresses the container looks for on its link
+ * (policy_is_near). While one is held, as often as it was released less, it is found at our MAC
+ * address; but what somebody on the link has been seen with is his. hold: false when that is so, or
+ * too many are held; emit_near_ok says it before. */
+bool emit_near_ok(const struct emit *x, const struct ip *ip);
+bool emit_near_hold(struct emit *x, const struct ip *ip);
+void emit_near_release(struct emit *x, const struct ip *ip);
+bool emit_is_near(const struct emit *x, const struct ip *ip);
+
 struct emit_ip {
 	struct ip src, dst;
 	uint8_t proto;

@@ -7,11 +7,17 @@
 #include "emit/emit.h"
 
 #define NEIGHBOURS 256
+#define NEAR_MAX 256
 
 struct neighbour {
 	struct ip ip;
 	struct mac mac;
 	uint32_t n_asked; /* for others that would be here */
+};
+
+struct near {
+	struct ip ip;
+	uint32_t n_held;
 };
 
 struct emit {
@@ -26,6 +32,8 @@ struct emit {
 	uint64_t tokens_at;
 	struct mac last; /* that sent a frame; all zero: nobody did */
 	struct neighbour neighbours[NEIGHBOURS];
+	unsigned n_near;
+	struct near near[NEAR_MAX];
 };
 
 /* Its place, which may be another's. */

@@ -21,6 +21,7 @@ struct plan {
 	uint32_t mtu;               /* of the tap, 1280 (576 without IPv6) .. 65521 */
 	bool is_dhcp[N_FAM], is_ra; /* answer guests that ask */
 	bool is_ndp_off;            /* neighbour discovery is not answered at all */
+	bool is_forwarding;         /* the guest forwards for others behind it */
 	bool is_dns_untold;         /* DHCP and router advertisements do not name the DNS server */
 	/* The network is the host's own: the guest has an address of the host, and the other
 	 * addresses of the network are the host's neighbours, who are reached as themselves. */

@@ -79,21 +79,24 @@ static bool policy_is_gateway(const struct plan *plan, const struct ip *ip)
 	return is_same(&plan->gateway[fam], ip) && !plan->is_router[fam];
 }
 
+/* An address that means everybody of a network. */
+static bool is_everybody(const struct prefix *net, const struct ip *ip)
+{
+	const struct ip last = prefix_last(net);
+
+	return ip->family == AF_INET && net->len < 31 &&
+	       (ip_equal(&net->ip, ip) || ip_equal(&last, ip));
+}
+
 /* In the guest's network, and yet nobody to connect to: where nobody but the guest lives in it, all
  * of it; else the guest itself and the addresses that mean everybody. */
 static bool is_nobody(const struct plan *plan, int fam, const struct ip *dst)
 {
 	const struct prefix *net = &plan->net[fam];
-	struct ip last;
 
 	if (is_same(&plan->guest[fam], dst))
 		return true;
-	if (!prefix_contains(net, dst))
-		return false;
-	if (!plan->is_shared[fam])
-		return true;
-	last = prefix_last(net);
-	return fam == FAM4 && net->len < 31 && (ip_equal(&net->ip, dst) || ip_equal(&last, dst));
+	return prefix_contains(net, dst) && (!plan->is_shared[fam] || is_everybody(net, dst));
 }
 
 /* An address that leads to the host because somebody chose so. */
@@ -140,6 +143,29 @@ enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const st
 	return POLICY_ALLOW;
 }
 
+/* An address that we have on the container's link, or that leads to the host. */
+static bool is_ours(const struct policy *p, int fam, const struct ip *ip)
+{
+	return is_same(&p->plan.gateway[fam], ip) || is_same(&p->plan.dns[fam], ip) ||
+	       mapped_to(&p->plan, fam, ip) || is_our_link_local(p, ip);
+}
+
+bool policy_is_near(const struct policy *p, const struct ip *ip)
+{
+	const struct plan *plan = &p->plan;
+	const int fam = ip_fam(ip);
+	const struct prefix *net = &plan->net[fam];
+
+	if (net->ip.family == 0 || (fam == FAM6 && plan->is_ndp_off) || is_ours(p, fam, ip) ||
+	    is_same(&plan->guest[fam], ip))
+		return false;
+	if (prefix_contains(net, ip) && is_everybody(net, ip))
+		return false;
+	if (ip_is_link_local(ip))
+		return fam == FAM4 || !plan->is_forwarding; /* RFC 4291 2.5.6: none is forwarded */
+	return !is_special(ip) && !plan->is_shared[fam] && prefix_contains(net, ip);
+}
+
 bool policy_source_ok(const struct policy *p, const struct ip *src)
 {
 	int fam;
@@ -147,9 +173,7 @@ bool policy_source_ok(const struct policy *p, const struct ip *src)
 	if (src->family != AF_INET && src->family != AF_INET6)
 		return false;
 	fam = ip_fam(src);
-	if (p->plan.net[fam].ip.family == 0 || is_same(&p->plan.gateway[fam], src) ||
-	    is_same(&p->plan.dns[fam], src) || mapped_to(&p->plan, fam, src) ||
-	    is_our_link_local(p, src))
+	if (p->plan.net[fam].ip.family == 0 || is_ours(p, fam, src))
 		return false;
 	/* A link-local source is good for the gateway's link-local address. */
 	return !is_special(src) || (fam == FAM6 && ip_is_link_local(src));

@@ -46,6 +46,11 @@ enum policy_verdict {
 /* What becomes of a flow of the container to dst:port. proto ICMP and ICMPV6: port is 0. */
 enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
 				 uint16_t port, struct ip *ret);
+/* Whether the container would look for ip on its own link, where nobody has it but us for a client
+ * whose address it is on the host's side: of the network that is the guest's alone, or link-local.
+ * Nothing of the container's is let through for that: it answers to such a client, and asks none.
+ */
+bool policy_is_near(const struct policy *p, const struct ip *ip);
 /* Whether a frame with this source may open flows: unicast, not special, not ours. */
 bool policy_source_ok(const struct policy *p, const struct ip *src);
 /* The address that the container sees for an answer from host address `from`: undoes the mapping.

@@ -1,29 +1,49 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* port: whose address a client is shown under. What policy_check would let the container reach by
- * that address is what it can answer to. */
+ * that address is what it can answer to, and what it looks for on its link when it is found there.
+ */
 #include "flow/port.h"
 
 #include <netinet/in.h>
+
+static bool reaches(const struct policy *p, const struct port_spec *s, const struct ip *from)
+{
+	struct ip to;
+
+	/* Any port but DNS's: the address is what is asked about. */
+	return policy_check(p, s->proto, from, 1, &to) == POLICY_ALLOW && ip_equal(&to, from);
+}
+
+/* A UDP server that does not say from where it answers does so, to a link-local address, from one
+ * of its own, of which the client knows nothing (RFC 6724 5, rule 2). A connection has both. */
+static bool is_answered_from_elsewhere(const struct port_spec *s, const struct ip *from)
+{
+	return s->proto == IPPROTO_UDP && from->family == AF_INET6 && ip_is_link_local(from);
+}
+
+static enum port_shown own(const struct policy *p, const struct port_spec *s, const struct ip *from)
+{
+	if (ip_equal(from, &s->guest[ip_fam(from)]) || is_answered_from_elsewhere(s, from))
+		return PORT_SHOWN_GATEWAY;
+	if (policy_is_near(p, from))
+		return PORT_SHOWN_NEAR;
+	return !ip_is_link_local(from) && reaches(p, s, from) ? PORT_SHOWN_OWN : PORT_SHOWN_GATEWAY;
+}
 
 enum port_shown port_shown(const struct policy *p, const struct port_spec *s, const struct ip *from,
 			   bool is_local, struct ip *ret_guest, struct ip *ret_peer)
 {
 	int fam = ip_fam(from);
-	bool is_own = !is_local && !ip_is_loopback(from) && !ip_is_link_local(from);
-	struct ip to;
+	enum port_shown how = PORT_SHOWN_GATEWAY;
 
-	if (s->guest[fam].family == 0) {
-		fam = fam == FAM4 ? FAM6 : FAM4;
-		is_own = false;
-	}
 	if (s->guest[fam].family == 0)
-		return PORT_SHOWN_NOT;
-	/* Any port but DNS's: the address is what is asked about. */
-	is_own = is_own && policy_check(p, s->proto, from, 1, &to) == POLICY_ALLOW &&
-		 ip_equal(&to, from) && !ip_equal(from, &s->guest[fam]);
-	if (!is_own && p->plan.gateway[fam].family == 0)
+		fam = fam == FAM4 ? FAM6 : FAM4;
+	else if (!is_local && !ip_is_loopback(from))
+		how = own(p, s, from);
+	if (s->guest[fam].family == 0 ||
+	    (how == PORT_SHOWN_GATEWAY && p->plan.gateway[fam].family == 0))
 		return PORT_SHOWN_NOT;
 	*ret_guest = s->guest[fam];
-	*ret_peer = is_own ? *from : p->plan.gateway[fam];
-	return is_own ? PORT_SHOWN_OWN : PORT_SHOWN_GATEWAY;
+	*ret_peer = how == PORT_SHOWN_GATEWAY ? p->plan.gateway[fam] : *from;
+	return how;
 }

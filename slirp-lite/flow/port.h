@@ -40,13 +40,14 @@ struct port_tally {
 enum port_shown {
 	PORT_SHOWN_NOT,     /* nobody it could lead to */
 	PORT_SHOWN_OWN,     /* *ret_peer is the client's own address, its port is its own */
+	PORT_SHOWN_NEAR,    /* the same, while it is found at our MAC address (emit_near_hold) */
 	PORT_SHOWN_GATEWAY, /* *ret_peer is the gateway; the port is one that is free there */
 };
 
 /* How the container sees a client at `from`, a plain address; is_local: it is on this host. The
  * other family's gateway stands for a client whose family the container has not. An address that
- * the container would not answer to through us (of its own network, link-local, special) is shown
- * as the gateway too. */
+ * the container would not answer to (its own, one of ours, special; UDP: a link-local one of IPv6)
+ * is shown as the gateway too. */
 enum port_shown port_shown(const struct policy *p, const struct port_spec *s, const struct ip *from,
 			   bool is_local, struct ip *ret_guest, struct ip *ret_peer);
 

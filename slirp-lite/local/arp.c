@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * arp: the gateway and the DNS server are at our MAC address, and nothing that the container says
- * changes that. In a network of its own nobody else is answered for: the container learns that an
- * address is nobody's. In one that is the host's, everybody is reached through us. RFC 826,
- * RFC 5227.
+ * changes that. In a network of its own nobody else is answered for, but clients of published ports
+ * as long as they are: the container learns that an address is nobody's. In one that is the host's,
+ * everybody is reached through us whom the link has not. RFC 826, RFC 5227.
  */
 #include <netinet/in.h>
 

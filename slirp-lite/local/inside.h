@@ -84,7 +84,7 @@ void local_count(struct local *l, enum stat_id s);
 bool local_is_ours(const struct local *l, const struct ip *ip);
 bool local_is_guest(const struct local *l, const struct ip *ip); /* in the guest's network */
 /* Whether `asker` (:: or 0.0.0.0: nobody yet) is to find ip at our MAC address because it is a
- * neighbour of the host's. */
+ * neighbour of the host's, or a client of a published port. */
 bool local_is_neighbour(const struct local *l, const struct ip *ip, const struct ip *asker);
 /* A UDP datagram to the container. */
 void local_send_udp(struct local *l, const struct ip *src, uint16_t sport, const struct ip *dst,

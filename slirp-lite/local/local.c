@@ -81,8 +81,11 @@ bool local_is_neighbour(const struct local *l, const struct ip *ip, const struct
 	int fam = ip_fam(ip);
 
 	/* Who asks for its own address, or has none yet, wants to know whether it is free. */
-	return plan->is_shared[fam] && !ip_is_any(asker) && !ip_equal(ip, asker) &&
-	       !ip_equal(ip, &plan->guest[fam]) && prefix_contains(&plan->net[fam], ip);
+	if (ip_is_any(asker) || ip_equal(ip, asker) || ip_equal(ip, &plan->guest[fam]) ||
+	    emit_has(l->env.emit, ip))
+		return false;
+	return emit_is_near(l->env.emit, ip) ||
+	       (plan->is_shared[fam] && prefix_contains(&plan->net[fam], ip));
 }
 
 void local_send_udp(struct local *l, const struct ip *src, uint16_t sport, const struct ip *dst,

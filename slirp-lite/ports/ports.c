@@ -97,16 +97,15 @@ static bool local_address(const struct ports_env *env, int fd, struct ip *ret)
 static bool find_key(const struct ports_env *env, const struct port_spec *s, const struct ip *peer,
 		     bool is_local, struct flow_key *k)
 {
-	switch (port_shown(env->policy, s, peer, is_local, &k->guest, &k->peer)) {
-	case PORT_SHOWN_NOT:
+	enum port_shown how = port_shown(env->policy, s, peer, is_local, &k->guest, &k->peer);
+
+	if (how == PORT_SHOWN_NOT)
 		return false;
-	case PORT_SHOWN_OWN:
-		if (!tcp_has(env->tcp, k))
+	if (how != PORT_SHOWN_GATEWAY) {
+		if (!tcp_has(env->tcp, k) &&
+		    (how == PORT_SHOWN_OWN || emit_near_ok(env->emit, &k->peer)))
 			return true;
 		k->peer = env->policy->plan.gateway[ip_fam(&k->guest)];
-		break;
-	case PORT_SHOWN_GATEWAY:
-		break;
 	}
 	for (int i = 0; i < PORT_TRIES && k->peer.family != 0; i++) {
 		if (!tcp_has(env->tcp, k))

@@ -31,6 +31,7 @@ struct ports_env {
 	const struct policy *policy;
 	const struct host_ops *host;
 	struct stats *stats;
+	const struct emit *emit;
 	struct tcp *tcp;
 	struct udp *udp;
 	struct carrier *carrier; /* NULL: clients on this host come in through the tap */

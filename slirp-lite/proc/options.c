@@ -587,6 +587,7 @@ void options_config(const struct options *o, struct worker_config *ret)
 	if (o->is_configured)
 		p->guest_mac = o->has_mac ? o->mac : mac_from_ip(&p->guest[FAM4]);
 	p->mtu = o->mtu;
+	p->is_forwarding = o->is_network || o->engine == ENGINE_RELAY;
 	p->is_dhcp[FAM4] = p->is_dhcp[FAM6] = p->is_ra = !o->is_configured;
 	c.policy.is_loopback_open = o->is_loopback_open;
 	c.policy.n_loopback = o->n_loopback;

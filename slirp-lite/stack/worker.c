@@ -248,7 +248,8 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				  .wheel = w->wheel,
 				  .policy = &w->conf.policy,
 				  .host = host,
-				  .stats = &w->stats};
+				  .stats = &w->stats,
+				  .emit = w->emit};
 	int r = make_carrier(w, e);
 
 	if (r == 0)

@@ -81,6 +81,7 @@ struct tcp_flow {
 	bool has_sent : 1;     /* something to the host */
 	bool is_starved : 1;   /* the pool had no chunk to read into */
 	bool is_others : 1;    /* goes to hand_over when the host has connected */
+	bool is_near : 1;      /* node.key.peer is held in emit */
 	bool is_over : 1;      /* the machine is done; the host has bytes to take */
 };
 _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");

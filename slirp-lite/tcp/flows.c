@@ -167,6 +167,8 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 		flow_set_others(f, false);
 		t->env.others_gone(t->env.arg, &f->node.key);
 	}
+	if (f->is_near)
+		emit_near_release(t->env.emit, &f->node.key.peer);
 	flow_close_host(f, is_abort);
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);

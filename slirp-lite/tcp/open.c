@@ -352,6 +352,8 @@ int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally 
 	if (r == 0) {
 		tcb_open_active(&f->tcb, &conf, now);
 		f->tally = tally;
+		f->is_near = policy_is_near(t->env.policy, &k->peer) &&
+			     emit_near_hold(t->env.emit, &k->peer);
 		f->src.fn = on_host;
 		r = loop_add(t->env.loop, &f->src, fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
 	}

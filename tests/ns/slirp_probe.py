@@ -29,6 +29,11 @@ def family_of(host):
   return socket.AF_INET6 if ':' in host else socket.AF_INET
 
 
+def place(host, port):
+  """The socket's address of host:port; a link-local one names its interface (fe80::1%eth0)."""
+  return socket.getaddrinfo(host, int(port), flags=socket.AI_NUMERICHOST)[0][4]
+
+
 def name_of(e):
   return errno.errorcode.get(e, str(e)) if e else 'none'
 
@@ -110,7 +115,7 @@ def ask(s, data, host, port, tries=5):
   """The answer; what is lost is asked again, as any user of UDP does."""
   s.settimeout(PATIENCE / 5)
   for i in range(tries):
-    s.sendto(data, (host, port))
+    s.sendto(data, place(host, port))
     try:
       return s.recvfrom(65536)
     except TimeoutError:

@@ -4,7 +4,7 @@ import os
 import socket
 import time
 
-from probe import PATIENCE, ask, family_of, name_of, receive_text, udp_socket
+from probe import PATIENCE, ask, family_of, name_of, place, receive_text, udp_socket
 
 
 def udp_from(host, port):
@@ -116,7 +116,7 @@ def tcp_who(host, port, source=0):
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.settimeout(PATIENCE)
     s.bind(('', int(source)))
-    s.connect((host, int(port)))
+    s.connect(place(host, port))
     s.sendall(b'peer\n')
     print(receive_text(s).replace('::ffff:', ''))
 

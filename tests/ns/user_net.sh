@@ -121,6 +121,18 @@ NS_SERVERS="$NS_SERVERS $!"
 ns_until 20 sh -c 'nsenter -t "$1" -n ss -Hlun "sport = 90" | grep -q .' sh "$b"
 is 'UDP, the same' "$(ask out udp $HOST4 9000)" "$OUT4"
 is 'UDP over IPv6' "$(ask out udp $HOST6 9000)" "$OUT6"
+# Clients with addresses that the uplink's namespace looks for on the uplink, or does not forward.
+on host ip -4 addr add 10.0.2.200/24 dev eth0
+on out ip -4 addr add 10.0.2.7/24 dev eth0
+on out ip -6 addr add fd00::7/64 dev eth0 nodad
+for i in fd00::200 fe80::200; do on host ip -6 addr add $i/64 dev eth0 nodad; done
+is "a client in the uplink's network" "$(http out "http://10.0.2.200:8080/cgi-bin/peer")" 10.0.2.7
+is 'over IPv6' "$(http out "http://[fd00::200]:8080/cgi-bin/peer")" fd00::7
+is 'UDP' "$(ask out udp 10.0.2.200 9000)" 10.0.2.7
+is 'UDP over IPv6' "$(ask out udp fd00::200 9000)" fd00::7
+is 'link-local: it is served' "$(http out 'http://[fe80::200%25eth0]:8080/hello')" 'hello from b'
+on host ip -4 addr del 10.0.2.200/24 dev eth0
+for i in fd00::200 fe80::200; do on host ip -6 addr del $i/64 dev eth0; done
 like 'publish at run time' "$(nna publish "pid-$a" 8081:80 127.0.0.1:8082:80 0:80)" \
 	'*published 8081:80/tcp*published 127.0.0.1:8082:80/tcp*published [3-6]????:80/tcp'
 picked=$(nna status "$a" | sed -n 's/.*published  \([0-9]*\):80.tcp/\1/p' | grep -vx 8081)

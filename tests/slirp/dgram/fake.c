@@ -178,6 +178,24 @@ int emit_packet(struct emit *x, const struct emit_ip *h, const void *l4, size_t 
 	return 0;
 }
 
+bool emit_near_hold(struct emit *x, const struct ip *ip)
+{
+	MUST(x == FAKE_EMIT);
+	if (fake.is_near_refused)
+		return false;
+	MUST(fake.n_near == 0 || ip_equal(&fake.near, ip));
+	fake.near = *ip;
+	fake.n_near++;
+	return true;
+}
+
+void emit_near_release(struct emit *x, const struct ip *ip)
+{
+	MUST(x == FAKE_EMIT);
+	MUST(fake.n_near > 0 && ip_equal(&fake.near, ip));
+	fake.n_near--;
+}
+
 int emit_icmp_error(struct emit *x, const struct ip *from, uint8_t type, uint8_t code,
 		    uint32_t info, const uint8_t *cause, size_t cause_len, uint64_t now)
 {

@@ -105,6 +105,9 @@ struct fake {
 	unsigned n_sent;
 	struct fake_frame frame[FAKE_FRAMES];
 	unsigned n_frame;
+	struct ip near; /* whom emit holds, n_near times */
+	unsigned n_near;
+	bool is_near_refused;
 	unsigned n_dns;
 	struct udphdr_v dns;
 };

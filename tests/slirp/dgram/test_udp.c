@@ -432,6 +432,58 @@ static void class_of_answers(void **state)
 	}
 }
 
+/* Clients of a published socket whom the container looks for on its link: held in emit for as long
+ * as they are remembered, shown as the gateway where emit takes them not. */
+static void near_clients(void **state)
+{
+	struct port_tally tally = {0};
+	struct port_spec s = {.proto = IPPROTO_UDP, .family = AF_INET, .is_wild = true, .port = 53};
+	const struct packet answer = {.src = GUEST,
+				      .dst = "10.0.2.7",
+				      .sport = 53,
+				      .dport = 4000,
+				      .data = data,
+				      .len = 5};
+	int fd = fake_host.socket(AF_INET, HOST_UDP);
+
+	(void)state;
+	s.guest[FAM4] = ip_of(GUEST);
+	assert_int_equal(udp_port_add(u, &s, fd, &tally), 0);
+	bench_arrive(fd, "10.0.2.7", 4000, 9, 0);
+	bench_arrive(fd, "10.0.2.7", 4001, 9, 0);
+	bench_arrive(fd, OUT, 4000, 9, 0);
+	fake_poll(fd);
+	assert_int_equal(fake.n_frame, 3);
+	bench_assert_answer(0, "10.0.2.7", 4000, 53, 9, 0);
+	bench_assert_answer(1, "10.0.2.7", 4001, 53, 9, 0);
+	bench_assert_answer(2, OUT, 4000, 53, 9, 0);
+	assert_int_equal(fake.n_near, 2);
+	assert_true(ip_equal(&fake.near, &(struct ip){.family = AF_INET, .b = {10, 0, 2, 7}}));
+	fake_time(60000);
+	bench_give(&answer);
+	bench_flush();
+	bench_assert_sent(0, fd, "10.0.2.7", 4000, 5, 0);
+	fake_time(70000);
+	assert_int_equal(fake.n_near, 1); /* who was quiet is forgotten */
+	fake_time(60000);
+	assert_int_equal(fake.n_near, 0);
+	bench_give(&answer); /* and none to whom the container may write */
+	bench_flush();
+	assert_int_equal(fake.n_sent, 1);
+	assert_int_equal(bench_stat_of(STAT_DROP_POLICY), 1);
+	fake.is_near_refused = true;
+	bench_arrive(fd, "10.0.2.8", 4000, 9, 0);
+	fake_poll(fd);
+	bench_assert_answer(3, "10.0.2.2", 4000, 53, 9, 0);
+	assert_int_equal(fake.n_near, 0);
+	fake.is_near_refused = false;
+	bench_arrive(fd, "10.0.2.7", 4000, 9, 0);
+	fake_poll(fd);
+	assert_int_equal(fake.n_near, 1);
+	udp_port_remove(u, s.slot, fake.now);
+	assert_int_equal(fake.n_near, 0);
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, bench_set_up, bench_tear_down)
@@ -451,6 +503,7 @@ int main(void)
 		T(answers_without_super_frames),
 		T(answers_above_the_mtu),
 		T(class_of_answers),
+		T(near_clients),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "emit/emit.h"
+#include "emit/internal.h"
 #include "wire/arp.h"
 #include "wire/eth.h"
 #include "wire/icmp.h"
@@ -364,6 +365,41 @@ static void neighbours(void **state)
 	assert_true(next(&k, &f) && eth_equal(&f.dst, &b));
 }
 
+/* Clients that are found at our MAC address: counted, few enough, never in the place of whom the
+ * link has. */
+static void nearby(void **state)
+{
+	const struct mac a = {{2, 1, 1, 1, 1, 1}};
+	struct ip ip = ip_of("10.0.2.7"), second = ip_of("fe80::7"), many = ip_of("fd00::1:0");
+
+	(void)state;
+	assert_false(emit_is_near(x, &ip));
+	assert_true(emit_near_ok(x, &ip) && emit_near_hold(x, &ip) && emit_near_hold(x, &ip));
+	assert_true(emit_near_hold(x, &second));
+	emit_near_release(x, &ip);
+	assert_true(emit_is_near(x, &ip) && emit_is_near(x, &second));
+	emit_near_release(x, &ip);
+	assert_true(!emit_is_near(x, &ip) && emit_is_near(x, &second));
+	emit_near_release(x, &ip); /* held by nobody */
+	assert_true(emit_is_near(x, &second));
+	for (unsigned i = 1; i < NEAR_MAX; i++) {
+		many.b[15] = (uint8_t)i;
+		assert_true(emit_near_hold(x, &many));
+	}
+	assert_false(emit_near_ok(x, &ip) || emit_near_hold(x, &ip));
+	assert_true(emit_near_hold(x, &second)); /* who is in is in */
+	emit_near_release(x, &many);
+	assert_true(emit_near_hold(x, &ip) && emit_is_near(x, &ip));
+	/* Somebody of the link comes with it, and with one that is not held yet. */
+	assert_false(emit_has(x, &ip));
+	emit_learn(x, &ip, &a);
+	assert_true(emit_has(x, &ip));
+	assert_false(emit_is_near(x, &ip) || emit_near_ok(x, &ip) || emit_near_hold(x, &ip));
+	emit_near_release(x, &ip);
+	emit_learn(x, &many, &a);
+	assert_false(emit_near_ok(x, &many) || emit_near_hold(x, &many));
+}
+
 /* Whose MAC address is neither given nor known is asked for, by each family's means, not for ever.
  */
 static void questions(void **state)
@@ -432,8 +468,8 @@ static void refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		T(checksums),  T(segments),   T(fragments), T(errors),
-		T(error_rate), T(neighbours), T(questions), T(refused),
+		T(checksums),  T(segments), T(fragments), T(errors),  T(error_rate),
+		T(neighbours), T(nearby),   T(questions), T(refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,64 @@ static struct policy make_shared(void)
 	return p;
 }
 
+/* Whom the container looks for on its own link. */
+static void near(void **state)
+{
+	static const struct {
+		const char *ip;
+		bool is_near, is_near_shared;
+	} cases[] = {
+		{"198.51.100.9", true, false},
+		{"198.51.100.254", true, false},
+		{"2001:db8::9", true, false},
+		{"169.254.7.7", true, true},
+		{"fe80::7", true, true},
+		/* ours, the guest's, nobody's, elsewhere */
+		{"198.51.100.1", false, false},
+		{"198.51.100.7", false, false},
+		{"2001:db8::7", false, false},
+		{"198.51.100.0", false, false},
+		{"198.51.100.255", false, false},
+		{"169.254.1.1", false, false},
+		{"169.254.1.2", false, false},
+		{"fd00::2", false, false},
+		{"fd00::53", false, false},
+		{"fe80::5055:aff:fe00:202", false, false},
+		{"203.0.113.9", false, false},
+		{"2001:db9::9", false, false},
+		{"127.0.0.1", false, false},
+		{"::1", false, false},
+		{"ff02::1", false, false},
+		{"::ffff:198.51.100.9", false, false},
+	};
+	struct policy p = make_shared();
+	struct ip ip;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		ip = ip_of(cases[i].ip);
+		p.plan.our_mac = (struct mac){{0x52, 0x55, 0x0a, 0, 2, 2}};
+		p.plan.is_shared[FAM4] = p.plan.is_shared[FAM6] = true;
+		assert_int_equal(policy_is_near(&p, &ip), cases[i].is_near_shared);
+		p.plan.is_shared[FAM4] = p.plan.is_shared[FAM6] = false;
+		assert_int_equal(policy_is_near(&p, &ip), cases[i].is_near);
+		p.plan.is_ndp_off = true; /* nobody would be told */
+		assert_int_equal(policy_is_near(&p, &ip), cases[i].is_near && ip.family == AF_INET);
+		p.plan.is_ndp_off = false;
+	}
+	p.plan.is_forwarding = true; /* whoever is behind hears nothing link-local */
+	ip = ip_of("fe80::7");
+	assert_false(policy_is_near(&p, &ip));
+	ip = ip_of("169.254.7.7");
+	assert_true(policy_is_near(&p, &ip));
+	p.plan.net[FAM4].len = 31; /* two addresses, both of somebody (RFC 3021) */
+	p.plan.net[FAM4].ip = ip_of("203.0.113.8");
+	ip = ip_of("203.0.113.9");
+	assert_true(policy_is_near(&p, &ip));
+	p.plan.net[FAM4].ip.family = 0;
+	assert_false(policy_is_near(&p, &ip));
+}
+
 static void shared(void **state)
 {
 	static const struct {
@@ -429,11 +487,12 @@ static void protocols_off(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(special),    cmocka_unit_test(first_bytes),
-		cmocka_unit_test(gateway),    cmocka_unit_test(dns),
-		cmocka_unit_test(family_off), cmocka_unit_test(sources),
-		cmocka_unit_test(unmap),      cmocka_unit_test(shared),
-		cmocka_unit_test(answers),    cmocka_unit_test(protocols_off),
+		cmocka_unit_test(special),       cmocka_unit_test(first_bytes),
+		cmocka_unit_test(gateway),       cmocka_unit_test(dns),
+		cmocka_unit_test(family_off),    cmocka_unit_test(sources),
+		cmocka_unit_test(unmap),         cmocka_unit_test(shared),
+		cmocka_unit_test(near),          cmocka_unit_test(answers),
+		cmocka_unit_test(protocols_off),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

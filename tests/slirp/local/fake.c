@@ -55,6 +55,20 @@ void emit_learn(struct emit *x, const struct ip *ip, const struct mac *mac)
 	fake.learned[fake.n_learned++ % 16] = (struct fake_learned){*ip, *mac};
 }
 
+bool emit_has(const struct emit *x, const struct ip *ip)
+{
+	(void)x;
+	for (size_t i = 0; i < fake.n_learned && i < 16; i++)
+		if (ip_equal(&fake.learned[i].ip, ip))
+			return true;
+	return false;
+}
+
+bool emit_is_near(const struct emit *x, const struct ip *ip)
+{
+	return ip_equal(&fake.near, ip) && !emit_has(x, ip);
+}
+
 static struct fake_socket *of(int fd)
 {
 	struct fake_socket *s = &fake.sockets[fd - 1000];

@@ -47,6 +47,7 @@ struct fake {
 	size_t n_frames;
 	struct fake_learned learned[16];
 	size_t n_learned;
+	struct ip near; /* emit_is_near */
 	size_t n_sockets, n_open;
 	int socket_error;
 	struct ip unreachable; /* connect() to it fails */

@@ -102,6 +102,40 @@ static void test_arp_shared(void **state)
 	arp(ARP_HEAD "0001" GUEST_MAC "a9fe0102" NO_MAC "0a000202"); /* an address of ours */
 	assert_null(fake_last());
 	assert_int_equal(fake.stats.n[STAT_DROP_ARP], 1);
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000270"); /* another one of the link */
+	assert_null(fake_last());
+}
+
+/* A client of a published port, in a network that is the guest's alone. */
+static void test_arp_near(void **state)
+{
+	struct fake_frame *f;
+
+	(void)state;
+	fake.near = hex_ip("10.0.2.99");
+	arp(ARP_HEAD "0001" GUEST_MAC "00000000" NO_MAC "0a000263"); /* is it free? */
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000262"); /* its neighbour */
+	assert_int_equal(fake.n_frames, 0);
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000263");
+	f = fake_last();
+	assert_non_null(f);
+	assert_hex(f->dst.b, 6, GUEST_MAC);
+	assert_hex(f->data, f->len, ARP_HEAD "0002 52550a000202 0a000263" GUEST_MAC "0a000264");
+	fake.n_frames = 0;
+	/* Somebody of the link says that it is his: nobody is told otherwise from now on. */
+	arp(ARP_HEAD "0001 1234567890ac 0a000263" NO_MAC "0a000263");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "0a000263");
+	assert_int_equal(fake.n_frames, 0);
+	assert_int_equal(fake.stats.n[STAT_DROP_ARP], 0);
+	fake.n_learned = 0;
+	fake.near = hex_ip("169.254.3.4");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000264" NO_MAC "a9fe0304");
+	assert_non_null(fake_last());
+	/* Not even by mistake: the guest's own. */
+	fake.n_frames = 0;
+	fake.near = hex_ip("10.0.2.100");
+	arp(ARP_HEAD "0001" GUEST_MAC "0a000265" NO_MAC "0a000264");
+	assert_int_equal(fake.n_frames, 0);
 }
 
 static void test_arp_hostile(void **state)
@@ -232,6 +266,38 @@ static void test_ns_shared(void **state)
 	assert_int_equal(fake.stats.n[STAT_DROP_NDP], 1);
 }
 
+static void test_ns_near(void **state)
+{
+	static const char *const near[] = {"fd00::99", "fe80::99"},
+				 *const target[] = {"fd000000000000000000000000000099 ",
+						    "fe800000000000000000000000000099 "};
+	char text[256], flags[64];
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		fake.n_learned = fake.n_frames = 0;
+		fake.near = hex_ip(near[i]);
+		snprintf(text, sizeof(text), NS "%s", target[i]);
+		snprintf(flags, sizeof(flags), "e0000000 %s", target[i]);
+		ndp("::", "ff02::1:ff00:99", text); /* is it free? */
+		ndp("fd00::64", "ff02::1:ff00:98", NS "fd000000000000000000000000000098" SLLA);
+		assert_int_equal(fake.n_frames, 0);
+		ndp("fe80::1", near[i], text); /* NUD, too */
+		check_na(near[i], "fe80::1", flags);
+		snprintf(text, sizeof(text), NS "%s" SLLA, target[i]);
+		ndp("fd00::64", "ff02::1:ff00:99", text);
+		check_na(near[i], "fd00::64", flags);
+		fake.n_frames = 0;
+		/* Somebody of the link has it. */
+		snprintf(text, sizeof(text), "88 00 0000 20000000 %s" TLLA, target[i]);
+		ndp(near[i], "ff02::1", text);
+		snprintf(text, sizeof(text), NS "%s" SLLA, target[i]);
+		ndp("fd00::64", "ff02::1:ff00:99", text);
+		assert_int_equal(fake.n_frames, 0);
+	}
+	assert_int_equal(fake.stats.n[STAT_DROP_NDP], 0);
+}
+
 static void test_na(void **state)
 {
 	(void)state;
@@ -354,7 +420,7 @@ int main(void)
 		CASE(test_arp_answers), CASE(test_arp_silence), CASE(test_arp_hostile),
 		CASE(test_ns),          CASE(test_na),          CASE(test_ndp_hostile),
 		CASE(test_rs),          CASE(test_off),         CASE(test_arp_shared),
-		CASE(test_ns_shared),
+		CASE(test_ns_shared),   CASE(test_arp_near),    CASE(test_ns_near),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

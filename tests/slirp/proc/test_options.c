@@ -157,10 +157,13 @@ static void test_engine(void **state)
 	o = good("--for-network 1");
 	assert_true(o.is_network);
 	options_config(&o, &c);
-	assert_true(c.through_max > 0);
+	assert_true(c.through_max > 0 && c.policy.plan.is_forwarding);
 	o = good("--for-network --engine tap 1");
 	options_config(&o, &c);
-	assert_int_equal(c.through_max, 0);
+	assert_true(c.through_max == 0 && c.policy.plan.is_forwarding);
+	o = good("1");
+	options_config(&o, &c);
+	assert_false(c.policy.plan.is_forwarding);
 }
 
 static void test_known_lines(void **state)
