@@ -6,7 +6,7 @@
 . "$(dirname "$0")/../ns/lib.sh"
 
 [ -x "${SLIRP_LITE:-}" ] || bail 'SLIRP_LITE names no program'
-CLIENT_UID=$((210000 + $$ % 100000)) # of this run alone
+CLIENT_UID=$NS_UID
 ln -s "$(basename "$SLIRP_LITE")" "$(dirname "$SLIRP_LITE")/slirp4netns"
 S4=$(dirname "$SLIRP_LITE")/slirp4netns
 RUNTIME=/run/user/$CLIENT_UID
@@ -18,7 +18,7 @@ client_world() {
 	ns_world
 	printf 'client:x:%s:%s::%s/home:/bin/sh\n' $CLIENT_UID $CLIENT_UID "$RUNTIME" |
 		cat /etc/passwd - >"$NS_TMP/passwd"
-	printf 'client:700000:65536\n' >"$NS_TMP/subids"
+	printf 'client:700000000:65536\n' >"$NS_TMP/subids"
 	on host sh -c '
 		set -e
 		mount -n --bind "$1/passwd" /etc/passwd
@@ -82,7 +82,7 @@ import socket, sys
 proto, host, port = sys.argv[1:]
 family = socket.AF_INET6 if ':' in host else socket.AF_INET
 with socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM) as s:
-    s.settimeout(3)
+    s.settimeout(60)
     try:
         s.connect((host, int(port)))
         s.send(b"who am I\n")

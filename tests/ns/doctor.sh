@@ -4,12 +4,12 @@
 # seen not to flow before). A healthy host gives nothing; an ordinary user sees what is his.
 . "$(dirname "$0")/lib.sh"
 
-UID_A=$((600000 + $$ % 100000 * 2)) # has subordinate ids
-UID_B=$((UID_A + 1))                 # has none
+UID_A=$NS_UID          # has subordinate ids
+UID_B=$((NS_UID + 1)) # has none
 ns_world
 printf 'nda:x:%s:%s::/:/bin/sh\nndb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
 	cat /etc/passwd - >"$NS_TMP/passwd"
-printf 'nda:700000:65536\n' >"$NS_TMP/subids"
+printf 'nda:700000000:65536\n' >"$NS_TMP/subids"
 on host sh -c '
 	set -e
 	mount -n --bind "$1/passwd" /etc/passwd
@@ -52,7 +52,7 @@ serve_http c1 80
 serve_http out 80
 quiet 'a healthy host with containers' nu
 C1=$(on c1 ip -4 -o addr show dev eth0 | sed -E 's/.* inet ([0-9.]+).*/\1/')
-WAIT=3
+WAIT=10
 get() { [ "$(on "$1" curl -sS -g -m $WAIT --noproxy '*' "$2" 2>&1)" = "hello from $3" ]; } # FROM URL NAME
 inward() { get out "http://$HOST4:8080/hello" c1; }
 inward6() { get out "http://[$HOST6]:8080/hello" c1; }
@@ -63,7 +63,7 @@ local4() { get host http://127.0.0.1:8080/hello c1; }
 stuck() { # DESCRIPTION CMD...: does not pass
 	WAIT=1
 	nok "$@"
-	WAIT=3
+	WAIT=10
 }
 flows() { # DESCRIPTION: both ways, both families
 	ok "$1: IPv4 in" ns_until 10 inward
@@ -310,7 +310,7 @@ like 'an ordinary user cannot mend it, and is told' "$(as $UID_A "$NETNS_UP" doc
 	'not fixed: ping does not work*Permission denied*exit 10'
 names 'ping range closed, seen by root' 'ping does not work from containers of ordinary users'
 nu doctor --fix >/dev/null
-ok 'ping range: mended' as $UID_A "$NETNS_UP" run -- ping -c 1 -W 5 $OUT4
+ok 'ping range: mended' as $UID_A "$NETNS_UP" run -- ping -c 1 -W 20 $OUT4
 
 on host chmod 0600 /dev/net/tun
 nok 'tun closed' as $UID_A "$NETNS_UP" run -- true
@@ -318,11 +318,11 @@ names 'tun closed' 'error: you cannot make taps, which slirp-lite needs (/dev/ne
 	as $UID_A "$NETNS_UP"
 names 'tun closed, seen by root' 'warning: ordinary users cannot make taps'
 nu doctor --fix >/dev/null
-ok 'tun closed: mended' as $UID_A "$NETNS_UP" run -- curl -sS -m 5 -o /dev/null http://$OUT4/hello
+ok 'tun closed: mended' as $UID_A "$NETNS_UP" run -- curl -sS -m 60 -o /dev/null http://$OUT4/hello
 on host rm /dev/net/tun
 names 'tun missing' 'error: slirp-lite cannot make its tap (/dev/net/tun is not there)' as $UID_A "$NETNS_UP"
 nu doctor --fix >/dev/null
-ok 'tun missing: mended' as $UID_A "$NETNS_UP" run -- curl -sS -m 5 -o /dev/null http://$OUT4/hello
+ok 'tun missing: mended' as $UID_A "$NETNS_UP" run -- curl -sS -m 60 -o /dev/null http://$OUT4/hello
 
 # In a user namespace of its own, whose limits are its own. Its root has the network it made.
 nested() { # SCRIPT

@@ -6,7 +6,7 @@
 DOCS=$(dirname "$0")/../../docs/man
 EXAMPLES=$(dirname "$0")/../docs/examples.py
 [ -x /usr/bin/python3 ] && PYTHON=/usr/bin/python3 || PYTHON=python3
-ALICE=$((600000 + $$ % 100000))
+ALICE=$NS_UID
 cp "$NETNS_UP_CNI" "$NS_TMP/bin/" || bail 'no plugin'
 
 ns_world

@@ -4,7 +4,7 @@
 # it broken; for root, and for an ordinary user's slirp-lite.
 . "$(dirname "$0")/lib.sh"
 
-UID_A=$((800000 + $$ % 100000))
+UID_A=$NS_UID
 ns_world
 printf 'nea:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A | cat /etc/passwd - >"$NS_TMP/passwd"
 on host sh -c '

@@ -4,7 +4,7 @@
 # networks, of a user's own, and of a container that slirp-lite carries alone.
 . "$(dirname "$0")/lib.sh"
 TERMINAL=$(dirname "$0")/terminal.py
-UID_A=$((600000 + $$ % 100000))
+UID_A=$NS_UID
 
 nu() { on host "$NETNS_UP" "$@"; }
 # What a terminal gets. VAR=VALUE... -- ARGUMENT...

@@ -21,6 +21,7 @@ set -u
 if [ -z "${NS_ALONE:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	NS_ALONE=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
 	export NS_ALONE
+	export NS_NUMBER=$$
 	setsid sh -c 'while kill -0 "$1"; do sleep 1; done; until rm -rf "$2"; do sleep 1; done' - \
 		$$ "$NS_ALONE" </dev/null >/dev/null 2>&1 &
 	env --default-signal=INT,QUIT setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount-proc \
@@ -30,7 +31,11 @@ if [ -z "${NS_ALONE:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	exit
 fi
 NS_TMP=${NS_ALONE:-}
-unset NS_ALONE
+# User ids of this test alone, eight of them: others run beside it, and what the kernel counts by user, or lies in
+# the machine's /tmp, is theirs too. The pid is that of the shell around it: here every test is process 1.
+# shellcheck disable=SC2034 # for the tests
+NS_UID=$((1000000 + ${NS_NUMBER:-$$} * 8))
+unset NS_ALONE NS_NUMBER
 [ -n "$NS_TMP" ] || NS_TMP=$(mktemp -d "${TMPDIR:-/tmp}/nstest.XXXXXX") || exit 99
 chmod 755 "$NS_TMP"
 NS_MARK="NS_TEST_MARK=$$.$(date +%s%N)"
@@ -41,6 +46,7 @@ NS_HOSTS=''   # names of the hosts
 NS_COUNT=0
 NS_FAILED=0
 NS_FINISHED=0
+NS_PATIENCE=6 # how many times slower than an idle machine this one may be
 NS_IGNORE='' # extended regular expression: lines of a snapshot that do not count
 
 # The program looks for its forwarders beside itself: those of a build tree are put side by side.
@@ -262,10 +268,22 @@ ns_alive() {
 	grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
 }
 
-# ns_until SECONDS CMD...: repeats CMD until it succeeds; false when the time is over.
+# ns_end PID...: kills them and waits until each is dead. One that was sent a signal only goes on until the kernel
+# has a processor for its end, and holds its sockets and locks as long.
+ns_end() {
+	local p
+	kill -KILL "$@" 2>/dev/null
+	for p in "$@"; do
+		ns_until 20 _ns_is_dead "$p" || return 1
+	done
+}
+_ns_is_dead() { ! ns_alive "$1"; }
+
+# ns_until SECONDS CMD...: repeats CMD until it succeeds; false when the time is over, which is so many seconds of an
+# idle machine: it tells what does not happen from what happens late, and costs nothing where it happens.
 ns_until() {
 	local end
-	end=$(($(date +%s) + $1))
+	end=$(($(date +%s) + $1 * NS_PATIENCE))
 	shift
 	until "$@"; do
 		[ "$(date +%s)" -le "$end" ] || return 1
@@ -324,9 +342,22 @@ serve_http() {
 	wait_port "$1" tcp "$2"
 }
 
-# http NAME URL: what the URL answers, asked from NAME; 3 seconds at most.
+# http NAME URL: what the URL answers, asked from NAME. A connection is there within 5 seconds, or not at all; when the
+# answer comes is the servers' affair.
 http() {
-	on "$1" curl -sS -g -m 3 --noproxy '*' "$2" 2>"$NS_TMP/http.err"
+	on "$1" curl -sS -g --connect-timeout 5 -m 60 --noproxy '*' "$2" 2>"$NS_TMP/http.err"
+}
+
+# ns_iperf CMD...: an iperf3 client, again as long as the server has not noticed that the last one is gone.
+ns_iperf() {
+	local out rc try
+	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+		out=$("$@" 2>&1)
+		rc=$?
+		case $out in *'server is busy'*) sleep "0.$((try % 10))" ;; *) break ;; esac
+	done
+	printf '%s\n' "$out"
+	return $rc
 }
 
 # serve_peer NAME tcp|udp PORT [4|6]: answers each client with its address and port as seen there. One
@@ -336,8 +367,8 @@ serve_peer() {
 	# It reads before it speaks: socat drops the answer of a child that left its question unread.
 	say='SYSTEM:read question; echo $SOCAT_PEERADDR $SOCAT_PEERPORT'
 	case $2-${4:-both} in
-	tcp-both) kind="TCP6-LISTEN:$3,ipv6only=0,fork,reuseaddr" ;;
-	tcp-[46]) kind="TCP$4-LISTEN:$3,fork,reuseaddr" ;;
+	tcp-both) kind="TCP6-LISTEN:$3,ipv6only=0,fork,reuseaddr,backlog=1024" ;;
+	tcp-[46]) kind="TCP$4-LISTEN:$3,fork,reuseaddr,backlog=1024" ;;
 	udp-both) kind="UDP6-RECVFROM:$3,ipv6only=0,fork,reuseaddr" ;;
 	udp-[46]) kind="UDP$4-RECVFROM:$3,fork,reuseaddr" ;;
 	esac
@@ -346,17 +377,26 @@ serve_peer() {
 }
 
 # ask NAME tcp|udp ADDRESS PORT: one question to a serve_peer server, asked from NAME. The answer is the
-# client's address as the server saw it (v4-mapped ones as IPv4), or nothing within two seconds.
+# client's address as the server saw it (v4-mapped ones as IPv4), or nothing where none is to be had. A connection is
+# there within 5 seconds, or not at all; a datagram that is lost is sent again.
 ask() {
 	on "$1" python3 -c '
 import ipaddress, socket, sys
 proto, host, port = sys.argv[1:]
 family = socket.AF_INET6 if ":" in host else socket.AF_INET
 with socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM) as s:
-    s.settimeout(2)
+    s.settimeout(5)
     s.connect((host, int(port)))
-    s.send(b"who am I\n")
-    seen = ipaddress.ip_address(s.recv(256).split()[0].decode().strip("[]"))
+    for i in range(4, -1, -1):
+        s.send(b"who am I\n")
+        s.settimeout(60 if proto == "tcp" else 2)
+        try:
+            answer = s.recv(256)
+            break
+        except TimeoutError:
+            if proto == "tcp" or i == 0:
+                raise
+    seen = ipaddress.ip_address(answer.split()[0].decode().strip("[]"))
     print(getattr(seen, "ipv4_mapped", None) or seen)
 ' "$2" "$3" "$4" 2>"$NS_TMP/ask.err"
 }
@@ -437,10 +477,11 @@ _ns_residue_once() { # HOST BEFORE
 	fi
 }
 
-# has_residue HOST BEFORE: true when HOST does not become equal to the snapshot in file BEFORE within
-# five seconds (a teardown may return before its last child is gone); the diff is in $NS_TMP/residue.diff.
+# has_residue HOST BEFORE: true when HOST does not become equal to the snapshot in file BEFORE, however long one waits
+# (a teardown may return before its last child is gone, and the kernel takes namespaces apart one after the other, those
+# of all tests); the diff is in $NS_TMP/residue.diff.
 has_residue() {
-	! ns_until 5 _ns_residue_once "$1" "$2"
+	! ns_until 10 _ns_residue_once "$1" "$2"
 }
 
 # residue HOST BEFORE DESCRIPTION: the assertion.

@@ -5,9 +5,9 @@
 # theirs (network namespaces that they own), a daemon with a policy, a client that says anything.
 . "$(dirname "$0")/lib.sh"
 
-# Of this run alone: the directories of users without a runtime directory are in the machine's /tmp.
-UID_A=$((400000 + $$ % 100000 * 2))
-UID_B=$((UID_A + 1))
+# Of this test alone: the directories of users without a runtime directory are in the machine's /tmp.
+UID_A=$NS_UID
+UID_B=$((NS_UID + 1))
 POLICY=$NS_TMP/policy.d
 CLIENT=$(dirname "$0")/netd_client.py
 [ -x /usr/bin/python3 ] && PYTHON=/usr/bin/python3 || PYTHON=python3

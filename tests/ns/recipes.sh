@@ -5,7 +5,7 @@
 # example of a CNI configuration with its own values, flannel's as its plugin fills it in.
 . "$(dirname "$0")/lib.sh"
 DOCS=$(cd "$(dirname "$0")/../../docs" && pwd)
-UID_A=$((600000 + $$ % 100000))
+UID_A=$NS_UID
 cp "$NETNS_UP_CNI" "$NS_TMP/bin/netns-up-cni" || bail 'no plugin'
 mkdir "$NS_TMP/cni" "$NS_TMP/work" "$NS_TMP/work/db" "$NS_TMP/work/web"
 "$NETNS_UP" install-cni -q "$NS_TMP/cni" || bail 'install-cni'
@@ -31,7 +31,7 @@ done
 recipe() {
 	on host setpriv --reuid $UID_A --regid $UID_A --clear-groups --inh-caps=-all \
 		env -i PATH="$NS_TMP/bin:$PATH" XDG_RUNTIME_DIR=/run/user/$UID_A "$NS_MARK" \
-		timeout 60 sh -c 'cd "$1" && . "$2"' sh "$NS_TMP/work" "$NS_TMP/$1.sh" 2>&1
+		timeout 200 sh -c 'cd "$1" && . "$2"' sh "$NS_TMP/work" "$NS_TMP/$1.sh" 2>&1
 }
 
 # --- without root ---
@@ -102,7 +102,7 @@ for file in "$DOCS"/examples/cni/*.conflist; do
 	name=${file##*/}
 	case $name in 10-flannel*) conf=$flannel ;; *) conf=$(first "$name") ;; esac
 	ok "$name: ADD" call ADD box "$conf"
-	is "$name: the container reaches the outside" "$(on box curl -sS -m 5 "http://$OUT4/hello")" 'hello from out'
+	is "$name: the container reaches the outside" "$(on box curl -sS -m 60 "http://$OUT4/hello")" 'hello from out'
 	ok "$name: DEL" call DEL box "$conf"
 done
 ok 'a runtime finds all of them' [ "$(find "$DOCS/examples/cni" -name '*.conflist' | wc -l)" -ge 5 ]

@@ -5,7 +5,7 @@
 # A box is a user and network namespace that uid BOX_UID made on a host of the test, with slirp-lite of
 # the same uid beside it. slirp_probe.py is what runs on both ends.
 
-BOX_UID=54100
+BOX_UID=$NS_UID
 [ -x "${SLIRP_LITE:-}" ] || bail 'SLIRP_LITE names no program'
 cp "$SLIRP_LITE" "$NS_TMP/slirp-lite" || exit 99
 cp "$(dirname "$0")/slirp_probe.py" "$NS_TMP/probe.py" || exit 99
@@ -79,7 +79,7 @@ box_new() {
 		>"$NS_TMP/$name.log" 2>&1 </dev/null &
 	eval "slirp_$name=$!"
 	NS_SERVERS="$NS_SERVERS $!"
-	[ "$(timeout 10 head -c 1 "$NS_TMP/$name.ready")" = 1 ] ||
+	[ "$(timeout 60 head -c 1 "$NS_TMP/$name.ready")" = 1 ] ||
 		bail "slirp-lite of $name does not start: $(cat "$NS_TMP/$name.log")"
 	[ -z "$(inside "$name" ip -6 addr show dev tap0 scope global)" ] || ns_until 20 _box_settled "$name"
 }

@@ -4,12 +4,12 @@
 # user_net_lib.sh: a host with two ordinary users who make networks of several containers, for tests that source
 # lib.sh before.
 
-UID_A=$((600000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
-UID_B=$((UID_A + 1))                 # has nothing
+UID_A=$NS_UID          # has subordinate ids and a runtime directory
+UID_B=$((NS_UID + 1)) # has nothing
 ns_world
 printf 'nna:x:%s:%s::/:/bin/sh\nnnb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
 	cat /etc/passwd - >"$NS_TMP/passwd"
-printf 'nna:600000:65536\n' >"$NS_TMP/subids"
+printf 'nna:600000000:65536\n' >"$NS_TMP/subids"
 on host sh -c '
 	set -e
 	mount -n --bind "$1/passwd" /etc/passwd
@@ -40,7 +40,7 @@ all_named() { # pid and name of each of our processes
 named() { all_named | sed -n "s/ $1\$//p"; } # NAME: pids of our processes of that name
 n_named() { named "$1" | wc -l; }
 has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
-no_slirp() { [ "$(n_named slirp-lite)" -eq 0 ]; }
+no_slirp() { [ -z "$(all_named | grep ' slirp-')" ]; } # nor any process of it, which may have the tap open still
 
 # box NAME UID CMD...: a process of the user's, its pid in $box_NAME.
 box() {
@@ -70,7 +70,7 @@ addr_of() { # PID 4|6: of its eth0
 	inside "$1" ip -"$2" -o addr show dev eth0 scope global | awk '{ split($4, a, "/"); print a[1] }'
 }
 get() { # PID URL
-	inside "$1" curl -sS -g -m 5 --noproxy '*' "$2" 2>&1
+	inside "$1" curl -sS -g --connect-timeout 20 -m 60 --noproxy '*' "$2" 2>&1
 }
 # uplink FIELD: what the uplink of UID_A says of itself.
 uplink() {
@@ -80,7 +80,7 @@ for path in glob.glob("/run/user/%s/**" % sys.argv[1], recursive=True):
   if not stat.S_ISSOCK(os.lstat(path).st_mode):
     continue
   s = socket.socket(socket.AF_UNIX)
-  s.settimeout(5)
+  s.settimeout(60)
   s.connect(path)
   s.sendall(b"{\"execute\": \"status\"}")
   text = b""

@@ -5,7 +5,7 @@
 . "$(dirname "$0")/../ns/lib.sh"
 TOP=$(cd "$(dirname "$0")/../.." && pwd)
 ROOT=$NS_TMP/root
-ALICE=$((700000 + $$ % 100000))
+ALICE=$NS_UID
 
 if [ -z "${DEB:-}" ]; then
 	mkdir "$NS_TMP/first" "$NS_TMP/again"
