@@ -4,12 +4,13 @@
 # the owner split denies and allows; ls, status, check, down; errors; nothing left whoever is killed.
 . "$(dirname "$0")/lib.sh"
 
-# Of this run alone: the second one's directory is in the machine's own /tmp.
-UID_A=$((200000 + $$ % 100000 * 2)) # has subordinate ids and a runtime directory
-UID_B=$((UID_A + 1))                 # has nothing
+# Of this test alone: the second one's directory is in the machine's own /tmp.
+UID_A=$NS_UID          # has subordinate ids and a runtime directory
+UID_B=$((NS_UID + 1)) # has nothing
 ns_world
 printf 'nua:x:%s:%s::/:/bin/sh\nnub:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
 	cat /etc/passwd - >"$NS_TMP/passwd"
+# Below his own: a group range from the one to the other would be empty.
 printf 'nua:600000:65536\n' >"$NS_TMP/subids"
 on host sh -c '
 	set -e
@@ -24,7 +25,7 @@ import ipaddress, socket, sys
 proto, host, port = sys.argv[1:]
 family = socket.AF_INET6 if ':' in host else socket.AF_INET
 with socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM) as s:
-    s.settimeout(5)
+    s.settimeout(60)
     try:
         s.connect((host, int(port)))
         s.send(b'who am I\n')
@@ -44,11 +45,11 @@ as() { # UID CMD...: without privilege, with a clean environment
 }
 nua() { as $UID_A "$NETNS_UP" "$@"; }
 nub() { as $UID_B "$NETNS_UP" "$@"; }
-n_slirp() { # processes of slirp-lite that this test started
+n_slirp() { # processes of slirp-lite that this test started: the last to end may be one that has the tap open
 	local p n
 	n=0
 	for p in /proc/[0-9]*; do
-		case $(cat "$p/comm" 2>/dev/null) in slirp-lite*) ;; *) continue ;; esac
+		case $(cat "$p/comm" 2>/dev/null) in slirp-*) ;; *) continue ;; esac
 		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || n=$((n + 1))
 	done
 	echo $n
@@ -69,9 +70,9 @@ for u in nua nub; do
 	is "$u run: TCP over IPv6" "$($u run -- python3 -c "$ask_py" tcp $OUT6 7000)" "$HOST6"
 	is "$u run: UDP over IPv4" "$($u run -- python3 -c "$ask_py" udp $OUT4 7001)" "$HOST4"
 	is "$u run: UDP over IPv6" "$($u run -- python3 -c "$ask_py" udp $OUT6 7001)" "$HOST6"
-	like "$u run: HTTP" "$($u run -- curl -sS -m 5 http://$OUT4/hello)" 'hello from out'
-	ok "$u run: ping" $u run -- ping -c 1 -W 5 $OUT4
-	ok "$u run: ping over IPv6" $u run -- ping -6 -c 1 -W 5 $OUT6
+	like "$u run: HTTP" "$($u run -- curl -sS -m 60 http://$OUT4/hello)" 'hello from out'
+	ok "$u run: ping" $u run -- ping -c 1 -W 30 $OUT4
+	ok "$u run: ping over IPv6" $u run -- ping -6 -c 1 -W 30 $OUT6
 	is "$u run: a closed port says so" "$($u run -- python3 -c "$ask_py" tcp $OUT4 9)" 'Connection refused'
 	is "$u run: the host's loopback is closed" "$($u run -- python3 -c "$ask_py" tcp 10.0.2.2 7000)" \
 		'Connection refused'
@@ -136,7 +137,7 @@ exec "$0.real" "$@"
 P
 chmod 755 "$NS_TMP/odd" "$NS_TMP/odd/slirp-lite"
 like 'one that does not say its name is no success' "$(as $UID_A "$NS_TMP/odd/netns-up" up "$pid" 2>&1)" '*answer of slirp-lite: name*'
-ok 'and does not stay' no_slirp
+ok 'and does not stay' ns_until 50 no_slirp
 ok 'up again' nua up "$pid" -q
 kill -STOP "$(nua status "$pid" --json | jq '.[0].pid')"
 like 'status of one that does not answer' "$(nua status "$pid" 2>&1)" '*slirp-lite does not answer*'
