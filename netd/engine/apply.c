@@ -19,8 +19,8 @@
 #include "sys/probe.h"
 #include "sys/sysctl.h"
 
-#define READY_MS 2000
-#define READY_DAD_MS 5000 /* duplicate address detection takes one to two seconds of it */
+#define READY_MS 10000
+#define READY_DAD_MS 15000 /* duplicate address detection takes one to two seconds of it */
 
 int apply_host(struct work *w, struct err *e)
 {

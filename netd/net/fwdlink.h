@@ -11,7 +11,7 @@
 #include "model/fwdmsg.h"
 #include "net/fwdstart.h"
 
-#define FWDLINK_WAIT_MS 2000
+#define FWDLINK_WAIT_MS 10000
 
 struct fwdlink {
 	int fd;       /* -1: not connected */

@@ -25,7 +25,7 @@
 #include "sys/netns.h"
 #include "sys/pidfs.h"
 
-#define LOCK_MS 2000
+#define LOCK_MS 10000
 #define STACK_MAX 16 /* mounts over one another that a removal takes away */
 
 int netns_name_path(const char *name, char out[NETNS_PATH_LEN], struct err *e)

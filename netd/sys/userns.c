@@ -22,7 +22,7 @@
 #include "base/fd.h"
 #include "sys/fdpass.h"
 
-#define SOCKET_MS 2000
+#define SOCKET_MS 10000
 
 static bool is_own(int userns_fd)
 {
