@@ -4,12 +4,13 @@
 
 One line of output each; every wait has an end.
 """
+import select
 import socket
 import struct
 import sys
 import time
 
-PATIENCE = 8
+PATIENCE = 60
 
 
 def question(name, qtype=1, ident=0x1234):
@@ -43,31 +44,30 @@ def idle(server, n):
   all_of_them = [tcp(server) for _ in range(int(n))]
   closed = sum(ended(s) for s in all_of_them)
   took = time.monotonic() - begin
-  print(f'closed {closed}' if 2 < took < 6 else f'closed {closed} after {took:.1f} s')
+  # That it is 3 s and not 30 is told by the lower half of PATIENCE: the machine may be busy.
+  print(f'closed {closed}' if 2 < took < 25 else f'closed {closed} after {took:.1f} s')
 
 
 def share(server, n):
-  begin = time.monotonic()
-  all_of_them = [tcp(server) for _ in range(int(n))]
-  at_once = 0
-  for s in all_of_them:
-    s.settimeout(0.5 if time.monotonic() - begin < 1 else 0.05)
-    try:
-      at_once += s.recv(1) == b''
-    except ConnectionError:
-      at_once += 1
-    except socket.timeout:
-      pass
-    if time.monotonic() - begin > 2:
+  """How many of n are closed at once: long before the three seconds of who is idle are over. Where this process did
+  not have the processor in between nobody knows, and they come again."""
+  for _ in range(10):
+    begin = time.monotonic()
+    all_of_them = [tcp(server) for _ in range(int(n))]
+    poll = select.poll()
+    for s in all_of_them:
+      poll.register(s, select.POLLIN)
+    seen, looked = set(), begin
+    while looked < begin + 2:
+      for fd, _ in poll.poll(max(0, begin + 2 - looked) * 1000):
+        poll.unregister(fd)
+        seen.add(fd)
+      looked = time.monotonic()
+    at_once = sum(ended(s) for s in all_of_them if s.fileno() in seen)
+    if seen and looked < begin + 2.7:
       break
-  # They are looked at in turn, so those that are not closed take half a second each: the last first.
-  if not at_once:
-    s = all_of_them[-1]
-    s.settimeout(0.2)
-    try:
-      at_once += s.recv(1) == b''
-    except (ConnectionError, socket.timeout):
-      pass
+    for s in all_of_them:
+      s.close()
   print(f'at once {at_once}')
 
 
@@ -105,8 +105,15 @@ def hostile(server):
   except socket.timeout:
     pass
   s = udp(server)
-  s.send(question('www', ident=7))
-  print('alive' if s.recv(4096)[:2] == b'\0\7' else 'strange')
+  s.settimeout(2)
+  for i in range(29, -1, -1): # behind so much it may be lost
+    s.send(question('www', ident=7))
+    try:
+      print('alive' if s.recv(4096)[:2] == b'\0\7' else 'strange')
+      break
+    except socket.timeout:
+      if i == 0:
+        raise
 
 
 def spelling(server, *names):
@@ -120,12 +127,12 @@ def spelling(server, *names):
 
 
 def flood(server, name):
-  """As fast as it goes for half a second; fewer answers than questions come back."""
+  """As fast as it goes for half a second; fewer answers than questions come back: 500 at once, and 1000 a second."""
   s = udp(server)
   s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
   q, sent, heard = question(name), 0, 0
-  end = time.monotonic() + 0.5
-  while time.monotonic() < end:
+  begin = time.monotonic()
+  while time.monotonic() < begin + 0.5 or sent < 5000:
     s.send(q)
     sent += 1
   s.settimeout(0.2)
@@ -134,7 +141,8 @@ def flood(server, name):
       heard += 1
   except socket.timeout:
     pass
-  print('cut' if 0 < heard < sent and heard < 1600 else f'{heard} of {sent}')
+  most = 500 + 1000 * (time.monotonic() - begin) + 100
+  print('cut' if 0 < heard < sent and heard < most else f'{heard} of {sent}, at most {most:.0f}')
 
 
 if __name__ == '__main__':
