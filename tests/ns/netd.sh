@@ -73,8 +73,8 @@ ns_until 20 _up
 is 'the port from outside, IPv4' "$(http out "http://$HOST4:8080/hello")" 'hello from out'
 is 'IPv6' "$(http out "http://[$HOST6]:8080/hello")" 'hello from out'
 is 'on loopback' "$(http host http://127.0.0.1:8080/hello)" 'hello from out'
-is 'the way out, IPv4' "$(inside one curl -sS -m 3 "http://$OUT4/cgi-bin/peer")" "$HOST4"
-is 'IPv6' "$(inside one curl -sS -g -m 3 "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
+is 'the way out, IPv4' "$(inside one curl -sS -m 60 "http://$OUT4/cgi-bin/peer")" "$HOST4"
+is 'IPv6' "$(inside one curl -sS -g -m 60 "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
 like 'ls' "$(nta ls)" "*pid-$(ns_pid one) *eth0*default*10.77.0.2*8080:80/tcp*"
 like 'status' "$(nta status "$(ns_pid one)")" '*state*up*default*8080:80/tcp*'
 like 'root sees whose it is' "$(on host "$NETNS_UP" ls)" "*user-$UID_A.pid-$(ns_pid one) *eth0*default*10.77.0.2*"
@@ -115,10 +115,10 @@ ok 'up again' nta "$(ns_pid one)" -p 8080:80 -q
 ns_kill three
 has_links_soon 1 # in the kernel's own time, which ends one namespace after the other
 ended() { [ "$(on host "$NETNS_UP" ls | wc -l)" -eq "$1" ]; }
-ok 'a namespace that is gone is noticed at once' ns_until 2 ended 2
-ok 'which is a line of the log' ns_until 2 grep -q "audit: uid=$UID_B id=user-$UID_B.pid-.* result=ended" "$NETD_LOG"
+ok 'a namespace that is gone is noticed at once' ns_until 10 ended 2
+ok 'which is a line of the log' ns_until 10 grep -q "audit: uid=$UID_B id=user-$UID_B.pid-.* result=ended" "$NETD_LOG"
 inside one ip link del eth0
-ok 'an interface that its owner deletes too' ns_until 2 ended 1
+ok 'an interface that its owner deletes too' ns_until 10 ended 1
 ok 'and up again' nta "$(ns_pid one)" -p 8080:80 -q
 
 on host "$NETD" --foreground --policy-dir "$POLICY" 2>"$NS_TMP/err"
@@ -165,11 +165,11 @@ os.dup2(s.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[1], sys.argv[1:])
-' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 4
+' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 6
 NETD_PID=$SERVED NETD_LOG=$SERVED_LOG
 ns_until 20 grep -q ready: "$NETD_LOG"
 like 'with a socket that was handed over' "$(ask_netd $UID_A attach four "/proc/$BOX/ns/net")" '*"ok":true*'
-sleep 4.5
+sleep 6.5
 ok 'it stays while somebody holds something' ns_alive "$NETD_PID"
 ok 'down' nta down four -q
 gone() { ! ns_alive "$NETD_PID"; }

@@ -64,7 +64,7 @@ for net in default routed; do
 	is "$net: not one more to the host itself" "$(inside one curl -sS -m 1 "http://$HOST4/" 2>&1 | sed 's/.*\(timed out\).*/\1/')" 'timed out'
 	ok "$net: the neighbour has his" answers two
 	drop
-	again() { [ "$(inside one curl -sS -m 3 "http://$OUT4/hello" 2>/dev/null)" = 'hello from out' ]; }
+	again() { [ "$(inside one curl -sS -m 10 "http://$OUT4/hello" 2>/dev/null)" = 'hello from out' ]; }
 	ok "$net: when they are closed there is room" ns_until 30 again
 	[ $net = routed ] || { ok "$net: down" nta down one -q && ns_kill one; }
 done

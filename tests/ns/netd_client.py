@@ -43,7 +43,7 @@ def request(verb, **more):
 
 def ask(verb, fds=(), **more):
   """The answer; of a busy netd, the next one."""
-  for _ in range(200):
+  for _ in range(1200):
     answer = ask_raw(request(verb, **more), fds)
     if answer and '"busy"' not in answer:
       return json.loads(answer)

@@ -11,7 +11,7 @@ serve_http out 81
 serve_http host 82
 get() { # BOX URL: the page's text, or curl's number
 	local r
-	r=$(inside "$1" curl -sS -g -m 10 "$2/hello" 2>/dev/null)
+	r=$(inside "$1" curl -sS -g --connect-timeout 10 -m 60 "$2/hello" 2>/dev/null)
 	case $? in
 	0) echo "$r" ;;
 	*) echo "no $?" ;;
@@ -79,7 +79,7 @@ ok 'up' nta "$BOX" --name four -q
 is 'where it may not' "$(get four "http://$OUT4:81"), $(get four "http://$HOST4:82"), $(get four "http://[$OUT6]")" \
 	"$REFUSED, $REFUSED, $REFUSED"
 is 'else it may' "$(get four "http://$OUT4"), $(get four "http://[$OUT6]:81")" 'hello from out, hello from out'
-ok 'ping too' pings four "$OUT4" 10
+ok 'ping too' pings four "$OUT4" 30
 nok 'but for the address that is denied' pings four "$HOST4" 2
 ok 'the end' netd_stop
 on host nft flush ruleset

@@ -36,7 +36,7 @@ is_flushed() { # whoever was about to mend has done so
 	sleep 0.1
 	[ "$(on host nft list tables)" = 'table inet netd-keep' ]
 }
-_reach() { on "$1" ping -q -c1 -W2 "$2" >/dev/null 2>&1 && echo "$3" >>"$NS_TMP/reached"; }
+_reach() { on "$1" ping -q -c1 -W5 "$2" >/dev/null 2>&1 && echo "$3" >>"$NS_TMP/reached"; }
 reached() { # which of these pairs reach each other, all asked at once
 	local pair from to f pids p
 	: >"$NS_TMP/reached"
@@ -87,14 +87,14 @@ wait_port out tcp 90
 
 is 'without netd there is no stand-in' "$(keep)" ''
 netd_start
-ok 'netd watches' grep -q 'watched, not held' "$NETD_LOG"
+ok 'netd watches' ns_until 20 grep -q 'watched, not held' "$NETD_LOG"
 ok 'and has a stand-in' ns_until 20 is_kept
 up r2 r
 eval "A4_r2=$(addr r2 4) A6_r2=$(addr r2 6)"
 PAIRS='out-a out-r1 out-i1 a-r1 r1-a a-n1 n1-a i1-i2 n1-out a-out r1-out r1-r2 r2-r1'
 is 'what is open' "$(reached $PAIRS)" \
 	'a-out/4 a-out/6 r1-out/4 r1-out/6 r1-r2/4 r1-r2/6 r2-r1/4 r2-r1/6 '
-ok 'a datagram to the published port' is_answered 5353
+ok 'a datagram to the published port' ns_until 20 is_answered 5353
 
 # Connections that are there all the time: in by published ports, out by masquerade.
 probe() { # NAME FROM ARGUMENT...
@@ -115,12 +115,12 @@ probe_end() { # NAME
 n_of() { sed -nE "s/.*$2 ([0-9]+).*/\1/p" "$NS_TMP/report.$1"; }
 probe in out $HOST4:8080 "[$HOST6]:8080" -- "$A4_a:80" "$A4_a:81" "[$A6_a]:81" "$A4_r1:80"
 probe way_out a $OUT4:90 "[$OUT6]:90" --
-sleep 0.3
+ok 'another datagram, of who is there all the time' ns_until 20 is_answered 5353
 kill -STOP "$NETD_PID"
 ok 'everything is flushed' ns_until 10 is_flushed
 is 'what is open then' "$(reached $PAIRS)" 'r1-r2/4 r1-r2/6 r2-r1/4 r2-r1/6 '
 is 'the published port is closed' "$(udp 5354)" ''
-is 'but to who was there' "$(udp 5353)" answered
+ok 'but to who was there' ns_until 20 is_answered 5353
 nok 'and nobody else can take the stand-in away' on host nft delete table inet netd-keep
 sleep 0.3
 kill -CONT "$NETD_PID"
@@ -153,7 +153,7 @@ is 'and nothing else is left' "$(on host nft list tables)" ''
 ok 'SIGTERM' netd_stop
 NETNS_UP_WITHOUT=linux-6.1,nft-owner
 netd_start
-ok 'where no table has an owner it is said' grep -q 'open while they are gone: nft-owner is forced off' "$NETD_LOG"
+ok 'where no table has an owner it is said' ns_until 20 grep -q 'open while they are gone: nft-owner is forced off' "$NETD_LOG"
 ok 'SIGTERM' netd_stop
 for n in i n r later; do nu network rm $n >/dev/null || fail "network rm $n"; done
 

@@ -39,13 +39,25 @@ def census_is(wanted):
   """Asked for by the root half, which may look: written to a pipe, answered by another."""
   os.write(to_root[1], b'c')
   have = os.read(to_user[0], 64)
-  for _ in range(50):
+  for _ in range(1500):
     if have == wanted:
       return True
     time.sleep(0.02)
     os.write(to_root[1], b'c')
     have = os.read(to_user[0], 64)
   return False
+
+
+def census_at_rest():
+  """What it is when nothing of what was before is going on any more: the same for half a second."""
+  have, since = b'', time.monotonic()
+  while time.monotonic() < since + 0.5:
+    os.write(to_root[1], b'c')
+    now = os.read(to_user[0], 64)
+    if now != have:
+      have, since = now, time.monotonic()
+    time.sleep(0.02)
+  return have
 
 
 def open_ns(pid, name='net', flags=os.O_RDONLY):
@@ -75,8 +87,7 @@ def wrong_descriptors(given):
     "a network namespace of another user's": given['other'],
   }
   texts = set()
-  os.write(to_root[1], b'c')
-  before = os.read(to_user[0], 64)
+  before = census_at_rest()
   for what, fd in things.items():
     answer = ask_raw(request('attach', id='x'), [fd])
     check(f'{what} is refused', '"denied"' in answer, answer)
@@ -200,7 +211,7 @@ def held_by_descriptor():
   os.waitpid(pid, 0)
   is_kind('a namespace without a process', ask('attach', [fd], id='empty'), 'ok')
   os.close(fd)
-  end = time.time() + 30 # the kernel takes namespaces apart one after the other
+  end = time.time() + 120 # the kernel takes namespaces apart one after the other
   while ask('status')['interfaces'] and time.time() < end:
     time.sleep(0.05)
   check('its lease ends with the descriptor', ask('status')['interfaces'] == 0)

@@ -75,7 +75,7 @@ ns_kill own
 ns_kill other
 has_links_soon 0
 ended() { [ "$(on host "$NETNS_UP" ls | wc -l)" -eq 1 ]; }
-ok 'all ends with the namespaces' ns_until 3 ended
+ok 'all ends with the namespaces' ns_until 20 ended
 ok 'SIGTERM: the end' netd_stop
 NS_IGNORE='^(file|content): .*/run/user/'
 residue host "$NS_TMP/before" 'nothing is left on the host'

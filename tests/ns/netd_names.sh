@@ -16,7 +16,7 @@ addr() { # BOX 4|6
 	esac
 }
 look() { # BOX NAME 4|6: what the resolver says
-	inside "$1" dig +short +time=5 +tries=2 "@$(nta status web --json | jq -r ".[0].resolver$3")" \
+	inside "$1" dig +short +time=20 +tries=2 "@$(nta status web --json | jq -r ".[0].resolver$3")" \
 		-q "$2" -t "$([ "$3" = 4 ] && echo A || echo AAAA)"
 }
 for c in web db; do

@@ -60,7 +60,7 @@ is 'nobody holds the tables' "$(flags inet)" ''
 case ${NETNS_UP_WITHOUT:-} in
 '')
 	netd_start
-	ok 'netd takes them up at its start' ns_until 5 says 'the tables are held'
+	ok 'netd takes them up at its start' ns_until 20 says 'the tables are held'
 	ok 'both' is_held
 	ok 'with all that is in them' are_mended
 	is 'its door is for root' "$(on host stat -c %a /run/netd/nft.sock)" 600
@@ -87,9 +87,9 @@ case ${NETNS_UP_WITHOUT:-} in
 	serve two "$PYTHON" "$NS_TMP/probe.py" serve 80
 	second=$SERVED
 	wait_port two tcp 80
-	like 'which is reached' "$(on out sh -c "echo hi | socat -t 3 - TCP:$HOST4:8090" 2>&1)" hi
+	like 'which is reached' "$(on out sh -c "echo hi | socat -t 60 - TCP:$HOST4:8090" 2>&1)" hi
 	ok 'root: publish' on host "$NETNS_UP" publish "$(ns_pid two)" 8091:80 -q
-	like 'which is reached' "$(on out sh -c "echo hi | socat -t 3 - TCP:$HOST4:8091" 2>&1)" hi
+	like 'which is reached' "$(on out sh -c "echo hi | socat -t 60 - TCP:$HOST4:8091" 2>&1)" hi
 	ok 'root: check' on host "$NETNS_UP" check "$(ns_pid two)"
 	ok 'root: gc' on host "$NETNS_UP" gc -q
 	ok 'root: unpublish' on host "$NETNS_UP" unpublish "$(ns_pid two)" 8091:80 -q
@@ -128,12 +128,12 @@ case ${NETNS_UP_WITHOUT:-} in
 	netd_killed
 	ok 'the rules stay' are_mended
 	_is_left() { [ "$(flags inet)$(flags bridge)" = '' ] && on host nft list table inet netd | grep -q '^	flags'; }
-	ok 'nobody holds them' ns_until 5 _is_left
+	ok 'nobody holds them' ns_until 20 _is_left
 	ok 'root works alone' up two -p 8090:80
 	ok 'both ways' down two
 	ok 'and all is as before' are_mended
 	netd_start
-	ok 'the next netd takes them up' ns_until 5 says 'the tables are held'
+	ok 'the next netd takes them up' ns_until 20 says 'the tables are held'
 	ok 'both' is_held
 	ok 'as they are' are_mended
 	is 'they are the same tables' "$(handle)" "$number"
@@ -156,7 +156,7 @@ case ${NETNS_UP_WITHOUT:-} in
 	sleep 0.3
 	is 'netd waits' "$(said 'the tables are held')" 0
 	unserve $stranger
-	ok 'until they are free' ns_until 5 is_held
+	ok 'until they are free' ns_until 20 is_held
 	ok 'as they were' are_mended
 	ok 'STATUS' cni STATUS
 	ok 'SIGTERM' netd_stop
@@ -164,19 +164,19 @@ case ${NETNS_UP_WITHOUT:-} in
 	on host nft delete element inet netd guarded '{ "x" }' 2>/dev/null
 	nok 'which root finds damaged' on host "$NETNS_UP" check "$(ns_pid one)"
 	netd_start
-	ok 'netd mends what happened meanwhile' ns_until 5 says damaged
-	ok 'and holds it' ns_until 5 is_held
+	ok 'netd mends what happened meanwhile' ns_until 20 says damaged
+	ok 'and holds it' ns_until 20 is_held
 	ok 'all of it' are_mended
 	on host sh -c 'rm -rf /run/netd/attachments /run/netd/members /run/netd/addrs /run/netd/ports /run/netd/networks'
 	on host ip link del "$(on host ip -o link show group 28277 | cut -d: -f2 | tr -d ' ' | cut -d@ -f1)"
 	ok 'the state is lost: the tables are replaced, though held' up two
-	ok 'and taken up again' ns_until 5 is_held
+	ok 'and taken up again' ns_until 20 is_held
 	ok 'down' down two
 	is 'the last one takes them away' "$(on host nft list tables)" ''
 	_no_more() { says 'not held any more'; }
-	ok 'netd knows' ns_until 5 _no_more
+	ok 'netd knows' ns_until 20 _no_more
 	ok 'and again' up two
-	ok 'held' ns_until 5 is_held
+	ok 'held' ns_until 20 is_held
 	ok 'down' down two
 	ok 'SIGTERM' netd_stop
 	ns_kill one
@@ -196,7 +196,7 @@ esac
 netd_start
 _is_kept() { on host nft list table inet netd-keep >/dev/null 2>&1; }
 ok 'without the flags there is a stand-in' ns_until 20 _is_kept
-ok 'without the flags: watched' says 'watched, not held: nft-owner-persist is forced off'
+ok 'without the flags: watched' ns_until 20 says 'watched, not held: nft-owner-persist is forced off'
 is 'nobody holds them' "$(flags inet)" ''
 probe
 mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend delete 50)
@@ -222,7 +222,7 @@ edit 'an element more' "add element inet netd open4 { $C4 }"
 edit 'an empty table' 'delete table inet netd; add table inet netd'
 _is_quiet() { # it is said after it is done
 	n=$(said damaged)
-	sleep 1
+	sleep 2
 	[ "$(said damaged)" = "$n" ]
 }
 ok 'all has been said' ns_until 30 _is_quiet

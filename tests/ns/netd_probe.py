@@ -20,7 +20,7 @@ import threading
 import time
 
 MENDED = 20.0 # tables that are deleted are there again by then, however busy the machine is
-WAIT = 3.0 # a published port has answered by then, retransmission of a first SYN included
+WAIT = 10.0 # a published port has answered by then, retransmission of a first SYN included
 
 
 def echo(conn):
@@ -47,6 +47,7 @@ class Prober:
   def __init__(self):
     self.over = threading.Event()
     self.lock = threading.Lock()
+    self.staying = threading.Semaphore(0)
     self.n = dict.fromkeys(('probes', 'opened', 'lost', 'broken', 'reached', 'slowest_ms'), 0)
 
   def count(self, *names, slow=0):
@@ -68,18 +69,23 @@ class Prober:
       time.sleep(0.004)
 
   def stay(self, where):
+    is_there = False
     try:
       with socket.create_connection(where, timeout=WAIT) as s:
-        s.settimeout(10)
+        s.settimeout(30)
         while not self.over.is_set():
           began = time.monotonic()
           s.sendall(b'y')
           if s.recv(1) != b'y':
             raise OSError('end')
           self.count(slow=time.monotonic() - began)
+          if not is_there:
+            is_there = True
+            self.staying.release()
           time.sleep(0.003)
     except OSError:
       self.count('broken')
+      self.staying.release()
 
   def closed(self, where):
     while not self.over.is_set():
@@ -99,6 +105,8 @@ class Prober:
     threads = [threading.Thread(target=f, args=(w,)) for f, w in work]
     for t in threads:
       t.start()
+    for _ in opened: # what is to stay is there before anybody plays with the rules
+      self.staying.acquire()
     print('probing', flush=True)
     while not self.over.wait(0.1):
       pass

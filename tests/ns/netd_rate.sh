@@ -10,12 +10,23 @@ snapshot host >"$NS_TMP/before"
 serve out iperf3 -s
 wait_port out tcp 5201
 
-# Mbit/s of a second, to the box (-R) or from it.
+# Mbit/s of a second, to the box (-R) or from it; 0 when nothing was measured.
 mbits() { # BOX [-R]
-	inside "$1" iperf3 -c $OUT4 -t 1 -J ${2+"$2"} |
-		"$PYTHON" -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e6))'
+	ns_iperf inside "$1" iperf3 -c $OUT4 -t 1 -J ${2+"$2"} |
+		"$PYTHON" -c 'import json, sys; print(int(json.load(sys.stdin)["end"]["sum_received"]["bits_per_second"] / 1e6))' \
+			2>/dev/null || echo 0
 }
-limited() { [ "$1" -ge 1 ] && [ "$1" -le 60 ]; }
+# A second in which others have the processors shows nothing but that it is not too much: one of eight is enough.
+limited() { # BOX [-R]
+	local n try
+	for try in 1 2 3 4 5 6 7 8; do
+		n=$(mbits "$@")
+		[ "$n" -le 60 ] || break
+		[ "$n" -lt 1 ] || return 0
+	done
+	echo "$n Mbit/s, try $try"
+	return 1
+}
 rates() { # ID: what the record says, to and from
 	ask_netd $UID_A list | jq -r --arg id "$1" \
 		'.attachments[] | select(.id == $id) | .rate | "\(.in // 0) \(.out // 0)"'
@@ -32,11 +43,11 @@ one=$BOX
 ok 'up' nta "$one" --name one -q
 is 'it has the rates of the policy' "$(rates one)" '20000000 16000000'
 is 'in the kernel too' "$(buckets)" '16Mbit 20Mbit '
-ok 'which hold to the box' limited "$(mbits one -R)"
-ok 'and from it' limited "$(mbits one)"
+ok 'which hold to the box' limited one -R
+ok 'and from it' limited one
 ok 'the same again' nta "$one" --name one -q
 inside one tc qdisc add dev eth0 root pfifo 2>/dev/null # his own end is his own
-ok 'whatever he does at his end' limited "$(mbits one)"
+ok 'whatever he does at his end' limited one
 
 # --- asking ---------------------------------------------------------------------------------------
 nta limit one --rate-in 10mbit 2>/dev/null

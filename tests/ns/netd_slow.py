@@ -22,6 +22,7 @@ libc = ctypes.CDLL(None, use_errno=True)
 CLONE_NEWUSER, CLONE_NEWNS = 0x10000000, 0x20000
 MS_NOSUID, MS_NODEV = 2, 4
 GETATTR, OPEN, INIT = 3, 14, 26
+HELD_S = 8 # how long the file system does not answer: who waits for it is told from who waits for a processor
 
 
 def check(what, good, detail=''):
@@ -115,14 +116,14 @@ def attack():
   took = time.monotonic() - begin
   check('a file that its owner serves is refused', '"denied"' in answers[0] and
         all('"protocol"' in a for a in answers[1:]), answers)
-  check('without asking it', took < 1, took)
+  check('without asking it', took < HELD_S - 2, took)
   try:
     for _ in range(12):
       with connect() as c:
         send(c, request('attach', id='f'), [fd])
   except (BrokenPipeError, ConnectionResetError):
     pass
-  time.sleep(0.5)
+  time.sleep(HELD_S)
   os.kill(server, signal.SIGKILL)
   os.waitpid(server, 0)
   check('and once it is over, all is as before', kind(ask('attach', [net], id='f')) == 'ok')
@@ -137,7 +138,7 @@ def main():
     attack()
     os._exit(0)
   become(other)
-  took, failed, end = [], 0, time.monotonic() + 30
+  took, failed, end = [], 0, time.monotonic() + 240
   done = os.pidfd_open(pid)
   while time.monotonic() < end and not select.select([done], [], [], 0)[0]:
     t = time.perf_counter()
@@ -150,7 +151,7 @@ def main():
   print(f'# {len(took)} answers, median {took[len(took) // 2] * 1000:.1f} ms, longest {took[-1] * 1000:.1f} ms',
         flush=True)
   check('the other user is answered each time', failed == 0, failed)
-  check('and soon', took[-1] < 1, took[-5:])
+  check('and soon', took[-1] < HELD_S - 2, took[-5:])
   print('DONE', flush=True)
 
 

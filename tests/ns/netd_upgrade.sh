@@ -191,8 +191,8 @@ put "$NETD_BAD"
 kill -USR2 "$NETD_PID"
 hung() { for p in $(cat "/proc/$NETD_PID/task/$NETD_PID/children"); do [ "$(readlink "/proc/$p/exe")" != "$NETD" ] || return 0; done; false; }
 ok 'one that hangs' ns_until 20 hung
-like 'all goes on beside it' "$(ask_netd $UID_B attach beside "/proc/$his/ns/net")" '*"ok":true*'
 ok 'another signal is of no use' signalled 'of no use'
+like 'all goes on beside it' "$(ask_netd $UID_B attach beside "/proc/$his/ns/net")" '*"ok":true*'
 like 'all goes on' "$(ask_netd $UID_B detach beside)" '*"ok":true*'
 ok 'it is given up' ns_until 60 says 'takes too long to start'
 not_hung() { ! hung; }
@@ -227,7 +227,7 @@ os.dup2(s.fileno(), 3)
 os.set_inheritable(3, True)
 os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS="1")
 os.execv(sys.argv[1], sys.argv[1:])
-' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 5
+' "$NETD" --foreground --policy-dir "$POLICY" --idle-exit 8
 NETD_PID=$SERVED NETD_LOG=$SERVED_LOG
 ns_until 20 says ready:
 like 'with a socket that was handed over' "$(ask_netd $UID_A attach idle "/proc/$mine/ns/net")" '*"ok":true*'
