@@ -59,9 +59,12 @@ def sh(text, check=True):
   return done.stdout
 
 
+PATIENCE = 8  # how many times slower than an idle machine this one may be
+
+
 def until(seconds, test, step=0.02):
-  """True as soon as test() is; False when the time is over."""
-  end = time.monotonic() + seconds
+  """True as soon as test() is; False when the time is over: so many seconds of an idle machine."""
+  end = time.monotonic() + seconds * PATIENCE
   while not test():
     if time.monotonic() > end:
       return False
@@ -145,8 +148,8 @@ class Ns:
           s.sendto(f'{word} {peer[0]}'.encode(), peer)
     return self.spawn(work)
 
-  def ask(self, address, port, proto='tcp', timeout=1.0, source_port=0, source=None):
-    """(word, address as the server saw it), or None when nobody answers."""
+  def ask(self, address, port, proto='tcp', timeout=10.0, source_port=0, source=None, at_once=False):
+    """(word, address as the server saw it), or None when nobody answers; at_once: nor where TCP had to send again."""
     family = socket.AF_INET6 if ':' in address else socket.AF_INET
     with self.inside():
       s = socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK_DGRAM)
@@ -160,6 +163,8 @@ class Ns:
           if proto == 'udp':
             s.send(b'who?')
           said = s.recv(500).decode()
+          if at_once and struct.unpack_from('I', s.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 104), 100)[0]:
+            return None  # tcpi_total_retrans
         except OSError:
           return None
     if ' ' not in said:
@@ -357,9 +362,11 @@ class Lab(Ns):
       for line in sh(text + ' 2>/dev/null', check=False).splitlines():
         # Timers and lifetimes of bridges and addresses go on counting.
         words = [w for w in line.split() if not w.replace('.', '').isdigit() or part == 'rule']
-        if words[1:2] and words[1].startswith('eth0@'):
-          # The wire to `out` may become ready at any time.
-          words = [w for w in words if w[0] != '<' and w not in ('UP', 'DOWN', 'UNKNOWN', 'LOWERLAYERDOWN')]
+        if part == 'link':
+          # The kernel tells of carriers when it has the time.
+          words = [w for before, w in zip([''] + words, words) if before != 'state']
+          words = [','.join(f for f in w.strip('<>').split(',') if f not in ('NO-CARRIER', 'LOWER_UP', 'M-DOWN'))
+                   if w[0] == '<' else w for w in words]
         lines.add(f'{part}: {" ".join(words)}')
     for path, what in self.files().items():
       if path != '/run/xtables.lock':
