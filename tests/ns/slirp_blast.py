@@ -20,7 +20,7 @@ def blast(seconds, seed, our_mac, gateway_mac):
   offload.bind(('tap0', 0))
   macs = bytes.fromhex(gateway_mac.replace(':', '')), bytes.fromhex(our_mac.replace(':', ''))
   n, refused, end = 0, 0, time.monotonic() + float(seconds)
-  while time.monotonic() < end:
+  while time.monotonic() < end or n <= 5000: # where others had the processors, longer
     for _ in range(200):
       frame = make_frame(r, macs)
       if r.random() < 0.4:

@@ -32,7 +32,7 @@ def ask(path, request, pieces=None, shut=True):
   """One connection. pieces: bytes a send."""
   data = request if isinstance(request, bytes) else request.encode()
   with socket.socket(socket.AF_UNIX) as s:
-    s.settimeout(10)
+    s.settimeout(60)
     s.connect(path)
     try:
       for at in range(0, len(data), pieces or len(data) or 1):
@@ -290,14 +290,14 @@ def with_sum(at, proto, source, to, data):
 class Guest:
   def __init__(self, path):
     self.s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    self.s.settimeout(5)
+    self.s.settimeout(60)
     self.s.connect(path)
     self.router = b'\xff' * 6
 
   def send(self, kind, payload):
     self.s.send(self.router + ME + struct.pack('!H', kind) + payload)
 
-  def wait(self, good, seconds=5):
+  def wait(self, good, seconds=60):
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
       if not select.select([self.s], [], [], left)[0]:
@@ -373,15 +373,14 @@ def guard(port, path):
       sockets.append(s)
   while True:
     for s in select.select(sockets, [], [])[0]:
-      if s.type == socket.SOCK_STREAM:
-        c, peer = s.accept()
+      c, peer = s.accept() if s.type == socket.SOCK_STREAM else (None, s.recvfrom(2048)[1])
+      with open(path, 'a', encoding='ascii') as f: # first: who has the answer finds it written down
+        f.write(f'{s.getsockname()[0]} {peer[0]}\n')
+      if c:
         c.send(b'hello')
         c.close()
       else:
-        _, peer = s.recvfrom(2048)
         s.sendto(b'hello', peer)
-      with open(path, 'a', encoding='ascii') as f:
-        f.write(f'{s.getsockname()[0]} {peer[0]}\n')
 
 
 def reach(port, *more_hosts):

@@ -35,7 +35,7 @@ start() {
 	fi
 	SL=$!
 	NS_SERVERS="$NS_SERVERS $SL"
-	READY=$(timeout 10 head -c 1 "$NS_TMP/ready")
+	READY=$(timeout 60 head -c 1 "$NS_TMP/ready")
 }
 _gone() { ! ns_alive "$SL"; }
 ended() {
@@ -74,7 +74,7 @@ refused() { # PATTERN ARGUMENT...: status 1, a line on standard error, the usage
 	local want out rc
 	want=$1
 	shift
-	out=$(as_user host timeout 10 "$S4" "$@" 2>"$NS_TMP/err")
+	out=$(as_user host timeout 60 "$S4" "$@" 2>"$NS_TMP/err")
 	rc=$?
 	like "refused: $*" "$rc $(cat "$NS_TMP/err") $out" "1 slirp-lite: $want Usage: slirp4netns *"
 	[ "$(wc -l <"$NS_TMP/err")" -eq 1 ] || fail 'in one line' "$(cat "$NS_TMP/err")"
@@ -104,7 +104,7 @@ NS_SERVERS="$NS_SERVERS $!"
 ns_until 20 inside ctr sh -c 'ss -Hlnt "sport = 7000" | grep -q .'
 as_user host "$PYTHON" "$PROBE" api "$API" '{"execute":"add_hostfwd","arguments":{"proto":"tcp","host_port":8080,"guest_port":7000}}' >"$NS_TMP/out"
 like 'add_hostfwd' "$(cat "$NS_TMP/out")" '*"id"*'
-like 'a remote client comes with its own address' "$(probe_on out tcp_who $HOST4 8080 40001)" "$OUT4 40001"
+like 'a remote client comes with its own address' "$(probe_on out tcp_who $HOST4 8080 10401)" "$OUT4 10401"
 like 'one of the host as the gateway' "$(probe_on host tcp_who 127.0.0.1 8080)" '10.0.2.2 *'
 
 # 64 of them, and a transfer beside.
@@ -140,8 +140,17 @@ ctr_end
 PORT=7007
 serve host "$PYTHON" "$CONTRACT" guard $PORT "$NS_TMP/reached"
 wait_port host tcp $PORT
-like 'the guard: it notices who comes' "$(on host "$PYTHON" "$CONTRACT" reach $PORT)" '*127.0.0.1 127.0.0.53*::1*'
+notices() { on host "$PYTHON" "$CONTRACT" reach $PORT >"$NS_TMP/noticed" && grep -q '127.0.0.1 127.0.0.53.*::1' "$NS_TMP/noticed"; }
+ns_until 20 notices
+like 'the guard: it notices who comes' "$(cat "$NS_TMP/noticed")" '*127.0.0.1 127.0.0.53*::1*'
 [ -s "$NS_TMP/reached" ] || fail 'the guard writes down'
+has_written() { # all that has come to it
+	local n
+	n=$(wc -l <"$NS_TMP/reached")
+	sleep 1
+	[ "$(wc -l <"$NS_TMP/reached")" -eq "$n" ]
+}
+ns_until 20 has_written
 : >"$NS_TMP/reached"
 
 closed() { # NAME ARGUMENT...: of the container, with and without --disable-host-loopback
@@ -219,7 +228,7 @@ ctr_end
 bess() { # OPTION...: no container: whoever connects
 	rm -f "$NS_TMP/ready" "$NS_TMP/word"
 	mkfifo "$NS_TMP/ready"
-	timeout 10 head -c 1 "$NS_TMP/ready" >"$NS_TMP/word" &
+	timeout 60 head -c 1 "$NS_TMP/ready" >"$NS_TMP/word" &
 	(_box_exec host "$S4" --target-type=bess -6 -r 3 "$@" "$NS_TMP/api/bess" 3>"$NS_TMP/ready") >"$NS_TMP/log" 2>&1 </dev/null &
 	SL=$!
 	NS_SERVERS="$NS_SERVERS $SL"

@@ -54,7 +54,7 @@ is 'does not need it' "$(told r through_opened)" 0
 is 'a container does' "$(probe_in a tcp_up $OUT4 7000 1000000)" equal
 ok 'and it is counted' [ "$(told r through_out)" -ge 1000000 ]
 is 'UDP, by the tap' "$(probe_in a udp_sizes $OUT4 7000 10 1400 2>&1 | head -c 200)" "$(probe_in r udp_sizes $OUT4 7000 10 1400 2>&1 | head -c 200)"
-ok 'ping, by the tap' inside a ping -q -c 1 -W 2 $OUT4
+ok 'ping, by the tap' inside a ping -q -c 1 -W 20 $OUT4
 is 'nothing of it is tracked' "$(inside r sh -c 'cat /proc/net/nf_conntrack 2>/dev/null | grep -c "tcp.*10.88"')" 0
 
 caps() { # of all its processes, those that have any
@@ -71,7 +71,7 @@ NS_SERVERS="$NS_SERVERS $!"
 ns_until 20 inside a sh -c 'ss -Hlnt "sport = 7200" | grep -q .'
 like 'a port of a container is published' "$(as_user host "$PYTHON" "$PROBE" api "$NS_TMP/api/r" \
 	'{"execute":"add_hostfwd","arguments":{"proto":"tcp","host_port":8080,"guest_addr":"10.88.1.2","guest_port":7200}}')" '*"id"*'
-is 'a remote client comes with its own address' "$(probe_on out tcp_who $HOST4 8080 40001)" "$OUT4 40001"
+is 'a remote client comes with its own address' "$(probe_on out tcp_who $HOST4 8080 10401)" "$OUT4 10401"
 is 'and its bytes' "$(probe_on out tcp_up $HOST4 8080 4000000)" equal
 like 'a client of the host' "$(probe_on host tcp_who 127.0.0.1 8080)" '10.88.1.1 *'
 
@@ -133,7 +133,7 @@ for sources in own net any; do
 	inside a "$PYTHON" "$NS_TMP/syns.py" $OUT4 7100 2 $sources >"$NS_TMP/syns" &
 	flood=$!
 	sleep 0.5
-	is "SYNs of $sources: the neighbour is served" "$(probe_in b tcp_connect $OUT4 7000 3)" connected
+	is "SYNs of $sources: the neighbour is served" "$(probe_in b tcp_connect $OUT4 7000 30)" connected
 	wait $flood
 	note "SYNs of $sources: $(cat "$NS_TMP/syns"), held $(told r through_flows), $(n_fds "$w") descriptors"
 	is "SYNs of $sources: the neighbour's bytes" "$(probe_in b tcp_up $OUT4 7000 1000000)" equal

@@ -21,7 +21,7 @@ box_bare() {
 		>"$NS_TMP/$name.log" 2>&1 </dev/null &
 	eval "slirp_$name=$!"
 	NS_SERVERS="$NS_SERVERS $!"
-	[ "$(timeout 10 head -c 1 "$NS_TMP/$name.ready")" = 1 ] ||
+	[ "$(timeout 60 head -c 1 "$NS_TMP/$name.ready")" = 1 ] ||
 		bail "slirp-lite of $name does not start: $(cat "$NS_TMP/$name.log")"
 }
 box_bare a -6 -m 1400
@@ -33,9 +33,9 @@ has_slaac() { inside a ip -6 -o addr show tap0 scope global -tentative | grep -q
 ok 'an address by SLAAC' ns_until 20 has_slaac
 like 'a default route by the router advertisement' "$(inside a ip -6 route show default)" 'default via fe80::* dev tap0 proto ra *'
 is 'the MTU by it' "$(inside a sysctl -n net.ipv6.conf.tap0.mtu)" 1400
-ok 'the gateway is there' inside a ping -q -c 1 -W 3 fd00::2
+ok 'the gateway is there' inside a ping -q -c 1 -W 20 fd00::2
 like 'and a router' "$(inside a ip -6 neigh show fd00::2)" '*router REACHABLE*'
-ok 'far is reached' inside a ping -q -c 1 -W 3 $FAR6
+ok 'far is reached' inside a ping -q -c 1 -W 20 $FAR6
 # Duplicate address detection: the gateway's is taken, one beside it is not.
 inside a ip -6 addr add fd00::2/64 dev tap0
 has_failed() { inside a ip -6 -o addr show tap0 | grep -q 'fd00::2/64.*dadfailed'; }
@@ -51,24 +51,24 @@ cat >"$NS_TMP/lease" <<'S'
 [ "$1" != bound ] || echo "$ip $mask $router $dns $mtu $broadcast $lease" "$domain$search"
 S
 chmod 755 "$NS_TMP/lease"
-is 'a lease' "$(inside a busybox udhcpc -i tap0 -n -q -f -t 3 -T 1 -O mtu -s "$NS_TMP/lease" 2>/dev/null)" \
+is 'a lease' "$(inside a busybox udhcpc -i tap0 -n -q -f -t 20 -T 3 -O mtu -s "$NS_TMP/lease" 2>/dev/null)" \
 	'10.0.2.100 24 10.0.2.2 10.0.2.3 1400 10.0.2.255 86400 '
 arp() { inside a busybox arping "$@" | tail -n 1; }
-like 'a probe for the gateway is answered' "$(arp -D -c 1 -w 3 -I tap0 10.0.2.2)" '*Received 1 response*'
-like 'and for the DNS server' "$(arp -D -c 1 -w 3 -I tap0 10.0.2.3)" '*Received 1 response*'
+like 'a probe for the gateway is answered' "$(arp -D -c 1 -w 20 -I tap0 10.0.2.2)" '*Received 1 response*'
+like 'and for the DNS server' "$(arp -D -c 1 -w 20 -I tap0 10.0.2.3)" '*Received 1 response*'
 like 'nobody answers for others' "$(arp -D -c 1 -w 1 -I tap0 10.0.2.77)" '*Received 0 response*'
 inside a ip addr add 10.0.2.100/24 dev tap0
 inside a ip route add default via 10.0.2.2
-ok 'far is reached over IPv4' inside a ping -q -c 1 -W 3 $FAR4
+ok 'far is reached over IPv4' inside a ping -q -c 1 -W 20 $FAR4
 for s in 10.0.2.3 fd00::3; do
-	is "$s: the gateway's name, IPv4" "$(inside a dig +short +time=3 @$s Host.Containers.Internal A)" 10.0.2.2
-	is "$s: IPv6" "$(inside a dig +short +time=3 @$s host.containers.internal AAAA)" fd00::2
+	is "$s: the gateway's name, IPv4" "$(inside a dig +short +time=10 @$s Host.Containers.Internal A)" 10.0.2.2
+	is "$s: IPv6" "$(inside a dig +short +time=10 @$s host.containers.internal AAAA)" fd00::2
 done
 
 # Datagrams above the MTU leave the guest in fragments; pings come back in fragments.
 for s in 1500 9000 65000; do
-	ok "$s bytes in fragments" inside a ping -q -c 1 -W 3 -s $s $OUT4
-	ok "$s bytes in fragments, IPv6" inside a ping -q -c 1 -W 3 -s $s $OUT6
+	ok "$s bytes in fragments" inside a ping -q -c 1 -W 20 -s $s $OUT4
+	ok "$s bytes in fragments, IPv6" inside a ping -q -c 1 -W 20 -s $s $OUT6
 done
 box_end a
 

@@ -8,7 +8,7 @@
 . "$(dirname "$0")/slirp_lib.sh"
 
 BYTES=${SLIRP_TEST_BYTES:-4000000}
-LIMIT=60 # seconds for each
+LIMIT=180 # seconds for each
 cp "$(dirname "$0")/slirp_relay.py" "$NS_TMP/relay.py" || exit 99
 slirp_world
 serve_probe out tcp 7000 serve_tcp

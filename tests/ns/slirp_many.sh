@@ -15,6 +15,12 @@ serve_probe out tcp 7000 serve_tcp
 box_new a host -6
 w=$(worker a)
 anon() { awk '/^RssAnon/ { print $2 * 1024 }' "/proc/$w/status"; }
+at_rest() { # the same, when it is less no more
+	local n last
+	last=$(anon)
+	while sleep 1 && n=$(anon) && [ "$n" -lt "$last" ]; do last=$n; done
+	echo "$n"
+}
 cpu_us() { awk '{ print int($1 / 1000) }' "/proc/$w/schedstat"; }
 
 # Buffers and tables in use once, before anything is measured.
@@ -23,7 +29,7 @@ is 'and down' "$(probe_in a tcp_down $OUT4 7000 30000000)" equal
 probe_in a tcp_many $OUT4 7100 100 "$NS_TMP/api/few" </dev/null
 is 'a hundred' "$(cat "$NS_TMP/api/few")" '100 open'
 sleep 2.5 # for idle buffers to be given back
-before=$(anon) fds=$(n_fds "$w")
+before=$(at_rest) fds=$(n_fds "$w")
 
 mkfifo "$NS_TMP/words"
 (inside_exec a "$PYTHON" "$PROBE" tcp_many $OUT4 7100 "$FLOWS" "$NS_TMP/api/many") <"$NS_TMP/words" >"$NS_TMP/many.log" 2>&1 &
@@ -36,15 +42,19 @@ is "$FLOWS connections" "$(cat "$NS_TMP/api/many" "$NS_TMP/many.log")" "$FLOWS o
 ok 'each has a socket of the host' [ $(($(n_fds "$w") - fds)) -ge "$FLOWS" ]
 ok 'and is known' [ "$(told a tcp_flows)" -ge "$FLOWS" ]
 sleep 2.5
-each=$((($(anon) - before) / FLOWS))
+each=$((($(at_rest) - before) / FLOWS))
 note "$each bytes each"
 ok 'at most 1 KiB each' [ $each -le 1100 ] # whole pages, and what the allocator adds
 ok 'but it is they that are measured' [ $each -ge 256 ]
 is 'no payload is held' "$(told a memory)" 0
-t=$(cpu_us)
-sleep 2
-t=$(($(cpu_us) - t))
-note "$t us of processor time in 2 s"
+is_cheap() { # once what was begun is done
+	t=$(cpu_us)
+	sleep 2
+	t=$(($(cpu_us) - t))
+	note "$t us of processor time in 2 s"
+	[ $t -lt 20000 ]
+}
+ns_until 5 is_cheap
 ok 'resting costs less than 1 % of a processor' [ $t -lt 20000 ]
 is 'others beside them, up' "$(probe_in a tcp_up $OUT6 7000 50000000)" equal
 is 'and down' "$(probe_in a tcp_down $OUT4 7000 50000000)" equal
@@ -64,10 +74,7 @@ are_odd() { [ -s "$NS_TMP/api/odd" ] || ! ns_alive $odd; }
 ns_until 30 are_odd
 is 'ended by one side, not read by the other' "$(cat "$NS_TMP/api/odd" "$NS_TMP/odd.log")" '60 odd'
 sleep 1.5
-t=$(cpu_us)
-sleep 2
-t=$(($(cpu_us) - t))
-note "$t us of processor time in 2 s"
+ns_until 5 is_cheap
 ok 'they too cost less than 1 % of a processor' [ $t -lt 20000 ]
 exec 8>&-
 closed() { [ "$(n_fds "$w")" -le $((fds + 2)) ]; }

@@ -49,7 +49,7 @@ _pause_is_apart() {
 }
 ns_until 20 _pause_is_apart || bail 'no namespace like that of podman'
 pause() { nsenter -t "$PAUSE" -U -m -n --wdns=/ -- env "$NS_MARK" "$@"; }
-pasta() { pause timeout 20 "$PASTA" ${SLIRP_OPTIONS:-} "$@" 2>&1; }
+pasta() { pause timeout 120 "$PASTA" ${SLIRP_OPTIONS:-} "$@" 2>&1; }
 # run ARGUMENT...: without such surroundings.
 run() { as_user host "$PASTA" ${SLIRP_OPTIONS:-} -q --config-net "$@" 2>&1; }
 ns_file() { pause sh -c ': >"$1" && exec unshare --net="$1" true' sh "$D/$1" || bail "no namespace $1"; }
@@ -123,14 +123,14 @@ is 'podman: UDP, IPv6' "$(probe c udp_who $OUT6 7000 | cut -d' ' -f1)" $HOST6
 is 'podman: a neighbour of the host' "$(peer_of probe c tcp_peer 198.51.100.77 7000)" $HOST4
 is 'podman: over IPv6' "$(peer_of probe c tcp_peer 2001:db8:1::77 7000)" $HOST6
 is 'podman: by UDP' "$(probe c udp_who 198.51.100.77 7000 | cut -d' ' -f1)" $HOST4
-ok 'podman: ping of the router' ctr c ping -q -c1 -W3 $OUT4
-ok 'podman: ping beyond' ctr c ping -q -c1 -W3 $FAR6
-is 'podman: names' "$(ctr c dig +short +time=3 @169.254.1.1 four.test A)" 192.0.2.4
-is 'podman: names over TCP' "$(ctr c dig +short +tcp +time=3 @169.254.1.1 four.test A)" 192.0.2.4
-is 'podman: the host by its name' "$(ctr c dig +short +time=3 @169.254.1.1 host.containers.internal A)" 169.254.1.2
+ok 'podman: ping of the router' ctr c ping -q -c1 -W20 $OUT4
+ok 'podman: ping beyond' ctr c ping -q -c1 -W20 $FAR6
+is 'podman: names' "$(ctr c dig +short +time=20 @169.254.1.1 four.test A)" 192.0.2.4
+is 'podman: names over TCP' "$(ctr c dig +short +tcp +time=20 @169.254.1.1 four.test A)" 192.0.2.4
+is 'podman: the host by its name' "$(ctr c dig +short +time=20 @169.254.1.1 host.containers.internal A)" 169.254.1.2
 is 'podman: the host' "$(peer_of probe c tcp_peer 169.254.1.2 7300)" $HOST4
 is 'podman: the host by UDP' "$(probe c udp_who 169.254.1.2 7300 | cut -d' ' -f1)" $HOST4
-ok 'podman: ping of the host' ctr c ping -q -c1 -W3 169.254.1.2
+ok 'podman: ping of the host' ctr c ping -q -c1 -W20 169.254.1.2
 is 'podman: a closed port there' "$(probe c tcp_connect 169.254.1.2 7999)" ECONNREFUSED
 is 'podman: the DNS address serves nothing else' "$(probe c tcp_connect 169.254.1.1 7300)" ECONNREFUSED
 closed c podman
@@ -186,7 +186,7 @@ is 'podman 6: ready' "$? $out" '0 '
 keep_pid
 pestos() { # ARGUMENT...: what it says, and its status
 	local out
-	out=$(pause timeout 20 "$NS_TMP/pesto" "$@" 2>&1)
+	out=$(pause timeout 120 "$NS_TMP/pesto" "$@" 2>&1)
 	echo "$out $?"
 }
 is 'pesto --add' "$(pestos --add -t 0.0.0.0/8080 -t '[::1]/8082' $D/c.sock)" ' 0'
@@ -235,7 +235,7 @@ inside kit ip link set tap0 mtu 65520
 inside kit ip route add default via 10.0.2.2
 ok 'rootlesskit 2: the gateway answers' ns_until 5 inside kit ping -q -c1 -W1 10.0.2.2
 is 'rootlesskit 2: TCP' "$(peer_of probe kit tcp_peer $OUT4 7000)" $HOST4
-is 'rootlesskit 2: names' "$(inside kit dig +short +time=3 @10.0.2.3 four.test A)" 192.0.2.4
+is 'rootlesskit 2: names' "$(inside kit dig +short +time=20 @10.0.2.3 four.test A)" 192.0.2.4
 is 'rootlesskit 2: nobody else is in its network' "$(probe kit tcp_connect 10.0.2.77 80 0.5)" silence
 nok 'rootlesskit 2: no lease' inside kit busybox udhcpc -i tap0 -n -q -f -t 2 -T 1 -s /bin/true
 closed kit 'rootlesskit 2'
@@ -247,7 +247,7 @@ is 'rootlesskit 2: status' $? 0
 
 kit_new
 inside kit ip link del tap0
-out=$(as_user host timeout 20 "$PASTA" ${SLIRP_OPTIONS:-} --stderr --ns-ifname=tap0 --mtu=65520 --config-net \
+out=$(as_user host timeout 120 "$PASTA" ${SLIRP_OPTIONS:-} --stderr --ns-ifname=tap0 --mtu=65520 --config-net \
 	--address=10.0.2.100 --netmask=24 --gateway=10.0.2.2 --dns-forward=10.0.2.3 --no-map-gw --host-lo-to-ns-lo \
 	--tcp-ports=auto --udp-ports=auto "--userns=/proc/$KIT/ns/user" "--netns=/proc/$KIT/ns/net" 2>&1)
 is 'rootlesskit 3: ready' $? 0
@@ -272,14 +272,14 @@ unserve "$KIT"
 kit_new
 run -I t1 --map-host-loopback 10.9.0.9 --map-guest-addr 10.9.0.8 "$KIT"
 before=$(counted)
-is '--map-host-loopback' "$(inside kit timeout 3 socat -u TCP:10.9.0.9:7100 -)" secret
+is '--map-host-loopback' "$(inside kit timeout 60 socat -u TCP:10.9.0.9:7100 -)" secret
 ok '--map-host-loopback: what goes there is counted' [ "$(counted)" -gt "$before" ]
 is '--map-host-loopback: not at the other one' "$(probe kit tcp_connect 10.9.0.8 7100 1)" ECONNREFUSED
 is '--map-host-loopback: by UDP, answered from there' "$(probe kit udp_who 10.9.0.9 7300 | cut -d' ' -f1)" 127.0.0.1
 unserve "$KIT"
 kit_new
 run -I t1 --map-gw --no-udp "$KIT"
-is '--map-gw' "$(inside kit timeout 3 socat -u TCP:$OUT4:7100 -)" secret
+is '--map-gw' "$(inside kit timeout 60 socat -u TCP:$OUT4:7100 -)" secret
 like '--no-udp' "$(probe kit udp_who $OUT4 7000)" '*imeout*'
 unserve "$KIT"
 
@@ -295,7 +295,7 @@ cat >"$NS_TMP/lease" <<'S'
 [ "$1" != bound ] || echo "$ip $mask $router $dns"
 S
 chmod 755 "$NS_TMP/lease"
-is 'a lease: what the host has' "$(inside kit busybox udhcpc -i tap0 -n -q -f -t 3 -T 1 -s "$NS_TMP/lease" 2>/dev/null)" \
+is 'a lease: what the host has' "$(inside kit busybox udhcpc -i tap0 -n -q -f -t 20 -T 3 -s "$NS_TMP/lease" 2>/dev/null)" \
 	"$HOST4 24 $OUT4 169.254.1.1"
 has_slaac() { inside kit ip -6 -o addr show tap0 scope global -tentative | grep -q 'inet6 2001:db8:1:'; }
 ok 'an address by router advertisements' ns_until 20 has_slaac
@@ -334,7 +334,7 @@ on out ip -4 route add 192.0.2.7 dev eth0
 is 'an address without a network, a router beyond it' \
 	"$(peer_of run "$PYTHON" "$PROBE" tcp_peer $FAR4 7000) $(run ip -o -4 addr show eth0 | awk '{print $4}')" \
 	"$(peer_of probe_on host tcp_peer $FAR4 7000) 192.0.2.7/32"
-ok 'and it is reached' run ping -q -c1 -W3 $FAR4
+ok 'and it is reached' run ping -q -c1 -W20 $FAR4
 
 unserve "$PAUSE"
 ns_done

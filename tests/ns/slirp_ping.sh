@@ -10,14 +10,14 @@ box_new a host -6
 
 for f in 4 6; do
 	eval "out=\$OUT$f far=\$FAR$f"
-	ok "IPv$f: ping" inside a ping -c 2 -i 0.1 -W 5 "$out"
-	ok "IPv$f: beyond a router" inside a ping -c 1 -W 5 "$far"
-	ok "IPv$f: 60000 bytes" inside a ping -c 1 -W 5 -s 60000 "$out"
+	ok "IPv$f: ping" inside a ping -c 2 -i 0.1 -W 30 "$out"
+	ok "IPv$f: beyond a router" inside a ping -c 1 -W 30 "$far"
+	ok "IPv$f: 60000 bytes" inside a ping -c 1 -W 30 -s 60000 "$out"
 	ok "IPv$f: a pattern comes back" sh -c \
-		"! nsenter -t $box_a -U -n -- ping -c 1 -W 5 -s 1000 -p deadbeef $out | grep -q 'wrong data'"
+		"! nsenter -t $box_a -U -n -- ping -c 1 -W 30 -s 1000 -p deadbeef $out | grep -q 'wrong data'"
 	# Several at once, each with an id of its own.
 	for i in 1 2 3 4 5 6 7 8; do
-		(inside a ping -q -c 3 -i 0.2 -W 5 "$out" >"$NS_TMP/ping.$i" 2>&1) &
+		(inside a ping -q -c 3 -i 0.2 -W 30 "$out" >"$NS_TMP/ping.$i" 2>&1) &
 		eval "p$i=$!"
 	done
 	n=0
@@ -27,17 +27,17 @@ for f in 4 6; do
 	done
 	is "IPv$f: eight at once" $n 8
 done
-ok 'the gateway' inside a ping -c 1 -W 5 10.0.2.2
-ok 'the gateway over IPv6' inside a ping -c 1 -W 5 fd00::2
-ok 'the DNS server' inside a ping -c 1 -W 5 10.0.2.3
+ok 'the gateway' inside a ping -c 1 -W 30 10.0.2.2
+ok 'the gateway over IPv6' inside a ping -c 1 -W 30 fd00::2
+ok 'the DNS server' inside a ping -c 1 -W 30 10.0.2.3
 gateway=$(inside a ip -6 route show default | sed -n 's/.* via \(fe80[^ ]*\) .*/\1/p')
-[ -z "$gateway" ] || ok 'the router as it announces itself' inside a ping -c 1 -W 5 "$gateway%tap0"
+[ -z "$gateway" ] || ok 'the router as it announces itself' inside a ping -c 1 -W 30 "$gateway%tap0"
 nok 'nobody else lives in its network' inside a ping -c 1 -W 1 10.0.2.77
 
 # Errors as the host sees them.
 said() { sed -n 's/^From \([^ ]*\) icmp_seq=1 \(.*\)$/\1 \2/p' | head -n 1; }
-said_in() { inside a ping -n -c 1 -W 2 "$@" 2>&1 | said; }
-said_on() { on host ping -n -c 1 -W 2 "$@" 2>&1 | said; }
+said_in() { inside a ping -n -c 1 -W 20 "$@" 2>&1 | said; }
+said_on() { on host ping -n -c 1 -W 20 "$@" 2>&1 | said; }
 is 'hops over: the gateway' "$(said_in -t 1 $FAR4)" '10.0.2.2 Time to live exceeded'
 is 'hops over: the next router' "$(said_in -t 2 $FAR4)" "$(said_on -t 1 $FAR4)"
 is 'IPv6 hops over: the gateway' "$(said_in -t 1 $FAR6)" 'fd00::2 Time exceeded: Hop limit'
@@ -62,8 +62,8 @@ for n in 31 32 33; do
 	is "IPv4 reject $n" "$(said_in 198.51.100.$n)" "$(said_on 198.51.100.$n)"
 	is "IPv6 reject $n" "$(said_in 2001:db8:1::$n)" "$(said_on 2001:db8:1::$n)"
 done
-like 'too big for the path, not to be cut' "$(inside a ping -n -c 1 -W 2 -M "do" -s 1400 $FAR4 2>&1)" '*mtu = 1280*'
-ok 'cut by the network' inside a ping -n -c 1 -W 5 -M dont -s 1400 $FAR4
+like 'too big for the path, not to be cut' "$(inside a ping -n -c 1 -W 20 -M "do" -s 1400 $FAR4 2>&1)" '*mtu = 1280*'
+ok 'cut by the network' inside a ping -n -c 1 -W 30 -M dont -s 1400 $FAR4
 box_end a
 
 # The host keeps ping sockets from this user: one answer a flow, and no more.
@@ -80,11 +80,11 @@ table inet t {
 	}
 }
 N
-said=$(inside b ping -n -c 4 -i 0.2 -W 1 $OUT4 2>&1)
+said=$(inside b ping -n -c 4 -i 0.2 -W 5 $OUT4 2>&1)
 like 'ping_group_range closed: prohibited' "$said" '*From 10.0.2.2 icmp_seq=1 Packet filtered*'
-said=$(inside b ping -n -c 4 -i 0.2 -W 1 $OUT6 2>&1)
+said=$(inside b ping -n -c 4 -i 0.2 -W 5 $OUT6 2>&1)
 like 'and over IPv6' "$said" '*From fd00::2 icmp_seq=1 *Administratively prohibited*'
 is 'once' "$(inside b nft list counters table inet t | awk '$1 == "packets" { print $2 }' | tr '\n' ' ')" '1 1 '
-ok 'the gateway answers all the same' inside b ping -c 1 -W 5 10.0.2.2
+ok 'the gateway answers all the same' inside b ping -c 1 -W 30 10.0.2.2
 box_end b
 ns_done

@@ -22,7 +22,8 @@ PMTUDISC_DONT, PMTUDISC_WANT, PMTUDISC_DO = 0, 1, 2
 MSG_ERRQUEUE = 0x2000
 UDP_SEGMENT = 103
 SO_NO_CHECK = 11
-PATIENCE = 10
+SO_RCVBUFFORCE = 33
+PATIENCE = 60 # in all, of whatever the machine is busy with
 
 
 def family_of(host):
@@ -52,7 +53,10 @@ def pattern(n, seed=0):
 
 def udp_socket(family):
   s = socket.socket(family, socket.SOCK_DGRAM)
-  s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+  try:
+    s.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 16 << 20)
+  except OSError:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
   return s
 
 
@@ -111,16 +115,21 @@ def pour(s, n, size, peer):
     time.sleep(0.002)
 
 
-def ask(s, data, host, port, tries=5):
-  """The answer; what is lost is asked again, as any user of UDP does."""
-  s.settimeout(PATIENCE / 5)
+def ask(s, data, host, port, tries=8, good=lambda answer, peer: True):
+  """The answer; what is lost is asked again, as any user of UDP does. An answer that is not good is one to an
+  earlier question, which came late."""
   for i in range(tries):
     s.sendto(data, place(host, port))
-    try:
-      return s.recvfrom(65536)
-    except TimeoutError:
-      if i == tries - 1:
-        raise
+    end = time.monotonic() + PATIENCE / 30
+    while (left := end - time.monotonic()) > 0:
+      s.settimeout(left)
+      try:
+        answer = s.recvfrom(65536)
+      except TimeoutError:
+        break
+      if good(*answer):
+        return answer
+  raise TimeoutError('timed out')
 
 
 def udp_who(host, port, source=0):
@@ -140,7 +149,8 @@ def udp_sizes(host, port, *sizes):
     for size in map(int, sizes):
       data = pattern(size, size)
       try:
-        got = ask(s, data, host, int(port), 2)[0] # the first may find out the path's MTU
+        # The first may find out the path's MTU. Earlier ones that come late are of another size, and right.
+        got = ask(s, data, host, int(port), good=lambda a, _: len(a) == size or a != pattern(len(a), len(a)))[0]
       except OSError as e:
         bad.append(f'{size}: {e}')
         continue
@@ -153,14 +163,15 @@ def udp_mapping(host, host2, port):
   """One source port: the same port outside to two servers, to two ports; and a stranger answers."""
   port = int(port)
   with udp_socket(family_of(host)) as s:
-    seen = {ask(s, b'who', h, p)[0].split()[1] for h in (host, host2) for p in (port, port + 1)}
-    data, peer = ask(s, b'other', host, port)
+    seen = {ask(s, b'who', h, p, good=lambda _, peer: peer[1] == p)[0].split()[1]
+            for h in (host, host2) for p in (port, port + 1)}
+    data, peer = ask(s, b'other', host, port, good=lambda answer, _: answer == b'from another')
     print('ports', len(seen), data.decode(), peer[1] - port)
 
 
-def udp_error(host, port, size=10, df=0):
+def udp_error(host, port, size=10, df=0, seconds=30):
   """What a connected socket is told about one datagram: errno of send and receive, and the entry of
-  its error queue: origin, type, code, info, who said so."""
+  its error queue: origin, type, code, info, who said so. seconds: how long that is awaited."""
   v6 = family_of(host) == socket.AF_INET6
   level = socket.IPPROTO_IPV6 if v6 else socket.IPPROTO_IP
   out = []
@@ -176,7 +187,7 @@ def udp_error(host, port, size=10, df=0):
       out.append('send ' + name_of(e.errno))
     poll = select.poll()
     poll.register(s, select.POLLIN)
-    events = poll.poll(1000)
+    events = poll.poll(float(seconds) * 1000)
     if events and events[0][1] & select.POLLIN:
       out.append('answered')
     out.append(name_of(s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)))
@@ -216,7 +227,7 @@ def udp_hops(host, port, hops):
       s.sendto(b'hop', (host, int(port)))
       poll = select.poll()
       poll.register(s, select.POLLIN)
-      events = poll.poll(3000)
+      events = poll.poll(30000)
       if events and events[0][1] & select.POLLIN:
         out.append('answer')
         continue
@@ -261,39 +272,58 @@ def udp_path_mtu(host, port):
     print('mtu', mtu, 'exact' if got == data else 'lost')
 
 
+def one_of_many(once, n):
+  """Datagrams are lost where a reader on the way does not have the processor for longer than a queue holds: once in
+  ten times that all come is enough, and never is one wrong."""
+  wrong = 0
+  for _ in range(10):
+    seen, bad = once()
+    wrong += bad
+    if seen == n:
+      break
+  print(seen, wrong)
+
+
 def udp_up(host, port, n, size, segment=1):
   """n numbered datagrams to the server; how many came, how many of them wrong."""
   n, size = int(n), int(size)
-  with udp_socket(family_of(host)) as s:
-    ask(s, b'reset', host, int(port))
-    if int(segment):
-      pour(s, n, size, (host, int(port)))
-    else:
-      for i in range(n):
-        s.sendto(numbered(i, size), (host, int(port)))
-        if i % 20 == 19:
-          time.sleep(0.002)
-    time.sleep(0.2)
-    print(ask(s, b'count', host, int(port))[0].decode())
+
+  def once():
+    with udp_socket(family_of(host)) as s:
+      ask(s, b'reset', host, int(port), good=lambda answer, _: answer == b'done')
+      if int(segment):
+        pour(s, n, size, (host, int(port)))
+      else:
+        for i in range(n):
+          s.sendto(numbered(i, size), (host, int(port)))
+          if i % 20 == 19:
+            time.sleep(0.002)
+      time.sleep(0.2)
+      seen, wrong = ask(s, b'count', host, int(port), good=lambda answer, _: answer != b'done')[0].split()
+      return int(seen), int(wrong)
+  one_of_many(once, n)
 
 
 def udp_down(host, port, n, size):
   """n numbered datagrams from the server, as udp_up."""
   n, size = int(n), int(size)
-  seen, wrong, last = 0, 0, -1
-  with udp_socket(family_of(host)) as s:
-    s.settimeout(2)
-    s.sendto(b'pour %d %d' % (n, size), (host, int(port)))
-    try:
-      while seen < n:
-        data = s.recv(65536)
-        i = struct.unpack('!I', data[3:7])[0]
-        wrong += data != numbered(i, size) or i <= last
-        last = i
-        seen += 1
-    except OSError:
-      pass
-  print(seen, wrong)
+
+  def once():
+    seen, wrong, last = 0, 0, -1
+    with udp_socket(family_of(host)) as s:
+      s.settimeout(5)
+      s.sendto(b'pour %d %d' % (n, size), (host, int(port)))
+      try:
+        while seen < n:
+          data = s.recv(65536)
+          i = struct.unpack('!I', data[3:7])[0]
+          wrong += data != numbered(i, size) or i <= last
+          last = i
+          seen += 1
+      except OSError:
+        pass
+    return seen, wrong
+  one_of_many(once, n)
 
 
 def udp_no_checksum(host, port):
@@ -317,7 +347,7 @@ def udp_flood(host, port, n):
 
 # --- TCP ------------------------------------------------------------------------------------------
 
-def tcp_connect(host, port, seconds=3):
+def tcp_connect(host, port, seconds=60):
   """What connect() says, within so many seconds."""
   with socket.socket(family_of(host), socket.SOCK_STREAM) as s:
     s.setblocking(False)
@@ -373,7 +403,7 @@ def serve_tcp(port):
 
 def serve_one(c, peer, ended):
   with c:
-    c.settimeout(60)
+    c.settimeout(240)
     word = b''
     try:
       while not word.endswith(b'\n'):
@@ -407,7 +437,7 @@ def serve_one(c, peer, ended):
         except OSError as e:
           ended.append(name_of(e.errno))
       elif word[0] == b'ended':
-        for _ in range(100):
+        for _ in range(1200):
           if ended:
             break
           time.sleep(0.05)
@@ -425,7 +455,7 @@ def serve_one(c, peer, ended):
 
 
 def dial(host, port, word):
-  s = socket.create_connection((host, int(port)), timeout=60)
+  s = socket.create_connection((host, int(port)), timeout=240)
   s.sendall(word.encode() + b'\n')
   return s
 
@@ -519,7 +549,7 @@ def tcp_parallel(host, port, n):
     state[s] = [i, pattern(1000, i), b'', False]
     sel.register(s, selectors.EVENT_WRITE)
   right = 0
-  end = time.monotonic() + 40
+  end = time.monotonic() + 200
   failed = {}
   while state and time.monotonic() < end:
     for key, mask in sel.select(1):
@@ -626,7 +656,7 @@ def serve_dns(host, port):
 
 if __name__ == '__main__':
   import signal
-  signal.alarm(0 if sys.argv[1].startswith('serve') else 120)
+  signal.alarm(0 if sys.argv[1].startswith('serve') else 280)
   run = globals().get(sys.argv[1])
   if not run:
     import probe_many, probe_ports # beside it, under these names

@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 
-PATIENCE = 60 # of one call: much more than anything takes that goes on at all
+PATIENCE = 120 # of one call: much more than anything takes that goes on at all
 MOVING = 1 << 18 # bytes after which a connection counts as under way
 # Its length is a prime: what is lost, doubled or elsewhere is not what is expected there.
 BLOCK = b''.join(hashlib.sha256(b'%d' % i).digest() for i in range(2048))[:65521]

@@ -36,7 +36,7 @@ def serve_udp_refused(port):
     peer = s.recvfrom(100)[1]
     s.connect(peer)
     s.settimeout(0.3)
-    for _ in range(10):
+    for _ in range(100):
       try:
         s.send(b'anybody')
         s.recv(10)
@@ -78,7 +78,7 @@ def tcp_hold(host, port, n, seconds):
   """n connections that say nothing for some seconds; how many were there."""
   held = []
   for _ in range(int(n)):
-    s = socket.create_connection((host, int(port)), 5)
+    s = socket.create_connection((host, int(port)), 60)
     held.append(s)
   print(len(held), flush=True)
   time.sleep(float(seconds))
@@ -98,12 +98,12 @@ def restarts(n, program, target, port, host):
       print(i, p.stderr.read().decode().strip())
       p.wait()
       return
-    with socket.create_connection((host, int(port)), 5) as s:
+    with socket.create_connection((host, int(port)), 60) as s:
       s.sendall(b'peer\n')
       if not receive_text(s):
         print(i, 'no answer')
     p.terminate()
-    if p.wait(10) != 0:
+    if p.wait(60) != 0:
       print(i, 'status', p.returncode, p.stderr.read().decode().strip())
       return
     p.stderr.close()

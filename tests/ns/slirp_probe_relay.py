@@ -41,13 +41,13 @@ def serve(port):
   held = []
   def one(c):
     try:
-      c.settimeout(30)
+      c.settimeout(120)
       word = c.recv(5)
       if word == b'down\n':
         told.append(pour(c) - own_queue(c))
         time.sleep(10)
       elif word == b'ask!\n':
-        end = time.monotonic() + 20
+        end = time.monotonic() + 60
         while not told and time.monotonic() < end:
           time.sleep(0.05)
         c.sendall(b'%d' % told.pop())
@@ -64,7 +64,7 @@ def serve(port):
 
 
 def dial(host, port, word):
-  s = socket.create_connection((host, int(port)), timeout=20)
+  s = socket.create_connection((host, int(port)), timeout=60)
   s.sendall(word)
   return s
 
@@ -99,7 +99,7 @@ def echo(s, text):
 def from_port(host, port, source):
   s = socket.socket(family_of(host), socket.SOCK_STREAM)
   s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-  s.settimeout(20)
+  s.settimeout(60)
   s.bind(('', source))
   s.connect((host, int(port)))
   return s
@@ -110,7 +110,7 @@ def same_port(host, port, n):
   memory of ours, and ours none of its."""
   right = 0
   for i in range(int(n)):
-    with from_port(host, port, 40001) as s:
+    with from_port(host, port, 10401) as s:
       s.sendall(b'echo\n')
       right += echo(s, b'%d' % i)
       if i % 2:
@@ -123,12 +123,12 @@ def same_port(host, port, n):
 
 def reborn(host, port):
   """The first connection is forgotten without a word (TCP_REPAIR), the next has the same ports."""
-  s = from_port(host, port, 40002)
+  s = from_port(host, port, 10402)
   s.sendall(b'echo\n')
   echo(s, b'first')
   s.setsockopt(socket.IPPROTO_TCP, 19, 1) # TCP_REPAIR
   s.close()
-  with from_port(host, port, 40002) as s:
+  with from_port(host, port, 10402) as s:
     s.sendall(b'echo\n')
     print('right' if echo(s, b'second') else 'wrong')
 
@@ -167,7 +167,7 @@ def idle(host, port, seconds):
 
 def await_end(host, port):
   with dial(host, port, b'hold\n') as s:
-    s.settimeout(30)
+    s.settimeout(120)
     try:
       print('end' if s.recv(1) == b'' else 'data')
     except OSError as e:
@@ -176,7 +176,7 @@ def await_end(host, port):
 
 if __name__ == '__main__':
   import signal
-  signal.alarm(0 if sys.argv[1] == 'serve' else 60)
+  signal.alarm(0 if sys.argv[1] == 'serve' else 240)
   try:
     globals()[sys.argv[1]](*sys.argv[2:])
   except OSError as error:

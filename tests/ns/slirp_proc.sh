@@ -27,7 +27,7 @@ slirp_from() { # USER-COMMAND ARGUMENT...
 	("$@" 9>"$NS_TMP/ready") >"$LOG" 2>&1 </dev/null &
 	SL=$!
 	NS_SERVERS="$NS_SERVERS $SL"
-	READY=$(timeout 10 head -c 1 "$NS_TMP/ready")
+	READY=$(timeout 60 head -c 1 "$NS_TMP/ready")
 }
 slirp() { slirp_from _box_exec host "$SLIRP_LITE" -r 9 "$@"; }
 
@@ -44,7 +44,7 @@ has_tap() { inside ctr ip link show tap0 >/dev/null 2>&1; }
 no_tap() { ! has_tap; }
 works() { ns_until 5 inside ctr ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
 ask_ctl() { # REQUEST [PATH]
-	printf '%s' "$1" | as_user host timeout 5 socat -t5 - "UNIX-CONNECT:${2:-$D/api}"
+	printf '%s' "$1" | as_user host timeout 60 socat -t60 - "UNIX-CONNECT:${2:-$D/api}"
 }
 field() { ask_ctl '{"execute":"status"}' | jq -r ".return.$1"; }
 n_children() { _descendants "$SL" | wc -l; }
@@ -95,7 +95,7 @@ isnt 'status: frames were counted' "$(field counters.frames_in)" null
 is 'control: list' "$(ask_ctl '{"execute":"list_hostfwd"}')" '{"return":{"entries":[]},"entries":[]}'
 like 'control: ports are refused' "$(ask_ctl '{"execute":"add_hostfwd","arguments":{"proto":"tcp","host_port":1,"guest_port":1}}')" \
 	'{"error":{"desc":"bad request: add_hostfwd: slirp_add_hostfwd failed"*'
-nok 'control: not for other users' on host setpriv --reuid 54199 --regid 54199 --clear-groups \
+nok 'control: not for other users' on host setpriv --reuid $((BOX_UID + 1)) --regid $((BOX_UID + 1)) --clear-groups \
 	socat -t1 - UNIX-CONNECT:$D/api
 is 'pcap: file header' "$(on host head -c 24 $D/pcap | od -An -tx4 | tr -s ' \n' ' ')" \
 	' a1b2c3d4 00040002 00000000 00000000 00010040 00000001 '
@@ -103,10 +103,17 @@ ns_until 5 sh -c '[ "$(stat -c %s "$1")" -gt 100 ]' sh "/proc/$(ns_pid host)/roo
 is 'pcap: frames follow' $? 0
 
 # Idle clients, more than there is room for.
-on host sh -c 'i=0; while [ $i -lt 80 ]; do socat -u UNIX-CONNECT:$1/api - & i=$((i + 1)); done; sleep 1
-	wait' sh $D >/dev/null 2>&1 &
-idle=$!
-sleep 0.5
+cat >"$NS_TMP/idle.py" <<'P'
+import signal, socket, sys
+held = [socket.socket(socket.AF_UNIX) for _ in range(80)]
+for s in held:
+    s.connect(sys.argv[1])
+print('there', flush=True)
+signal.pause()
+P
+serve host "$PYTHON" "$NS_TMP/idle.py" $D/api
+idle=$SERVED
+ns_until 20 grep -q there "$SERVED_LOG" || fail 'idle clients' "$(cat "$SERVED_LOG")"
 ok 'control: idle clients hold up no traffic' works
 is 'control: nor a request' "$(field name)" test.1
 
@@ -119,26 +126,43 @@ printf 'nameserver 198.51.100.53\nnameserver 2001:db8:1::53\n' >"$NS_TMP/host.re
 
 # --- a worker that dies ---
 
-fds=$(n_fds "$SL")
+unserve "$idle"
+fds_at_rest() { # without those of clients that are gone
+	local n last
+	last=''
+	while n=$(n_fds "$SL") && [ "$n" != "$last" ]; do
+		last=$n
+		sleep 1
+	done
+	echo "$n"
+}
+fds=$(fds_at_rest)
 index=$(inside ctr cat /sys/class/net/tap0/ifindex 2>/dev/null || inside ctr ip -o link show tap0 | cut -d: -f1)
 first=$(field worker)
-before=$(date +%s%N)
-kill -KILL "$first"
 another() { [ "$(field worker)" != "$first" ] && [ "$(field ready)" = true ]; }
+ms() { echo $(($(date +%s%N) / 1000000)); }
+asking=$(ms)
+another
+asking=$(($(ms) - asking)) # what it takes to ask is the machine's affair
+before=$(ms)
+kill -KILL "$first"
 ns_until 5 another
 is 'worker killed: another one is there' $? 0
-[ $((($(date +%s%N) - before) / 1000000)) -lt 1000 ]
-is 'worker killed: within a second' $? 0
+took=$(($(ms) - before))
+ok "worker killed: within a second ($took ms, of which it takes $asking to ask)" [ $took -lt $((1000 + 20 * asking)) ]
 ok 'worker killed: traffic goes on' works
 is 'worker killed: the tap is the same' "$(inside ctr ip -o link show tap0 | cut -d: -f1)" "$index"
+has_fds() { [ "$(n_fds "$SL")" = "$fds" ]; }
+ns_until 10 has_fds
 is 'worker killed: as many descriptors as before' "$(n_fds "$SL")" "$fds"
 is 'worker killed: told by status' "$(field restarts)" 1
 like 'worker killed: told in the log' "$(cat "$LOG")" '*the worker was ended by signal 9*'
+# Those that are there, one after the other: all within a minute, be the machine ever so busy.
 i=0
-while [ $i -lt 5 ] && ns_alive "$SL"; do
-	w=$(field worker)
-	kill -KILL "$w" 2>/dev/null
-	other() { ! ns_alive "$SL" || { w2=$(field worker 2>/dev/null) && [ "$w2" != "$w" ] && [ "$w2" != 0 ]; }; }
+while [ $i -lt 12 ] && ns_alive "$SL"; do
+	w=$(slirp_ctr=$SL worker ctr)
+	[ -z "$w" ] || kill -KILL "$w" 2>/dev/null
+	other() { ! ns_alive "$SL" || { w2=$(slirp_ctr=$SL worker ctr) && [ -n "$w2" ] && [ "$w2" != "$w" ]; }; }
 	ns_until 5 other
 	i=$((i + 1))
 done
@@ -148,7 +172,6 @@ like 'six workers killed: says why' "$(tail -n 1 "$LOG")" 'slirp-lite: the worke
 ok 'six workers killed: the tap is gone' no_tap
 nok 'six workers killed: the control socket is gone' on host test -e $D/api
 on host rm -f $D/pcap
-wait "$idle" 2>/dev/null
 
 # --- ends ---
 
@@ -326,7 +349,7 @@ import os, select, subprocess, sys
 r, w = os.pipe()
 print(subprocess.run(sys.argv[1:], pass_fds=[w]).returncode)
 os.close(w)
-print(bool(select.select([r], [], [], 2)[0]))
+print(bool(select.select([r], [], [], 30)[0]))
 P
 chmod a+r "$NS_TMP/leak.py"
 is 'background: what the caller left open is closed' \
@@ -392,7 +415,7 @@ refused() { # DESCRIPTION PATTERN ARGUMENT...
 	local what want out rc
 	what=$1 want=$2
 	shift 2
-	out=$(as_user host timeout 10 "$SLIRP_LITE" "$@" 2>&1)
+	out=$(as_user host timeout 60 "$SLIRP_LITE" "$@" 2>&1)
 	rc=$?
 	if [ $rc -ne 1 ] || [ "$(echo "$out" | wc -l)" -ne 1 ]; then
 		fail "refused: $what" "status $rc: $out"

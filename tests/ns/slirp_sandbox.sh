@@ -146,21 +146,21 @@ published() {
 	done
 }
 traffic() {
-	inside a curl -sS -m 5 http://$OUT4/hello &&
-		inside a curl -sS -g -m 5 "http://[$OUT6]/hello" &&
-		{ inside a curl -s -m 5 http://$OUT4:81/ || [ $? -eq 7 ]; } &&
-		inside a ping -q -c 2 -i 0.2 -W 2 $OUT4 && inside a ping -q -c 2 -i 0.2 -W 2 $OUT6 &&
+	inside a curl -sS -m 60 http://$OUT4/hello &&
+		inside a curl -sS -g -m 60 "http://[$OUT6]/hello" &&
+		{ inside a curl -s -m 60 http://$OUT4:81/ || [ $? -eq 7 ]; } &&
+		inside a ping -q -c 2 -i 0.2 -W 30 $OUT4 && inside a ping -q -c 2 -i 0.2 -W 30 $OUT6 &&
 		inside a "$PYTHON" -c '
 import socket
 for family, host, port in ((socket.AF_INET, "'$OUT4'", 7001), (socket.AF_INET6, "'$OUT6'", 7001),
                            (socket.AF_INET, "10.0.2.3", 53), (socket.AF_INET6, "fd00::3", 53)):
     with socket.socket(family, socket.SOCK_DGRAM) as s:
-        s.settimeout(5)
+        s.settimeout(60)
         s.connect((host, port))
         s.send(b"\1\2\1\0\0\1\0\0\0\0\0\0\1a\0\0\1\0\1\n")
         assert s.recv(512)
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-    s.settimeout(5)
+    s.settimeout(60)
     s.connect(("'$OUT4'", 9))
     s.send(b"x")
     try:
@@ -192,7 +192,7 @@ box_end a
 on host ip addr add 198.51.100.77/24 dev eth0
 on host ip -6 addr add 2001:db8:1::77/64 dev eth0 nodad
 peer() { # HOST
-	inside a curl -sS -g -m 5 "http://$1/cgi-bin/peer"
+	inside a curl -sS -g -m 60 "http://$1/cgi-bin/peer"
 }
 box_new a host -6 --sandbox=strict --outbound-addr 198.51.100.77 --outbound-addr6 2001:db8:1::77
 is 'outgoing address: TCP' "$(peer $OUT4)" 198.51.100.77
@@ -202,7 +202,7 @@ ask_udp() {
 import ipaddress, socket, sys
 host = sys.argv[1]
 with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM) as s:
-    s.settimeout(5)
+    s.settimeout(60)
     s.connect((host, 7001))
     s.send(b"who am I\n")
     seen = ipaddress.ip_address(s.recv(512).split()[0].decode().strip("[]"))

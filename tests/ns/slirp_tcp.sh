@@ -28,9 +28,9 @@ fi
 first_worker=$(worker $box)
 fds=$(n_fds "$first_worker")
 
-is 'curl' "$(inside a curl -sS -m 5 http://$OUT4/hello)" 'hello from out'
-is 'curl over IPv6' "$(inside a curl -sS -g -m 5 "http://[$OUT6]/hello")" 'hello from out'
-is 'the client as the server sees it' "$(inside a curl -sS -m 5 http://$OUT4/cgi-bin/peer)" "$HOST4"
+is 'curl' "$(inside a curl -sS -m 60 http://$OUT4/hello)" 'hello from out'
+is 'curl over IPv6' "$(inside a curl -sS -g -m 60 "http://[$OUT6]/hello")" 'hello from out'
+is 'the client as the server sees it' "$(inside a curl -sS -m 60 http://$OUT4/cgi-bin/peer)" "$HOST4"
 for f in 4 6; do
 	eval "out=\$OUT$f far=\$FAR$f"
 	is "IPv$f: $BYTES bytes up" "$(probe_in a tcp_up $out 7000 "$BYTES")" equal
@@ -47,9 +47,9 @@ is '1000 at once' "$(probe_in a tcp_parallel $OUT4 7000 1000)" '1000 right'
 is 'and over IPv6' "$(probe_in a tcp_parallel $OUT6 7000 1000)" '1000 right'
 for r in '' -R; do
 	wait_port out tcp 5201 # between two tests the server does not listen
-	ok "iperf3 ${r:-up}" inside a timeout 20 iperf3 -c $OUT4 -t 1 $r
+	ok "iperf3 ${r:-up}" ns_iperf inside a timeout 120 iperf3 -c $OUT4 -t 1 $r
 	wait_port out tcp 5201
-	ok "iperf3, 8 streams ${r:-up}" inside a timeout 20 iperf3 -c $OUT6 -t 1 -P 8 $r
+	ok "iperf3, 8 streams ${r:-up}" ns_iperf inside a timeout 120 iperf3 -c $OUT6 -t 1 -P 8 $r
 done
 on out sysctl -qw net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0 net.ipv4.tcp_window_scaling=0
 inside a sysctl -qw net.ipv4.tcp_timestamps=0 net.ipv4.tcp_sack=0 net.ipv4.tcp_window_scaling=0
@@ -114,7 +114,7 @@ on host ip -6 route add prohibit 2001:db8:f::2
 same_connect 'unreachable route' 192.0.2.1 9
 same_connect 'IPv6 unreachable route' 2001:db8:f::1 9
 same_connect 'IPv6 prohibited route' 2001:db8:f::2 9
-same_connect 'a neighbour that is not there' 198.51.100.99 9 5
+same_connect 'a neighbour that is not there' 198.51.100.99 9 30
 # IPv4 has no error that a kernel shows as EACCES: "administratively prohibited" is as near as it gets.
 on host ip -4 route add prohibit 192.0.2.2
 is 'prohibited route' "$(probe_in a tcp_connect 192.0.2.2 9)" EHOSTUNREACH

@@ -12,8 +12,12 @@ serve_probe out udp 7000 serve_udp
 serve_probe far udp 7000 serve_udp
 on far ip -4 addr add 203.0.113.3/24 dev eth0
 on host ip -4 route add 203.0.113.3 via $OUT4 mtu 1280
+# prompt NAME: datagrams fill the queue of a socket in a few milliseconds, and others may have the processors as long.
+# Where that may be said, its worker is before them.
+prompt() { renice -n -20 -p "$(worker "$1")" >/dev/null 2>&1 || :; }
 box_new a host -6 --host-loopback=udp:7500
 first_worker=$(worker a)
+prompt a
 
 # A path with a smaller MTU, which a router beyond the host finds out; then the host knows.
 big='sent EMSGSIZE EMSGSIZE origin'
@@ -108,8 +112,8 @@ N
 for p in 101 102 103 104 105 106 107; do same_error "IPv4 reject $p" $OUT4 $p; done
 for p in 201 202 203 204 205 206; do same_error "IPv6 reject $p" $OUT6 $p; done
 host_says='sent none no entry'
-same_error 'IPv4 filtered' $OUT4 300
-same_error 'IPv6 filtered' $OUT6 300
+same_error 'IPv4 filtered' $OUT4 300 10 0 1.5
+same_error 'IPv6 filtered' $OUT6 300 10 0 1.5
 # What the host's own routes and rules refuse. The container's kernel shows the ICMP as it can.
 on host ip -4 route add unreachable 192.0.2.1
 on host ip -4 route add prohibit 192.0.2.2
@@ -152,21 +156,36 @@ on host ip -6 addr add 2001:db8:1::77/64 dev eth0 nodad preferred_lft 0
 box_new o host -6 --outbound-addr=198.51.100.77 --outbound-addr6=2001:db8:1::77
 like 'an address to leave by' "$(probe_in o udp_who $OUT4 7000)" '198.51.100.77 *'
 like 'and of IPv6' "$(probe_in o udp_who $OUT6 7000)" '2001:db8:1::77 *'
-ok 'which ping leaves by' inside o ping -q -c 1 -W 5 $FAR6
+ok 'which ping leaves by' inside o ping -q -c 1 -W 30 $FAR6
 box_end o
 
-serve out iperf3 -s
+serve out nice -n -20 iperf3 -s
 wait_port out tcp 5201
+# In a second in which others have the processors nothing passes, however it goes: what counts is a second in which the
+# host itself does well. One of ten is enough; where the host does not do well either, nothing is known.
+udp_second() { # MOST-LOST CMD...: 200 Mbit/s for a second, and not more lost, in percent
+	local most
+	most=$1
+	shift
+	nice -n -20 "$@" timeout 120 iperf3 -c $OUT4 -u -b 200M -l 1400 -t 1 -J ${r:+"$r"} | python3 -c '
+import json, sys
+s = json.load(sys.stdin)["end"]["sum"]
+print(s["packets"], s["lost_percent"])
+sys.exit(s["packets"] < 10000 or s["lost_percent"] > float(sys.argv[1]))' "$most" 2>&1
+}
+udp_seconds() {
+	local good try
+	good=0
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		udp_second 10 nsenter -t "$box_a" -U -n -- && return
+		! udp_second 2 nsenter -t "$(ns_pid host)" -n -- || good=$((good + 1))
+	done
+	echo "the host itself did well $good times of $try"
+	[ $good -lt 8 ]
+}
 for r in '' -R; do
-	# A second in which others have the processors shows nothing: one of five is enough.
-	ok "iperf3 UDP 200 Mbit/s ${r:-up}" sh -c '
-		for try in 1 2 3 4 5; do
-			nsenter -t '"$box_a"' -U -n -- timeout 20 \
-				iperf3 -c '$OUT4' -u -b 200M -l 1400 -t 1 -J '$r' |
-			python3 -c "import json, sys; s = json.load(sys.stdin)[\"end\"][\"sum\"]
-print(s[\"packets\"], s[\"lost_percent\"]); sys.exit(s[\"packets\"] < 10000 or s[\"lost_percent\"] > 10)" && exit
-		done
-		exit 1'
+	ok "iperf3 UDP 200 Mbit/s ${r:-up}" udp_seconds
+	note "$(tail -n 3 "$NS_TMP/ok.out")"
 done
 box_end a
 
@@ -179,6 +198,7 @@ for how in --mtu=65520 --mtu=1280 NETNS_UP_WITHOUT=tun-uso NETNS_UP_WITHOUT=tun-
 		;;
 	*) box_new b host -6 "$how" ;;
 	esac
+	prompt b
 	is "$how: sizes" "$(probe_in b udp_sizes $OUT4 7000 0 1 1472 1473 9000 65507)" exact
 	is "$how: runs up" "$(probe_in b udp_up $OUT4 7000 1000 1200)" '1000 0'
 	is "$how: runs down" "$(probe_in b udp_down $OUT6 7000 1000 1200)" '1000 0'
