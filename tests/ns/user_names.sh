@@ -44,7 +44,7 @@ for f in 4 6; do
 	is "IPv$f: by an alias" "$(look "$a" "$s" shop $t)" "$(addr_of "$b" $f)"
 	is "IPv$f: one with dots, whatever its case" "$(look "$b" "$s" db.PROD $t)" "$(addr_of "$a" $f)"
 	is "IPv$f: over TCP" "$(look "$b" "$s" www $t +tcp)" "$(addr_of "$a" $f)"
-	is "IPv$f: the name of an address" "$(inside "$a" dig +short +time=5 "@$s" -x "$(addr_of "$b" $f)")" b.
+	is "IPv$f: the name of an address" "$(inside "$a" dig +short +time=20 "@$s" -x "$(addr_of "$b" $f)")" b.
 	is "IPv$f: the rest of the world" "$(look "$b" "$s" four.test A)" 192.0.2.4
 	is "IPv$f: over TCP" "$(look "$a" "$s" seven.test A +tcp)" 192.0.2.5
 	is "IPv$f: what is not there" "$(rcode "$b" "$s" nothing.example A)" 'NXDOMAIN 0 '
@@ -83,7 +83,7 @@ foreign d $UID_A
 # shellcheck disable=SC2154 # set by foreign
 d=$box_d
 ok 'a neighbour' nna up "$d" --network web --name d -q
-knows_d() { [ "$(look "$a" "$s4" d A +time=2 +tries=1)" = "$(addr_of "$d" 4)" ]; }
+knows_d() { [ "$(look "$a" "$s4" d A +time=20 +tries=1)" = "$(addr_of "$d" 4)" ]; }
 ok 'by its name' knows_d
 p=$(responders "$host")
 is 'one process for all networks' "$(echo "$p" | wc -w)" 1

@@ -46,13 +46,13 @@ look() { # PID SERVER NAME TYPE [DIG OPTION...]: the answers
 	local p s n t
 	p=$1 s=$2 n=$3 t=$4
 	shift 4
-	inside "$p" dig +short +time=5 +tries=2 "@$s" "$@" -q "$n" -t "$t"
+	inside "$p" dig +short +time=20 +tries=2 "@$s" "$@" -q "$n" -t "$t"
 }
 rcode() { # the same, the status of the answer and the number of its records
 	local p s n t
 	p=$1 s=$2 n=$3 t=$4
 	shift 4
-	inside "$p" dig +time=6 +tries=1 "@$s" "$@" -q "$n" -t "$t" |
+	inside "$p" dig +time=30 +tries=1 "@$s" "$@" -q "$n" -t "$t" |
 		sed -nE 's/.*status: ([A-Z]+),.*/\1/p; s/.*ANSWER: ([0-9]+),.*/\1/p' | tr '\n' ' '
 }
 resolver_of() { # ATTACHMENT 4|6: as recorded

@@ -94,10 +94,10 @@ done
 # The way out is the kernel's own TCP.
 is 'the way out is the relay engine' "$(uplink engine): $(uplink engine_why)" 'relay: it serves a network'
 ok 'all went that way' [ "$(uplink through_opened)" -ge 6 ]
-is 'out, UDP' "$(inside "$a" sh -c "echo q | socat -T 5 - UDP:$OUT4:7001" | cut -d' ' -f1)" \
+is 'out, UDP' "$(inside "$a" sh -c "echo q | socat -t 60 - UDP:$OUT4:7001" | cut -d' ' -f1)" \
 	'[0000:0000:0000:0000:0000:ffff:c633:6401]' # 198.51.100.1
-ok 'out, ping' inside "$a" ping -c 1 -W 5 $OUT4
-ok 'out, ping over IPv6' inside "$a" ping -6 -c 1 -W 5 $OUT6
+ok 'out, ping' inside "$a" ping -c 1 -W 30 $OUT4
+ok 'out, ping over IPv6' inside "$a" ping -6 -c 1 -W 30 $OUT6
 like 'resolvers of run' "$(nna run --network web -- cat /etc/resolv.conf)" 'nameserver 10.*.1
 nameserver fd*::1*'
 is 'run passes on the exit status' "$(nna run --network web -- sh -c 'exit 7'; echo $?)" 7
@@ -105,7 +105,7 @@ is 'run passes on the exit status' "$(nna run --network web -- sh -c 'exit 7'; e
 on out ip addr add 198.51.100.53/24 dev eth0
 serve out python3 "$(dirname "$0")/slirp_probe.py" serve_dns 198.51.100.53 53
 wait_port out udp 53
-is 'run resolves names' "$(nna run --network web -- dig +short +time=3 four.test A)" 192.0.2.4
+is 'run resolves names' "$(nna run --network web -- dig +short +time=20 four.test A)" 192.0.2.4
 nok "run: its network cannot be changed" nna run --network web -- ip link set eth0 down
 ok 'run --own-net: it can' nna run --network web --own-net -- ip link set eth0 down
 
@@ -158,19 +158,19 @@ ok 'nor a port' nna publish b 8092:80 -q
 without=${NETNS_UP_WITHOUT:-}
 NETNS_UP_WITHOUT=${without:+$without,}ring-socket
 refused 8 '*needs io_uring*netns-up run --network*' up "$box_d" --network web -p 8093:80
-is 'without io_uring, run goes on' "$(nna run --network web -- curl -sS -m 5 "http://$b4/hello")" 'hello from b'
+is 'without io_uring, run goes on' "$(nna run --network web -- curl -sS -m 60 "http://$b4/hello")" 'hello from b'
 NETNS_UP_WITHOUT=$without
 is 'nothing is left of it' "$(nna ls | grep -w '8093:80/tcp')" ''
 
 # --- other kinds of networks; many at once ---
 ok 'a routed one' nna network create r --mode routed -q
-is 'out of it' "$(nna run --network r -- curl -sS -m 5 "http://$OUT4/cgi-bin/peer")" "$HOST4"
+is 'out of it' "$(nna run --network r -- curl -sS -m 60 "http://$OUT4/cgi-bin/peer")" "$HOST4"
 ok 'an internal one' nna network create i --internal -q
 nok 'no way out of it' nna run --network i -- curl -sS -m 2 "http://$OUT4/hello"
 ok 'they go' nna network rm r
 ok 'both' nna network rm i
 for i in 1 2 3 4 5 6; do
-	box "m$i" $UID_A "$NETNS_UP" run --network web -p "1870$i:80" -- curl -sS -m 5 "http://$OUT4/hello"
+	box "m$i" $UID_A "$NETNS_UP" run --network web -p "1870$i:80" -- curl -sS -m 60 "http://$OUT4/hello"
 done
 for i in 1 2 3 4 5 6; do
 	eval "wait \$box_m$i"
@@ -238,15 +238,15 @@ foreign n $UID_B
 ok 'a user with one id: create' nnb network create web -q
 ok 'up' nnb up "$box_n" --network web -q -p 8080:80
 is 'out' "$(get "$box_n" "http://$OUT4/cgi-bin/peer")" "$HOST4"
-is 'run' "$(nnb run --network web -- curl -sS -m 5 "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
+is 'run' "$(nnb run --network web -- curl -sS -m 60 "http://[$OUT6]/cgi-bin/peer")" "$HOST6"
 nnb up "$a" --network web 2>"$NS_TMP/err"
 is "another user's container is refused" $? 5
 like 'and says why' "$(cat "$NS_TMP/err")" '*may not be opened*'
 is 'down' "$(nnb down "$box_n")" "pid-$box_n eth0 down"
 nok 'its port is closed' http out "http://$HOST4:8080/hello"
 ok 'the last network' nnb network rm web
-ok 'ends all processes' has_keepers 0
-ok 'all' no_slirp
+ok 'ends all processes' ns_until 20 has_keepers 0
+ok 'all' ns_until 20 no_slirp
 is 'no file stays but a lock' "$(on host find /run/user -type f -o -type s | grep -v 'netns-up/lock$')" ''
 on host rm -rf /run/user/$UID_A/netns-up /run/user/$UID_B/netns-up
 for p in $box_a $box_n; do kill -KILL "$p"; done

@@ -125,7 +125,7 @@ NS_SERVERS="$NS_SERVERS $steady"
 exec 7>"$NS_TMP/words"
 goes_on() { # WORD: between containers, more came since now
 	echo "$1" >&7
-	ns_until 70 grep -qs " $1\$" "$SAY/steady"
+	ns_until 30 grep -qs " $1\$" "$SAY/steady"
 	is "$1: from container to container it goes on" "$(tail -n 1 "$SAY/steady" | cut -c1-100)" "moved $1"
 }
 goes() { # AFTER WHAT
@@ -144,7 +144,7 @@ serves() { # AFTER WHAT
 # resets AFTER WHAT: all that was on the way has an end, and none that looks like the stream's.
 resets() {
 	# shellcheck disable=SC2086 # a list
-	ok "$1: all connections have an end" ns_until 70 have_ended $LOADS
+	ok "$1: all connections have an end" ns_until 30 have_ended $LOADS
 	for l in $LOADS; do
 		is "$1: $l was reset" "$(outcome "$l")" 'moving 3 ECONNRESET'
 	done
@@ -182,7 +182,7 @@ under_load
 kill -KILL "$(named slirp-lite)"
 goes_on supervisor
 ok 'supervisor: all of it ends' ns_until 20 no_slirp
-is 'supervisor: nobody serves' "$(inside "$a" python3 "$PROBE" tcp_connect $OUT4 7000 5)" ENETUNREACH
+is 'supervisor: nobody serves' "$(inside "$a" python3 "$PROBE" tcp_connect $OUT4 7000)" ENETUNREACH
 like 'supervisor: status says so' "$(nna status "$b" 2>&1)" '*uplink     gone: *'
 resets supervisor
 is 'supervisor: gc starts it again' "$(nna gc -q; echo $?)" 0
