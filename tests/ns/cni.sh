@@ -77,7 +77,7 @@ is 'no address is tentative' "$(on box ip -6 -o addr show dev eth0 scope global 
 is 'another host reaches the published port, IPv4' "$(http out http://$HOST4:8080/hello)" 'hello from box'
 is 'another host reaches the published port, IPv6' "$(http out "http://[$HOST6]:8080/hello")" 'hello from box'
 is 'the host reaches it on 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from box'
-is 'the container reaches the other host' "$(on box ping -c1 -W2 -q $OUT4 >/dev/null && echo yes)" yes
+is 'the container reaches the other host' "$(on box ping -c1 -W10 -q $OUT4 >/dev/null && echo yes)" yes
 ok 'the same ADD again' cni ADD bridge box "$WEB"
 ok 'answers the same' cmp "$NS_TMP/answer" "$NS_TMP/first"
 fails 102 'another ADD of the same name' ADD bridge box "$(conf "$IPAM")"
@@ -243,12 +243,12 @@ is 'the resolver is in the result' "$(answer 'd["dns"]["nameservers"]')" "['203.
 ok 'names: another, with a resolver of its own' cni ADD bridge n2 \
 	"$(named '"names":true,"dns":{"nameservers":["192.0.2.53"]}')"
 is 'which stays' "$(answer 'd["dns"]["nameservers"]')" "['192.0.2.53']"
-is 'an alias is found' "$(on n2 dig +short +time=3 +tries=1 @203.0.113.193 web.lan)" 203.0.113.194
-is 'by IPv6' "$(on n2 dig +short +time=3 +tries=1 @2001:db8:84::1 web.lan AAAA)" 2001:db8:84::2
+is 'an alias is found' "$(on n2 dig +short +time=20 +tries=1 @203.0.113.193 web.lan)" 203.0.113.194
+is 'by IPv6' "$(on n2 dig +short +time=20 +tries=1 @2001:db8:84::1 web.lan AAAA)" 2001:db8:84::2
 ok 'names: CHECK' cni CHECK bridge n2 "$(prev "$(named '"names":true')")"
 fails 7 'names: all members or none' ADD bridge plain "$(named '"mtu":1500')"
 ok 'names: DEL' cni DEL bridge n1 "$(named '"names":true')"
-is 'gone at once' "$(on n2 dig +time=3 +tries=1 @203.0.113.193 -x 203.0.113.194 | sed -nE 's/.*status: ([A-Z]+),.*/\1/p')" NXDOMAIN
+is 'gone at once' "$(on n2 dig +time=20 +tries=1 @203.0.113.193 -x 203.0.113.194 | sed -nE 's/.*status: ([A-Z]+),.*/\1/p')" NXDOMAIN
 ok 'names: DEL of the other' cni DEL bridge n2 "$(named '"names":true')"
 fails 7 'names: only at a gateway' ADD bridge n1 "$(NET=named conf '"names":true')"
 on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
@@ -364,7 +364,7 @@ rootless() {
 		ip netns add c
 		call ADD >"$NETNS_TMP/answer"
 		[ -d /run/user/netd ] && [ ! -e /run/netd ]
-		ip netns exec c ping -q -c1 -W2 203.0.113.1 >/dev/null
+		ip netns exec c ping -q -c1 -W10 203.0.113.1 >/dev/null
 		call STATUS
 		call DEL
 		[ -z "$(ls /run/user)" ]

@@ -43,7 +43,7 @@ odd() { # KIND VERB...
 }
 for kind in fds closed umask cwd env sigpipe nproc nofile32; do
 	ok "$kind: up" odd $kind up "$pid" 8080:80
-	[ $kind = nofile32 ] || ok "$kind: it works" on c1 ping -q -c1 -W1 $OUT4
+	[ $kind = nofile32 ] || ok "$kind: it works" on c1 ping -q -c1 -W10 $OUT4
 	ok "$kind: healthy" on host "$NETNS_UP" check "$pid"
 	ok "$kind: down" odd $kind down "$pid"
 	residue host "$NS_TMP/before" "$kind: nothing is left"

@@ -11,7 +11,7 @@ addr() { # CONTAINER 4|6
 	6) on "$1" ip -6 -o addr show dev eth0 scope global | sed -E 's/.* inet6 ([0-9a-f:]+).*/\1/' ;;
 	esac
 }
-reach() { on "$1" ping -q -c1 -W1 "$2" >/dev/null 2>&1; }
+reach() { on "$1" ping -q -c1 -W "${3:-10}" "$2" >/dev/null 2>&1; } # FROM TO [SECONDS]
 
 ns_world
 # A LAN behind the host, which is no router.
@@ -26,13 +26,13 @@ container_new a host
 container_new b host
 container_new c host
 
-nok 'before: the host routes for nobody' reach out 203.0.113.2
+nok 'before: the host routes for nobody' reach out 203.0.113.2 1
 ok 'up' nu up "$(ns_pid a)" --name a -p 8080:80 -q
 ok 'up' nu up "$(ns_pid b)" --name b -q
 serve_http a 80
-nok 'after: still not, IPv4' reach out 203.0.113.2
-nok 'after: still not, IPv6' reach out 2001:db8:3::2
-nok 'nor the other way' reach lan $OUT4
+nok 'after: still not, IPv4' reach out 203.0.113.2 1
+nok 'after: still not, IPv6' reach out 2001:db8:3::2 1
+nok 'nor the other way' reach lan $OUT4 1
 is 'published ports are reached from both sides' "$(http lan http://203.0.113.1:8080/hello)$(http out http://$HOST4:8080/hello)" \
 	'hello from ahello from a'
 ok 'the containers reach both sides' reach b 203.0.113.2

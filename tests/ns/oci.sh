@@ -36,7 +36,7 @@ for rt in crun runc; do
 	ok "$rt: netns-up $pid" nu "$pid" -p 8080:80
 	# shellcheck disable=SC2086
 	ok "$rt start" on host $rt $opts start "box$rt"
-	ok "$rt: reached from the outside" ns_until 3 sh -c \
+	ok "$rt: reached from the outside" ns_until 20 sh -c \
 		'[ "$(nsenter -t "$1" -n curl -s -m 1 http://198.51.100.1:8080/hello)" = "hello from a container" ]' sh "$(ns_pid out)"
 	is "$rt: and by IPv6" "$(http out "http://[$HOST6]:8080/hello")" 'hello from a container'
 	# shellcheck disable=SC2086

@@ -31,7 +31,7 @@ is 'all are there' "$(nu ls --json | grep -c '"phase": "committed"')" "$N"
 is 'all addresses differ' "$(nu ls --json | grep '"address": "10' | sort -u | wc -l)" "$N"
 bad=0
 for i in 0 7 $((N / 2)) $((N - 1)); do
-	on host ip netns exec p$i ping -q -c1 -W2 $OUT4 >/dev/null || bad=$((bad + 1))
+	on host ip netns exec p$i ping -q -c1 -W10 $OUT4 >/dev/null || bad=$((bad + 1))
 done
 is 'a sample of them reaches the outside' "$bad" 0
 is 'the maps hold them all' "$(on host nft list map inet netd fwd4_any | grep -c 'tcp \.')" "$N"

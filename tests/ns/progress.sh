@@ -14,7 +14,7 @@ slowly() { # CALL ARGUMENTS
 	local call
 	call=$1
 	shift
-	on host timeout 60 strace -qq -o /dev/null -e trace="$call" -e inject="$call:delay_enter=100000" "$NETNS_UP" "$@"
+	on host timeout 200 strace -qq -o /dev/null -e trace="$call" -e inject="$call:delay_enter=100000" "$NETNS_UP" "$@"
 }
 esc=$(printf '\033')
 cr=$(printf '\r')
@@ -22,7 +22,7 @@ at_tty() { # CALL ARGUMENTS: what the terminal of its standard error gets
 	local call
 	call=$1
 	shift
-	on host env TERM="${TERM_IS:-xterm}" timeout 60 python3 -B "$TERMINAL" ERR strace -qq -o /dev/null \
+	on host env TERM="${TERM_IS:-xterm}" timeout 200 python3 -B "$TERMINAL" ERR strace -qq -o /dev/null \
 		-e trace="$call" -e inject="$call:delay_enter=100000" "$NETNS_UP" "$@"
 }
 

@@ -75,7 +75,7 @@ wait_port c1 tcp 5201
 for to in "out $HOST4" "out $HOST6" 'host 127.0.0.1' 'host ::1'; do
 	for way in '' -R; do
 		# shellcheck disable=SC2086
-		ok "iperf3 from ${to% *} to ${to#* } $way" on ${to% *} iperf3 -c ${to#* } -n 20M $way
+		ok "iperf3 from ${to% *} to ${to#* } $way" ns_iperf on ${to% *} iperf3 -c ${to#* } -n 20M $way
 	done
 done
 ok 'unpublish it' nu unpublish one 5201
@@ -138,12 +138,12 @@ on host sysctl -qw net.ipv4.ip_local_port_range="$picks"
 # Conflicts name the owner and change nothing.
 conflict() { # DESCRIPTION SPEC PATTERN
 	local out rc
-	snapshot host | grep -v ': process' >"$NS_TMP/c.before"
+	snapshot host | grep -v '^process: ' >"$NS_TMP/c.before"
 	out=$(nu publish two "$2" 2>&1)
 	rc=$?
 	is "$1: exit code" "$rc" 4
 	like "$1: the owner is named" "$out" "$3"
-	snapshot host | grep -v ': process' >"$NS_TMP/c.after"
+	snapshot host | grep -v '^process: ' >"$NS_TMP/c.after"
 	is "$1: nothing changed" "$(diff "$NS_TMP/c.before" "$NS_TMP/c.after")" ''
 }
 conflict 'a taken port' 8080:80 '*one*'

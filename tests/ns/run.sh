@@ -8,8 +8,8 @@ nu() { on host "$NETNS_UP" "$@"; }
 ns_world
 snapshot host >"$NS_TMP/before"
 
-ok 'the network is up before the command starts' nu run -q -- ping -q -c1 -W2 $OUT4
-ok 'both families' nu run -q -- ping -q -c1 -W2 $OUT6
+ok 'the network is up before the command starts' nu run -q -- ping -q -c1 -W10 $OUT4
+ok 'both families' nu run -q -- ping -q -c1 -W10 $OUT6
 nu run -q -- sh -c 'exit 42'
 is 'the exit status is passed on' "$?" 42
 nu run -q -- sh -c 'kill -TERM $$'
@@ -50,7 +50,7 @@ for kind in pid uts ipc user cgroup mount; do
 	link=$kind
 	[ $kind != mount ] || link=mnt
 	isnt "--$kind: a new one" "$(nu run -q --$kind -- readlink /proc/self/ns/$link)" "$(self $link)"
-	is "--$kind: the network works" "$(nu run -q --$kind -- sh -c "ping -q -c1 -W2 $OUT4 >/dev/null && echo ok")" ok
+	is "--$kind: the network works" "$(nu run -q --$kind -- sh -c "ping -q -c1 -W10 $OUT4 >/dev/null && echo ok")" ok
 done
 is 'without an option it is shared' "$(nu run -q -- readlink /proc/self/ns/ipc)" "$(self ipc)"
 ok '--pid: few processes are seen' sh -c '[ "$1" -lt 8 ]' sh "$(nu run -q --pid -- sh -c 'ls -d /proc/[0-9]* | wc -l')"
@@ -61,8 +61,8 @@ residue host "$NS_TMP/before" 'nothing is left after all kinds'
 # A server in it is reached; a signal ends it; its network goes.
 serve host "$NETNS_UP" run -q -p 8080:80 --name srv -- busybox httpd -f -p 80 -h "$NS_TMP"
 echo it works >"$NS_TMP/index.html"
-ok 'up within time' ns_until 5 sh -c '[ -n "$(nsenter -t "$1" -n -m "$2" ls 2>/dev/null | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
-ok 'its server is reached' ns_until 3 sh -c '[ "$(nsenter -t "$1" -n curl -s -m 1 http://198.51.100.1:8080/)" = "it works" ]' sh "$(ns_pid out)"
+ok 'up within time' ns_until 20 sh -c '[ -n "$(nsenter -t "$1" -n -m "$2" ls 2>/dev/null | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
+ok 'its server is reached' ns_until 20 sh -c '[ "$(nsenter -t "$1" -n curl -s -m 1 http://198.51.100.1:8080/)" = "it works" ]' sh "$(ns_pid out)"
 kill -TERM "$SERVED"
 wait "$SERVED"
 is 'a signal is forwarded' "$?" 143
@@ -71,11 +71,11 @@ residue host "$NS_TMP/before" 'its network is gone'
 
 # Killed without mercy: the command dies with it, gc removes what is left.
 serve host "$NETNS_UP" run -q -p 8080:80 --name srv -- sleep 300
-ok 'up again' ns_until 5 sh -c '[ -n "$(nsenter -t "$1" -n -m "$2" ls 2>/dev/null | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
+ok 'up again' ns_until 20 sh -c '[ -n "$(nsenter -t "$1" -n -m "$2" ls 2>/dev/null | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
 kill -KILL "$SERVED"
 wait "$SERVED" 2>/dev/null
 NS_SERVERS=$(_ns_without "$SERVED" "$NS_SERVERS")
-ok 'the command dies with it' ns_until 3 sh -c '! pgrep -f "^sleep 300$" --ns "$1" --nslist net >/dev/null 2>&1 || ! pgrep -x sleep | xargs -I{} cat /proc/{}/cmdline | tr "\0" " " | grep -q "sleep 300"' sh "$(ns_pid host)"
-ok 'gc' ns_until 3 sh -c 'nsenter -t "$1" -n -m "$2" gc && [ -z "$(nsenter -t "$1" -n -m "$2" ls | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
+ok 'the command dies with it' ns_until 20 sh -c '! pgrep -f "^sleep 300$" --ns "$1" --nslist net >/dev/null 2>&1 || ! pgrep -x sleep | xargs -I{} cat /proc/{}/cmdline | tr "\0" " " | grep -q "sleep 300"' sh "$(ns_pid host)"
+ok 'gc' ns_until 20 sh -c 'nsenter -t "$1" -n -m "$2" gc && [ -z "$(nsenter -t "$1" -n -m "$2" ls | grep srv)" ]' sh "$(ns_pid host)" "$NETNS_UP"
 residue host "$NS_TMP/before" 'gc leaves nothing'
 ns_done

@@ -15,8 +15,8 @@ is 'its /run is empty' "$(on host ls -A /run)" ''
 is 'its /sys shows its own links' "$(on host ls /sys/class/net | tr '\n' ' ')" 'eth0 lo '
 is 'commands run in the directory of the test' "$(on host pwd)" "$PWD"
 is 'anybody may open its /dev/net/tun' "$(on host stat -c %a /dev/net/tun)" 666
-ok 'IPv4 between host and out' on host ping -q -c1 -W2 "$OUT4"
-ok 'IPv6 between host and out' on out ping -q -c1 -W2 "$HOST6"
+ok 'IPv4 between host and out' on host ping -q -c1 -W10 "$OUT4"
+ok 'IPv6 between host and out' on out ping -q -c1 -W10 "$HOST6"
 ok 'ip netns works inside' on host ip netns add inside
 nok '... and stays inside' test -e /run/netns/inside
 ok '... and goes' on host ip netns del inside
@@ -103,13 +103,14 @@ hidden=$(_ns_strays)
 kill "$hidden"
 residue host "$NS_TMP/before" '... and gone: a process'
 on host unshare --net sleep 301 &
-ns_until 2 test -n "$(_ns_strays)"
+sleeps() { for p in $(_ns_strays); do [ "$(cat "/proc/$p/comm")" = sleep ] && return; done; }
+ns_until 20 sleeps
 for p in $(_ns_strays); do kill "$p"; done
 wait $!
 residue host "$NS_TMP/before" 'a process in a namespace of its own is found by its mark'
 env -i unshare --net sleep 302 &
 foreign=$!
-ns_until 2 grep -qs sleep "/proc/$foreign/comm"
+ns_until 20 grep -qs sleep "/proc/$foreign/comm"
 is "somebody else's process is left alone" "$(_ns_strays)" ''
 kill $foreign
 wait $foreign
@@ -121,8 +122,9 @@ cat >"$early" <<'END'
 host_new host
 serve host sleep 299
 on host sh -c 'env -i setsid sleep 298 &' >/dev/null
-ns_until 5 grep -q 'sleep' "/proc/$SERVED/comm"
-ns_until 5 test -n "$(_ns_strays)"
+ns_until 20 grep -q 'sleep' "/proc/$SERVED/comm"
+has_strays() { [ -n "$(_ns_strays)" ]; }
+ns_until 20 has_strays
 echo "$$ $(ns_pid host) $SERVED $(_ns_strays | tr '\n' ' ')" >"$2"
 [ "$3" = end ] || sleep 297
 END

@@ -6,11 +6,11 @@
 TERMINAL=$(dirname "$0")/terminal.py
 
 nu() { on host "$NETNS_UP" "$@"; }
-at_tty() { # WHAT ARGUMENTS: what it gets, at most 40 seconds long
+at_tty() { # WHAT ARGUMENTS: what it gets, at most 120 seconds long
 	local what
 	what=$1
 	shift
-	on host env -u NO_COLOR TERM=xterm timeout 40 python3 -B "$TERMINAL" "$what" "$NETNS_UP" "$@"
+	on host env -u NO_COLOR TERM=xterm timeout 120 python3 -B "$TERMINAL" "$what" "$NETNS_UP" "$@"
 }
 of() { jq -r ".[] | select(.id == \"$1\") | $2"; }
 
@@ -28,7 +28,7 @@ ok 'one on another network' nu network create back --mode routed -q
 ok 'another container' nu up "$(ns_pid b)" --name b --network back -q
 serve_http out 80
 head -c 3000000 /dev/zero >"$NS_TMP/www.out/big"
-is 'three megabytes go in' "$(on a curl -sS -m 30 "http://$OUT4/big" | wc -c)" 3000000
+is 'three megabytes go in' "$(on a curl -sS -m 120 "http://$OUT4/big" | wc -c)" 3000000
 link=$(nu status a | sed -nE 's/.*host link +(nu[0-9a-f]+).*/\1/p')
 count() { on host cat "/sys/class/net/$link/statistics/$1"; }
 low=$(count tx_bytes)
@@ -42,7 +42,7 @@ is 'names' "$(of b '.ifname + " " + .network' <"$NS_TMP/json")" 'eth0 back'
 is 'what rests has a rate too' "$(of b '.rate | has("in_bits")' <"$NS_TMP/json")" true
 
 # Somebody is busy, as long as it takes.
-serve a sh -c "while :; do curl -sS -m 5 http://$OUT4/big >/dev/null; done"
+serve a sh -c "while :; do curl -sS -m 60 http://$OUT4/big >/dev/null; done"
 is_busy() { nu top --json | of a '.rate.in_bits > 1000000 and .rate.in_packets > 1' | grep -qx true; }
 ok 'a rate is seen' ns_until 60 is_busy
 first_is_a() { nu top --once | sed -n '2s/ .*//p' | grep -qx a; }

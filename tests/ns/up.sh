@@ -19,16 +19,16 @@ residue host "$NS_TMP/before" 'a plan changes nothing'
 ok 'netns-up PID' nu "$pid"
 a4=$(on c1 ip -4 -o addr show dev eth0 | sed -E 's/.* inet ([0-9.]+).*/\1/')
 a6=$(on c1 ip -6 -o addr show dev eth0 scope global | sed -E 's/.* inet6 ([0-9a-f:]+).*/\1/')
-ok 'loopback is up inside' on c1 ping -q -c1 -W1 127.0.0.1
-ok 'the container reaches the outside by IPv4' on c1 ping -q -c1 -W2 "$OUT4"
-ok 'the container reaches the outside by IPv6' on c1 ping -q -c1 -W2 "$OUT6"
+ok 'loopback is up inside' on c1 ping -q -c1 -W10 127.0.0.1
+ok 'the container reaches the outside by IPv4' on c1 ping -q -c1 -W10 "$OUT4"
+ok 'the container reaches the outside by IPv6' on c1 ping -q -c1 -W10 "$OUT6"
 serve_peer out tcp 7000
 is 'the outside sees the host (IPv4)' "$(ask c1 tcp "$OUT4" 7000)" "$HOST4"
 is 'the outside sees the host (IPv6)' "$(ask c1 tcp "$OUT6" 7000)" "$HOST6"
 serve_peer out udp 7001
 is 'also by UDP' "$(ask c1 udp "$OUT4" 7001)" "$HOST4"
-ok 'the host reaches the container by IPv4' on host ping -q -c1 -W1 "$a4"
-ok 'the host reaches the container by IPv6' on host ping -q -c1 -W1 "$a6"
+ok 'the host reaches the container by IPv4' on host ping -q -c1 -W10 "$a4"
+ok 'the host reaches the container by IPv6' on host ping -q -c1 -W10 "$a6"
 nok 'the outside does not reach the container directly (IPv4)' on out ping -q -c1 -W1 "$a4"
 nok 'the outside does not reach the container directly (IPv6)' on out ping -q -c1 -W1 "$a6"
 is 'the MTU is that of the default route' "$(on c1 cat /sys/class/net/eth0/mtu 2>/dev/null ||
@@ -56,7 +56,7 @@ ok 'up by name with a MAC, an MTU and an interface name' \
 like 'they are so inside' "$(on host ip -n web -o link show net0)" '*mtu 1400*02:00:00:00:00:07*'
 ok 'up by path, a second interface' nu up /run/netns/web --ifname net1
 is 'two interfaces' "$(nu ls --json | grep -c '"ifname"')" 2
-ok 'ip netns exec reaches the outside' on host ip netns exec web ping -q -c1 -W2 "$OUT4"
+ok 'ip netns exec reaches the outside' on host ip netns exec web ping -q -c1 -W10 "$OUT4"
 ok 'down takes both' nu down web
 is 'none is left' "$(nu ls --json | grep -c '"ifname"')" 0
 ok 'a namespace made by ip netns works too' on host ip netns add ipns
@@ -71,7 +71,7 @@ ok 'create another' nu create web
 ok 'up of a container with the name of a namespace' nu up "$pid" --name web
 ok 'delete of the namespace' nu delete web
 like 'leaves the container alone' "$(nu ls)" '*web*eth0*'
-ok 'its network works' on c1 ping -q -c1 -W1 "$OUT4"
+ok 'its network works' on c1 ping -q -c1 -W10 "$OUT4"
 ok 'down by pid of one interface' nu down "$pid" --ifname eth0
 is 'finds it under its name' "$(nu ls --json | grep -c '"id"')" 0
 ok 'create once more' nu create web
