@@ -24,7 +24,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.b
 	"io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs", "io.containerd.snapshotter.v1.aufs",
 	"io.containerd.snapshotter.v1.overlayfs", "io.containerd.internal.v1.opt"]
 END
-ctr() { on host timeout 30 ctr -a /run/containerd/containerd.sock "$@"; }
+ctr() { on host timeout 200 ctr -a /run/containerd/containerd.sock "$@"; }
 running() { ctr task ls 2>/dev/null | grep -q "^$1 .*RUNNING"; }
 ended() { ! running "$1"; }
 

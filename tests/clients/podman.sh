@@ -28,7 +28,7 @@ runtime = "crun"
 END
 # Limits are kept as they are: raising them needs a capability of its own.
 podman() {
-	on host timeout 60 env CONTAINERS_CONF="$NS_TMP/containers.conf" podman --root /var/lib/pod --runroot /run/pod \
+	on host timeout 300 env CONTAINERS_CONF="$NS_TMP/containers.conf" podman --root /var/lib/pod --runroot /run/pod \
 		--storage-driver vfs "$@"
 }
 run() { # NAME OPTION... : a web server

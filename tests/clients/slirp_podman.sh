@@ -41,13 +41,13 @@ END
 on host sh -c 'mount -n -t cgroup2 none /sys/fs/cgroup && mount -n -t tmpfs -o mode=755 tmpfs /var/lib' ||
 	bail 'cannot prepare the host'
 CLIENT_ENV="CONTAINERS_CONF=$NS_TMP/containers.conf"
-podman() { client timeout 60 podman --storage-driver vfs "$@"; }
-rootful() { on host timeout 60 env $CLIENT_ENV podman --storage-driver vfs "$@"; }
+podman() { client timeout 300 podman --storage-driver vfs "$@"; }
+rootful() { on host timeout 300 env $CLIENT_ENV podman --storage-driver vfs "$@"; }
 # Limits are kept as they are: raising them needs a capability of its own.
 OPTIONS='--cgroups=disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024'
-page() { on "$1" curl -sS -m 3 "http://$2/$3" 2>&1; }
+page() { on "$1" curl -sS --connect-timeout 10 -m 60 "http://$2/$3" 2>&1; }
 reads() { # CONTAINER ADDRESS:PORT: what it says first
-	podman exec "$1" sh -c 'echo | nc -w 2 "$1" "$2" 2>&1' sh "${2%:*}" "${2##*:}"
+	podman exec "$1" sh -c 'echo | nc -w 20 "$1" "$2" 2>&1' sh "${2%:*}" "${2##*:}"
 }
 serve_udp() { # CONTAINER: busybox has no server of datagrams
 	local pid

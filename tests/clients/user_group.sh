@@ -27,7 +27,7 @@ END
 on host sh -c 'mount -n -t cgroup2 none /sys/fs/cgroup && mount -n -t tmpfs -o mode=755 tmpfs /var/lib' ||
 	bail 'cannot prepare the host'
 CLIENT_ENV="CONTAINERS_CONF=$NS_TMP/containers.conf"
-podman() { client timeout 120 podman --storage-driver vfs "$@"; }
+podman() { client timeout 300 podman --storage-driver vfs "$@"; }
 netns_up() { client "$NETNS_UP" "$@"; }
 # Limits are kept as they are: raising them needs a capability of its own.
 run() { # NAME NETWORK: a web server that says who asks
@@ -42,7 +42,7 @@ join() { # NAME NETWORK OPTION...: what a compose file says of a service
 	netns_up up "$(podman inspect -f '{{.State.Pid}}' "$name")" --network "$network" --name "$name" -q "$@"
 }
 asks() { # NAME URL [-4|-6]
-	podman exec "$1" curl -sS -g -m 10 --noproxy '*' ${3:-} "$2" 2>&1
+	podman exec "$1" curl -sS -g -m 60 --noproxy '*' ${3:-} "$2" 2>&1
 }
 served() { asks "$1" http://127.0.0.1/cgi-bin/peer >/dev/null; }
 found() { # NAME OTHER: the address, by the container's own resolver

@@ -5,7 +5,7 @@ import time
 
 from case import case
 from cni import SUBNET4
-from lab import sh
+from lab import sh, until
 
 
 def _up(t, net, box, server=None):
@@ -139,22 +139,22 @@ def ipam_gone(t):
 
 @case(90, 'DEL while an ADD of the same container goes on: waits at most 10 s, then code 11')
 def locked(t):
-  path = t.fake_ipam('foreign', '[ $CNI_COMMAND != ADD ] || { exec sleep 14; }')
+  path = t.fake_ipam('foreign', '[ $CNI_COMMAND != ADD ] || { exec sleep 24; }')
   net, box = t.cni.net(ipam={'type': 'foreign'}), t.box('box90')
   env = {'CNI_PATH': path}
   adding = t.cni.start(t.cni.kind, 'ADD', net.conf(), box, env=env).feed()
-  time.sleep(0.3)
-  result = t.cni.delete(net, box, env=env, timeout=30)
-  t.ok(result.seconds <= 12, f'DEL took {result.seconds:.1f} s')
+  until(5, lambda: t.fake_calls('foreign'))
+  result = t.cni.delete(net, box, env=env, timeout=60)
+  t.ok(result.seconds <= 22, f'DEL took {result.seconds:.1f} s')
   if result.rc == 0:
     # Whoever does not wait must have stopped the ADD from leaving anything.
-    adding.result(30)
+    adding.result(120)
     t.clean('both have ended', 'box90', boxes=[box])
     t.ok(result.seconds > 1 or not box.has_link(), 'DEL passed by the ADD')
   else:
     t.fails(result, 11)
     t.ok(result.seconds >= 5, f'code 11 after {result.seconds:.1f} s already')
-    adding.result(30)
+    adding.result(120)
   t.quiet(t.cni.delete(net, box, env=env), 'DEL afterwards')
   t.clean('DEL afterwards', 'box90', boxes=[box])
 

@@ -201,7 +201,7 @@ def guard(t):
   with a.inside():
     mouth = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     mouth.bind(('eth0', 0))
-  heard, end = [], time.monotonic() + 1.5
+  heard, end = [], time.monotonic() + 30
   def listen(seconds):
     until = time.monotonic() + seconds
     while time.monotonic() < until:
