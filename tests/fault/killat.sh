@@ -96,22 +96,22 @@ expect 3 "ended 11 status 0"
 
 # Only the main process is killed: the child sees it go and does its work. (Call 1 is its fork.)
 what="main only"
-run -m -l 3 -- "$victim" wait
+run -w 20000 -m -l 3 -- "$victim" wait
 expect 0 "killed 3"
 [ -e survivor ] || bad "$what: the child did not go on"
 [ -e dir ] && bad "$what: the call was executed"
 what="whole tree"
-run 3 -- "$victim" wait
+run -w 20000 3 -- "$victim" wait
 expect 0 "killed 3"
 [ -e survivor ] && bad "$what: the child went on"
 
 # The child makes its file (call 13) after the main process has ended: still followed.
 what="kill after the end"
-run 13 -- "$victim" wait
+run -w 20000 13 -- "$victim" wait
 expect 0 "killed 13"
 [ -e survivor ] && bad "$what: the call was executed"
 what="main has ended"
-run -m 13 -- "$victim" wait
+run -w 20000 -m 13 -- "$victim" wait
 expect 3 "ended 13 status 0"
 
 # A process that stays is let go alive, and has to be ended here.
@@ -145,7 +145,8 @@ expect 9 "ended 0 status 9"
 run -l 0 -- sh -c 'exec true'
 expect 0 "ended 1 status 0"
 grep -q '^1 0 execve(".*true")' "$log" || bad "exec: $(cat "$log")"
-run 0 -- sh -c '(sleep 0.1; kill -CONT $$) & kill -STOP $$; wait; exit 6'
+# Again and again: it may not have stopped yet.
+run 0 -- sh -c '(while sleep 0.1; do kill -CONT $$; done) & p=$!; kill -STOP $$; kill $p; wait; exit 6'
 [ "$status" = 6 ] || bad "stopped and continued: $status"
 run 0 -- "$top/none"
 expect 127 "ended 0 status 127"
