@@ -7,6 +7,7 @@
 #include "util.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -32,6 +33,7 @@ static struct shared {
 	atomic_int addr[N_ADDRS];
 	atomic_int port[N_FAM][N_PORTS];
 	atomic_int n_double, n_taken, n_refused;
+	atomic_int n_begun; /* victims that have begun */
 } * sh;
 
 static void mark(atomic_int *slot, int me)
@@ -183,6 +185,7 @@ static int victim(void *arg)
 	struct network n = util_network("net", "10.88.0.0/28", NULL);
 
 	srandom((unsigned)nr + 1000);
+	atomic_fetch_add(&sh->n_begun, 1);
 	for (int i = 0;; i++) {
 		struct store *s = NULL;
 		struct err e = ERR_INIT;
@@ -243,12 +246,15 @@ static void test_killed(void **state)
 	(void)state;
 	memset(sh, 0, sizeof(*sh));
 	srandom(7);
-	for (int i = 0; i < 200; i++) {
+	/* Where others have the processors most of the time, a kill often meets one that sleeps. */
+	for (int i = 0; i < 200 || (n_left <= 20 && i < 5000); i++) {
 		struct timespec wait = {.tv_nsec = 200000 + random() % 2500000};
 		struct store *s = NULL;
 		pid_t pid = util_fork(victim, &i);
 		size_t n;
 
+		while (sh->n_begun <= i)
+			sched_yield();
 		nanosleep(&wait, NULL);
 		assert_int_equal(kill(pid, SIGKILL), 0);
 		assert_int_equal(util_wait(pid), -SIGKILL);
@@ -278,7 +284,7 @@ static void test_killed(void **state)
 		store_closep(&s);
 		assert_int_equal(util_count(DIR_NAME), -1);
 	}
-	print_message("%u of 200 kills left something\n", n_left);
+	print_message("%u kills left something\n", n_left);
 	assert_true(n_left > 20); /* the kills did hit */
 }
 
