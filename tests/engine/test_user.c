@@ -72,7 +72,7 @@ static bool is_told(struct engine_watch *w, struct gone *g)
 {
 	struct pollfd p = {.fd = engine_watch_fd(w), .events = POLLIN};
 
-	while (!g->is_seen && poll(&p, 1, 5000) == 1)
+	while (!g->is_seen && poll(&p, 1, 60000) == 1)
 		OK(engine_watch_read(w, see, g, &err));
 	return g->is_seen;
 }

@@ -15,7 +15,7 @@
 #include "model/addr.h"
 #include "net/reserve.h"
 
-#define WORLD_WAIT_MS 10000
+#define WORLD_WAIT_MS 30000
 
 /* Enters it; also makes this process the reaper of orphans, so that a forwarder becomes its child.
  */

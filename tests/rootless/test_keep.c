@@ -27,7 +27,7 @@
 #include "rootless/keep.h"
 #include "rootless/keeper.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 
 struct place {
 	char path[64];

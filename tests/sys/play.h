@@ -16,7 +16,7 @@
 #include "sys/unshare.h"
 
 #define NOBODY 1500
-#define LONG_MS 10000
+#define LONG_MS 60000
 #define FAILED 99 /* a driver's status when start, go or wait failed */
 
 extern char *self; /* this program, which is also a command */

@@ -178,7 +178,9 @@ static void terminal_stop_and_continue(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
-		struct play p = sh(i ? RUN_PID : 0, "echo ready; sleep 0.5; echo done; exit 6");
+		struct play p = sh(i ? RUN_PID : 0, "trap 'on=1' CONT; echo ready;"
+						    "until [ \"$on\" ]; do sleep 0.05; done;"
+						    "echo done; exit 6");
 		pid_t pid;
 		int master;
 
@@ -285,6 +287,6 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		return count_signals(strcmp(argv[1], "count-own") == 0);
-	(void)alarm(100); /* a wait that never ends ends the test */
+	(void)alarm(600); /* a wait that never ends ends the test */
 	return cmocka_run_group_tests(tests, make_world, NULL);
 }

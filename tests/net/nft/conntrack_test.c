@@ -305,7 +305,7 @@ static void tcp(void **state)
 			 "nft add rule ip f out tcp sport 5002 drop");
 	listener = world_socket(&w, w.host, AF_INET, SOCK_STREAM, NULL, 5000);
 	fd[0] = tcp_client(&w, HOST4, 5000);
-	assert_true(world_wait(listener, 3000));
+	assert_true(world_wait(listener, 30000));
 	fd[1] = tcp_client(&w, HOST4, 5002);
 	assert_int_equal(entries(IPPROTO_TCP, 5000, HOST4), 1);
 	assert_int_equal(entries(IPPROTO_TCP, 5002, HOST4), 1);
@@ -320,7 +320,7 @@ static void tcp(void **state)
 	world_load(&w);
 	listener = world_socket(&w, w.ctr[A].ns, AF_INET, SOCK_STREAM, NULL, 80);
 	fd[2] = tcp_client(&w, HOST4, 6000);
-	assert_true(world_wait(listener, 3000));
+	assert_true(world_wait(listener, 30000));
 	p[0] = run(IPPROTO_TCP, 6000, 1);
 	flush(p, 1, &w, A, false);
 	assert_int_equal(entries(IPPROTO_TCP, 6000, "10.1.0.2"), 1);

@@ -249,7 +249,7 @@ static bool arrives(const struct view *v, const struct cases *c, unsigned int i)
 		uint8_t buf[2048];
 		ssize_t n;
 
-		if (!world_wait(v->at[0], 3000))
+		if (!world_wait(v->at[0], 30000))
 			fail_msg("after %s: the honest frame did not arrive", c->v[i].name);
 		n = recv(v->at[0], buf, sizeof(buf), 0);
 		if (n <= 0)

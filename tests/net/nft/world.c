@@ -26,7 +26,7 @@
 #include "net/ruleset.h"
 
 /* How long to wait for what must come, and for what must not. */
-#define YES_MS 3000
+#define YES_MS 30000
 #define NO_MS 250
 
 int world_enter(int ns)

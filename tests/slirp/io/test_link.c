@@ -68,7 +68,7 @@ static void expect_frame(struct link *l)
 	do {
 		struct pollfd p = {.fd = l->fd, .events = POLLIN};
 
-		assert_int_equal(poll(&p, 1, 2000), 1);
+		assert_int_equal(poll(&p, 1, 30000), 1);
 		n = link_read(l, buf, sizeof(buf), &frame, &m);
 		assert_true(n > 14);
 	} while (frame[12] != 0x88 || frame[13] != 0xb5);

@@ -16,7 +16,7 @@
 #include "proc/nsd.h"
 #include "relay/carrier.h"
 
-#define WAIT_S 20
+#define WAIT_S 60
 #define PORT 8080   /* inside */
 #define CLOSED 8081 /* inside; nobody there */
 #define NUMBER 5    /* of the published port, for carrier_cut */

@@ -29,7 +29,7 @@
 #include "relay/insidemsg.h"
 #include "sys/fdpass.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 #define PORT 8080
 
 struct world {

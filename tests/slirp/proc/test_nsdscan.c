@@ -22,7 +22,7 @@
 #include "proc/nsd.h"
 #include "proc/nsdscan.h"
 
-#define WAIT_MS 10000
+#define WAIT_MS 30000
 #define BOTH (NSDPORTS_V4 | NSDPORTS_V6)
 
 struct world {

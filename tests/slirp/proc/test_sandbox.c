@@ -32,7 +32,7 @@
 #include "sys/fork.h"
 
 #define USER 1500
-#define ANSWER_MS 10000
+#define ANSWER_MS 30000
 
 const struct host_ops host_kernel;
 
