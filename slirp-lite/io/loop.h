@@ -33,6 +33,10 @@ void loop_forget(struct loop *l, struct source *s);
  * which every fn got as now. */
 uint64_t loop_round(struct loop *l, uint64_t until);
 uint64_t loop_now(const struct loop *l); /* of the present round, ms */
+/* For what waits less than a millisecond: nanoseconds now, and until when the rounds to come wait
+ * at most, too (0: no such bound). */
+uint64_t loop_ns(const struct loop *l);
+void loop_by(struct loop *l, uint64_t ns);
 
 /* For tests: from now on time stands still at `now` (until the next call), and no round waits. */
 void loop_hold(struct loop *l, uint64_t now);
