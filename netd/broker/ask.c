@@ -217,6 +217,24 @@ int ask_flows(int (*fn)(const struct attachment *a, const uint64_t *flows, void 
 	return list(&l, e);
 }
 
+int ask_metrics(char **ret, struct err *e)
+{
+	CLEAN_JSON json_t *answer = NULL;
+	const char *text;
+	struct call c;
+	int r = set_call(&c, CALL_METRICS, "", "", e);
+
+	if (r >= 0)
+		r = ask(&c, NULL, 0, &answer, e);
+	if (r != 0)
+		return r;
+	r = json_get_str(answer, "", "metrics", JSON_REQUIRED, &text, e);
+	if (r < 0)
+		return err_ctx(e, r, "answer of netd");
+	*ret = strdup(text);
+	return *ret ? 0 : err_set(e, ERR_INTERNAL, ENOMEM, "answer of netd");
+}
+
 int ask_status(struct err *e)
 {
 	CLEAN_JSON json_t *answer = NULL;

@@ -44,6 +44,8 @@ int ask_list(int (*fn)(const struct attachment *a, void *arg, struct err *e), vo
 int ask_flows(int (*fn)(const struct attachment *a, const uint64_t *flows, void *arg,
 			struct err *e),
 	      void *arg, struct err *e);
+/* What the daemon itself counts, in the Prometheus text format; to be freed. */
+int ask_metrics(char **ret, struct err *e);
 /* Whether it answers. */
 int ask_status(struct err *e);
 

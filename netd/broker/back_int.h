@@ -12,6 +12,7 @@
 #include "broker/call.h"
 #include "broker/holdings.h"
 #include "broker/peer.h"
+#include "broker/tally.h"
 #include "broker/worker.h"
 #include "engine/engine.h"
 
@@ -29,6 +30,7 @@ struct job {
 	int report_fd;
 	uint64_t deadline_ms;  /* UINT64_MAX: none */
 	bool had;              /* the attachment was there before */
+	bool is_too_often;     /* refused for that */
 	struct attach_cap cap; /* that the policy puts on it */
 	struct attach_egress egress;
 	struct attach_rate bandwidth;     /* that the policy leaves it; 0: no limit */
@@ -69,6 +71,9 @@ struct back {
 	bool is_looking, has_tables, has_told_other;
 	struct holdings held;
 	struct buckets rate;
+	/* For metrics; an upgrade begins anew. */
+	struct tally tally;
+	uint64_t n_refused, n_mended, n_ended;
 	struct job job[BACK_JOBS];
 	uint64_t next_order, now_ms, busy_ms, reap_at_ms;
 	bool is_stopping, is_quitting;
@@ -96,6 +101,9 @@ void back_unwatch(struct back *b, int fd); /* fd: may be -1 */
 /* back_may.c: ERR_NONE, or why not, in words for the log. id: the engine's name of it. Its limits
  * are written down in the job. */
 enum err_kind back_may(struct back *b, struct job *j, const char *id, char why[256]);
+
+/* back_metrics.c: answers. */
+void back_metrics(struct back *b, const struct job *j);
 
 /* back_job.c: from a call to its end. */
 void back_job_add(struct back *b, const struct call *c, int conn); /* takes conn over */

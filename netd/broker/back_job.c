@@ -48,7 +48,8 @@ struct job *back_job_free(struct back *b)
 	return NULL;
 }
 
-static void audit(const struct job *j, const char *result, const char *why)
+/* kind: ERR_NONE: granted. */
+static void audit(struct back *b, const struct job *j, enum err_kind kind, const char *why)
 {
 	const struct call *c = j->call;
 	char rates[2][ATTACH_RATE_STRLEN + 16];
@@ -61,12 +62,13 @@ static void audit(const struct job *j, const char *result, const char *why)
 			snprintf(rates[i], sizeof(rates[i]), " rate-%s=%s",
 				 i == CALL_RATE_IN ? "in" : "out", attach_rate_str(c->rate[i], s));
 	}
+	tally_add(&b->tally, j->peer.who.uid, c->verb, j->is_too_often ? TALLY_RATE : kind);
 	log_info("audit: uid=%u comm=%s verb=%s network=%s id=%s ifname=%s ports=%u%s%s "
 		 "result=%s%s%s",
 		 j->peer.who.uid, j->peer.comm, call_rule(c->verb)->name,
 		 c->network[0] ? c->network : "-", c->id[0] ? c->id : "-",
-		 c->ifname[0] ? c->ifname : "-", c->n_publish, rates[0], rates[1], result,
-		 why[0] ? " why=" : "", why);
+		 c->ifname[0] ? c->ifname : "-", c->n_publish, rates[0], rates[1],
+		 kind == ERR_NONE ? "granted" : err_kind_name(kind), why[0] ? " why=" : "", why);
 }
 
 static size_t jobs_of(const struct back *b, uint32_t uid)
@@ -88,6 +90,7 @@ void back_job_add(struct back *b, const struct call *c, int conn)
 	struct peer peer;
 
 	b->busy_ms = b->now_ms;
+	b->n_refused += c->n_refused;
 	if (peer_of(conn, &b->c->name, &peer, &e) < 0) {
 		log_warn("a client was refused: %s", e.text);
 		back_refuse(b, &stranger, ERR_DENIED);
@@ -179,6 +182,12 @@ static void status(struct back *b, struct job *j)
 		back_answer(b, j, text.p, text.len);
 }
 
+/* Nothing is granted by it. */
+static bool is_question(const struct call *c)
+{
+	return c->verb == CALL_LIST || c->verb == CALL_STATUS || c->verb == CALL_METRICS;
+}
+
 /* No worker is started for who holds nothing. */
 static bool is_empty_list(struct back *b, const struct job *j)
 {
@@ -188,6 +197,18 @@ static bool is_empty_list(struct back *b, const struct job *j)
 	    holdings_charge(&b->held, j->peer.who.uid, NULL, NULL).nics > 0)
 		return false;
 	back_answer(b, j, none, sizeof(none) - 1);
+	return true;
+}
+
+/* It is answered, and no worker needed. */
+static bool is_told(struct back *b, struct job *j)
+{
+	if (j->call->verb == CALL_STATUS)
+		status(b, j);
+	else if (j->call->verb == CALL_METRICS)
+		back_metrics(b, j);
+	else
+		return is_empty_list(b, j);
 	return true;
 }
 
@@ -209,19 +230,16 @@ static void begin(struct back *b, struct job *j)
 	o.cap = j->cap;
 	o.egress = &j->egress;
 	/* What may still be refused for what was passed has its line then. */
-	if (j->call->verb != CALL_LIST && j->call->verb != CALL_STATUS &&
-	    (j->call->verb != CALL_ATTACH || kind != ERR_NONE))
-		audit(j, kind == ERR_NONE ? "granted" : err_kind_name(kind), why);
-	if (kind == ERR_NONE && j->call->verb == CALL_STATUS)
-		status(b, j);
-	if (kind == ERR_NONE && (j->call->verb == CALL_STATUS || is_empty_list(b, j))) {
+	if (!is_question(j->call) && (j->call->verb != CALL_ATTACH || kind != ERR_NONE))
+		audit(b, j, kind, why);
+	if (kind == ERR_NONE && is_told(b, j)) {
 		back_job_clear(b, j);
 		return;
 	}
 	if (kind == ERR_NONE && (charge(b, j, id, &e) < 0 || back_job_start(b, j, &o, &e) < 0)) {
 		log_error("%s", e.text);
 		if (j->call->verb == CALL_ATTACH)
-			audit(j, err_kind_name(ERR_INTERNAL), e.text);
+			audit(b, j, ERR_INTERNAL, e.text);
 		if (!j->had && j->call->verb == CALL_ATTACH)
 			holdings_drop(&b->held, id, j->call->ifname);
 		kind = ERR_INTERNAL;
@@ -332,6 +350,7 @@ static void end_reap(struct back *b, const struct job *j, const struct work_repo
 			log_info("audit: uid=%u id=%s ifname=%s result=ended why=its namespace or "
 				 "interface is gone",
 				 o->reap[i].uid, o->reap[i].id, o->reap[i].ifname);
+			b->n_ended++;
 			holdings_drop(&b->held, o->reap[i].id, o->reap[i].ifname);
 		} else {
 			b->reap_at_ms = b->now_ms + BACK_REAP_AGAIN_MS;
@@ -378,7 +397,7 @@ static void died(struct back *b, struct job *j)
 	}
 	log_error("the worker of uid %u died", j->peer.who.uid);
 	if (j->call->verb == CALL_ATTACH)
-		audit(j, err_kind_name(ERR_INTERNAL), "its worker died");
+		audit(b, j, ERR_INTERNAL, "its worker died");
 	worker_id(j->peer.who.uid, j->call->id, id);
 	h = holdings_find(&b->held, id, j->call->ifname);
 	if (h) {
@@ -405,7 +424,7 @@ static void answer(struct back *b, struct job *j, const struct work_report *r, c
 		   size_t len)
 {
 	if (j->call->verb == CALL_ATTACH)
-		audit(j, r->why[0] ? err_kind_name(ERR_DENIED) : "granted", r->why);
+		audit(b, j, r->why[0] ? ERR_DENIED : ERR_NONE, r->why);
 	if (j->call->verb != CALL_LIST)
 		settle(b, j, r);
 	back_answer(b, j, text, len);

@@ -118,6 +118,7 @@ static void count_mending(struct back *b)
 	b->mended_ms += MEND_MS;
 	if (b->mended_ms > b->now_ms)
 		b->look_at_ms = b->mended_ms;
+	b->n_mended++;
 	log_warn("the tables were damaged by somebody else: loaded again from the records");
 }
 

@@ -28,6 +28,7 @@ static const struct call_rule rules[N_CALL_VERBS] = {
 			    .has_id = true,
 			    .has_publish = true,
 			    .needs_publish = true},
+	[CALL_METRICS] = {.name = "metrics"},
 	[CALL_LIMIT] = {.name = "limit", .has_id = true, .has_rate = true, .needs_rate = true},
 };
 

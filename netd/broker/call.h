@@ -35,6 +35,7 @@ enum call_verb {
 	CALL_PUBLISH,
 	CALL_UNPUBLISH,
 	CALL_LIMIT,
+	CALL_METRICS,
 	N_CALL_VERBS,
 	/* From here on of the front and the back only. */
 	CALL_QUIT = 100, /* back to front: end, unless somebody is being served; answered by an end
@@ -60,6 +61,7 @@ struct call {
 	uint32_t slot, turn; /* of the connection in the front */
 	uint64_t rate[2];    /* bits a second by CALL_RATE_*; 0: as much as is allowed */
 	uint32_t rate_set;   /* which of them are meant, a bit each */
+	uint32_t n_refused;  /* by the front, since it told that last */
 	char id[CALL_ID_STRLEN];
 	char ifname[IFNAME_STRLEN];
 	char network[NETNAME_STRLEN];

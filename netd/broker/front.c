@@ -44,7 +44,8 @@ struct front {
 	size_t n_conn;
 	struct buckets rate;
 	uint64_t now_ms, complained_ms;
-	unsigned n_refused;
+	unsigned n_refused; /* since the last line of the log */
+	uint32_t n_untold;  /* since the back was told */
 	char text[REQUEST_BYTES];
 	char answer[sizeof(struct answer) + ANSWER_TEXT_MAX];
 };
@@ -80,6 +81,7 @@ static void refuse(int fd, enum err_kind kind)
 static void complain(struct front *f, uint32_t uid, const char *what)
 {
 	f->n_refused++;
+	f->n_untold++;
 	if (f->complained_ms && f->now_ms - f->complained_ms < COMPLAIN_MS)
 		return;
 	log_warn("uid %u: %s (%u refused since the last such line)", uid, what, f->n_refused);
@@ -180,9 +182,11 @@ static int pass_on(struct front *f, struct conn *c, struct call *call)
 
 	call->slot = (uint32_t)(c - f->conn);
 	call->turn = c->turn;
+	call->n_refused = f->n_untold;
 	r = fdpass_send(f->c->back, call, sizeof(*call), &c->fd, CALL_FDS);
 	if (r < 0)
 		return r;
+	f->n_untold = 0;
 	c->is_waiting = true;
 	c->deadline_ms = f->now_ms + FRONT_ANSWER_MS;
 	return epoll_ctl(f->epoll, EPOLL_CTL_MOD, c->fd, &ev) < 0 ? -errno : 0;

@@ -40,7 +40,7 @@ struct verb {
 };
 extern const struct verb verb_up, verb_down, verb_ls, verb_status, verb_publish, verb_unpublish,
 	verb_check, verb_gc, verb_run, verb_create, verb_delete, verb_network, verb_policy,
-	verb_install_cni, verb_top, verb_limit, verb_doctor, verb_explain, verb_graph;
+	verb_install_cni, verb_top, verb_limit, verb_doctor, verb_explain, verb_graph, verb_metrics;
 
 /* Options that every verb has; the first member of each verb's own struct. */
 struct cli_common {

@@ -11,7 +11,7 @@ static const struct verb *const verbs[] = {
 	&verb_up,      &verb_down,      &verb_run,     &verb_ls,     &verb_status,
 	&verb_publish, &verb_unpublish, &verb_limit,   &verb_check,  &verb_gc,
 	&verb_create,  &verb_delete,    &verb_network, &verb_policy, &verb_install_cni,
-	&verb_top,     &verb_doctor,    &verb_explain, &verb_graph,
+	&verb_top,     &verb_doctor,    &verb_explain, &verb_graph,  &verb_metrics,
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 

@@ -32,7 +32,7 @@ refuses() { # PATTERN ARGUMENT...: exit 2 (run: 125), nothing on standard output
 
 says 'netns-up [0-9]*' --version
 says '*Exit codes*' --help
-for verb in up down run ls status publish unpublish limit check gc create delete install-cni doctor explain graph top; do
+for verb in up down run ls status publish unpublish limit check gc create delete install-cni doctor explain graph top metrics; do
 	says "*Usage: netns-up $verb*" $verb --help
 	says "*  $verb *" --help
 done
