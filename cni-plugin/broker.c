@@ -65,6 +65,20 @@ static int check_wishes(const struct call *c, const struct conf_iface *i, const 
 	return c->conf.has_prev ? refuse(f, "prevResult") : 0;
 }
 
+static int check_aliases(const struct conf_iface *i, struct fault *f)
+{
+	size_t bytes = 0;
+
+	for (size_t k = 0; k < i->req.n_alias; k++)
+		bytes += strlen(i->alias[k]) + 1;
+	if (i->req.n_alias <= ASK_ALIAS_MAX && bytes <= ASK_ALIAS_BYTES)
+		return 0;
+	return fault_set(f, FAULT_QUOTA,
+			 "runtimeConfig.aliases: more than %d names, or %d bytes of them, which is "
+			 "what netd takes",
+			 ASK_ALIAS_MAX, ASK_ALIAS_BYTES);
+}
+
 static int take_ips(const struct ipam *p, struct ip ret[N_FAM], struct fault *f)
 {
 	for (size_t k = 0; k < p->n_want; k++) {
@@ -113,13 +127,15 @@ static int attach(struct call *c, struct conf_iface *i, struct ipam *p, int netn
 			       .pidfd = -1,
 			       .mac = i->req.mac,
 			       .mtu = i->net.mtu,
-			       .publish = i->publish};
+			       .publish = i->publish,
+			       .n_alias = i->req.n_alias,
+			       .alias = i->alias};
 	struct err e = ERR_INIT;
 	bool was;
 	int r;
 
 	q.n_publish = conf_publish_fitting(i->publish, i->req.n_publish, both);
-	if (check_wishes(c, i, p, f) < 0 || take_ips(p, q.ip, f) < 0)
+	if (check_wishes(c, i, p, f) < 0 || check_aliases(i, f) < 0 || take_ips(p, q.ip, f) < 0)
 		return -1;
 	r = ask_attach(&q, &a, &e);
 	if (r != 0)

@@ -11,6 +11,9 @@
 #include "broker/client.h"
 #include "model/codec.h"
 
+_Static_assert(ASK_ALIAS_MAX == CALL_ALIAS_MAX && ASK_ALIAS_BYTES == CALL_ALIAS_BYTES,
+	       "what is taken is what a request holds");
+
 static int set_name(char *to, size_t size, const char *from, struct err *e)
 {
 	size_t len = strlen(from);

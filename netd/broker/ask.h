@@ -14,6 +14,10 @@
 #include "model/attachment.h"
 #include "model/publish.h"
 
+/* Further names: so many, and so many bytes of them, each with its NUL. */
+#define ASK_ALIAS_MAX 16
+#define ASK_ALIAS_BYTES 1024
+
 struct ask_attach {
 	const char *id, *ifname, *network;
 	int netns_fd, pidfd;        /* pidfd: of a process in it, -1: none */

@@ -250,6 +250,12 @@ def _broker_net(t, *ports):
                                          'runtimeConfig': {'portMappings': list(ports)}}])
 
 
+def _with_aliases(net, *names):
+  plugin = net.plugins[0]
+  return Net(net.version, net.name, [{**plugin, 'capabilities': {**plugin['capabilities'], 'aliases': True},
+                                      'runtimeConfig': {**plugin['runtimeConfig'], 'aliases': list(names)}}])
+
+
 def _users(t, net):
   """Two users of the host: one may attach, both have a namespace."""
   alice, bob = 2001, 2002
@@ -279,6 +285,8 @@ def _users(t, net):
   t.fails(t.cni.add(_broker_net(t).but(ipam=t.cni.ipam()), own, ident='two', ifname='eth1', **caller), 7,
           'addresses that the network does not have')
   t.fails(t.cni.add(net.but(portPolicy='steal'), own, ident='two', ifname='eth1', **caller), 2, 'not holding a port')
+  t.fails(t.cni.add(_with_aliases(_broker_net(t), *(f'n{i}' for i in range(17))), own, ident='two', ifname='eth1',
+                    **caller), 104, 'more aliases than the daemon takes')
   t.fails(t.cni.add(net.but(vlan=5), own, ident='two', ifname='eth1', **caller), 2, 'what the daemon does not do')
   # Where a search for a free address goes on belongs to nobody.
   before = {line for line in t.lab.facts() if '/cursors/' in line} | \

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2154
-# Names of ordinary users' containers, by netd: each user's find each other by name and by --alias, and
-# nobody else's, be the names the same.
+# Names of ordinary users' containers, by netd: each user's find each other by name and by --alias, or by
+# CNI's aliases, and nobody else's, be the names the same.
 . "$(dirname "$0")/netd_lib.sh"
 netd_world
 snapshot host >"$NS_TMP/before"
@@ -39,6 +39,29 @@ nok 'other names are other settings' nta "$(ns_pid web)" -q --name web --alias w
 like 'a name that is none' "$(ask_netd $UID_A attach x "/proc/$(ns_pid db)/ns/net" --alias www)" '*"error"*'
 like 'more than there is room for is not netd'"'s" "$(nta "$(ns_pid db)" -v --name x --ifname e2 \
 	$(seq -f '--alias n%g' 17) 2>&1)" '*more than 16 further names*'
+# The same by the CNI plugin.
+mkdir -m 755 "$NS_TMP/cni" && cp "$NETNS_UP_CNI" "$NS_TMP/cni/netd" || bail 'no plugin'
+alias_cni() { # COMMAND NAME...: as the first user, for the container "cart"
+	local command
+	command=$1
+	shift
+	printf '{"cniVersion":"1.1.0","name":"default","type":"netd","capabilities":{"aliases":true},
+"runtimeConfig":{"aliases":[%s]}}' "$(printf '"%s"\n' "$@" | paste -sd,)" |
+		as $UID_A env CNI_COMMAND="$command" CNI_CONTAINERID=cart CNI_IFNAME=eth0 CNI_PATH="$NS_TMP/cni" \
+			CNI_NETNS="/proc/$(ns_pid cart)/ns/net" "$NS_TMP/cni/netd" 2>&1
+}
+box cart $UID_A
+like 'CNI: more aliases than netd takes' "$(alias_cni ADD $(seq -f 'n%g' 17))" '*"code":104*aliases*'
+is 'CNI: of which nothing is left' "$(nta ls --json | jq '[.[] | select(.id == "cart")] | length')" 0
+like 'CNI: ADD' "$(alias_cni ADD www basket.prod)" '*"address":"10.77.0.*'
+for f in 4 6; do
+	is "CNI, IPv$f: by an alias" "$(look db basket.prod $f)" "$(addr cart $f)"
+	is "CNI, IPv$f: by one that three have" "$(look web www $f | sort)" \
+		"$(for b in web db cart; do addr $b $f; done | sort)"
+	is "CNI, IPv$f: nothing for the other user" "$(look theirs basket.prod $f)" ''
+done
+is 'CNI: DEL' "$(alias_cni DEL www basket.prod)" ''
+is 'CNI: and the alias is gone' "$(look db basket.prod 4)" ''
 ok 'down' nta down db -q
 is 'a further name goes with its container' "$(look web www 4)" "$(addr web 4)"
 ok 'down' nta down web -q
