@@ -3,8 +3,8 @@
  * portowner: from a port to the process, in two steps: the tables of this network namespace under
  * /proc/thread-self/net give the inode of the socket (proc(5)), the descriptors of all processes
  * tell who has that inode open. It reads only, never fails (an unknown owner is an answer), and
- * gives up after a second of work on a host with very many descriptors. Sockets that are bound but do not
- * listen are in no table: they stay unknown.
+ * gives up after a second of work on a host with very many descriptors. Sockets that are bound but
+ * do not listen are in no table: they stay unknown.
  */
 #include "net/portowner.h"
 
@@ -22,7 +22,8 @@
 #include "base/fd.h"
 #include "base/parse.h"
 
-#define SEARCH_MS 1000 /* of this thread's processor time: on a busy host a second may be nothing */
+/* Of this thread's processor time: on a busy host a second of the clock may be nothing. */
+#define SEARCH_MS 1000
 /* The state column, include/net/tcp_states.h. */
 #define TCP_TIME_WAIT 6
 #define TCP_LISTEN 10
