@@ -199,7 +199,7 @@ ok 'without the flags there is a stand-in' ns_until 20 _is_kept
 ok 'without the flags: watched' ns_until 20 says 'watched, not held: nft-owner-persist is forced off'
 is 'nobody holds them' "$(flags inet)" ''
 probe
-mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend delete 50)
+mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend delete 50 2>&1)
 note "deleted: $mended"
 like 'deleted fifty times: mended each time' "$mended" '*missed 0'
 mended=$(on host "$PYTHON" "$NS_TMP/probe.py" mend flush 10)

@@ -10,6 +10,7 @@
                          until both are there again; prints "median_ms N max_ms N missed N"
   hold                   takes over tables netd that nobody holds, until it is killed
 """
+import os
 import selectors
 import signal
 import socket
@@ -129,11 +130,16 @@ def message(kind, flags, family, named=True, res=0, more=b''):
   return struct.pack('=IHHII', 16 + len(body), kind, REQUEST | flags, 1, 0) + body
 
 
-def ask(sock, data):
-  """False: the kernel says no."""
+def ask_why(sock, data):
+  """0, or the error that the kernel answers with."""
   sock.send(data)
   answer = sock.recv(8192)
-  return struct.unpack_from('=H', answer, 4)[0] != 2 or struct.unpack_from('=i', answer, 16)[0] == 0
+  return -struct.unpack_from('=i', answer, 16)[0] if struct.unpack_from('=H', answer, 4)[0] == 2 else 0
+
+
+def ask(sock, data):
+  """False: the kernel says no."""
+  return ask_why(sock, data) == 0
 
 
 def has_tables(sock):
@@ -148,8 +154,9 @@ def mend(what, times):
     sock.bind((0, 0))
     for _ in range(times):
       began = time.monotonic()
-      if not ask(sock, message(BEGIN, 0, 0, False, 10) + parts + message(END, 0, 0, False, 10)):
-        raise SystemExit('not deleted')
+      why = ask_why(sock, message(BEGIN, 0, 0, False, 10) + parts + message(END, 0, 0, False, 10))
+      if why:
+        raise SystemExit(f'not deleted after {len(took)} times, of which {missed} were missed: {os.strerror(why)}')
       while not (mended := has_tables(sock)) and time.monotonic() < began + MENDED:
         time.sleep(0.0005)
       took.append((time.monotonic() - began) * 1000)
