@@ -7,9 +7,9 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
-HERE=$(dirname "$0")
-LOAD=$HERE/slirp_probe_load.py
-PROBE=$HERE/slirp_probe.py
+LOAD=$NS_TMP/load.py PROBE=$NS_TMP/probe.py # users cannot read everywhere
+cp "$(dirname "$0")/slirp_probe_load.py" "$LOAD" && cp "$(dirname "$0")/slirp_probe.py" "$PROBE" || bail 'no probes'
+chmod 644 "$LOAD" "$PROBE"
 SAY=$NS_TMP/say # where those inside may write
 mkdir -m 1777 "$SAY"
 inside_exec() { # PID CMD...: in place of the calling subshell
