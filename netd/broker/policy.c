@@ -170,6 +170,10 @@ static void explain_caps(const struct attach_cap *c, struct buf *out)
 		buf_printf(out, " conn-rate=%u", c->conn_rate);
 	if (c->packet_rate)
 		buf_printf(out, " packet-rate=%u", c->packet_rate);
+	if (c->in_conns)
+		buf_printf(out, " in-conns=%u", c->in_conns);
+	if (c->in_conn_rate)
+		buf_printf(out, " in-conn-rate=%u", c->in_conn_rate);
 }
 
 static void explain_egress(const struct attach_egress *x, bool is_denied, struct buf *out)

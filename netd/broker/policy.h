@@ -66,7 +66,10 @@ struct policy_limits {
 #define POLICY_NICS 4
 #define POLICY_PORTS 16
 #define POLICY_RATE 60
-#define POLICY_CONN_RATE 500 /* where conns is said */
+#define POLICY_CONNS 4096
+#define POLICY_CONN_RATE 500 /* also where conns is said, and this is not, or none */
+#define POLICY_IN_CONNS 8192
+#define POLICY_IN_CONN_RATE 2000 /* the same */
 
 struct policy_rule {
 	bool is_allow, is_broken; /* broken: stands for a text with an error */

@@ -11,8 +11,9 @@
 #include "base/parse.h"
 #include "broker/policy.h"
 
-#define WORDS 16
+#define WORDS 18
 #define CAP_MAX 100000000
+#define UNSAID UINT32_MAX
 
 static int find_number(const char *s, bool is_group, const struct policy_names *names,
 		       uint32_t *ret)
@@ -172,6 +173,8 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		     {"conns", CAP_MAX, &l->cap.conns, NULL},
 		     {"conn-rate", CAP_MAX, &l->cap.conn_rate, NULL},
 		     {"packet-rate", CAP_MAX, &l->cap.packet_rate, NULL},
+		     {"in-conns", CAP_MAX, &l->cap.in_conns, NULL},
+		     {"in-conn-rate", CAP_MAX, &l->cap.in_conn_rate, NULL},
 		     {"host", 0, NULL, parse_hosts},
 		     {"rate-in", 0, NULL, parse_rate_in},
 		     {"rate-out", 0, NULL, parse_rate_out}};
@@ -195,8 +198,30 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 	return err_invalid(
 		e, ERR_PROTOCOL,
 		"\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in=, rate-out=, "
-		"conns=, conn-rate=, packet-rate=, to= or not-to=",
+		"conns=, conn-rate=, packet-rate=, in-conns=, in-conn-rate=, to= or not-to=",
 		word);
+}
+
+/* Who counts connections is never without a limit of their rate; who says that they are not counted
+ * has none of it either, unless he says so. */
+static void complete_pair(uint32_t *conns, uint32_t *rate, uint32_t usual, uint32_t usual_rate)
+{
+	if (*conns == UNSAID)
+		*conns = usual;
+	if (*rate == UNSAID)
+		*rate = 0;
+	if (*conns && !*rate)
+		*rate = usual_rate;
+}
+
+static void complete_cap(struct attach_cap *c)
+{
+	c->is_usual = c->conns == UNSAID && c->conn_rate == UNSAID && c->packet_rate == UNSAID &&
+		      c->in_conns == UNSAID && c->in_conn_rate == UNSAID;
+	complete_pair(&c->conns, &c->conn_rate, POLICY_CONNS, POLICY_CONN_RATE);
+	complete_pair(&c->in_conns, &c->in_conn_rate, POLICY_IN_CONNS, POLICY_IN_CONN_RATE);
+	if (c->packet_rate == UNSAID)
+		c->packet_rate = 0;
 }
 
 static int parse_words(char **word, size_t n, const struct policy_names *names,
@@ -213,8 +238,10 @@ static int parse_words(char **word, size_t n, const struct policy_names *names,
 		return err_invalid(e, ERR_PROTOCOL, "\"%s\": expected allow or deny", word[0]);
 	if (!r->is_allow && n > 4)
 		return err_invalid(e, ERR_PROTOCOL, "limits are for what is allowed");
-	r->limits = (struct policy_limits){
-		.nics = POLICY_NICS, .ports = POLICY_PORTS, .rate = POLICY_RATE};
+	r->limits = (struct policy_limits){.nics = POLICY_NICS,
+					   .ports = POLICY_PORTS,
+					   .rate = POLICY_RATE,
+					   .cap = {UNSAID, UNSAID, UNSAID, UNSAID, UNSAID}};
 	w = parse_subject(word[1], names, r, e);
 	if (w >= 0)
 		w = parse_network(word[2], r, e);
@@ -222,8 +249,7 @@ static int parse_words(char **word, size_t n, const struct policy_names *names,
 		w = parse_verbs(word[3], r, e);
 	for (size_t i = 4; w >= 0 && i < n; i++)
 		w = parse_limit(word[i], &seen, &r->limits, e);
-	if (r->limits.cap.conns && !r->limits.cap.conn_rate)
-		r->limits.cap.conn_rate = POLICY_CONN_RATE;
+	complete_cap(&r->limits.cap);
 	return w;
 }
 

@@ -137,6 +137,25 @@ static int set_rates(struct engine *g, const struct work_order *o, const char *i
 	return 0;
 }
 
+/* Those that the policy gives it now. */
+static int set_caps(struct engine *g, const struct work_order *o, const char *id,
+		    struct attachment **a, struct err *e)
+{
+	const struct adjust_request req = {
+		.id = id, .ifname = o->call->ifname, .netns_fd = -1, .cap = &o->cap};
+	struct attachment *now = NULL;
+	int r;
+
+	if (attach_cap_equal(&o->cap, &(*a)->cap))
+		return 0;
+	r = engine_adjust(g, &req, &now, e);
+	if (r < 0)
+		return r;
+	attachment_free(*a);
+	*a = now;
+	return 0;
+}
+
 /* What is up already keeps its rates, as far as the policy allows them still. */
 static int attach(struct engine *g, const struct work_order *o, const char *id, struct done *d,
 		  struct err *e)
@@ -170,10 +189,14 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		return r;
 	req.rate = was && was->phase == ATTACH_COMMITTED ? rate : within(o, &rate);
 	r = engine_up(g, &req, &a, e);
+	if (r >= 0 && o->cap.is_usual && attach_cap_is_set(&o->cap) && !attach_cap_is_set(&a->cap))
+		log_warn("%s/%s has no caps: the kernel lacks them", id, c->ifname);
 	if (r >= 0) {
 		rate = within(o, &a->rate);
 		r = set_rates(g, o, id, &rate, &a, e);
 	}
+	if (r >= 0)
+		r = set_caps(g, o, id, &a, e);
 	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 
@@ -204,6 +227,9 @@ static int ports(struct engine *g, const struct work_order *o, const char *id, s
 		r = engine_publish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
 	else
 		r = engine_unpublish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
+	/* To take ports back the policy is not asked. */
+	if (r >= 0 && o->verb == CALL_PUBLISH)
+		r = set_caps(g, o, id, &now, e);
 	return r < 0 ? r : print(d, "attachment", document(now), false, e);
 }
 
@@ -231,6 +257,8 @@ static int limit(struct engine *g, const struct work_order *o, const char *id, s
 	}
 	rate = within(o, &rate);
 	r = set_rates(g, o, id, &rate, &a, e);
+	if (r >= 0)
+		r = set_caps(g, o, id, &a, e);
 	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * adjust: rates, sysctls and settings of an attachment that is up. The record says what may be
- * there before it is: while a limit is taken off, or a MAC address changes, it has both.
+ * adjust: rates, sysctls, settings and caps of an attachment that is up. The record says what may
+ * be there before it is: while a limit is taken off, or a MAC address changes, it has both.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -215,6 +215,67 @@ static int adjust_settings(struct engine *g, struct attachment *a, const struct 
 	return r;
 }
 
+/* ---- caps ---- */
+
+static bool is_same_bound(const struct elem *x, const struct elem_list *l)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (elem_same_key(x, &l->v[i]))
+			return x->bound == l->v[i].bound;
+	return false;
+}
+
+/* Elements of from that are not in other as they are. */
+static int bounds_only_in(const struct attachment *from, const struct attachment *other,
+			  struct elem_list *ret, struct err *e)
+{
+	CLEAN_ELEMS struct elem_list there = {0};
+	size_t n = 0;
+	int r = elem_of_endpoint(from, ret, e);
+
+	if (r >= 0)
+		r = elem_of_endpoint(other, &there, e);
+	for (size_t i = 0; r >= 0 && i < ret->n; i++)
+		if (elem_sets[ret->v[i].set].bound && !is_same_bound(&ret->v[i], &there))
+			ret->v[n++] = ret->v[i];
+	ret->n = r >= 0 ? n : 0;
+	return r;
+}
+
+/* An element that is there keeps its number whatever is added, so it goes first: at every moment
+ * the kernel has what the record says, or less, and check and gc put back what is missing. */
+static int adjust_cap(struct engine *g, struct attachment *a, const struct attach_cap *cap,
+		      struct err *e)
+{
+	CLEAN_ELEMS struct elem_list old = {0}, new = {0};
+	const struct attachment was = *a; /* owns nothing */
+	int r;
+
+	if (a->kind != ATTACH_VETH)
+		return 0;
+	a->cap = *cap;
+	r = bounds_only_in(&was, a, &old, e);
+	if (r >= 0)
+		r = bounds_only_in(a, &was, &new, e);
+	if (r >= 0)
+		r = nftbatch_del(g->nft, &old, e);
+	if (r >= 0)
+		r = put(g, a, e);
+	if (r >= 0)
+		r = nftbatch_add(g->nft, &new, NULL, e);
+	if (r != -ENOENT || !attach_cap_is_set(cap) || hostop_owner(g, NULL) != 0)
+		return r;
+	/* The tables are there, the sets are not: see hostop_tables. */
+	err_reset(e);
+	a->cap = (struct attach_cap){0};
+	r = put(g, a, e);
+	if (r < 0 || cap->is_usual)
+		return r;
+	return err_set(e, ERR_UNSUPPORTED, 0,
+		       "caps of connections and packets: the kernel lacks CONFIG_NFT_LIMIT or "
+		       "CONFIG_NFT_CONNLIMIT");
+}
+
 static int adjust(struct engine *g, struct attachment *a, const struct adjust_request *req,
 		  struct err *e)
 {
@@ -231,6 +292,8 @@ static int adjust(struct engine *g, struct attachment *a, const struct adjust_re
 		r = adjust_rate(g, a, req, e);
 	if (r >= 0 && settles)
 		r = adjust_settings(g, a, req, e);
+	if (r >= 0 && req->cap)
+		r = adjust_cap(g, a, req->cap, e);
 	return r;
 }
 

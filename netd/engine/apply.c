@@ -59,6 +59,11 @@ static int do_guard(struct work *w, struct err *e)
 	if (r >= 0)
 		r = nftbatch_add(w->g->nft, &l, NULL, e);
 	/* The tables are there, the sets are not: see hostop_tables. */
+	if (r == -ENOENT && w->a->cap.is_usual && attach_cap_is_set(&w->a->cap)) {
+		err_reset(e);
+		w->a->cap = (struct attach_cap){0};
+		return do_guard(w, e);
+	}
 	if (r == -ENOENT && attach_cap_is_set(&w->a->cap) && hostop_owner(w->g, NULL) == 0) {
 		err_reset(e);
 		return err_set(e, ERR_UNSUPPORTED, 0,

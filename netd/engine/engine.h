@@ -45,7 +45,8 @@ struct up_request {
 	size_t n_publish;
 	const struct publish *publish;
 	struct attach_rate rate; /* all zero: no limits, or those that it has already */
-	/* Neither is a part of what makes a request another one. egress NULL: everywhere. */
+	/* Neither is a part of what makes a request another one. egress NULL: everywhere. A usual
+	 * cap is left out where the kernel has none. */
 	struct attach_cap cap;
 	const struct attach_egress *egress;
 	/* By whom a daemon with privilege was asked, 0: by nobody. It is on record with what is
@@ -156,6 +157,9 @@ struct adjust_request {
 	size_t n_sysctl;
 	const struct attach_sysctl *sysctl;
 	const struct attach_tune *tune;
+	/* In the place of those that it has. What of them changes counts from 0: connections that
+	 * are there already are not against the new number. */
+	const struct attach_cap *cap;
 };
 int engine_adjust(struct engine *g, const struct adjust_request *req, struct attachment **ret,
 		  struct err *e);

@@ -45,7 +45,14 @@ bool attach_rate_is_set(const struct attach_rate *r)
 
 bool attach_cap_is_set(const struct attach_cap *c)
 {
-	return c->conns || c->conn_rate || c->packet_rate;
+	return c->conns || c->conn_rate || c->packet_rate || c->in_conns || c->in_conn_rate;
+}
+
+bool attach_cap_equal(const struct attach_cap *a, const struct attach_cap *b)
+{
+	return a->conns == b->conns && a->conn_rate == b->conn_rate &&
+	       a->packet_rate == b->packet_rate && a->in_conns == b->in_conns &&
+	       a->in_conn_rate == b->in_conn_rate;
 }
 
 bool attach_tune_is_set(const struct attach_tune *t)

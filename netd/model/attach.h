@@ -46,11 +46,14 @@ struct attach_rate {
 	uint64_t in_burst, out_burst; /* bits */
 };
 
-/* What the host takes from it at most; 0: no limit. */
+/* What the host takes from it, and lets in to it, at most; 0: no limit. */
 struct attach_cap {
 	uint32_t conns;       /* connections that it opened, at once */
 	uint32_t conn_rate;   /* and anew a second */
 	uint32_t packet_rate; /* packets a second */
+	uint32_t in_conns;    /* connections that others opened to each of its addresses, at once */
+	uint32_t in_conn_rate; /* and anew a second */
+	bool is_usual; /* nobody has named a number: a kernel that has not got them does without */
 };
 
 /* Where it may open connections to. All zero: everywhere. */
@@ -94,6 +97,8 @@ struct attach_vlan {
 int attach_ip_check(const struct attach_ip *ip, struct err *e);
 bool attach_rate_is_set(const struct attach_rate *r);
 bool attach_cap_is_set(const struct attach_cap *c);
+/* The same numbers. */
+bool attach_cap_equal(const struct attach_cap *a, const struct attach_cap *b);
 bool attach_egress_is_only(const struct attach_egress *x); /* nowhere else */
 /* ERR_USAGE: host bits, ports in no order, overlaps. */
 int attach_egress_check(const struct attach_egress *x, struct err *e);

@@ -193,6 +193,8 @@ static void put_cap(struct out *o, const struct attach_cap *c)
 	put_some(&sub, "conns", c->conns);
 	put_some(&sub, "connRate", c->conn_rate);
 	put_some(&sub, "packetRate", c->packet_rate);
+	put_some(&sub, "inConns", c->in_conns);
+	put_some(&sub, "inConnRate", c->in_conn_rate);
 	put(o, "cap", out_take(&sub));
 }
 

@@ -145,6 +145,10 @@ static int in_cap(const struct in *in, struct attach_cap *cap)
 		r = in_opt_u32(&sub, "connRate", 1, UINT32_MAX, &cap->conn_rate);
 	if (r >= 0)
 		r = in_opt_u32(&sub, "packetRate", 1, UINT32_MAX, &cap->packet_rate);
+	if (r >= 0)
+		r = in_opt_u32(&sub, "inConns", 1, UINT32_MAX, &cap->in_conns);
+	if (r >= 0)
+		r = in_opt_u32(&sub, "inConnRate", 1, UINT32_MAX, &cap->in_conn_rate);
 	return r < 0 ? r : 0;
 }
 

@@ -81,6 +81,10 @@ enum set_id {
 	SET_CONN_RATE_LINK,
 	SET_CONNS_PORT, /* bridge . MAC: caps of who is behind a port of it */
 	SET_CONNS_LINK, /* routed: interface */
+	SET_IN_RATE4,
+	SET_IN_RATE6,
+	SET_IN_CONNS4,
+	SET_IN_CONNS6, /* address of a container: caps of what comes to it */
 	SET_PACKETS_LINK,
 	SET_GUARDED,
 	SET_MACONLY, /* guarded ports without addresses */
@@ -102,6 +106,7 @@ struct set_desc {
 	bool verdict_map;
 	bool is_counted; /* each element counts the packets that it matched */
 	enum elem_bound bound;
+	bool is_sudden; /* a whole second's worth may come at once, not a tenth of it */
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
 	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw
 	 * payload for nft 1.0.6, hence an integer in its texts. NULL elsewhere. */
@@ -120,11 +125,13 @@ struct elem {
 	char comment[ELEM_COMMENT_STRLEN]; /* "" for none; "network NAME" or "ID/IFNAME" */
 };
 
-/* How many packets may come at once where so many a second may: a tenth, at least BURST_MIN. */
+/* How many packets may come at once where so many a second may, at least BURST_MIN. */
 #define ELEM_BURST_MIN 10u
-static inline uint32_t elem_burst(uint32_t rate)
+static inline uint32_t elem_burst(const struct elem *x)
 {
-	return rate / 10 > ELEM_BURST_MIN ? rate / 10 : ELEM_BURST_MIN;
+	uint32_t n = elem_sets[x->set].is_sudden ? x->bound : x->bound / 10;
+
+	return n > ELEM_BURST_MIN ? n : ELEM_BURST_MIN;
 }
 
 struct elem_list {

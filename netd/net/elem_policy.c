@@ -38,6 +38,35 @@ static int add_conn_caps(const struct policy_elems *t, const struct mac *mac)
 	return r < 0 ? r : add_cap(t, routed ? SET_CONNS_LINK : SET_CONNS_PORT, mac, c->conns);
 }
 
+/* What comes is told by its address, once that is the container's own. */
+static int add_in_cap(const struct policy_elems *t, enum set_id v4, const struct ip *ip,
+		      uint32_t bound)
+{
+	enum set_id set = ip_fam(ip) == FAM4 ? v4 : v4 + 1;
+	struct elem *x = bound ? elem_append(t->out, set, t->comment) : NULL;
+
+	if (!x)
+		return bound ? -ENOMEM : 0;
+	x->key[0].ip = *ip;
+	x->bound = bound;
+	return 0;
+}
+
+static int add_in_caps(const struct policy_elems *t)
+{
+	const struct attach_cap *c = &t->a->cap;
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = c->in_conns || c->in_conn_rate ? attachment_ips(t->a, list) : 0;
+	int r = 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		r = add_in_cap(t, SET_IN_RATE4, &list[i].addr.ip, c->in_conn_rate);
+		if (r == 0)
+			r = add_in_cap(t, SET_IN_CONNS4, &list[i].addr.ip, c->in_conns);
+	}
+	return r;
+}
+
 static int add_caps(const struct policy_elems *t)
 {
 	bool routed = t->a->mode == NET_ROUTED;
@@ -48,7 +77,7 @@ static int add_caps(const struct policy_elems *t)
 		r = add_conn_caps(t, &t->a->mac);
 	if (r == 0 && !routed && elem_changes_mac(t->a))
 		r = add_conn_caps(t, &t->a->tune.mac);
-	return r;
+	return r < 0 ? r : add_in_caps(t);
 }
 
 /* ---- destinations ---- */

@@ -287,7 +287,7 @@ static void put_bound(struct nlmsghdr *h, const struct elem *x)
 	if (bound == BOUND_RATE) {
 		put_be64(h, NFTA_LIMIT_RATE, x->bound);
 		put_be64(h, NFTA_LIMIT_UNIT, 1);
-		mnl_attr_put_u32(h, NFTA_LIMIT_BURST, htonl(elem_burst(x->bound)));
+		mnl_attr_put_u32(h, NFTA_LIMIT_BURST, htonl(elem_burst(x)));
 		mnl_attr_put_u32(h, NFTA_LIMIT_TYPE, htonl(NFT_LIMIT_PKTS));
 		mnl_attr_put_u32(h, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
 	} else {

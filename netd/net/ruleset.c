@@ -105,6 +105,17 @@ static const char inet_fresh[] =
 	"		iifname @conn_rate_link drop\n"
 	"		iifname @conns_link drop\n"
 	"	}\n"
+	/* What others open to a container, from elsewhere or the host, once its address is known.
+	 */
+	"	chain arrive {\n"
+	"		type filter hook postrouting priority mangle; policy accept;\n"
+	"		ct state != new accept\n"
+	"		oifname != @inside accept\n"
+	"		ip daddr @in_rate4 drop\n"
+	"		ip daddr @in_conns4 drop\n"
+	"		ip6 daddr @in_rate6 drop\n"
+	"		ip6 daddr @in_conns6 drop\n"
+	"	}\n"
 	"	chain egress4 {\n"
 	"		ip saddr . ip daddr @not4 goto refuse\n"
 	"		meta l4proto { tcp, udp } ip saddr . ip daddr . th dport @not_port4 goto "
@@ -457,7 +468,7 @@ static void print_element(const struct elem *x, struct buf *out)
 	}
 	if (d->bound == BOUND_RATE)
 		buf_printf(out, " limit rate over %u/second burst %u packets", x->bound,
-			   elem_burst(x->bound));
+			   elem_burst(x));
 	else if (d->bound == BOUND_CONNS)
 		buf_printf(out, " ct count over %u", x->bound);
 	if (x->comment[0])

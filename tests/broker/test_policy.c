@@ -20,6 +20,8 @@
 
 #include "broker/policy.h"
 
+#define USUAL_CAPS " conns=4096 conn-rate=500 in-conns=8192 in-conn-rate=2000"
+
 static int find_name(const char *name, bool is_group, uint32_t *ret, void *arg)
 {
 	(void)arg;
@@ -299,7 +301,8 @@ static void test_bandwidth(void **state)
 	assert_int_equal(v.limits.bandwidth.in_rate, 20000000);
 	assert_int_equal(v.limits.bandwidth.out_rate, 8000);
 	policy_explain(&p, &w, &v, &out);
-	assert_non_null(strstr(out.p, "limits: nics=4 rate=60 rate-in=20mbit rate-out=8kbit\n"));
+	assert_non_null(strstr(
+		out.p, "limits: nics=4 rate=60 rate-in=20mbit rate-out=8kbit" USUAL_CAPS "\n"));
 	assert_non_null(strstr(out.p, "granted with rate-in=20mbit rate-out=8kbit\n"));
 	assert_int_equal(shape(&p, 7, 20000000, 8000, &v), POLICY_GRANTED);
 	assert_int_equal(shape(&p, 7, 8000, 0, &v), POLICY_GRANTED);
@@ -331,8 +334,9 @@ static void test_egress(void **state)
 	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
 	assert_int_equal(v.limits.egress.n, 3);
 	policy_explain(&p, &w, &v, &out);
-	assert_non_null(strstr(out.p, "rate=60 to=192.0.2.0/24:80-443,[2001:db8::1/128]:53 "
-				      "not-to=192.0.2.7/32\n"));
+	assert_non_null(strstr(out.p,
+			       "rate=60" USUAL_CAPS " to=192.0.2.0/24:80-443,[2001:db8::1/128]:53 "
+			       "not-to=192.0.2.7/32\n"));
 	judge(&p, 8, 7, &w, &v);
 	assert_int_equal(v.limits.egress.n, 0);
 }
@@ -343,6 +347,9 @@ static void test_caps(void **state)
 		policy_of("allow 7 default attach conns=100 packet-rate=5000\n"
 			  "allow 8 default attach conn-rate=7 conns=0\n"
 			  "allow 9 default attach conn-rate=0 conns=1\n"
+			  "allow 10 default attach conns=0 in-conns=0\n"
+			  "allow 11 default attach in-conns=9 conns=0\n"
+			  "allow 12 default attach in-conn-rate=3 in-conns=0 packet-rate=0\n"
 			  "allow * default attach\n");
 	CLEAN_BUF struct buf out = BUF_INIT;
 	struct policy_want w = {.is_new = true};
@@ -350,12 +357,14 @@ static void test_caps(void **state)
 
 	(void)state;
 	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	assert_false(v.limits.cap.is_usual);
 	assert_int_equal(v.limits.cap.conns, 100);
 	assert_int_equal(v.limits.cap.conn_rate, POLICY_CONN_RATE);
 	assert_int_equal(v.limits.cap.packet_rate, 5000);
 	policy_explain(&p, &w, &v, &out);
-	assert_non_null(
-		strstr(out.p, "limits: nics=4 rate=60 conns=100 conn-rate=500 packet-rate=5000\n"));
+	assert_non_null(strstr(out.p,
+			       "limits: nics=4 rate=60 conns=100 conn-rate=500 packet-rate=5000 "
+			       "in-conns=8192 in-conn-rate=2000\n"));
 	judge(&p, 8, 7, &w, &v);
 	assert_int_equal(v.limits.cap.conns, 0);
 	assert_int_equal(v.limits.cap.conn_rate, 7);
@@ -363,7 +372,24 @@ static void test_caps(void **state)
 	judge(&p, 9, 7, &w, &v);
 	assert_int_equal(v.limits.cap.conn_rate, POLICY_CONN_RATE);
 	judge(&p, 10, 7, &w, &v);
-	assert_false(attach_cap_is_set(&v.limits.cap));
+	assert_false(attach_cap_is_set(&v.limits.cap) || v.limits.cap.is_usual);
+	judge(&p, 11, 7, &w, &v);
+	assert_int_equal(v.limits.cap.conns + v.limits.cap.conn_rate, 0);
+	assert_int_equal(v.limits.cap.in_conns, 9);
+	assert_int_equal(v.limits.cap.in_conn_rate, POLICY_IN_CONN_RATE);
+	judge(&p, 12, 7, &w, &v);
+	assert_int_equal(v.limits.cap.in_conns, 0);
+	assert_int_equal(v.limits.cap.in_conn_rate, 3);
+	assert_int_equal(v.limits.cap.conns, POLICY_CONNS);
+	/* Who says nothing has caps all the same, and a kernel without them is no reason to refuse.
+	 */
+	judge(&p, 13, 7, &w, &v);
+	assert_true(v.limits.cap.is_usual);
+	assert_int_equal(v.limits.cap.conns, POLICY_CONNS);
+	assert_int_equal(v.limits.cap.conn_rate, POLICY_CONN_RATE);
+	assert_int_equal(v.limits.cap.in_conns, POLICY_IN_CONNS);
+	assert_int_equal(v.limits.cap.in_conn_rate, POLICY_IN_CONN_RATE);
+	assert_int_equal(v.limits.cap.packet_rate, 0);
 }
 
 static void test_names(void **state)
@@ -501,7 +527,7 @@ static void test_explain(void **state)
 	assert_non_null(strstr(out.p, "attach on default: allowed by a.conf:1\n"));
 	assert_non_null(strstr(out.p, "publish on default: denied by z.conf:1\n"));
 	assert_non_null(strstr(out.p, "error: z.conf: line 1: "));
-	assert_non_null(strstr(out.p, "limits: nics=3 rate=60\n"));
+	assert_non_null(strstr(out.p, "limits: nics=3 rate=60" USUAL_CAPS "\n"));
 	assert_non_null(strstr(out.p, "refused: publish on default"));
 }
 

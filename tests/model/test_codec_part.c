@@ -31,7 +31,7 @@ static const char parts_doc[] =
 	"\"txQueueLen\":0,\"mtu\":1400,\"mac\":\"02:00:00:00:00:09\"},\"rate\":{\"in\":8000000,"
 	"\"inBurst\":"
 	"800000,\"out\":9000000,\"outBurst\":1600000},\"cap\":{\"conns\":100,"
-	"\"connRate\":50,\"packetRate\":4294967295},"
+	"\"connRate\":50,\"packetRate\":4294967295,\"inConns\":7,\"inConnRate\":8},"
 	"\"egress\":[{\"to\":\"192.0.2.0/24:80-443\"},{\"notTo\":\"192.0.2.7/"
 	"32\"},{\"to\":\"[2001:db8::/32]:53\"}],"
 	"\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
@@ -168,6 +168,8 @@ static void test_wrong_parts(void **state)
 		{"cap", "{\"conns\":0}", "=cap.conns: "},
 		{"cap", "{\"connRate\":-1}", "=cap.connRate: "},
 		{"cap", "{\"packetRate\":4294967296}", "=cap.packetRate: "},
+		{"cap", "{\"inConns\":0}", "=cap.inConns: "},
+		{"cap", "{\"inConnRate\":\"1\"}", "=cap.inConnRate: "},
 		{"cap", "7", "expected an object"},
 		{"egress[0].to", "\"192.0.2.1/24\"", "=egress[0].to: "},
 		{"egress[2].to", "\"192.0.2.0/25:443\"", "overlaps"},

@@ -72,15 +72,19 @@ done
 # --- how many anew ---------------------------------------------------------------------------------
 policy 'allow nta default attach nics=9 conn-rate=50' 'allow nta routed attach nics=9 packet-rate=300' \
 	'allow ntb * attach'
-ok 'what is up keeps its caps' nta "$BOX" --name one --network routed -q
-like 'as it has them' "$(ask_netd $UID_A list)" '*"cap":{"conns":15,*'
+like 'what is up keeps its caps' "$(ask_netd $UID_A list)" '*"cap":{"conns":15,*'
+ok 'until its user asks for it once more' nta "$BOX" --name one --network routed -q
+like 'then it has the new ones' "$(ask_netd $UID_A list)" '*"cap":{"conns":4096,"connRate":500,"packetRate":300,*'
+is 'in the kernel too' "$(on host nft -j list set inet netd conns_link | jq -c '[.nftables[] | .set.elem? // empty | .[].elem["ct count"].val]')" '[4096]'
+like 'and what was not there before' "$(on host nft list set inet netd packets_link)" '*limit rate over 300/second*'
+ok 'all is as it should be' on host "$NETNS_UP" check "user-$UID_A.one"
 ok 'down' nta down one -q
 ns_kill one
 box three $UID_A
 ok 'what is made anew has the new ones' nta "$BOX" --name three -q
 before=$(tracked)
 took=$(flood three flows 3000 $OUT4)
-ok 'no more flows are tracked than may be opened' within $(($(tracked) - before)) $((10 + 50 * (took + 1) + 20))
+ok 'no more flows are tracked than may be opened' within $(($(tracked) - before)) $((50 + 50 * (took + 1) + 20))
 ok 'the neighbour opens his' answers two
 
 # --- how many packets ------------------------------------------------------------------------------
@@ -117,7 +121,7 @@ like 'with the caps' "$(on host nft list set inet netd conns_port)" \
 is 'the same rules' "$(rules)" "$n_rules"
 ok 'all is as it should be' on host "$NETNS_UP" check "user-$UID_A.four"
 on host nft "delete element inet netd conns_port { $(on host nft list set inet netd conns_port |
-	sed -n 's/.*{ \(.*\) ct count.*/\1/p') }"
+	sed -n 's/.*\("[^"]*" \. [0-9a-f:]*\) ct count over 100 .*/\1/p') }"
 nok 'a cap that is lost is found' on host "$NETNS_UP" check "user-$UID_A.four"
 for b in three pdefault prouted four two; do ns_kill $b; done
 has_links_soon 0

@@ -264,12 +264,29 @@ static void caps(void **state)
 	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
 	assert_int_equal(count(&l, SET_CONNS_LINK), 1);
 	assert_int_equal(count(&l, SET_CONN_RATE_LINK) + count(&l, SET_PACKETS_LINK), 0);
+	/* What comes: by address, whatever the mode. */
+	a.cap = (struct attach_cap){.in_conns = 5, .in_conn_rate = 6};
+	for (int mode = NET_BRIDGE; mode <= NET_ROUTED; mode++) {
+		a.mode = mode;
+		l.n = 0;
+		assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+		assert_int_equal(count(&l, SET_IN_CONNS4) + count(&l, SET_IN_RATE4), 2);
+		assert_int_equal(count(&l, SET_IN_CONNS6) + count(&l, SET_IN_RATE6), 2);
+		assert_int_equal(count(&l, SET_CONNS_LINK) + count(&l, SET_CONNS_PORT), 0);
+		for (size_t i = 0; i < l.n; i++)
+			if (l.v[i].set == SET_IN_CONNS6)
+				assert_true(l.v[i].bound == 5 &&
+					    ip_equal(&l.v[i].key[0].ip, &a.addr[FAM6].ip));
+	}
 	a.kind = ATTACH_FOREIGN;
 	l.n = 0;
 	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
 	assert_int_equal(count(&l, SET_CONNS_LINK), 0);
-	assert_int_equal(elem_burst(10), 10);
-	assert_int_equal(elem_burst(1000), 100);
+	assert_int_equal(elem_burst(&(struct elem){.set = SET_PACKETS_LINK, .bound = 10}), 10);
+	assert_int_equal(elem_burst(&(struct elem){.set = SET_PACKETS_LINK, .bound = 1000}), 100);
+	assert_int_equal(elem_burst(&(struct elem){.set = SET_CONN_RATE_LINK, .bound = 1}), 10);
+	assert_int_equal(elem_burst(&(struct elem){.set = SET_CONN_RATE_PORT, .bound = 500}), 500);
+	assert_int_equal(elem_burst(&(struct elem){.set = SET_IN_RATE6, .bound = 500}), 500);
 }
 
 /* For each address of a container, and for its link-local one, which may go nowhere. */

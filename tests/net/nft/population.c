@@ -102,8 +102,11 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 		}
 	}
 	if (k % 3 == 1)
-		a->cap = (struct attach_cap){
-			.conns = 1000 + k, .conn_rate = 100 + k, .packet_rate = 10 + k};
+		a->cap = (struct attach_cap){.conns = 1000 + k,
+					     .conn_rate = 100 + k,
+					     .packet_rate = 10 + k,
+					     .in_conns = 2000 + k,
+					     .in_conn_rate = 200 + k};
 	a->mac = mac_from_ip(&a->addr[n->subnet[FAM4].ip.family ? FAM4 : FAM6].ip);
 }
 
