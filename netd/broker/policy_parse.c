@@ -130,22 +130,14 @@ static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
 	return 0;
 }
 
-static int parse_dests(char *s, bool is_denied, struct policy_limits *l, struct err *e)
-{
-	for (char *v = next_item(&s); v; v = next_item(&s))
-		if (attach_egress_parse(v, is_denied, &l->egress, e) < 0)
-			return -EINVAL;
-	return 0;
-}
-
 static int parse_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return parse_dests(s, false, l, e);
+	return attach_egress_parse_list(s, false, &l->egress, e);
 }
 
 static int parse_not_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return parse_dests(s, true, l, e);
+	return attach_egress_parse_list(s, true, &l->egress, e);
 }
 
 static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)

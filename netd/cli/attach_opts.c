@@ -112,6 +112,16 @@ int attach_set_engine(void *into, const char *value, struct err *e)
 	return attach_engine_parse(value, &((struct attach_opts *)into)->engine, e);
 }
 
+int attach_set_to(void *into, const char *value, struct err *e)
+{
+	return attach_egress_parse_list(value, false, &((struct attach_opts *)into)->egress, e);
+}
+
+int attach_set_not_to(void *into, const char *value, struct err *e)
+{
+	return attach_egress_parse_list(value, true, &((struct attach_opts *)into)->egress, e);
+}
+
 int attach_set_alias(void *into, const char *value, struct err *e)
 {
 	struct attach_opts *o = into;
@@ -148,6 +158,7 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 		.mac = o->mac,
 		.mtu = o->mtu,
 		.rate = o->rate,
+		.egress = &o->egress,
 		.n_publish = o->n_publish,
 		.publish = o->publish,
 		.n_alias = o->n_alias,
@@ -157,6 +168,15 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 	if (o->mtu && o->mtu < 1280 && o->ip[FAM6].family)
 		return err_set(e, ERR_USAGE, 0, "--mtu %u: IPv6 needs at least 1280", o->mtu);
 	return publish_check_list(o->publish, o->n_publish, e);
+}
+
+int attach_check_egress(const struct attach_opts *o, const struct attachment *a, struct err *e)
+{
+	if (attach_egress_equal(&o->egress, &a->egress))
+		return 0;
+	return err_set(e, ERR_CONFLICT, EEXIST,
+		       "%s %s is up with other destinations (--to, --not-to): take it down first",
+		       a->id, a->ifname);
 }
 
 void attach_opts_free(struct attach_opts *o)

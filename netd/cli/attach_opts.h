@@ -19,6 +19,7 @@ struct attach_opts {
 	size_t n_loopback;
 	const char *loopback[ATTACH_LOOPBACK_MAX]; /* PROTO:PORT */
 	const char *engine;                        /* "tap", "relay"; NULL: not asked for */
+	struct attach_egress egress;
 	size_t n_alias;
 	const char *alias[ATTACH_ALIAS_MAX];
 };
@@ -36,6 +37,8 @@ int attach_set_loopback(void *into, const char *value, struct err *e);
 /* Checks the name of an engine. */
 int attach_engine_parse(const char *value, const char **ret, struct err *e);
 int attach_set_engine(void *into, const char *value, struct err *e);
+int attach_set_to(void *into, const char *value, struct err *e);
+int attach_set_not_to(void *into, const char *value, struct err *e);
 int attach_set_alias(void *into, const char *value, struct err *e);
 int attach_set_name(void *into, const char *value, struct err *e);
 
@@ -50,6 +53,11 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		{0, "rate-in", "RATE", "limit towards the container, as 250mbit",                  \
 		 attach_set_rate_in},                                                              \
 		{0, "rate-out", "RATE", "limit from the container", attach_set_rate_out},          \
+		{0, "to", "DEST[,...]",                                                            \
+		 "PREFIX[:PORT[-PORT]]: there it may open connections to, and nowhere else",       \
+		 attach_set_to},                                                                   \
+		{0, "not-to", "DEST[,...]", "and there it may not, whatever --to says",            \
+		 attach_set_not_to},                                                               \
 		{0, "host-loopback", "PROTO:PORT",                                                 \
 		 "without root: open a port of the host's 127.0.0.1 at the gateway",               \
 		 attach_set_loopback},                                                             \
@@ -65,6 +73,8 @@ int attach_set_name(void *into, const char *value, struct err *e);
 /* Fills a request; strings and the port list are borrowed from o and t. */
 int attach_request(const struct attach_opts *o, const struct target *t, struct up_request *ret,
 		   struct err *e);
+/* One that is up has other destinations than are asked for, and keeps them: ERR_CONFLICT. */
+int attach_check_egress(const struct attach_opts *o, const struct attachment *a, struct err *e);
 void attach_opts_free(struct attach_opts *o);
 
 #endif

@@ -44,6 +44,10 @@ int daemon_up(const struct attach_opts *o, const struct target *t, int32_t pid, 
 		err_set(why, ERR_UNSUPPORTED, 0, "--engine is not netd's");
 		return 1;
 	}
+	if (o->egress.n) {
+		err_set(why, ERR_UNSUPPORTED, 0, "--to, --not-to are not netd's");
+		return 1;
+	}
 	r = ask_attach(&q, &a, why);
 	if (r == 1)
 		err_set(why, ERR_ABSENT, 0, "netd does not run");

@@ -82,6 +82,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.n_loopback = o->n_loopback,
 		.loopback = o->loopback,
 		.engine = o->engine,
+		.egress = &o->egress,
 	};
 	if (pid <= 0 && !t->path[0])
 		return err_set(e, ERR_USAGE, 0, "target: a path of at most %d plain characters",

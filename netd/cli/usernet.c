@@ -208,6 +208,8 @@ int usernet_up(const struct attach_opts *o, const struct target *t, struct err *
 		return no_network(o->network, e);
 	if (r == 0)
 		r = usernet_attach(&u, &req, &a, e);
+	if (r >= 0)
+		r = attach_check_egress(o, a, e);
 	return r < 0 ? r : cli_print(&o->common, a);
 }
 

@@ -59,6 +59,8 @@ static int up(const struct up_opts *o, const char *target, struct err *e)
 	progress_open(&progress, &o->a.common, g);
 	r = engine_up(g, &req, &a, e);
 	progress_close(&progress);
+	if (r >= 0)
+		r = attach_check_egress(&o->a, a, e);
 	return r < 0 ? r : cli_print(&o->a.common, a);
 }
 

@@ -12,6 +12,7 @@
 
 #include "base/err.h"
 #include "model/addr.h"
+#include "model/attach_egress.h"
 
 #define ATTACH_ROUTE_MAX 256
 #define ATTACH_SYSCTL_MAX 64
@@ -56,19 +57,6 @@ struct attach_cap {
 	bool is_usual; /* nobody has named a number: a kernel that has not got them does without */
 };
 
-/* Where it may open connections to. All zero: everywhere. */
-struct attach_dest {
-	bool is_denied; /* not there, whatever else is said; else: there */
-	struct prefix to;
-	uint16_t low, high; /* ports of TCP and UDP; 0: everything */
-};
-#define ATTACH_DEST_MAX 16
-struct attach_egress {
-	size_t n;
-	/* With one that is not denied: nowhere else. None overlaps another of the same kind. */
-	struct attach_dest dest[ATTACH_DEST_MAX];
-};
-
 /* Settings of the interface inside that are made after it is there. */
 struct attach_tune {
 	bool has_promisc, is_promisc;
@@ -99,14 +87,6 @@ bool attach_rate_is_set(const struct attach_rate *r);
 bool attach_cap_is_set(const struct attach_cap *c);
 /* The same numbers. */
 bool attach_cap_equal(const struct attach_cap *a, const struct attach_cap *b);
-bool attach_egress_is_only(const struct attach_egress *x); /* nowhere else */
-/* ERR_USAGE: host bits, ports in no order, overlaps. */
-int attach_egress_check(const struct attach_egress *x, struct err *e);
-/* PREFIX, PREFIX:PORT or PREFIX:LOW-HIGH; an address is a prefix, one of IPv6 in brackets where
- * ports follow, as [2001:db8::/32]:443. Adds it. ERR_USAGE, ERR_QUOTA. */
-int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into, struct err *e);
-#define ATTACH_DEST_STRLEN (PREFIX_STRLEN + 16)
-const char *attach_dest_str(const struct attach_dest *d, char out[ATTACH_DEST_STRLEN]);
 bool attach_tune_is_set(const struct attach_tune *t);
 bool attach_vlan_is_set(const struct attach_vlan *v);
 /* Numbers in their range, the trunk in its order. ERR_USAGE. */

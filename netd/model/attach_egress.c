@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* attach_egress: destinations: their texts and their rules. */
+/* attach_egress: see attach_egress.h. */
+#include "model/attach_egress.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "base/parse.h"
-#include "model/attach.h"
 
 #define TEXT_MAX 96
 
@@ -15,6 +16,40 @@ bool attach_egress_is_only(const struct attach_egress *x)
 		if (!x->dest[i].is_denied)
 			return true;
 	return false;
+}
+
+static bool is_within(const struct attach_dest *d, const struct ip *dst, uint16_t port)
+{
+	return d->to.ip.family == dst->family && prefix_contains(&d->to, dst) &&
+	       (d->low == 0 || (d->low <= port && port <= d->high));
+}
+
+bool attach_egress_allows(const struct attach_egress *x, const struct ip *dst, uint16_t port)
+{
+	bool is_listed = false;
+
+	for (size_t i = 0; i < x->n; i++) {
+		if (!is_within(&x->dest[i], dst, port))
+			continue;
+		if (x->dest[i].is_denied)
+			return false;
+		is_listed = true;
+	}
+	return is_listed || !attach_egress_is_only(x);
+}
+
+static bool is_same(const struct attach_dest *a, const struct attach_dest *b)
+{
+	return a->is_denied == b->is_denied && a->low == b->low && a->high == b->high &&
+	       prefix_equal(&a->to, &b->to);
+}
+
+bool attach_egress_equal(const struct attach_egress *a, const struct attach_egress *b)
+{
+	for (size_t i = 0; i < a->n && i < b->n; i++)
+		if (!is_same(&a->dest[i], &b->dest[i]))
+			return false;
+	return a->n == b->n;
 }
 
 /* Would both be elements of one set, and have a packet in common? */
@@ -120,6 +155,26 @@ int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *int
 	return 0;
 }
 
+int attach_egress_parse_list(const char *s, bool is_denied, struct attach_egress *into,
+			     struct err *e)
+{
+	char one[TEXT_MAX];
+
+	for (;;) {
+		size_t len = strcspn(s, ",");
+
+		if (len >= sizeof(one))
+			return err_invalid(e, ERR_USAGE, "a destination of %zu characters", len);
+		memcpy(one, s, len);
+		one[len] = '\0';
+		if (attach_egress_parse(one, is_denied, into, e) < 0)
+			return -EINVAL;
+		if (!s[len])
+			return 0;
+		s += len + 1;
+	}
+}
+
 const char *attach_dest_str(const struct attach_dest *d, char out[ATTACH_DEST_STRLEN])
 {
 	bool in_brackets = d->low && ip_fam(&d->to.ip) == FAM6;
@@ -131,5 +186,19 @@ const char *attach_dest_str(const struct attach_dest *d, char out[ATTACH_DEST_ST
 		snprintf(ports, sizeof(ports), ":%u-%u", d->low, d->high);
 	snprintf(out, ATTACH_DEST_STRLEN, "%s%s%s%s", in_brackets ? "[" : "", prefix_str(&d->to, s),
 		 in_brackets ? "]" : "", ports);
+	return out;
+}
+
+const char *attach_egress_str(const struct attach_egress *x, bool is_denied,
+			      char out[ATTACH_EGRESS_STRLEN])
+{
+	char s[ATTACH_DEST_STRLEN];
+	size_t at = 0;
+
+	out[0] = '\0';
+	for (size_t i = 0; i < x->n; i++)
+		if (x->dest[i].is_denied == is_denied)
+			at += (size_t)snprintf(out + at, ATTACH_EGRESS_STRLEN - at, "%s%s",
+					       at ? "," : "", attach_dest_str(&x->dest[i], s));
 	return out;
 }

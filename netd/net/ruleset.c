@@ -87,15 +87,25 @@ static const char inet_guard[] =
 /* What comes from a container and belongs to no connection that is there, once conntrack has looked
  * at it (-200) and before it is translated (-100): a connection too many never gets an entry there,
  * and where it goes is told by what the container names, so to the host too. Neighbour discovery is
- * untracked. The rate comes before the number: the kernel looks through all connections of a key to
- * count them, so who opens too many at once is not counted any more. Who is in @egress* goes where
+ * untracked; so is TCP that slirp-lite's relay engine takes up (proc/transparent.h): there the SYN
+ * alone opens a connection. The rate comes before the number: the kernel looks through all
+ * connections of a key to count them, so who opens too many at once is not counted any more. Who is
+ * in @egress* goes where
  * @to* lets him and @not* does not forbid it. */
 static const char inet_fresh[] =
 	"	chain fresh {\n"
 	"		type filter hook prerouting priority mangle; policy accept;\n"
-	"		ct state established,related,untracked accept\n"
+	"		ct state established,related accept\n"
+	"		ct state untracked goto loose\n"
 	"		iifname != @inside accept\n"
 	"		ct state new jump cap\n"
+	"		ip saddr @egress4 goto egress4\n"
+	"		ip6 saddr @egress6 goto egress6\n"
+	"	}\n"
+	"	chain loose {\n"
+	"		meta l4proto != tcp accept\n"
+	"		tcp flags & (fin | syn | rst | ack) != syn accept\n"
+	"		iifname != @inside accept\n"
 	"		ip saddr @egress4 goto egress4\n"
 	"		ip6 saddr @egress6 goto egress6\n"
 	"	}\n"

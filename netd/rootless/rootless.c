@@ -138,6 +138,26 @@ static int read_ports(json_t *doc, struct rootless_state *s, struct err *e)
 	return 0;
 }
 
+static int read_egress(json_t *doc, struct attach_egress *ret, struct err *e)
+{
+	json_t *o;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "egress"), i, o)
+	{
+		bool is_denied = json_object_get(o, "notTo") != NULL;
+		const char *text;
+		int r = json_get_str(o, "egress", is_denied ? "notTo" : "to", JSON_REQUIRED, &text,
+				     e);
+
+		if (r == 0)
+			r = attach_egress_parse(text, is_denied, ret, e);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* Takes the reference. */
 static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 {
@@ -163,6 +183,8 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 		r = json_get_str(doc, "", "engine_why", JSON_OPTIONAL, &s.engine_why, e);
 	if (r >= 0)
 		r = json_get_str(doc, "", "engine_asked", JSON_OPTIONAL, &s.engine_asked, e);
+	if (r >= 0)
+		r = read_egress(doc, &s.egress, e);
 	if (r >= 0)
 		r = read_ports(doc, &s, e);
 	if (r < 0) {
@@ -272,8 +294,9 @@ int rootless_down(struct rootless *r, const char *id, const char *ifname, struct
 /* ---- up ---- */
 
 struct args {
-	char *v[26 + 2 * LOOPBACK_MAX];
+	char *v[30 + 2 * LOOPBACK_MAX];
 	size_t n;
+	char to[ATTACH_EGRESS_STRLEN], not_to[ATTACH_EGRESS_STRLEN];
 	char mtu[12], target[16], mac[MAC_STRLEN], path[ROOTLESS_PATH_STRLEN];
 };
 
@@ -311,6 +334,10 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 		arg_pair(a, "--host-loopback", q->loopback[i]);
 	if (q->engine)
 		arg_pair(a, "--engine", q->engine);
+	if (q->egress && *attach_egress_str(q->egress, false, a->to))
+		arg_pair(a, "--to", a->to);
+	if (q->egress && *attach_egress_str(q->egress, true, a->not_to))
+		arg_pair(a, "--not-to", a->not_to);
 	if (q->end_fd > 0) {
 		arg_pair(a, "--exit-fd", START_FD);
 		arg(a, "--netns-kept");
@@ -411,10 +438,17 @@ static bool is_same_netns(const struct rootless_state *s, const struct rootless_
 	return s->netns_ino == q->netns_ino && s->netns_dev == q->netns_dev;
 }
 
+static bool has_engine(const struct rootless_state *s, const struct rootless_request *q)
+{
+	return !q->engine || strcmp(q->engine, s->engine) == 0;
+}
+
 /* 1: this very attachment is up. 0: nothing is there. */
 static int look(struct rootless *r, const struct rootless_request *q, const char *file,
 		struct rootless_state *ret, struct err *e)
 {
+	static const struct attach_egress everywhere;
+	const struct attach_egress *wanted = q->egress ? q->egress : &everywhere;
 	int w = ask_state(r, file, ret, e);
 
 	if (w < 0)
@@ -423,11 +457,17 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 		(void)unlinkat(r->fd, file, 0);
 		return 0;
 	}
-	if (is_same_netns(ret, q) && (!q->engine || strcmp(q->engine, ret->engine) == 0))
+	if (is_same_netns(ret, q) && has_engine(ret, q) &&
+	    attach_egress_equal(&ret->egress, wanted))
 		return 1;
-	if (is_same_netns(ret, q))
+	if (is_same_netns(ret, q) && !has_engine(ret, q))
 		w = err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",
 			    ret->id, ret->ifname, ret->engine, ret->engine_why);
+	else if (is_same_netns(ret, q))
+		w = err_set(e, ERR_CONFLICT, EEXIST,
+			    "%s %s is up with other destinations (--to, --not-to): take it down "
+			    "first",
+			    ret->id, ret->ifname);
 	else
 		w = err_set(e, ERR_CONFLICT, EEXIST,
 			    "%s %s is another namespace's (slirp-lite is process %d)", ret->id,

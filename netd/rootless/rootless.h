@@ -17,6 +17,7 @@
 
 #include "base/err.h"
 #include "model/addr.h"
+#include "model/attach_egress.h"
 #include "model/name.h"
 #include "model/publish.h"
 
@@ -37,6 +38,7 @@ struct rootless_request {
 	struct mac mac;                /* all zero: chosen */
 	size_t n_loopback; /* ports of the host's loopback that are opened: "tcp:5432" */
 	const char *const *loopback;
+	const struct attach_egress *egress; /* NULL: everywhere */
 	size_t n_publish;
 	const struct publish *publish;
 	const char *engine; /* "tap" or "relay": that one or none; NULL: as slirp-lite chooses */
@@ -52,6 +54,7 @@ struct rootless_state {
 	uint32_t mtu;
 	struct prefix addr[N_FAM];
 	struct ip gateway[N_FAM], dns[N_FAM];
+	struct attach_egress egress;
 	size_t n_publish;
 	struct publish *publish; /* owned */
 	/* How TCP goes out, why, and what was asked for ("auto", "tap", "relay"); in doc; "": it
@@ -63,8 +66,9 @@ void rootless_state_clear(struct rootless_state *s);
 
 /* Starts slirp-lite and returns when traffic passes. 0; 1: this attachment was up already (same
  * namespace); its ports are left as they are. ERR_CONFLICT: the name is another namespace's, it is
- * up by another engine, or a port is taken; then nothing was started. ERR_UNSUPPORTED: the engine
- * does not work here; the text says what is missing. ret is cleared by the caller. */
+ * up by another engine or with other destinations, or a port is taken; then nothing was started.
+ * ERR_UNSUPPORTED: the engine does not work here; the text says what is missing. ret is cleared by
+ * the caller. */
 int rootless_up(struct rootless *r, const struct rootless_request *req, struct rootless_state *ret,
 		struct err *e);
 /* 0; 1: there was none. Returns when the process is gone. */

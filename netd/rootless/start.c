@@ -52,7 +52,7 @@ static void lend(int fd)
 
 static _Noreturn void execute(const char *path, char *const args[], int errors, int lent)
 {
-	char *argv[64] = {(char[]){PROGRAM_NAME}};
+	char *argv[80] = {(char[]){PROGRAM_NAME}};
 	sigset_t none;
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 

@@ -334,12 +334,13 @@ static void forward(struct ping *g, const struct ip_packet *p, const struct icmp
 static void echo(struct ping *g, const struct ip_packet *p, const struct icmp_v *v, bool is_whole,
 		 uint64_t now)
 {
+	const bool is_v4 = p->src.family == AF_INET;
 	struct ip to;
 
 	switch (policy_check(g->env.policy, p->proto, &p->dst, 0, &to)) {
 	case POLICY_ALLOW:
 		if (ip_equal(&to, &p->dst)) {
-			forward(g, p, v, p->src.family == AF_INET ? p->is_df : is_whole, now);
+			forward(g, p, v, is_v4 ? p->is_df : is_whole, now);
 			break;
 		}
 		/* fall through */
@@ -347,6 +348,13 @@ static void echo(struct ping *g, const struct ip_packet *p, const struct icmp_v 
 	case POLICY_DNS:
 		emit_reply(g, &p->dst, &p->src, (uint16_t)(v->info >> 16), (uint16_t)v->info,
 			   p->tos, v->payload, v->len);
+		break;
+	case POLICY_FORBID:
+		g->env.stats->n[STAT_DROP_EGRESS]++;
+		emit_icmp_error(g->env.emit, &(struct ip){0},
+				is_v4 ? ICMP_V4_UNREACH : ICMP_V6_UNREACH,
+				is_v4 ? ICMP_V4_UNREACH_ADMIN : ICMP_V6_UNREACH_ADMIN, 0, p->start,
+				p->total, now);
 		break;
 	case POLICY_REFUSE:
 		g->env.stats->n[STAT_DROP_POLICY]++;

@@ -303,6 +303,11 @@ void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta 
 		answer(u, p, ICMP_V4_UNREACH, ICMP_V4_UNREACH_PORT, ICMP_V6_UNREACH,
 		       ICMP_V6_UNREACH_PORT, now);
 		break;
+	case POLICY_FORBID:
+		u->env.stats->n[STAT_DROP_EGRESS]++;
+		answer(u, p, ICMP_V4_UNREACH, ICMP_V4_UNREACH_ADMIN, ICMP_V6_UNREACH,
+		       ICMP_V6_UNREACH_ADMIN, now);
+		break;
 	case POLICY_REFUSE:
 		u->env.stats->n[STAT_DROP_POLICY]++;
 		break;

@@ -107,8 +107,8 @@ static const struct ip *mapped_to(const struct plan *plan, int fam, const struct
 	return is_same(&plan->host_at[fam], dst) ? &plan->host[fam] : NULL;
 }
 
-enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
-				 uint16_t port, struct ip *ret)
+enum policy_verdict policy_map(const struct policy *p, uint8_t proto, const struct ip *dst,
+			       uint16_t port, struct ip *ret)
 {
 	const struct plan *plan = &p->plan;
 	bool has_ports = proto == IPPROTO_TCP || proto == IPPROTO_UDP;
@@ -141,6 +141,21 @@ enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const st
 		return POLICY_REFUSE;
 	*ret = *dst;
 	return POLICY_ALLOW;
+}
+
+enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
+				 uint16_t port, struct ip *ret)
+{
+	struct ip to = {0};
+	enum policy_verdict v = policy_map(p, proto, dst, port, &to);
+
+	if (v != POLICY_ALLOW && v != POLICY_GATEWAY)
+		return v;
+	if (p->egress.n > 0 && !attach_egress_allows(&p->egress, dst, port))
+		return POLICY_FORBID;
+	if (v == POLICY_ALLOW)
+		*ret = to;
+	return v;
 }
 
 /* An address that we have on the container's link, or that leads to the host. */

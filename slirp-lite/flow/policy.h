@@ -8,7 +8,8 @@
  * only for the ports that a rule opens (all when the loopback is open), and only where it is ours:
  * a router of the host's is reached as itself. plan.loopback_at and plan.host_at are addresses that
  * somebody chose to lead to the host. The DNS server's address is port 53 only and is answered by
- * local/dns; is_dns says so.
+ * local/dns. With an egress policy the rest has to be allowed by it, too, by the address that the
+ * container names: the gateway's own services, and what leads to the host, included.
  */
 #ifndef SLIRP_FLOW_POLICY_H
 #define SLIRP_FLOW_POLICY_H
@@ -19,6 +20,7 @@
 
 #include "flow/plan.h"
 #include "model/addr.h"
+#include "model/attach_egress.h"
 
 struct policy_port {
 	uint8_t proto; /* IPPROTO_TCP, IPPROTO_UDP */
@@ -34,6 +36,7 @@ struct policy {
 	struct policy_port loopback[POLICY_PORTS_MAX];
 	struct ip outbound[N_FAM]; /* source of what goes out; family 0: the kernel picks */
 	bool is_tcp_off, is_udp_off, is_ping_off;
+	struct attach_egress egress; /* n 0: everywhere */
 };
 
 enum policy_verdict {
@@ -41,9 +44,13 @@ enum policy_verdict {
 	POLICY_DNS,     /* the DNS server of ours: the caller asks local/dns for a resolver */
 	POLICY_GATEWAY, /* the gateway itself, port closed: RST or ICMP port unreachable */
 	POLICY_REFUSE,  /* special or malformed destination: drop and count */
+	POLICY_FORBID,  /* not by the egress policy: RST or ICMP administratively prohibited */
 };
 
-/* What becomes of a flow of the container to dst:port. proto ICMP and ICMPV6: port is 0. */
+/* Where dst:port leads, whatever the egress policy says. proto ICMP and ICMPV6: port is 0. */
+enum policy_verdict policy_map(const struct policy *p, uint8_t proto, const struct ip *dst,
+			       uint16_t port, struct ip *ret);
+/* What becomes of a flow of the container to dst:port. */
 enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const struct ip *dst,
 				 uint16_t port, struct ip *ret);
 /* Whether the container would look for ip on its own link, where nobody has it but us for a client

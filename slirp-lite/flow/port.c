@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* port: whose address a client is shown under. What policy_check would let the container reach by
- * that address is what it can answer to, and what it looks for on its link when it is found there.
- */
+/* port: whose address a client is shown under. What the container could reach by that address, were
+ * there no egress policy, is what it can answer to, for an answer opens nothing, and what it looks
+ * for on its link when it is found there. */
 #include "flow/port.h"
 
 #include <netinet/in.h>
@@ -11,7 +11,7 @@ static bool reaches(const struct policy *p, const struct port_spec *s, const str
 	struct ip to;
 
 	/* Any port but DNS's: the address is what is asked about. */
-	return policy_check(p, s->proto, from, 1, &to) == POLICY_ALLOW && ip_equal(&to, from);
+	return policy_map(p, s->proto, from, 1, &to) == POLICY_ALLOW && ip_equal(&to, from);
 }
 
 /* A UDP server that does not say from where it answers does so, to a link-local address, from one

@@ -18,6 +18,7 @@
 	X(DROP_CHECKSUM, "drop_checksum") /* of any layer */                                       \
 	X(DROP_SOURCE, "drop_source")     /* policy_source_ok said no */                           \
 	X(DROP_POLICY, "drop_policy")     /* policy_check said REFUSE */                           \
+	X(DROP_EGRESS, "drop_egress")     /* policy_check said FORBID */                           \
 	X(DROP_FRAGMENT, "drop_fragment") /* overlap, arena full, timed out */                     \
 	X(DROP_PROTO, "drop_proto")       /* no such transport here */                             \
 	X(DROP_TCP, "drop_tcp")           /* malformed or unacceptable segment */                  \

@@ -338,6 +338,16 @@ static int set_except(void *into, const char *value, struct err *e)
 					   (uint16_t)(p.host_port + p.count - 1), e);
 }
 
+static int set_to(void *into, const char *value, struct err *e)
+{
+	return attach_egress_parse_list(value, false, &((struct options *)into)->egress, e);
+}
+
+static int set_not_to(void *into, const char *value, struct err *e)
+{
+	return attach_egress_parse_list(value, true, &((struct options *)into)->egress, e);
+}
+
 FLAG(set_publish_auto, is_publish_auto, true)
 FLAG(set_kept, is_netns_kept, true)
 
@@ -378,6 +388,9 @@ static const struct opt table[] = {
 	{0, "userns-path", "PATH", "user namespace to join for the network namespace", set_userns},
 	{0, "outbound-addr", "IPV4|IFACE", "source address of what goes out", set_outbound4},
 	{0, "outbound-addr6", "IPV6|IFACE", "the same for IPv6", set_outbound6},
+	{0, "to", "DEST[,...]",
+	 "PREFIX[:PORT[-PORT]]: there it may open connections to, and nowhere else", set_to},
+	{0, "not-to", "DEST[,...]", "and there it may not, whatever --to says", set_not_to},
 	{'p', "publish", "SPEC",
 	 "publish ports: [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp]; HOST 0: a free one",
 	 set_publish},
@@ -592,6 +605,7 @@ void options_config(const struct options *o, struct worker_config *ret)
 	c.policy.is_loopback_open = o->is_loopback_open;
 	c.policy.n_loopback = o->n_loopback;
 	memcpy(c.policy.loopback, o->loopback, sizeof(c.policy.loopback));
+	c.policy.egress = o->egress;
 	c.is_raw_link = o->kind == TARGET_BESS;
 	*ret = c;
 }

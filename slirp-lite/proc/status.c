@@ -39,6 +39,19 @@ static json_t *resolver_list(const struct resolvers *r)
 	return list;
 }
 
+/* As the engine has it on record. */
+static json_t *egress_list(const struct attach_egress *x)
+{
+	json_t *list = json_array();
+	char text[ATTACH_DEST_STRLEN];
+
+	for (size_t i = 0; i < x->n; i++)
+		(void)json_array_append_new(list, json_pack("{s:s}",
+							    x->dest[i].is_denied ? "notTo" : "to",
+							    attach_dest_str(&x->dest[i], text)));
+	return list;
+}
+
 static json_t *counters(const struct stats *s)
 {
 	json_t *o = json_object();
@@ -102,6 +115,8 @@ json_t *status_json(const struct status *s)
 	(void)json_object_set_new(o, "ipv4", addresses(p, FAM4));
 	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));
 	(void)json_object_set_new(o, "resolvers", resolver_list(s->resolvers));
+	if (s->config->policy.egress.n > 0)
+		(void)json_object_set_new(o, "egress", egress_list(&s->config->policy.egress));
 	if (s->gauges)
 		set_gauges(o, s->gauges);
 	if (s->stats)

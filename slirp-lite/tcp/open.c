@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * open: from the container's SYN to the host's answer. What policy refuses is dropped; what the
- * gateway has closed is refused as a closed port is. Errors of connect() travel on as RFC 1122
- * 4.2.3.9 and Linux's icmp(7) have it, so that the container's connect() fails with the host's
- * errno; a time-out is silence, which becomes the same in the container. No descriptor left: the
- * SYN is forgotten, and the container's retransmission is the back-off.
+ * gateway has closed, or the egress policy forbids, is refused as a closed port is. Errors of
+ * connect() travel on as RFC 1122 4.2.3.9 and Linux's icmp(7) have it, so that the container's
+ * connect() fails with the host's errno; a time-out is silence, which becomes the same in the
+ * container. No descriptor left: the SYN is forgotten, and the container's retransmission is the
+ * back-off.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -217,7 +218,8 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		stats->n[STAT_DROP_POLICY]++;
 		return;
 	}
-	if (v == POLICY_GATEWAY) {
+	if (v == POLICY_GATEWAY || v == POLICY_FORBID) {
+		stats->n[STAT_DROP_EGRESS] += v == POLICY_FORBID;
 		flow_stray(t, k, syn, 0);
 		return;
 	}

@@ -34,7 +34,9 @@ ARROWS = {
   # without privilege it asks the daemon
   'cni-plugin': ['cni-plugin', 'engine/engine.h', 'broker/ask.h', 'model', 'sys', 'base'],
   'slirp-lite/wire': ['wire', 'base', 'model/addr.h'],
-  'slirp-lite/flow': ['flow', 'base', 'model/addr.h'],
+  'slirp-lite/flow': ['flow', 'base', 'model/addr.h',
+                      # the egress policy
+                      'model/attach_egress.h'],
   'slirp-lite/io': ['io', 'sys', 'base', 'model/addr.h'],
   'slirp-lite/emit': ['emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
   'slirp-lite/tcp': ['tcp', 'emit', 'wire', 'flow', 'io', 'base', 'model/addr.h'],
@@ -59,7 +61,7 @@ ARROWS = {
   # the processes: options, set-up, supervisor, sandbox; no packet code but the worker's two calls
   'slirp-lite/proc': ['proc', 'stack/worker.h', 'stack/config.h', 'stack/ctlmsg.h', 'flow/plan.h', 'flow/policy.h',
                       'flow/stats.h', 'flow/port.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
-                      'model/publish.h', 'model/publish_list.h',
+                      'model/publish.h', 'model/publish_list.h', 'model/attach_egress.h',
                       # what sockets inside are asked for with
                       'relay/insidemsg.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room

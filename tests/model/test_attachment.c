@@ -191,6 +191,33 @@ static void test_egress_overlap(void **state)
 	assert_true(attach_egress_parse("203.0.113.1", false, &x, NULL) < 0);
 }
 
+static void test_egress_list(void **state)
+{
+	static const char to[] = "192.0.2.0/24:80,[2001:db8::/32]:1-2,0.0.0.0/0";
+	static const char *const wrong[] = {
+		"", ",", "192.0.2.1,", ",192.0.2.1", "192.0.2.1,,192.0.2.2", "192.0.2.1,192.0.2.1"};
+	struct attach_egress x = {0}, y = {0};
+	char text[ATTACH_EGRESS_STRLEN];
+
+	(void)state;
+	assert_string_equal(attach_egress_str(&x, false, text), "");
+	assert_int_equal(attach_egress_parse_list(to, false, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse_list("::/0", true, &x, NULL), 0);
+	assert_string_equal(attach_egress_str(&x, false, text), to);
+	assert_int_equal(attach_egress_parse_list(text, false, &y, NULL), 0);
+	assert_false(attach_egress_equal(&x, &y));
+	assert_string_equal(attach_egress_str(&x, true, text), "::/0");
+	assert_int_equal(attach_egress_parse_list(text, true, &y, NULL), 0);
+	assert_true(attach_egress_equal(&x, &y));
+	y.dest[0].high++;
+	assert_false(attach_egress_equal(&x, &y));
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		y = (struct attach_egress){0};
+		if (attach_egress_parse_list(wrong[i], false, &y, NULL) != -EINVAL)
+			fail_msg("%s", wrong[i]);
+	}
+}
+
 static void test_rate_text(void **state)
 {
 	(void)state;
@@ -244,9 +271,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_egress_text), cmocka_unit_test(test_egress_overlap),
-		cmocka_unit_test(test_rate_text),   cmocka_unit_test(test_add),
-		cmocka_unit_test(test_release),     cmocka_unit_test(test_sysctls),
-		cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_egress_list), cmocka_unit_test(test_rate_text),
+		cmocka_unit_test(test_add),         cmocka_unit_test(test_release),
+		cmocka_unit_test(test_sysctls),     cmocka_unit_test(test_vlan),
 	};
 
 	return cmocka_run_group_tests_name("attachment", tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 
 #include "flow/policy.h"
+#include "flow/port.h"
 
 static struct ip ip_of(const char *s)
 {
@@ -484,6 +485,97 @@ static void protocols_off(void **state)
 	assert_int_equal(ask(&p, IPPROTO_ICMPV6, "2001:db8::1", 0, text), POLICY_REFUSE);
 }
 
+static void listen_to(struct policy *p, const char *to, const char *not_to)
+{
+	p->egress = (struct attach_egress){0};
+	if (to)
+		assert_int_equal(attach_egress_parse_list(to, false, &p->egress, NULL), 0);
+	if (not_to)
+		assert_int_equal(attach_egress_parse_list(not_to, true, &p->egress, NULL), 0);
+}
+
+static void verdict(const struct policy *p, uint8_t proto, const char *dst, uint16_t port,
+		    enum policy_verdict want)
+{
+	char text[IP_STRLEN];
+	enum policy_verdict v = ask(p, proto, dst, port, text);
+
+	if (v != want)
+		fail_msg("%s:%u, protocol %u: %d", dst, port, proto, (int)v);
+}
+
+/* By the address that the container names, the gateway's included; never its DNS server. */
+static void egress_only(void **state)
+{
+	struct policy p = make();
+
+	(void)state;
+	p.is_loopback_open = true;
+	listen_to(&p, "192.0.2.1:80,192.0.2.64/26,[2001:db8::/32]:443-444", NULL);
+	verdict(&p, IPPROTO_TCP, "192.0.2.1", 80, POLICY_ALLOW);
+	verdict(&p, IPPROTO_UDP, "192.0.2.1", 80, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "192.0.2.1", 81, POLICY_FORBID);
+	verdict(&p, IPPROTO_ICMP, "192.0.2.1", 0, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "192.0.2.2", 80, POLICY_FORBID);
+	verdict(&p, IPPROTO_ICMP, "192.0.2.64", 0, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "192.0.2.127", 1, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "192.0.2.128", 1, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "2001:db8::9", 444, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "2001:db8::9", 445, POLICY_FORBID);
+	verdict(&p, IPPROTO_ICMPV6, "2001:db8::9", 0, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "2001:db9::9", 443, POLICY_FORBID);
+	verdict(&p, IPPROTO_UDP, "10.0.2.3", 53, POLICY_DNS);
+	verdict(&p, IPPROTO_TCP, "fd00:1:2:3::3", 53, POLICY_DNS);
+	verdict(&p, IPPROTO_ICMP, "10.0.2.3", 0, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "10.0.2.2", 5432, POLICY_FORBID);
+	verdict(&p, IPPROTO_ICMP, "10.0.2.2", 0, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "127.0.0.1", 80, POLICY_REFUSE);
+	listen_to(&p, "10.0.2.2:5432,127.0.0.0/8", NULL);
+	verdict(&p, IPPROTO_TCP, "10.0.2.2", 5432, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "10.0.2.2", 5433, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "127.0.0.1", 80, POLICY_REFUSE); /* nobody allows that */
+	verdict(&p, IPPROTO_TCP, "fd00:1:2:3::2", 5432, POLICY_FORBID);
+}
+
+static void egress_not(void **state)
+{
+	struct policy p = make();
+
+	(void)state;
+	listen_to(&p, NULL, "192.0.2.0/24:25,198.51.100.0/24,[::/0]:25");
+	verdict(&p, IPPROTO_TCP, "192.0.2.1", 25, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "192.0.2.1", 26, POLICY_ALLOW);
+	verdict(&p, IPPROTO_ICMP, "192.0.2.1", 0, POLICY_ALLOW);
+	verdict(&p, IPPROTO_ICMP, "198.51.100.1", 0, POLICY_FORBID);
+	verdict(&p, IPPROTO_TCP, "203.0.113.1", 25, POLICY_ALLOW);
+	verdict(&p, IPPROTO_TCP, "2001:db8::1", 25, POLICY_FORBID);
+	verdict(&p, IPPROTO_ICMPV6, "2001:db8::1", 0, POLICY_ALLOW);
+	listen_to(&p, "192.0.2.0/24,192.0.2.7:80", "192.0.2.7:80");
+	verdict(&p, IPPROTO_TCP, "192.0.2.7", 80, POLICY_FORBID); /* whatever else is said */
+	verdict(&p, IPPROTO_TCP, "192.0.2.7", 81, POLICY_ALLOW);
+	listen_to(&p, NULL, "0.0.0.0/0,::/0");
+	verdict(&p, IPPROTO_TCP, "192.0.2.7", 81, POLICY_FORBID);
+	verdict(&p, IPPROTO_UDP, "fd00:1:2:3::3", 53, POLICY_DNS);
+}
+
+/* Who may not be asked may not answer; a client that comes by himself is shown as himself. */
+static void egress_answers(void **state)
+{
+	const struct ip guest = ip_of("10.0.2.100"), from = ip_of("192.0.2.2"),
+			sent = ip_of("192.0.2.1");
+	const struct port_spec spec = {.proto = IPPROTO_UDP, .guest = {[FAM4] = guest}};
+	struct ip seen_guest, peer;
+	struct policy p = make();
+
+	(void)state;
+	assert_true(policy_answer_ok(&p, IPPROTO_UDP, &from, 80, &guest, &sent));
+	listen_to(&p, "192.0.2.1", NULL);
+	assert_false(policy_answer_ok(&p, IPPROTO_UDP, &from, 80, &guest, &sent));
+	assert_true(policy_answer_ok(&p, IPPROTO_UDP, &sent, 80, &guest, &sent));
+	assert_int_equal(port_shown(&p, &spec, &from, false, &seen_guest, &peer), PORT_SHOWN_OWN);
+	assert_true(ip_equal(&peer, &from));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -492,7 +584,8 @@ int main(void)
 		cmocka_unit_test(family_off),    cmocka_unit_test(sources),
 		cmocka_unit_test(unmap),         cmocka_unit_test(shared),
 		cmocka_unit_test(near),          cmocka_unit_test(answers),
-		cmocka_unit_test(protocols_off),
+		cmocka_unit_test(protocols_off), cmocka_unit_test(egress_only),
+		cmocka_unit_test(egress_not),    cmocka_unit_test(egress_answers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -227,6 +227,11 @@ static void test_values(void **state)
 	o = good("--host-loopback all 1");
 	options_config(&o, &c);
 	assert_true(c.policy.is_loopback_open);
+	o = good("--to 192.0.2.1:80,[2001:db8::]:443 --not-to 192.0.2.9 --to 192.0.2.2 1");
+	options_config(&o, &c);
+	assert_int_equal(c.policy.egress.n, 4);
+	assert_true(c.policy.egress.dest[2].is_denied);
+	assert_int_equal(c.policy.egress.dest[1].low, 443);
 	o = good("--outbound-addr 198.51.100.1 --outbound-addr6 eth0 1");
 	assert_string_equal(o.outbound[FAM4], "198.51.100.1");
 	assert_string_equal(o.outbound[FAM6], "eth0");
@@ -294,6 +299,10 @@ static const struct {
 	{"--host-loopback tcp:1-65536 1", "--host-loopback: "},
 	{"--host-loopback sctp:80 1", "--host-loopback: "},
 	{"--disable-host-loopback --host-loopback tcp:80 1", "--host-loopback: "},
+	{"--to example.org/24 1", "--to: "},
+	{"--to 192.0.2.1, 1", "--to: "},
+	{"--not-to 192.0.2.1/24 1", "--not-to: "},
+	{"--to 192.0.2.1:80 --to 192.0.2.0/24:79-80 1", "--to: destination 192.0.2.0/24:79-80"},
 	{"--api-socket= 1", "--api-socket: "},
 	{"--pcap= 1", "--pcap: "},
 	{"--api-socket "
