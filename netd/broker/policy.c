@@ -187,7 +187,7 @@ static void explain_egress(const struct attach_egress *x, bool is_denied, struct
 				   n++         ? ","
 				   : is_denied ? " not-to="
 					       : " to=",
-				   attach_dest_str(&x->dest[i], s));
+				   attach_dest_str(x, NULL, i, s));
 }
 
 static void explain_limits(const struct policy_verdict *v, struct buf *out)

@@ -132,12 +132,12 @@ static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
 
 static int parse_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_egress_parse_list(s, false, &l->egress, e);
+	return attach_egress_parse_list(s, false, &l->egress, NULL, e);
 }
 
 static int parse_not_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_egress_parse_list(s, true, &l->egress, e);
+	return attach_egress_parse_list(s, true, &l->egress, NULL, e);
 }
 
 static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)

@@ -114,12 +114,16 @@ int attach_set_engine(void *into, const char *value, struct err *e)
 
 int attach_set_to(void *into, const char *value, struct err *e)
 {
-	return attach_egress_parse_list(value, false, &((struct attach_opts *)into)->egress, e);
+	struct attach_opts *o = into;
+
+	return attach_egress_parse_list(value, false, &o->egress, &o->names, e);
 }
 
 int attach_set_not_to(void *into, const char *value, struct err *e)
 {
-	return attach_egress_parse_list(value, true, &((struct attach_opts *)into)->egress, e);
+	struct attach_opts *o = into;
+
+	return attach_egress_parse_list(value, true, &o->egress, &o->names, e);
 }
 
 int attach_set_alias(void *into, const char *value, struct err *e)
@@ -164,6 +168,8 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 		.n_alias = o->n_alias,
 		.alias = o->alias,
 	};
+	if (attach_egress_check(&o->egress, e) < 0)
+		return err_ctx(e, -EINVAL, "--to");
 	/* The kernel disables IPv6 on a link below 1280 (RFC 8200 section 5). */
 	if (o->mtu && o->mtu < 1280 && o->ip[FAM6].family)
 		return err_set(e, ERR_USAGE, 0, "--mtu %u: IPv6 needs at least 1280", o->mtu);

@@ -20,6 +20,7 @@ struct attach_opts {
 	const char *loopback[ATTACH_LOOPBACK_MAX]; /* PROTO:PORT */
 	const char *engine;                        /* "tap", "relay"; NULL: not asked for */
 	struct attach_egress egress;
+	struct attach_names names; /* of egress */
 	size_t n_alias;
 	const char *alias[ATTACH_ALIAS_MAX];
 };
@@ -54,7 +55,8 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		 attach_set_rate_in},                                                              \
 		{0, "rate-out", "RATE", "limit from the container", attach_set_rate_out},          \
 		{0, "to", "DEST[,...]",                                                            \
-		 "PREFIX[:PORT[-PORT]]: there it may open connections to, and nowhere else",       \
+		 "PREFIX or NAME[:PORT[-PORT]]: there it may open connections to, and nowhere "    \
+		 "else",                                                                           \
 		 attach_set_to},                                                                   \
 		{0, "not-to", "DEST[,...]", "and there it may not, whatever --to says",            \
 		 attach_set_not_to},                                                               \

@@ -83,6 +83,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.loopback = o->loopback,
 		.engine = o->engine,
 		.egress = &o->egress,
+		.names = &o->names,
 	};
 	if (pid <= 0 && !t->path[0])
 		return err_set(e, ERR_USAGE, 0, "target: a path of at most %d plain characters",

@@ -8,7 +8,8 @@
 
 #include "base/parse.h"
 
-#define TEXT_MAX 96
+#define TEXT_MAX (ATTACH_NAME_STRLEN + 16)
+#define LABEL_MAX 63
 
 bool attach_egress_is_only(const struct attach_egress *x)
 {
@@ -18,18 +19,39 @@ bool attach_egress_is_only(const struct attach_egress *x)
 	return false;
 }
 
-static bool is_within(const struct attach_dest *d, const struct ip *dst, uint16_t port)
+bool attach_names_match(const char *pattern, const char *name)
 {
-	return d->to.ip.family == dst->family && prefix_contains(&d->to, dst) &&
-	       (d->low == 0 || (d->low <= port && port <= d->high));
+	size_t n = strlen(name), tail;
+
+	if (pattern[0] != '*')
+		return pattern[0] && strcmp(pattern, name) == 0;
+	tail = strlen(pattern + 1);
+	return n > tail && strcmp(name + n - tail, pattern + 1) == 0;
 }
 
-bool attach_egress_allows(const struct attach_egress *x, const struct ip *dst, uint16_t port)
+bool attach_egress_has_names(const struct attach_egress *x)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->dest[i].to.ip.family == 0)
+			return true;
+	return false;
+}
+
+static bool is_within(const struct attach_dest *d, const struct ip *dst, uint16_t port,
+		      bool is_named)
+{
+	if (d->to.ip.family == 0)
+		return is_named && (d->low == 0 || (d->low <= port && port <= d->high));
+	return prefix_contains(&d->to, dst) && (d->low == 0 || (d->low <= port && port <= d->high));
+}
+
+bool attach_egress_allows(const struct attach_egress *x, const struct ip *dst, uint16_t port,
+			  uint32_t named)
 {
 	bool is_listed = false;
 
 	for (size_t i = 0; i < x->n; i++) {
-		if (!is_within(&x->dest[i], dst, port))
+		if (!is_within(&x->dest[i], dst, port, named >> i & 1))
 			continue;
 		if (x->dest[i].is_denied)
 			return false;
@@ -55,6 +77,8 @@ bool attach_egress_equal(const struct attach_egress *a, const struct attach_egre
 /* Would both be elements of one set, and have a packet in common? */
 static bool collides(const struct attach_dest *a, const struct attach_dest *b)
 {
+	if (a->to.ip.family == 0 || b->to.ip.family == 0)
+		return false;
 	if (a->is_denied != b->is_denied || (a->low == 0) != (b->low == 0) ||
 	    a->to.ip.family != b->to.ip.family || !prefix_overlaps(&a->to, &b->to))
 		return false;
@@ -67,20 +91,25 @@ static int check_dest(const struct attach_egress *x, size_t i, struct err *e)
 	struct prefix net = prefix_network(&d->to);
 	char s[ATTACH_DEST_STRLEN], t[ATTACH_DEST_STRLEN];
 
-	if (!prefix_equal(&net, &d->to))
+	if (d->to.ip.family != 0 && !prefix_equal(&net, &d->to))
 		return err_invalid(e, ERR_USAGE, "destination %s: host bits are set",
-				   attach_dest_str(d, s));
+				   attach_dest_str(x, NULL, i, s));
 	if (d->low > d->high || (d->low == 0 && d->high))
-		return err_invalid(e, ERR_USAGE, "destination %s: ports", attach_dest_str(d, s));
+		return err_invalid(e, ERR_USAGE, "destination %s: ports",
+				   attach_dest_str(x, NULL, i, s));
 	for (size_t k = 0; k < i; k++)
 		if (collides(d, &x->dest[k]))
 			return err_invalid(e, ERR_USAGE, "destination %s overlaps %s",
-					   attach_dest_str(d, s), attach_dest_str(&x->dest[k], t));
+					   attach_dest_str(x, NULL, i, s),
+					   attach_dest_str(x, NULL, k, t));
 	return 0;
 }
 
 int attach_egress_check(const struct attach_egress *x, struct err *e)
 {
+	if (attach_egress_has_names(x))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "destinations by name: only without root and without --network");
 	for (size_t i = 0; i < x->n; i++)
 		if (check_dest(x, i, e) < 0)
 			return -EINVAL;
@@ -133,10 +162,53 @@ static int split(char *s, char **ret_prefix, char **ret_ports)
 	return 0;
 }
 
-int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into, struct err *e)
+/* One label of a name, in lower case; n: its length so far. */
+static bool is_label_char(char c, size_t n)
+{
+	if (n >= LABEL_MAX)
+		return false;
+	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || (c == '-' && n > 0);
+}
+
+/* Labels with dots between them (RFC 1123 2.1, and `_` as services have it). A last one of digits
+ * alone is an address that was meant. */
+static int parse_name(const char *s, char out[ATTACH_NAME_STRLEN])
+{
+	const char *at = strncmp(s, "*.", 2) == 0 ? s + 2 : s;
+	size_t len = strlen(s), n = 0, n_digits = 0;
+
+	if (len >= ATTACH_NAME_STRLEN)
+		return -EINVAL;
+	memcpy(out, s, len + 1);
+	for (size_t i = 0; i < len; i++)
+		if (out[i] >= 'A' && out[i] <= 'Z')
+			out[i] = (char)(out[i] + ('a' - 'A'));
+	for (size_t i = (size_t)(at - s); i < len; i++) {
+		if (out[i] == '.') {
+			if (n == 0 || out[i - 1] == '-')
+				return -EINVAL;
+			n = n_digits = 0;
+			continue;
+		}
+		if (!is_label_char(out[i], n))
+			return -EINVAL;
+		n++;
+		n_digits += out[i] >= '0' && out[i] <= '9';
+	}
+	return n == 0 || out[len - 1] == '-' || n_digits == n ? -EINVAL : 0;
+}
+
+static int wrong(const char *s, bool has_names, struct err *e)
+{
+	return err_invalid(e, ERR_USAGE, "\"%.80s\": expected %s or %s:PORT[-PORT]", s,
+			   has_names ? "PREFIX, NAME" : "PREFIX", has_names ? "either" : "PREFIX");
+}
+
+int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into,
+			struct attach_names *names, struct err *e)
 {
 	struct attach_dest d = {.is_denied = is_denied};
-	char copy[TEXT_MAX], *prefix, *ports;
+	char copy[TEXT_MAX], *prefix, *ports, name[ATTACH_NAME_STRLEN] = "";
 	size_t len = strlen(s);
 
 	if (into->n == ATTACH_DEST_MAX)
@@ -144,19 +216,24 @@ int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *int
 	if (len >= sizeof(copy))
 		return err_invalid(e, ERR_USAGE, "a destination of %zu characters", len);
 	memcpy(copy, s, len + 1);
-	if (split(copy, &prefix, &ports) < 0 || parse_prefix(prefix, &d.to) < 0 ||
-	    (ports && parse_ports(ports, &d) < 0))
-		return err_invalid(e, ERR_USAGE, "\"%.80s\": expected PREFIX or PREFIX:PORT[-PORT]",
-				   s);
+	if (split(copy, &prefix, &ports) < 0 || (ports && parse_ports(ports, &d) < 0))
+		return wrong(s, names && !is_denied, e);
+	if (parse_prefix(prefix, &d.to) < 0) {
+		d.to = (struct prefix){.len = 0};
+		if (!names || is_denied || prefix != copy || parse_name(prefix, name) < 0)
+			return wrong(s, names && !is_denied, e);
+	}
 	into->dest[into->n] = d;
 	if (check_dest(into, into->n, e) < 0)
 		return -EINVAL;
+	if (names)
+		memcpy(names->name[into->n], name, sizeof(name));
 	into->n++;
 	return 0;
 }
 
 int attach_egress_parse_list(const char *s, bool is_denied, struct attach_egress *into,
-			     struct err *e)
+			     struct attach_names *names, struct err *e)
 {
 	char one[TEXT_MAX];
 
@@ -167,7 +244,7 @@ int attach_egress_parse_list(const char *s, bool is_denied, struct attach_egress
 			return err_invalid(e, ERR_USAGE, "a destination of %zu characters", len);
 		memcpy(one, s, len);
 		one[len] = '\0';
-		if (attach_egress_parse(one, is_denied, into, e) < 0)
+		if (attach_egress_parse(one, is_denied, into, names, e) < 0)
 			return -EINVAL;
 		if (!s[len])
 			return 0;
@@ -175,22 +252,25 @@ int attach_egress_parse_list(const char *s, bool is_denied, struct attach_egress
 	}
 }
 
-const char *attach_dest_str(const struct attach_dest *d, char out[ATTACH_DEST_STRLEN])
+const char *attach_dest_str(const struct attach_egress *x, const struct attach_names *names,
+			    size_t i, char out[ATTACH_DEST_STRLEN])
 {
-	bool in_brackets = d->low && ip_fam(&d->to.ip) == FAM6;
+	const struct attach_dest *d = &x->dest[i];
+	bool in_brackets = d->low && d->to.ip.family && ip_fam(&d->to.ip) == FAM6;
 	char s[PREFIX_STRLEN], ports[16] = "";
+	const char *to = d->to.ip.family ? prefix_str(&d->to, s) : names ? names->name[i] : "";
 
 	if (d->low && d->low == d->high)
 		snprintf(ports, sizeof(ports), ":%u", d->low);
 	else if (d->low)
 		snprintf(ports, sizeof(ports), ":%u-%u", d->low, d->high);
-	snprintf(out, ATTACH_DEST_STRLEN, "%s%s%s%s", in_brackets ? "[" : "", prefix_str(&d->to, s),
+	snprintf(out, ATTACH_DEST_STRLEN, "%s%s%s%s", in_brackets ? "[" : "", to,
 		 in_brackets ? "]" : "", ports);
 	return out;
 }
 
-const char *attach_egress_str(const struct attach_egress *x, bool is_denied,
-			      char out[ATTACH_EGRESS_STRLEN])
+const char *attach_egress_str(const struct attach_egress *x, const struct attach_names *names,
+			      bool is_denied, char out[ATTACH_EGRESS_STRLEN])
 {
 	char s[ATTACH_DEST_STRLEN];
 	size_t at = 0;
@@ -199,6 +279,6 @@ const char *attach_egress_str(const struct attach_egress *x, bool is_denied,
 	for (size_t i = 0; i < x->n; i++)
 		if (x->dest[i].is_denied == is_denied)
 			at += (size_t)snprintf(out + at, ATTACH_EGRESS_STRLEN - at, "%s%s",
-					       at ? "," : "", attach_dest_str(&x->dest[i], s));
+					       at ? "," : "", attach_dest_str(x, names, i, s));
 	return out;
 }

@@ -207,7 +207,7 @@ static void put_egress(struct out *o, const struct attach_egress *x)
 		char s[ATTACH_DEST_STRLEN];
 
 		put_str(&item, x->dest[i].is_denied ? "notTo" : "to",
-			attach_dest_str(&x->dest[i], s));
+			attach_dest_str(x, NULL, i, s));
 		append(arr, &item, &o->failed);
 	}
 }

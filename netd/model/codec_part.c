@@ -173,7 +173,7 @@ static int in_egress(const struct in *in, struct attach_egress *x)
 			not_to = NULL;
 		if (r < 0)
 			return r;
-		if (attach_egress_parse(not_to ? not_to : to, not_to != NULL, x, in->e) < 0)
+		if (attach_egress_parse(not_to ? not_to : to, not_to != NULL, x, NULL, in->e) < 0)
 			return in_wrong(&item, not_to ? "notTo" : "to");
 	}
 	return r < 0 ? r : 0;

@@ -138,7 +138,7 @@ static int read_ports(json_t *doc, struct rootless_state *s, struct err *e)
 	return 0;
 }
 
-static int read_egress(json_t *doc, struct attach_egress *ret, struct err *e)
+static int read_egress(json_t *doc, struct rootless_state *s, struct err *e)
 {
 	json_t *o;
 	size_t i;
@@ -151,7 +151,7 @@ static int read_egress(json_t *doc, struct attach_egress *ret, struct err *e)
 				     e);
 
 		if (r == 0)
-			r = attach_egress_parse(text, is_denied, ret, e);
+			r = attach_egress_parse(text, is_denied, &s->egress, &s->names, e);
 		if (r < 0)
 			return r;
 	}
@@ -184,7 +184,7 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 	if (r >= 0)
 		r = json_get_str(doc, "", "engine_asked", JSON_OPTIONAL, &s.engine_asked, e);
 	if (r >= 0)
-		r = read_egress(doc, &s.egress, e);
+		r = read_egress(doc, &s, e);
 	if (r >= 0)
 		r = read_ports(doc, &s, e);
 	if (r < 0) {
@@ -334,9 +334,9 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 		arg_pair(a, "--host-loopback", q->loopback[i]);
 	if (q->engine)
 		arg_pair(a, "--engine", q->engine);
-	if (q->egress && *attach_egress_str(q->egress, false, a->to))
+	if (q->egress && *attach_egress_str(q->egress, q->names, false, a->to))
 		arg_pair(a, "--to", a->to);
-	if (q->egress && *attach_egress_str(q->egress, true, a->not_to))
+	if (q->egress && *attach_egress_str(q->egress, q->names, true, a->not_to))
 		arg_pair(a, "--not-to", a->not_to);
 	if (q->end_fd > 0) {
 		arg_pair(a, "--exit-fd", START_FD);
@@ -443,12 +443,19 @@ static bool has_engine(const struct rootless_state *s, const struct rootless_req
 	return !q->engine || strcmp(q->engine, s->engine) == 0;
 }
 
+static bool has_destinations(const struct rootless_state *s, const struct rootless_request *q)
+{
+	static const struct attach_egress everywhere;
+	static const struct attach_names none;
+
+	return attach_egress_equal(&s->egress, q->egress ? q->egress : &everywhere) &&
+	       memcmp(&s->names, q->names ? q->names : &none, sizeof(none)) == 0;
+}
+
 /* 1: this very attachment is up. 0: nothing is there. */
 static int look(struct rootless *r, const struct rootless_request *q, const char *file,
 		struct rootless_state *ret, struct err *e)
 {
-	static const struct attach_egress everywhere;
-	const struct attach_egress *wanted = q->egress ? q->egress : &everywhere;
 	int w = ask_state(r, file, ret, e);
 
 	if (w < 0)
@@ -457,8 +464,7 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 		(void)unlinkat(r->fd, file, 0);
 		return 0;
 	}
-	if (is_same_netns(ret, q) && has_engine(ret, q) &&
-	    attach_egress_equal(&ret->egress, wanted))
+	if (is_same_netns(ret, q) && has_engine(ret, q) && has_destinations(ret, q))
 		return 1;
 	if (is_same_netns(ret, q) && !has_engine(ret, q))
 		w = err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",

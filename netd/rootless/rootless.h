@@ -39,6 +39,7 @@ struct rootless_request {
 	size_t n_loopback; /* ports of the host's loopback that are opened: "tcp:5432" */
 	const char *const *loopback;
 	const struct attach_egress *egress; /* NULL: everywhere */
+	const struct attach_names *names;   /* of egress; NULL: none */
 	size_t n_publish;
 	const struct publish *publish;
 	const char *engine; /* "tap" or "relay": that one or none; NULL: as slirp-lite chooses */
@@ -55,6 +56,7 @@ struct rootless_state {
 	struct prefix addr[N_FAM];
 	struct ip gateway[N_FAM], dns[N_FAM];
 	struct attach_egress egress;
+	struct attach_names names;
 	size_t n_publish;
 	struct publish *publish; /* owned */
 	/* How TCP goes out, why, and what was asked for ("auto", "tap", "relay"); in doc; "": it

@@ -151,7 +151,9 @@ enum policy_verdict policy_check(const struct policy *p, uint8_t proto, const st
 
 	if (v != POLICY_ALLOW && v != POLICY_GATEWAY)
 		return v;
-	if (p->egress.n > 0 && !attach_egress_allows(&p->egress, dst, port))
+	if (p->egress.n > 0 &&
+	    !attach_egress_allows(&p->egress, dst, port,
+				  p->learned ? learned_names(p->learned, dst) : 0))
 		return POLICY_FORBID;
 	if (v == POLICY_ALLOW)
 		*ret = to;

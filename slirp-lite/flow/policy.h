@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow/learned.h"
 #include "flow/plan.h"
 #include "model/addr.h"
 #include "model/attach_egress.h"
@@ -28,6 +29,7 @@ struct policy_port {
 };
 
 #define POLICY_PORTS_MAX 64
+#define POLICY_OWN_MAX 64
 
 struct policy {
 	struct plan plan;
@@ -37,6 +39,11 @@ struct policy {
 	struct ip outbound[N_FAM]; /* source of what goes out; family 0: the kernel picks */
 	bool is_tcp_off, is_udp_off, is_ping_off;
 	struct attach_egress egress; /* n 0: everywhere */
+	struct attach_names names;
+	size_t n_own; /* addresses of the host, which no name stands for */
+	struct ip own[POLICY_OWN_MAX];
+	struct learned
+		*learned; /* the worker's, where there are names; NULL: they have no address */
 };
 
 enum policy_verdict {

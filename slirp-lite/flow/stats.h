@@ -19,6 +19,7 @@
 	X(DROP_SOURCE, "drop_source")     /* policy_source_ok said no */                           \
 	X(DROP_POLICY, "drop_policy")     /* policy_check said REFUSE */                           \
 	X(DROP_EGRESS, "drop_egress")     /* policy_check said FORBID */                           \
+	X(DROP_NAME, "drop_name")         /* addresses that no name may stand for */               \
 	X(DROP_FRAGMENT, "drop_fragment") /* overlap, arena full, timed out */                     \
 	X(DROP_PROTO, "drop_proto")       /* no such transport here */                             \
 	X(DROP_TCP, "drop_tcp")           /* malformed or unacceptable segment */                  \

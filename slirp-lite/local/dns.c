@@ -6,7 +6,8 @@
  * choice, and connected, so only the resolver's address and port are heard; the id is random, and
  * the question must come back (RFC 5452 9.1). A query goes to the resolvers one after another until
  * one answers; when none does, the container is told so before it loses patience. Nothing is
- * cached. RFC 1035 7, RFC 5452, RFC 5625.
+ * cached; what is said of the egress policy's names is remembered (learn.c). RFC 1035 7, RFC 5452,
+ * RFC 5625.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -262,6 +263,7 @@ static bool on_message(struct local *l, struct dns_try *t, size_t len, uint64_t 
 		query_send(l, q, now);
 		return true;
 	}
+	learn_answer(l, message, len, now);
 	dns_set_id(message, q->id);
 	local_send_udp(l, &q->server, DNS_PORT, &q->client, q->port, message, len);
 	query_free(l, q);

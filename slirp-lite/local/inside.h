@@ -71,7 +71,7 @@ struct local {
 	struct local_env env;
 	struct ip link_local; /* ours, of plan.our_mac */
 	struct leases leases[N_FAM];
-	struct timer ra_timer;
+	struct timer ra_timer, learn_timer;
 	struct local_dns dns;
 };
 
@@ -96,6 +96,9 @@ bool dhcp6_input(struct local *l, const struct ip_packet *k, const struct udphdr
 		 uint64_t now);
 /* As local_pick_resolver: a place in the list of the present generation. */
 bool resolver_pick(const struct local *l, unsigned attempt, uint64_t began, uint8_t *ret);
+/* An answer on its way to the container: which addresses the policy's names have. */
+void learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t now);
+void learn_init(struct local *l);
 void dns_init(struct local *l);
 void dns_close(struct local *l);
 

@@ -27,6 +27,7 @@ int local_new(const struct local_env *env, struct local **ret, struct err *e)
 		return r;
 	}
 	dns_init(l);
+	learn_init(l);
 	*ret = l;
 	return 0;
 }
@@ -36,6 +37,7 @@ void local_free(struct local *l)
 	if (!l)
 		return;
 	timer_clear(l->env.wheel, &l->ra_timer);
+	timer_clear(l->env.wheel, &l->learn_timer);
 	dns_close(l);
 	free(l);
 }

@@ -14,6 +14,7 @@
 
 #include "emit/emit.h"
 #include "flow/plan.h"
+#include "flow/policy.h"
 #include "flow/stats.h"
 #include "flow/wheel.h"
 #include "io/host.h"
@@ -25,6 +26,7 @@
 struct local_env {
 	struct emit *emit;
 	const struct plan *plan;
+	const struct policy *policy; /* whose names are learned; NULL: there are none */
 	struct stats *stats;
 	struct wheel *wheel;
 	struct loop *loop;

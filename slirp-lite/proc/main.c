@@ -34,6 +34,7 @@
 #include "proc/nsd.h"
 #include "proc/options.h"
 #include "proc/outbound.h"
+#include "proc/ownaddrs.h"
 #include "proc/pcap.h"
 #include "proc/pesto.h"
 #include "proc/pidfile.h"
@@ -277,7 +278,8 @@ static int configure(struct launch *l, struct err *e)
 
 	if (!p->is_on) {
 		options_config(o, &l->config);
-		return 0;
+		return attach_egress_has_names(&o->egress) ? ownaddrs_read(&l->config.policy, e)
+							   : 0;
 	}
 	r = template_read(p->interface, wanted, &t, e);
 	if (r < 0)

@@ -340,12 +340,16 @@ static int set_except(void *into, const char *value, struct err *e)
 
 static int set_to(void *into, const char *value, struct err *e)
 {
-	return attach_egress_parse_list(value, false, &((struct options *)into)->egress, e);
+	struct options *o = into;
+
+	return attach_egress_parse_list(value, false, &o->egress, &o->names, e);
 }
 
 static int set_not_to(void *into, const char *value, struct err *e)
 {
-	return attach_egress_parse_list(value, true, &((struct options *)into)->egress, e);
+	struct options *o = into;
+
+	return attach_egress_parse_list(value, true, &o->egress, &o->names, e);
 }
 
 FLAG(set_publish_auto, is_publish_auto, true)
@@ -389,7 +393,8 @@ static const struct opt table[] = {
 	{0, "outbound-addr", "IPV4|IFACE", "source address of what goes out", set_outbound4},
 	{0, "outbound-addr6", "IPV6|IFACE", "the same for IPv6", set_outbound6},
 	{0, "to", "DEST[,...]",
-	 "PREFIX[:PORT[-PORT]]: there it may open connections to, and nowhere else", set_to},
+	 "PREFIX or NAME[:PORT[-PORT]]: there it may open connections to, and nowhere else",
+	 set_to},
 	{0, "not-to", "DEST[,...]", "and there it may not, whatever --to says", set_not_to},
 	{'p', "publish", "SPEC",
 	 "publish ports: [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp]; HOST 0: a free one",
@@ -606,6 +611,7 @@ void options_config(const struct options *o, struct worker_config *ret)
 	c.policy.n_loopback = o->n_loopback;
 	memcpy(c.policy.loopback, o->loopback, sizeof(c.policy.loopback));
 	c.policy.egress = o->egress;
+	c.policy.names = o->names;
 	c.is_raw_link = o->kind == TARGET_BESS;
 	*ret = c;
 }

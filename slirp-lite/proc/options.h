@@ -65,6 +65,7 @@ struct options {
 	enum port_local local;      /* how clients on this host come in */
 	struct pasta pasta;
 	struct attach_egress egress;
+	struct attach_names names;   /* of egress */
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */
 };
 

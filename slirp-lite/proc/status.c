@@ -40,7 +40,7 @@ static json_t *resolver_list(const struct resolvers *r)
 }
 
 /* As the engine has it on record. */
-static json_t *egress_list(const struct attach_egress *x)
+static json_t *egress_list(const struct attach_egress *x, const struct attach_names *names)
 {
 	json_t *list = json_array();
 	char text[ATTACH_DEST_STRLEN];
@@ -48,7 +48,7 @@ static json_t *egress_list(const struct attach_egress *x)
 	for (size_t i = 0; i < x->n; i++)
 		(void)json_array_append_new(list, json_pack("{s:s}",
 							    x->dest[i].is_denied ? "notTo" : "to",
-							    attach_dest_str(&x->dest[i], text)));
+							    attach_dest_str(x, names, i, text)));
 	return list;
 }
 
@@ -116,7 +116,9 @@ json_t *status_json(const struct status *s)
 	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));
 	(void)json_object_set_new(o, "resolvers", resolver_list(s->resolvers));
 	if (s->config->policy.egress.n > 0)
-		(void)json_object_set_new(o, "egress", egress_list(&s->config->policy.egress));
+		(void)json_object_set_new(
+			o, "egress",
+			egress_list(&s->config->policy.egress, &s->config->policy.names));
 	if (s->gauges)
 		set_gauges(o, s->gauges);
 	if (s->stats)

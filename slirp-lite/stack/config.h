@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * config: what a worker is told at its start, as plain values: no file, no name to be looked up, no
- * pointer. Made by the options (proc/options.c), passed on by the supervisor, also to a worker that
- * takes the place of one that died.
+ * pointer that is set. Made by the options (proc/options.c), passed on by the supervisor, also to a
+ * worker that takes the place of one that died.
  */
 #ifndef SLIRP_STACK_CONFIG_H
 #define SLIRP_STACK_CONFIG_H

@@ -269,7 +269,10 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 
 static int make_rooms(struct worker *w, const struct host_ops *host, struct err *e)
 {
-	struct local_env local = {.plan = &w->conf.policy.plan, .stats = &w->stats, .host = host};
+	struct local_env local = {.plan = &w->conf.policy.plan,
+				  .policy = &w->conf.policy,
+				  .stats = &w->stats,
+				  .host = host};
 	int r = link_init(&w->link, w->fds.link, w->conf.is_raw_link, e);
 
 	if (r == 0)
@@ -286,6 +289,10 @@ static int make_rooms(struct worker *w, const struct host_ops *host, struct err 
 		return r;
 	if (w->conf.is_pcap)
 		emit_set_tap(w->emit, capture_frame, w);
+	if (attach_egress_has_names(&w->conf.policy.egress))
+		r = learned_new(&w->conf.policy.learned, e);
+	if (r < 0)
+		return r;
 	local.emit = w->emit;
 	local.wheel = w->wheel;
 	local.loop = w->loop;
@@ -322,6 +329,7 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	/* The buffers stay untouched memory until large frames come. */
 	memset(w, 0, offsetof(struct worker, frames));
 	w->conf = *conf;
+	w->conf.policy.learned = NULL;
 	w->fds = *fds;
 	w->link_src.fd = w->control_src.fd = w->carrier_src.fd = -1;
 	w->trim.fn = on_trim;
@@ -395,6 +403,7 @@ void worker_free(struct worker *w)
 	udp_free(w->udp);
 	ping_free(w->ping);
 	local_free(w->local);
+	learned_free(w->conf.policy.learned);
 	emit_free(w->emit);
 	reass_free(w->reass);
 	pool_free(w->pool);

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * fuzz_dns: one message. A question that is found lies inside it and equals itself; answers of our
- * own parse and have the same question.
+ * own parse and have the same question. Addresses of an answer are of its question's name.
  */
 #include <string.h>
 
 #include "wire/dns.h"
+#include "wire/dnsaddr.h"
 
 #include "fuzz.h"
+
+static void check_addresses(const uint8_t *data, size_t size, const struct dns *d)
+{
+	struct dnsaddr a;
+
+	if (dnsaddr_read(data, size, &a) < 0)
+		return;
+	MUST(d->is_response && d->rcode == DNS_RCODE_OK && d->qclass == DNS_CLASS_IN);
+	MUST(dns_name_is(d, a.name) && a.n <= DNSADDR_MAX);
+	for (size_t i = 0; i < a.n; i++)
+		MUST(ip_size(&a.ip[i]) != 0 && a.ttl_s[i] <= INT32_MAX);
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -25,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		MUST(d.name_len + 4 == d.question_len && d.question[d.name_len - 1] == 0);
 		MUST(dns_question_equal(d.question, d.question_len, d.question, d.question_len));
 	}
+	check_addresses(data, size, &d);
 	dns_name_is(&d, "host.containers.internal");
 	MUST(d.question_len > 0 || !dns_name_is(&d, ""));
 	for (size_t i = 0; i < 3; i++) {

@@ -155,12 +155,12 @@ static void test_egress_text(void **state)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct attach_egress x = {0};
 		char text[ATTACH_DEST_STRLEN];
-		int r = attach_egress_parse(cases[i].in, false, &x, NULL);
+		int r = attach_egress_parse(cases[i].in, false, &x, NULL, NULL);
 
 		if ((r == 0) != (cases[i].out != NULL) || x.n != (r == 0))
 			fail_msg("%s", cases[i].in);
 		if (r == 0)
-			assert_string_equal(attach_dest_str(&x.dest[0], text), cases[i].out);
+			assert_string_equal(attach_dest_str(&x, NULL, 0, text), cases[i].out);
 	}
 }
 
@@ -171,24 +171,24 @@ static void test_egress_overlap(void **state)
 
 	(void)state;
 	assert_false(attach_egress_is_only(&x));
-	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", true, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", true, &x, NULL, NULL), 0);
 	assert_false(attach_egress_is_only(&x));
-	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", false, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:80-89", false, &x, NULL, NULL), 0);
 	assert_true(attach_egress_is_only(&x));
-	assert_int_equal(attach_egress_parse("192.0.2.0/24", false, &x, NULL), 0);
-	assert_int_equal(attach_egress_parse("192.0.2.0/24:90", false, &x, NULL), 0);
-	assert_int_equal(attach_egress_parse("192.0.3.0/24:80", false, &x, NULL), 0);
-	assert_true(attach_egress_parse("192.0.2.7:89-95", false, &x, NULL) < 0);
-	assert_true(attach_egress_parse("0.0.0.0/0", false, &x, NULL) < 0);
-	assert_int_equal(attach_egress_parse("0.0.0.0/0", true, &x, NULL), 0);
-	assert_int_equal(attach_egress_parse("::/0", true, &x, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24", false, &x, NULL, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24:90", false, &x, NULL, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.3.0/24:80", false, &x, NULL, NULL), 0);
+	assert_true(attach_egress_parse("192.0.2.7:89-95", false, &x, NULL, NULL) < 0);
+	assert_true(attach_egress_parse("0.0.0.0/0", false, &x, NULL, NULL) < 0);
+	assert_int_equal(attach_egress_parse("0.0.0.0/0", true, &x, NULL, NULL), 0);
+	assert_int_equal(attach_egress_parse("::/0", true, &x, NULL, NULL), 0);
 	assert_int_equal(attach_egress_check(&x, NULL), 0);
 	x.dest[0].high = 1;
 	assert_true(attach_egress_check(&x, NULL) < 0);
 	x.dest[0] = x.dest[1];
 	assert_true(attach_egress_check(&x, NULL) < 0);
 	x.n = ATTACH_DEST_MAX;
-	assert_true(attach_egress_parse("203.0.113.1", false, &x, NULL) < 0);
+	assert_true(attach_egress_parse("203.0.113.1", false, &x, NULL, NULL) < 0);
 }
 
 static void test_egress_list(void **state)
@@ -200,22 +200,79 @@ static void test_egress_list(void **state)
 	char text[ATTACH_EGRESS_STRLEN];
 
 	(void)state;
-	assert_string_equal(attach_egress_str(&x, false, text), "");
-	assert_int_equal(attach_egress_parse_list(to, false, &x, NULL), 0);
-	assert_int_equal(attach_egress_parse_list("::/0", true, &x, NULL), 0);
-	assert_string_equal(attach_egress_str(&x, false, text), to);
-	assert_int_equal(attach_egress_parse_list(text, false, &y, NULL), 0);
+	assert_string_equal(attach_egress_str(&x, NULL, false, text), "");
+	assert_int_equal(attach_egress_parse_list(to, false, &x, NULL, NULL), 0);
+	assert_int_equal(attach_egress_parse_list("::/0", true, &x, NULL, NULL), 0);
+	assert_string_equal(attach_egress_str(&x, NULL, false, text), to);
+	assert_int_equal(attach_egress_parse_list(text, false, &y, NULL, NULL), 0);
 	assert_false(attach_egress_equal(&x, &y));
-	assert_string_equal(attach_egress_str(&x, true, text), "::/0");
-	assert_int_equal(attach_egress_parse_list(text, true, &y, NULL), 0);
+	assert_string_equal(attach_egress_str(&x, NULL, true, text), "::/0");
+	assert_int_equal(attach_egress_parse_list(text, true, &y, NULL, NULL), 0);
 	assert_true(attach_egress_equal(&x, &y));
 	y.dest[0].high++;
 	assert_false(attach_egress_equal(&x, &y));
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		y = (struct attach_egress){0};
-		if (attach_egress_parse_list(wrong[i], false, &y, NULL) != -EINVAL)
+		if (attach_egress_parse_list(wrong[i], false, &y, NULL, NULL) != -EINVAL)
 			fail_msg("%s", wrong[i]);
 	}
+}
+
+static void test_egress_names(void **state)
+{
+	static const struct {
+		const char *in, *out; /* NULL: refused */
+	} cases[] = {
+		{"example.org", "example.org"},
+		{"EXAMPLE.Org:443", "example.org:443"},
+		{"*.example.org:80-81", "*.example.org:80-81"},
+		{"a", "a"},
+		{"cafe", "cafe"},
+		{"_dns.x-1.org", "_dns.x-1.org"},
+		{"1.2.3.x", "1.2.3.x"},
+		{"10.0.0.256", NULL},
+		{"1.2.3", NULL},
+		{"*", NULL},
+		{"*.", NULL},
+		{"a.*.org", NULL},
+		{"x*.org", NULL},
+		{"example.org.", NULL},
+		{".example.org", NULL},
+		{"a..b", NULL},
+		{"-a.org", NULL},
+		{"a-.org", NULL},
+		{"a.org-", NULL},
+		{"a b", NULL},
+		{"a.org/24", NULL},
+		{"[a.org]:80", NULL},
+		{"a.org:0", NULL},
+		{"fd00:1:443", NULL},
+		{"0123456789012345678901234567890123456789012345678901234567890123.org", NULL},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attach_egress x = {0};
+		struct attach_names names;
+		char text[ATTACH_DEST_STRLEN];
+		int r = attach_egress_parse(cases[i].in, false, &x, &names, NULL);
+
+		if ((r == 0) != (cases[i].out != NULL))
+			fail_msg("%s", cases[i].in);
+		if (r == 0)
+			assert_string_equal(attach_dest_str(&x, &names, 0, text), cases[i].out);
+		assert_int_equal(attach_egress_has_names(&x), r == 0);
+		assert_int_equal(attach_egress_check(&x, NULL) < 0, r == 0);
+		assert_int_equal(attach_egress_parse(cases[i].in, true, &x, &names, NULL), -EINVAL);
+		assert_int_equal(attach_egress_parse(cases[i].in, false, &x, NULL, NULL), -EINVAL);
+	}
+	assert_true(attach_names_match("a.org", "a.org"));
+	assert_false(attach_names_match("a.org", "b.a.org"));
+	assert_true(attach_names_match("*.a.org", "b.a.org"));
+	assert_true(attach_names_match("*.a.org", "c.b.a.org"));
+	assert_false(attach_names_match("*.a.org", "a.org"));
+	assert_false(attach_names_match("*.a.org", "ba.org"));
+	assert_false(attach_names_match("", ""));
 }
 
 static void test_rate_text(void **state)
@@ -271,9 +328,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_egress_text), cmocka_unit_test(test_egress_overlap),
-		cmocka_unit_test(test_egress_list), cmocka_unit_test(test_rate_text),
-		cmocka_unit_test(test_add),         cmocka_unit_test(test_release),
-		cmocka_unit_test(test_sysctls),     cmocka_unit_test(test_vlan),
+		cmocka_unit_test(test_egress_list), cmocka_unit_test(test_egress_names),
+		cmocka_unit_test(test_rate_text),   cmocka_unit_test(test_add),
+		cmocka_unit_test(test_release),     cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_vlan),
 	};
 
 	return cmocka_run_group_tests_name("attachment", tests, NULL, NULL);

@@ -29,11 +29,19 @@ is 'run --not-to: else it may' "$(code nna run --not-to "[$OUT6]:81" -- curl)" 0
 out=$(nna run --to 192.0.2.1/24 -- true 2>&1)
 is 'a text that is none: exit code' $? 125
 like 'says which' "$out" '*--to: *192.0.2.1/24*host bits*'
+out=$(nna run --network web --to example.org -- true 2>&1)
+is 'a name on a network of several: exit code' $? 125
+out=$(on host "$NETNS_UP" run --to example.org -- true 2>&1)
+is 'a name with root: exit code' $? 125
+like 'a name with root: says why' "$out" '*--to: *by name: only without root*'
+is 'a name without root' "$(nna run --to example.org -- echo yes)" yes
 foreign a $UID_A
 a=$box_a
 ok 'up' nna up "$a" --to "$OUT4:80,[$OUT6]:81" --not-to $HOST4 -q
 is 'up: where it may' "$(at "$a" http://$OUT4/hello) $(at "$a" "http://[$OUT6]:81/hello")" '0 0'
 is 'up: not elsewhere' "$(at "$a" http://$OUT4:81/hello) $(at "$a" "http://[$OUT6]/hello")" '7 7'
+nna up "$a" --to "$OUT4:80,[$OUT6]:81,example.org" --not-to $HOST4 -q >/dev/null 2>&1
+is 'up with a name: other destinations' $? 4
 ok 'the same once more' nna up "$a" --to "$OUT4:80,[$OUT6]:81" --not-to $HOST4 -q
 out=$(nna up "$a" --to $OUT4:80 2>&1)
 is 'with others: exit code' $? 4

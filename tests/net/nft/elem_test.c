@@ -296,8 +296,8 @@ static void egress(void **state)
 	CLEAN_ELEMS struct elem_list l = {0};
 
 	(void)state;
-	assert_int_equal(attach_egress_parse("0.0.0.0/0:443", false, &a.egress, NULL), 0);
-	assert_int_equal(attach_egress_parse("192.0.2.0/24", true, &a.egress, NULL), 0);
+	assert_int_equal(attach_egress_parse("0.0.0.0/0:443", false, &a.egress, NULL, NULL), 0);
+	assert_int_equal(attach_egress_parse("192.0.2.0/24", true, &a.egress, NULL, NULL), 0);
 	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
 	assert_int_equal(count(&l, SET_EGRESS4), 1);
 	assert_int_equal(count(&l, SET_EGRESS6), 2);
@@ -317,7 +317,7 @@ static void egress(void **state)
 	assert_int_equal(count(&l, SET_TO4), 1);
 	assert_int_equal(count(&l, SET_TO6), 1);
 	a = attachment(NET_ROUTED);
-	assert_int_equal(attach_egress_parse("::/0", false, &a.egress, NULL), 0);
+	assert_int_equal(attach_egress_parse("::/0", false, &a.egress, NULL, NULL), 0);
 	l.n = 0;
 	assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
 	assert_int_equal(count(&l, SET_TO6), 1);

@@ -95,10 +95,12 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 						 "2001:db8::/32", "[::/0]:443"};
 
 		for (size_t t = 0; t < sizeof(to) / sizeof(to[0]); t++) {
-			assert_int_equal(attach_egress_parse(to[t], true, &a->egress, NULL), 0);
+			assert_int_equal(attach_egress_parse(to[t], true, &a->egress, NULL, NULL),
+					 0);
 			if (i & 4)
 				assert_int_equal(
-					attach_egress_parse(to[t], false, &a->egress, NULL), 0);
+					attach_egress_parse(to[t], false, &a->egress, NULL, NULL),
+					0);
 		}
 	}
 	if (k % 3 == 1)

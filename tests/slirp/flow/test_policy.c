@@ -489,9 +489,11 @@ static void listen_to(struct policy *p, const char *to, const char *not_to)
 {
 	p->egress = (struct attach_egress){0};
 	if (to)
-		assert_int_equal(attach_egress_parse_list(to, false, &p->egress, NULL), 0);
+		assert_int_equal(attach_egress_parse_list(to, false, &p->egress, &p->names, NULL),
+				 0);
 	if (not_to)
-		assert_int_equal(attach_egress_parse_list(not_to, true, &p->egress, NULL), 0);
+		assert_int_equal(
+			attach_egress_parse_list(not_to, true, &p->egress, &p->names, NULL), 0);
 }
 
 static void verdict(const struct policy *p, uint8_t proto, const char *dst, uint16_t port,

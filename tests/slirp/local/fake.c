@@ -175,6 +175,35 @@ static ssize_t fake_recvmsg(int fd, struct msghdr *m, int flags)
 	return (ssize_t)n;
 }
 
+int host_from_sockaddr(const struct sockaddr_storage *sa, socklen_t len, struct ip *ret_ip,
+		       uint16_t *ret_port)
+{
+	(void)len;
+	*ret_ip = (struct ip){.family = sa->ss_family};
+	*ret_port = 0;
+	if (sa->ss_family == AF_INET)
+		memcpy(ret_ip->b, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	else
+		memcpy(ret_ip->b, &((const struct sockaddr_in6 *)sa)->sin6_addr, 16);
+	return 0;
+}
+
+/* The host speaks to its own address from that address. */
+static int fake_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	const struct fake_socket *s = of(fd);
+	struct ip from = hex_ip(s->family == AF_INET ? "198.51.100.200" : "2001:db8:9::1"), to;
+	struct sockaddr_storage ss;
+	uint16_t port;
+
+	host_from_sockaddr(&s->to, sizeof(s->to), &to, &port);
+	if (ip_equal(&to, &fake.own))
+		from = to;
+	*len = host_sockaddr(&from, 5000, &ss);
+	memcpy(sa, &ss, *len);
+	return 0;
+}
+
 static void fake_close(int fd)
 {
 	struct fake_socket *s = of(fd);
@@ -191,11 +220,15 @@ static const struct host_ops fake_ops = {
 	.sendmsg = fake_sendmsg,
 	.recvmsg = fake_recvmsg,
 	.close = fake_close,
+	.getsockname = fake_getsockname,
 };
 
 int fake_setup(void **state)
 {
-	struct local_env env = {.plan = &fake.plan, .stats = &fake.stats, .host = &fake_ops};
+	struct local_env env = {.plan = &fake.plan,
+				.policy = &fake.policy,
+				.stats = &fake.stats,
+				.host = &fake_ops};
 
 	(void)state;
 	memset(&fake, 0, offsetof(struct fake, frames));
@@ -210,6 +243,7 @@ int fake_setup(void **state)
 		.is_dhcp = {true, true},
 		.is_ra = true,
 	};
+	fake.policy.plan = fake.plan;
 	if (wheel_new(fake.now, &fake.wheel, NULL) < 0)
 		return -1;
 	env.wheel = fake.wheel;

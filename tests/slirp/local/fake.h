@@ -51,6 +51,8 @@ struct fake {
 	size_t n_sockets, n_open;
 	int socket_error;
 	struct ip unreachable; /* connect() to it fails */
+	struct ip own; /* the host's; others are spoken to as 198.51.100.200 or 2001:db8:9::1 */
+	struct policy policy;
 	/* What follows is not cleared by fake_setup. */
 	struct fake_frame frames[64];             /* the last ones */
 	struct fake_socket sockets[FAKE_SOCKETS]; /* fd 1000 + index */
