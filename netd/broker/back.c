@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "broker/back_int.h"
 #include "sys/fdpass.h"
+#include "sys/priority.h"
 
 #define EVENTS 32
 
@@ -282,6 +283,7 @@ int back_main(const struct back_config *c)
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
 	b->now_ms = b->busy_ms = clock_ms();
+	priority_raise();
 	if (c->from)
 		take_over(b);
 	r = begin(b, &e);

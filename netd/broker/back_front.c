@@ -18,6 +18,7 @@
 #include "broker/front.h"
 #include "broker/request.h"
 #include "sys/fdpass.h"
+#include "sys/priority.h"
 
 #define ROOM (1 << 20) /* for messages either way */
 
@@ -50,6 +51,8 @@ static void become_front(const struct back *b, int sock)
 	memcpy(keep + 2, c.conn, c.n_conn * sizeof(keep[0]));
 	fd_keep_only(keep, 2 + c.n_conn);
 	prctl(PR_SET_NAME, "netd-front");
+	/* What strangers write is worked on at the strangers' own. */
+	priority_settle();
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	/* A terminal's signals are for the back, which tells the front. */

@@ -23,7 +23,8 @@
 #include "sys/fdpass.h"
 
 #define CONNECT_S 5
-#define PAUSE_NS (10 * 1000 * 1000)
+#define PAUSE_MS 8 /* before a busy netd is asked again; twice as much each time, up to */
+#define PAUSE_MAX_MS 256
 
 /* 1: nobody is there. */
 static int connect_to(const char *path, int *ret, struct err *e)
@@ -88,12 +89,11 @@ static int read_answer(const char *text, size_t len, json_t **ret, struct err *e
 			request_what(json_string_value(json_object_get(wrong, "what"))));
 }
 
-static int ask(int fd, const struct buf *text, const int *fds, size_t n_fds, json_t **ret,
-	       struct err *e)
+static int ask(int fd, const struct buf *text, const int *fds, size_t n_fds, uint64_t deadline,
+	       json_t **ret, struct err *e)
 {
 	CLEAN_FREE char *answer = malloc(ANSWER_TEXT_MAX);
 	struct pollfd p = {.fd = fd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + CLIENT_MS;
 	ssize_t n = -EAGAIN;
 	int r;
 
@@ -117,21 +117,36 @@ static int ask(int fd, const struct buf *text, const int *fds, size_t n_fds, jso
 	return n < 0 ? err_sys(e, (int)-n, "netd") : read_answer(answer, (size_t)n, ret, e);
 }
 
+/* Those who were sent away together do not come back together. */
+static void pause_some(int64_t *ms, int left)
+{
+	struct timespec t = {.tv_sec = 0};
+	int64_t us = *ms * 1000;
+
+	*ms = *ms < PAUSE_MAX_MS ? 2 * *ms : *ms;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	us = us / 2 + (t.tv_nsec / 1000 + getpid() * INT64_C(7919)) % us;
+	if (us > left * INT64_C(1000))
+		us = left * INT64_C(1000);
+	t = (struct timespec){.tv_sec = us / 1000000, .tv_nsec = us % 1000000 * 1000};
+	nanosleep(&t, NULL);
+}
+
 int client_call(const char *path, const struct call *c, const int *fds, size_t n_fds, json_t **ret,
 		struct err *e)
 {
 	CLEAN_BUF struct buf text = BUF_INIT;
-	uint64_t deadline = clock_ms() + CLIENT_BUSY_MS;
+	uint64_t deadline = clock_ms() + CLIENT_MS;
+	int64_t pause_ms = PAUSE_MS;
 	int r = request_print(c, &text, e);
 
 	while (r >= 0) {
-		const struct timespec pause = {.tv_nsec = PAUSE_NS};
 		struct err one = ERR_INIT;
 		CLEAN_FD int fd = -1;
 
 		r = connect_to(path ? path : REQUEST_SOCKET, &fd, &one);
 		if (r == 0)
-			r = ask(fd, &text, fds, n_fds, ret, &one);
+			r = ask(fd, &text, fds, n_fds, deadline, ret, &one);
 		if (r >= 0)
 			return r;
 		if (one.kind != ERR_BUSY || clock_left(deadline) == 0) {
@@ -139,7 +154,8 @@ int client_call(const char *path, const struct call *c, const int *fds, size_t n
 				*e = one;
 			return r;
 		}
-		nanosleep(&pause, NULL);
+		fd_closep(&fd);
+		pause_some(&pause_ms, clock_left(deadline));
 		r = 0;
 	}
 	return r;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* client: asks a running netd. It decides nothing, and waits for at most CLIENT_MS. */
+/* client: asks a running netd. It decides nothing, and waits for at most CLIENT_MS; a busy netd is
+ * asked again until then. */
 #ifndef NETD_BROKER_CLIENT_H
 #define NETD_BROKER_CLIENT_H
 
@@ -9,8 +10,7 @@
 #include "base/err.h"
 #include "broker/call.h"
 
-#define CLIENT_MS 30000
-#define CLIENT_BUSY_MS 5000 /* how long a busy netd is asked again */
+#define CLIENT_MS 60000
 
 /* c: magic and everything that the verb has; fds: namespace, process. path NULL: the usual socket.
  * 0 and the answer (new reference); 1: there is no netd; negative: netd's refusal, with its kind,

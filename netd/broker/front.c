@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * front: the loop. One connection carries one request: read within FRONT_READ_MS, passed on,
- * answered, closed. A connection is known to the back by its place in the table and a turn, so an
- * answer that comes late meets nobody else. Nothing here waits for a client: what cannot be written
- * at once is not written.
+ * front: the loop. One connection carries one request: sent within FRONT_READ_MS, read when it is
+ * its turn, passed on, answered, closed. A connection is known to the back by its place in the
+ * table and a turn, so an answer that comes late meets nobody else. Nothing here waits for a
+ * client: what cannot be written at once is not written.
  */
 #include "broker/front.h"
 
@@ -20,6 +20,7 @@
 #include "base/log.h"
 #include "broker/bucket.h"
 #include "broker/call.h"
+#include "broker/queue.h"
 #include "broker/request.h"
 #include "sys/fdpass.h"
 
@@ -29,19 +30,10 @@
 #define ACCEPTS 64 /* in one round */
 #define COMPLAIN_MS 1000
 
-struct conn {
-	int fd; /* -1: the place is free, or the client is gone */
-	uint32_t turn, uid;
-	bool is_waiting; /* the request is with the back */
-	bool is_gone;    /* the client did not wait; what he asked for counts until it is done */
-	uint64_t deadline_ms;
-};
-
 struct front {
 	const struct front_config *c;
 	int epoll;
-	struct conn conn[FRONT_CONNS];
-	size_t n_conn;
+	struct queue q;
 	struct buckets rate;
 	uint64_t now_ms, complained_ms;
 	unsigned n_refused; /* since the last line of the log */
@@ -50,17 +42,10 @@ struct front {
 	char answer[sizeof(struct answer) + ANSWER_TEXT_MAX];
 };
 
-static bool is_free(const struct conn *c)
-{
-	return c->fd < 0 && !c->is_gone;
-}
-
 static void hang_up(struct front *f, struct conn *c)
 {
 	fdpass_drop_read(&c->fd);
-	c->is_gone = false;
-	c->turn++;
-	f->n_conn--;
+	queue_leave(&f->q, c);
 }
 
 static void say(int fd, const char *text, size_t len)
@@ -89,77 +74,66 @@ static void complain(struct front *f, uint32_t uid, const char *what)
 	f->n_refused = 0;
 }
 
-/* Who has said nothing for the longest time makes room: a client that means it speaks at once. */
-static struct conn *make_place(struct front *f)
+static struct conn *make_place(struct front *f, uint32_t uid, bool has_asked)
 {
-	struct conn *slowest = NULL;
+	uint64_t patience = f->now_ms + FRONT_READ_MS - FRONT_PATIENCE_MS;
+	enum queue_full why;
+	struct conn *c = queue_place(&f->q, uid, has_asked, patience, &why);
 
-	for (size_t i = 0; i < FRONT_CONNS; i++) {
-		struct conn *c = &f->conn[i];
-
-		if (!is_free(c) && !c->is_waiting &&
-		    (!slowest || c->deadline_ms < slowest->deadline_ms))
-			slowest = c;
-	}
-	if (!slowest || slowest->deadline_ms > f->now_ms + FRONT_READ_MS - FRONT_PATIENCE_MS)
-		return NULL;
-	refuse(slowest->fd, ERR_BUSY);
-	hang_up(f, slowest);
-	return slowest;
-}
-
-static struct conn *free_place(struct front *f, uint32_t uid)
-{
-	struct conn *place = NULL;
-	unsigned of_uid = 0;
-
-	for (size_t i = 0; i < FRONT_CONNS; i++) {
-		if (is_free(&f->conn[i]))
-			place = &f->conn[i];
-		else if (f->conn[i].uid == uid)
-			of_uid++;
-	}
-	if (of_uid >= FRONT_CONNS_OF_UID) {
-		complain(f, uid, "too many connections at once");
-		return NULL;
-	}
-	if (!place)
-		place = make_place(f);
-	if (!place)
-		complain(f, uid, "all connections are taken");
-	return place;
+	if (!c)
+		complain(f, uid,
+			 why == QUEUE_USER_FULL ? "too many connections at once"
+						: "all connections are taken");
+	if (!c || c->state == CONN_FREE)
+		return c;
+	refuse(c->fd, ERR_BUSY);
+	hang_up(f, c);
+	return c;
 }
 
 /* The turn tells a place's connection from the one before: what was reported of that one, in the
  * same round, is not meant. */
 static uint64_t mark(const struct front *f, const struct conn *c)
 {
-	return (uint64_t)c->turn << 32 | (uint64_t)(c - f->conn);
+	return (uint64_t)c->turn << 32 | (uint64_t)(c - f->q.conn);
 }
 
+/* From now on all that is awaited of the client is his end. */
+static int wait_turn(struct front *f, struct conn *c, int how)
+{
+	struct epoll_event ev = {.events = EPOLLRDHUP, .data.u64 = mark(f, c)};
+
+	queue_ask(&f->q, c, f->now_ms + FRONT_WAIT_MS);
+	return epoll_ctl(f->epoll, how, c->fd, &ev) < 0 ? -errno : 0;
+}
+
+static int wait_request(struct front *f, struct conn *c)
+{
+	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP, .data.u64 = mark(f, c)};
+
+	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, c->fd, &ev) < 0 ? -errno : 0;
+}
+
+/* Who has asked already is not counted among those who are silent, however many they are. */
 static void welcome(struct front *f, int fd)
 {
 	struct ucred cred;
 	socklen_t len = sizeof(cred);
-	struct epoll_event ev = {.events = EPOLLIN | EPOLLRDHUP};
+	bool has_fds, has_asked = fdpass_peek(fd, f->text, 1, &has_fds) != -EAGAIN;
 	struct conn *c = NULL;
 
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred))
-		c = free_place(f, cred.uid);
-	if (c) {
-		c->turn++;
-		ev.data.u64 = mark(f, c);
-	}
-	if (!c || epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0) {
+		c = make_place(f, cred.uid, has_asked);
+	if (!c) {
 		refuse(fd, ERR_BUSY);
 		fdpass_drop_read(&fd);
 		return;
 	}
-	*c = (struct conn){.fd = fd,
-			   .turn = c->turn,
-			   .uid = cred.uid,
-			   .deadline_ms = f->now_ms + FRONT_READ_MS};
-	f->n_conn++;
+	queue_enter(&f->q, c, fd, cred.uid, f->now_ms + FRONT_READ_MS);
+	if ((has_asked ? wait_turn(f, c, EPOLL_CTL_ADD) : wait_request(f, c)) < 0) {
+		refuse(fd, ERR_BUSY);
+		hang_up(f, c);
+	}
 }
 
 static void accept_some(struct front *f)
@@ -177,19 +151,17 @@ static void accept_some(struct front *f)
 /* Passes the call on with the connection, which the client's descriptors are still in. */
 static int pass_on(struct front *f, struct conn *c, struct call *call)
 {
-	struct epoll_event ev = {.events = EPOLLRDHUP, .data.u64 = mark(f, c)};
 	int r;
 
-	call->slot = (uint32_t)(c - f->conn);
+	call->slot = (uint32_t)(c - f->q.conn);
 	call->turn = c->turn;
 	call->n_refused = f->n_untold;
 	r = fdpass_send(f->c->back, call, sizeof(*call), &c->fd, CALL_FDS);
 	if (r < 0)
 		return r;
 	f->n_untold = 0;
-	c->is_waiting = true;
-	c->deadline_ms = f->now_ms + FRONT_ANSWER_MS;
-	return epoll_ctl(f->epoll, EPOLL_CTL_MOD, c->fd, &ev) < 0 ? -errno : 0;
+	queue_pass(&f->q, c, f->now_ms + FRONT_ANSWER_MS);
+	return 0;
 }
 
 /* What is wrong with the request: ERR_NONE when it is on its way. */
@@ -219,14 +191,12 @@ static enum err_kind take_request(struct front *f, struct conn *c, bool has_fds,
 	return r == 0 ? ERR_NONE : r == -EAGAIN ? ERR_BUSY : ERR_INTERNAL;
 }
 
-static void hear(struct front *f, struct conn *c)
+static void serve(struct front *f, struct conn *c)
 {
 	bool has_fds = false;
 	ssize_t len = fdpass_peek(c->fd, f->text, sizeof(f->text), &has_fds);
 	enum err_kind wrong = ERR_NONE;
 
-	if (len == -EAGAIN)
-		return;
 	if (len != 0)
 		wrong = take_request(f, c, has_fds, len);
 	if (wrong != ERR_NONE)
@@ -235,17 +205,24 @@ static void hear(struct front *f, struct conn *c)
 		hang_up(f, c);
 }
 
+static void serve_some(struct front *f)
+{
+	struct conn *c;
+
+	while ((c = queue_next(&f->q)))
+		serve(f, c);
+}
+
 static void on_conn(struct front *f, struct conn *c, uint32_t events)
 {
-	if (c->fd < 0)
-		return;
-	if (!c->is_waiting && (events & EPOLLIN)) {
-		hear(f, c);
-	} else if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) {
-		fdpass_drop_read(&c->fd);
-		c->is_gone = c->is_waiting;
-		if (!c->is_gone)
+	if (c->state == CONN_SILENT && (events & EPOLLIN)) {
+		if (wait_turn(f, c, EPOLL_CTL_MOD) < 0)
 			hang_up(f, c);
+	} else if (c->state == CONN_PASSED) {
+		fdpass_drop_read(&c->fd);
+		c->state = CONN_GONE;
+	} else if (c->state == CONN_SILENT || c->state == CONN_ASKS) {
+		hang_up(f, c);
 	}
 }
 
@@ -267,8 +244,10 @@ static void drain(struct front *f)
 	size_t n = 0;
 
 	for (size_t i = 0; i < FRONT_CONNS; i++) {
-		if (f->conn[i].fd >= 0 && !f->conn[i].is_waiting)
-			fds[n++] = f->conn[i].fd;
+		const struct conn *c = &f->q.conn[i];
+
+		if (c->state == CONN_SILENT || c->state == CONN_ASKS)
+			fds[n++] = c->fd;
 		if (n < FDPASS_MAX && i + 1 < FRONT_CONNS)
 			continue;
 		give_back(f, fds, n);
@@ -291,15 +270,15 @@ static bool on_back(struct front *f)
 	memcpy(&a, f->answer, sizeof(a));
 	if (a.verb == CALL_DRAIN)
 		drain(f);
-	if (a.verb == CALL_DRAIN || (a.verb == CALL_QUIT && f->n_conn == 0))
+	if (a.verb == CALL_DRAIN || (a.verb == CALL_QUIT && f->q.n == 0))
 		return false;
 	if (a.verb == CALL_QUIT) {
 		struct call busy = {.magic = CALL_MAGIC, .verb = CALL_BUSY};
 
 		return fdpass_send(f->c->back, &busy, sizeof(busy), NULL, 0) == 0;
 	}
-	c = a.slot < FRONT_CONNS ? &f->conn[a.slot] : NULL;
-	if (c && !is_free(c) && c->is_waiting && c->turn == a.turn) {
+	c = a.slot < FRONT_CONNS ? &f->q.conn[a.slot] : NULL;
+	if (c && (c->state == CONN_PASSED || c->state == CONN_GONE) && c->turn == a.turn) {
 		if (c->fd >= 0)
 			say(c->fd, f->answer + sizeof(a), (size_t)n - sizeof(a));
 		hang_up(f, c);
@@ -313,13 +292,13 @@ static int cut(struct front *f)
 	uint64_t next = UINT64_MAX;
 
 	for (size_t i = 0; i < FRONT_CONNS; i++) {
-		struct conn *c = &f->conn[i];
+		struct conn *c = &f->q.conn[i];
 
-		if (is_free(c))
+		if (c->state == CONN_FREE)
 			continue;
 		if (c->deadline_ms <= f->now_ms) {
 			if (c->fd >= 0)
-				refuse(c->fd, c->is_waiting ? ERR_BUSY : ERR_PROTOCOL);
+				refuse(c->fd, c->state == CONN_SILENT ? ERR_PROTOCOL : ERR_BUSY);
 			hang_up(f, c);
 		} else if (c->deadline_ms < next) {
 			next = c->deadline_ms;
@@ -336,6 +315,7 @@ static int loop(struct front *f)
 		int n;
 
 		f->now_ms = clock_ms();
+		serve_some(f);
 		n = epoll_wait(f->epoll, ev, EVENTS, cut(f));
 		if (n < 0 && errno != EINTR)
 			return 1;
@@ -347,8 +327,8 @@ static int loop(struct front *f)
 				accept_some(f);
 			else if (slot == BACK && !on_back(f))
 				return 0;
-			else if (slot < FRONT_CONNS && f->conn[slot].turn == ev[i].data.u64 >> 32)
-				on_conn(f, &f->conn[slot], ev[i].events);
+			else if (slot < FRONT_CONNS && f->q.conn[slot].turn == ev[i].data.u64 >> 32)
+				on_conn(f, &f->q.conn[slot], ev[i].events);
 		}
 	}
 }
@@ -368,8 +348,7 @@ int front_main(const struct front_config *c)
 	if (!f)
 		return 1;
 	f->c = c;
-	for (size_t i = 0; i < FRONT_CONNS; i++)
-		f->conn[i].fd = -1;
+	queue_init(&f->q);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (fdpass_drop_setup() < 0 || f->epoll < 0 || watch(f, c->listener, LISTENER) < 0 ||
 	    watch(f, c->back, BACK) < 0) {

@@ -12,14 +12,16 @@
 #include <stdint.h>
 
 #include "base/err.h"
+#include "broker/queue.h"
 
-#define FRONT_CONNS 256       /* at once */
-#define FRONT_CONNS_OF_UID 8  /* of one user */
-#define FRONT_READ_MS 2000    /* from accept to the whole request */
-#define FRONT_PATIENCE_MS 100 /* with who says nothing while others want his place */
-#define FRONT_ANSWER_MS 30000 /* the answer's */
-#define FRONT_BURST 128       /* requests of one user at once */
-#define FRONT_PER_SECOND 64   /* and from then on */
+#define FRONT_CONNS QUEUE_CONNS /* at once */
+#define FRONT_READ_MS 2000      /* from accept to the whole request */
+#define FRONT_PATIENCE_MS 100   /* with who says nothing while others want his place */
+#define FRONT_WAIT_MS 40000     /* for the request's turn */
+#define FRONT_ANSWER_MS                                                                            \
+	50000           /* for the answer; longer than the back's BACK_WAIT_MS and BACK_WORK_MS */
+#define FRONT_BURST 128 /* requests of one user at once */
+#define FRONT_PER_SECOND 64 /* and from then on */
 
 struct front_config {
 	int listener; /* not blocking */

@@ -32,6 +32,7 @@
 #include "base/fd.h"
 #include "model/fwdmsg.h"
 #include "model/namesmsg.h"
+#include "sys/priority.h"
 
 #define BACKLOG 4096
 
@@ -101,6 +102,8 @@ __attribute__((no_sanitize("address"))) static void become(const char *path, con
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_DFL);
 	setsid();
+	/* netd's is for netd. */
+	priority_settle();
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	/* dup2 onto itself would keep CLOEXEC, and a low number would be closed or written over. */
 	null = fcntl(null, F_DUPFD_CLOEXEC, NAMESMSG_END_FD + 1);
