@@ -447,7 +447,8 @@ static int show_usernet(const struct attachment *a, const struct rootless_state 
 	if (!sh->list) {
 		sh->print(a, NULL);
 		if (!uplink) {
-			printf("  uplink     gone: `netns-up gc` starts it again\n");
+			printf("  uplink     gone: it is started again by who keeps your "
+			       "networks, or by `netns-up gc`\n");
 			return 0;
 		}
 		printf("  uplink     slirp-lite, process %d\n", uplink->pid);

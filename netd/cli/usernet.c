@@ -69,8 +69,10 @@ static int open_engine(struct usernet *u, bool is_read_only, struct err *e)
 
 int usernet_enter(struct usernet *u, bool is_lent, struct err *e)
 {
-	int r = host_enter(u->host, is_lent, e);
+	int r = u->is_to_leave ? host_stay(u->host, e) : 0;
 
+	if (r == 0)
+		r = host_enter(u->host, is_lent, e);
 	return r < 0 ? r : open_engine(u, u->how == USERNET_LOOK, e);
 }
 

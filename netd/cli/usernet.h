@@ -20,6 +20,7 @@ enum usernet_how {
 struct usernet {
 	enum usernet_how how;
 	struct host *host;
+	bool is_to_leave; /* set before usernet_enter by who will usernet_leave */
 	bool is_away;     /* between leave and return */
 	struct engine *g; /* NULL before usernet_enter, and where nothing is on record */
 };

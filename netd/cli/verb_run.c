@@ -234,7 +234,7 @@ static int net_child(struct usernet *u, const struct run_opts *o, struct run_chi
 
 static int net_run(const struct run_opts *o, char **argv, struct err *e)
 {
-	CLEAN_USERNET struct usernet u = {0};
+	CLEAN_USERNET struct usernet u = {.is_to_leave = true};
 	CLEAN_BUF struct buf resolv = BUF_INIT;
 	struct run_child c = RUN_CHILD_INIT;
 	struct run_spec spec = {.flags = o->flags | (o->is_own_net ? RUN_USER : RUN_SPLIT),

@@ -112,7 +112,8 @@ int host_open(const char *dir, bool is_made, struct host **ret, bool *ret_was_lo
 
 	if (!h)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "state directory");
-	*h = (struct host){.base_fd = -1, .lock_fd = -1, .fd = -1, .keep = KEEP_INIT};
+	*h = (struct host){
+		.base_fd = -1, .lock_fd = -1, .fd = -1, .keep = KEEP_INIT, .lookout = LOOKOUT_INIT};
 	*ret_was_lost = false;
 	r = open_base(h, dir, is_made, e);
 	if (r == 0)
@@ -130,6 +131,7 @@ void host_closep(struct host **p)
 
 	if (!h)
 		return;
+	lookout_end(&h->lookout);
 	close_own(h);
 	fd_closep(&h->lock_fd);
 	fd_closep(&h->base_fd);
@@ -187,6 +189,11 @@ int host_enter(struct host *h, bool with_outside, struct err *e)
 	return 0;
 }
 
+int host_stay(struct host *h, struct err *e)
+{
+	return lookout_start(&h->lookout, h->fd, e);
+}
+
 int host_leave(struct host *h, struct err *e)
 {
 	keep_close(&h->keep);
@@ -201,7 +208,7 @@ int host_return(struct host *h, struct err *e)
 
 	/* The directory of one that has ended has no record, whatever is in its place now. */
 	if (r == 0)
-		r = keep_find(h->fd, &h->keep, e);
+		r = lookout_find(&h->lookout, &h->keep, e);
 	if (r > 0)
 		return 1;
 	if (r == 0 && setns(h->keep.netns_fd, CLONE_NEWNET) < 0)
@@ -218,7 +225,11 @@ int host_end_if_unused(struct host *h, struct err *e)
 
 	if (fstatat(h->fd, HOST_STATE, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return 1;
-	/* The way out first, so that nobody is left who could ask for it. */
+	/* The way out first, so that nobody is left who could ask for it; without a record it is
+	 * not started again. */
+	if (file_unlink(h->fd, UPLINK_FILE, false, &one) < 0)
+		err_gather(&all, &one);
+	err_reset(&one);
 	if (rootless_down(h->uplink, UPLINK_ID, UPLINK_IFNAME, &one) < 0)
 		err_gather(&all, &one);
 	err_reset(&one);

@@ -8,7 +8,7 @@
  *
  *   DIR/host/keepers   the processes, see keep.h
  *   DIR/host/ports     what is published by the uplink, and for which attachment
- *   DIR/host/uplink    which engine was asked for
+ *   DIR/host/uplink    which process that is, and which engine was asked for
  *   DIR/host/net       the engine's state directory
  *   DIR/host/....sock  the uplink's control socket
  *
@@ -47,6 +47,8 @@ void host_uplink_unask(struct host *h);
 /* The calling process (of one thread) is in the host's namespaces from now on. with_outside: a
  * process that stays lends it the user's rights (sys/outside.h). */
 int host_enter(struct host *h, bool with_outside, struct err *e);
+/* Before entering, for one who will leave and return: a process stays outside. */
+int host_stay(struct host *h, struct err *e);
 /* For one who waits, with the engine closed: out of the host's network namespace, which he would
  * keep from ending, and unlocked. Back, and locked: 0; 1: it has ended meanwhile. */
 int host_leave(struct host *h, struct err *e);

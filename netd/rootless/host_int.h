@@ -6,23 +6,19 @@
 #include "rootless/dir.h"
 #include "rootless/host.h"
 #include "rootless/keep.h"
+#include "rootless/lookout.h"
 #include "rootless/rootless.h"
+#include "rootless/uplink.h"
 
 #define UPLINK_ID "uplink"
 #define UPLINK_IFNAME "uplink0"
 #define HOST_STATE "net"
 
-/* The record of the uplink. */
-#define UPLINK_FILE "uplink"
-#define ENGINE_STRLEN 8
-struct uplink_record {
-	char engine[ENGINE_STRLEN]; /* that was asked for; "": none */
-};
-
 struct host {
 	int base_fd, lock_fd; /* DIR and its lock */
 	int fd;               /* DIR/host */
 	struct keep keep;
+	struct lookout lookout;
 	struct rootless *uplink;
 	struct uplink_record before;     /* of this call */
 	bool is_changed;                 /* by this call: the record's engine */

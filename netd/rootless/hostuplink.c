@@ -1,53 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hostuplink: the way out of a user's host, and its record: which engine was asked for. It is one
- * for all of his networks, so the first that asks says it for all, until the last one goes; the
- * record is written before the uplink is started, and whoever starts it again goes by it.
+ * hostuplink: the way out of a user's host. It is one for all of his networks, so the first that
+ * asks for an engine says it for all, until the last one goes; that is on record before the uplink
+ * is started, and whoever starts it again goes by it.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/fd.h"
-#include "base/json.h"
 #include "rootless/host_int.h"
-#include "store/file.h"
-
-/* ---- the record ---- */
-
-static int load(struct host *h, struct uplink_record *ret, struct err *e)
-{
-	CLEAN_FREE char *line = NULL;
-	CLEAN_JSON json_t *doc = NULL;
-	const char *engine = "";
-	size_t len;
-	int r = file_get(h->fd, UPLINK_FILE, &line, &len, e);
-
-	*ret = (struct uplink_record){0};
-	if (r == 1)
-		return 0;
-	if (r == 0)
-		r = json_parse(line, len, &doc, e);
-	if (r == 0)
-		r = json_get_str(doc, "", "engine", JSON_REQUIRED, &engine, e);
-	if (r == 0 && engine[0] && strcmp(engine, "tap") != 0 && strcmp(engine, "relay") != 0)
-		r = err_set(e, ERR_PROTOCOL, 0, "engine: neither tap nor relay");
-	if (r < 0)
-		return err_ctx(e, r, "record of the uplink");
-	(void)snprintf(ret->engine, sizeof(ret->engine), "%s", engine);
-	return 0;
-}
-
-static int save(struct host *h, const struct uplink_record *u, struct err *e)
-{
-	CLEAN_JSON json_t *doc = json_pack("{s:s}", "engine", u->engine);
-	CLEAN_FREE char *line = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
-
-	if (!line)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "record of the uplink");
-	return err_ctx(e, file_put(h->fd, UPLINK_FILE, line, strlen(line), false, e),
-		       "record of the uplink");
-}
+#include "rootless/keeper.h"
 
 static int ask_for(struct host *h, const char *engine, struct uplink_record *u, struct err *e)
 {
@@ -61,19 +23,36 @@ static int ask_for(struct host *h, const char *engine, struct uplink_record *u, 
 	h->before = *u;
 	(void)snprintf(u->engine, sizeof(u->engine), "%s", engine);
 	h->is_changed = true;
-	return save(h, u, e);
+	return uplink_save(h->fd, u, e);
 }
 
 void host_uplink_unask(struct host *h)
 {
-	if (h->is_changed)
-		(void)save(h, &h->before, NULL);
+	struct uplink_record u;
+
+	if (h->is_changed && uplink_load(h->fd, &u, NULL) >= 0) {
+		memcpy(u.engine, h->before.engine, sizeof(u.engine));
+		(void)uplink_save(h->fd, &u, NULL);
+	}
 	h->is_changed = false;
 }
 
 /* ---- the process ---- */
 
-static int up(struct host *h, const char *engine, struct err *e)
+/* Who keeps the host looks after the process that is on record. */
+static int note(struct host *h, struct uplink_record *u, int32_t pid, struct err *e)
+{
+	uint64_t start = 0;
+
+	(void)keep_start_time(pid, &start);
+	if (u->pid == pid && u->start == start)
+		return 0;
+	u->pid = pid;
+	u->start = start;
+	return uplink_save(h->fd, u, e);
+}
+
+static int up(struct host *h, struct uplink_record *u, struct err *e)
 {
 	char path[40];
 	struct rootless_state s = {0};
@@ -82,12 +61,14 @@ static int up(struct host *h, const char *engine, struct err *e)
 				     .path = path,
 				     .netns_dev = h->keep.record.netns_dev,
 				     .netns_ino = h->keep.record.netns_ino,
-				     .engine = engine,
+				     .engine = u->engine[0] ? u->engine : NULL,
 				     .end_fd = h->keep.pipe_fd};
 	int r;
 
-	(void)snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)h->keep.pid);
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)h->keep.pid, KEEPER_NETNS);
 	r = rootless_up(h->uplink, &q, &s, e);
+	if (r >= 0 && note(h, u, s.pid, e) < 0)
+		r = -EIO;
 	rootless_state_clear(&s);
 	return r;
 }
@@ -95,12 +76,12 @@ static int up(struct host *h, const char *engine, struct err *e)
 int host_uplink(struct host *h, const char *engine, struct err *e)
 {
 	struct uplink_record u;
-	int r = load(h, &u, e);
+	int r = uplink_load(h->fd, &u, e);
 
-	if (r == 0)
+	if (r >= 0)
 		r = ask_for(h, engine, &u, e);
 	if (r == 0)
-		r = up(h, u.engine[0] ? u.engine : NULL, e);
+		r = up(h, &u, e);
 	if (r < 0) {
 		host_uplink_unask(h);
 		return err_ctx(e, r, "uplink of the user's networks");

@@ -2,7 +2,7 @@
 /*
  * keep: the caller's side of keep.h: making the namespaces, finding who is on record, ending them.
  * A number is believed only together with the start time of its process and the inode of the
- * namespace it is in, all read through one pidfd. Read pidfd_open(2), proc(5), ioctl_ns(2).
+ * namespace it holds, all read through one pidfd. Read pidfd_open(2), proc(5), ioctl_ns(2).
  */
 #include "rootless/keep.h"
 
@@ -131,12 +131,17 @@ static bool find_one(const struct keep_record *r, int i, int *ret_pidfd, int *re
 	CLEAN_FD int pidfd = -1;
 	struct stat st;
 	uint64_t start;
+	char path[40];
 
-	if (r->pid[i] <= 0 || netns_open_pid(r->pid[i], &fd, &pidfd, NULL) < 0 || pidfd < 0 ||
-	    keep_start_time(r->pid[i], &start) < 0 || start != r->start[i])
+	if (r->pid[i] <= 0)
 		return false;
+	pidfd = (int)syscall(SYS_pidfd_open, r->pid[i], 0);
+	if (pidfd < 0 || keep_start_time(r->pid[i], &start) < 0 || start != r->start[i])
+		return false;
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)r->pid[i], KEEPER_NETNS);
 	/* The number was the process's when its start was read, if it is there still. */
-	if (fstat(fd, &st) < 0 || st.st_ino != r->netns_ino || st.st_dev != r->netns_dev ||
+	if (netns_open_path(path, &fd, NULL) < 0 || fstat(fd, &st) < 0 ||
+	    st.st_ino != r->netns_ino || st.st_dev != r->netns_dev ||
 	    syscall(SYS_pidfd_send_signal, pidfd, 0, NULL, 0) < 0)
 		return false;
 	*ret_pidfd = fd_take(&pidfd);
@@ -271,30 +276,55 @@ static int refused(int sys, struct err *e)
 	return err_sys(e, sys, "new user and network namespace");
 }
 
+/* The namespaces, by a process that is born in them and ends when they have their ids. */
+static int make_namespaces(int *ret_netns, struct err *e)
+{
+	enum userns_map map;
+	unsigned n_ids;
+	int pair[2], r;
+	char word;
+	CLEAN_FD int pidfd = -1;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
+		return err_sys(e, errno, "socket pair");
+	pid = fork_into(CLONE_NEWUSER | CLONE_NEWNET, &pidfd);
+	if (pid == 0) {
+		close(pair[0]);
+		(void)recv(pair[1], &word, 1, 0); /* until the other end is closed */
+		_exit(0);
+	}
+	r = pid < 0 ? refused(errno, e) : 0;
+	close(pair[1]);
+	if (r == 0)
+		r = userns_write_maps(pid, true, &map, &n_ids, e);
+	if (r >= 0)
+		r = netns_open_pid(pid, ret_netns, NULL, e);
+	close(pair[0]);
+	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	return r < 0 ? r : 0;
+}
+
 /* In a process between, so that the keepers are no children of a caller who stays. */
 static int start_between(struct keeper *k, struct err *e)
 {
-	const char word = KEEPER_GO;
-	enum userns_map map;
-	unsigned n_ids;
-	int pair[2], pidfd = -1, r;
+	int pair[2], pidfd = -1, r = make_namespaces(&k->netns_fd, e);
 	pid_t pid;
 
+	if (r < 0)
+		return r;
 	if (pipe2(k->pipe, O_CLOEXEC) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "socket pair");
 	k->sock = pair[1];
-	pid = fork_into(CLONE_NEWUSER | CLONE_NEWNET, &pidfd);
+	pid = fork_into(0, &pidfd);
 	if (pid == 0)
 		keeper_first(k);
 	if (pid < 0)
-		return refused(errno, e);
+		return err_sys(e, errno, "fork");
 	close(pair[1]);
-	r = userns_write_maps(pid, true, &map, &n_ids, e);
-	if (r == 0 && send(pair[0], &word, 1, MSG_NOSIGNAL) != 1)
-		r = err_sys(e, errno, "the process that keeps the namespaces");
-	if (r == 0)
-		r = await_word(pair[0], e);
+	r = await_word(pair[0], e);
 	/* Its partner, if it has one already, goes with it: nothing is on record. */
 	if (r < 0)
 		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGTERM, NULL, 0);

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keep: the two processes that keep a user's host namespace (host.h), and their record. Each does
- * nothing but be in the namespace and look after the other: one that ends, whatever ended it, is
- * made anew by the one that is left. Both end by SIGTERM to either, and when the record is removed,
- * be it with the user's runtime directory when he logs out. They are the only holders of the
- * writing end of a pipe: who has the reading end sees that both are gone.
+ * nothing but hold the namespace, as a descriptor, and look after the other: one that ends,
+ * whatever ended it, is made anew by the one that is left. They are outside of it, where the way
+ * out (uplink.h) has to be made: one of them does that when its process has ended (mend.h). Both
+ * end by SIGTERM to either, and when the record is removed, be it with the user's runtime directory
+ * when he logs out. They are the only holders of the writing end of a pipe: who has the reading end
+ * sees that both are gone.
  */
 #ifndef NETD_ROOTLESS_KEEP_H
 #define NETD_ROOTLESS_KEEP_H

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * keeper: the life of a keeper: be there, and look after the other one. It wakes when the other one
- * ends, when it is told to end, and when something in the directory goes. It opens no file but the
- * record and reads nothing that others write. Read pidfd_open(2), inotify(7), signalfd(2).
+ * keeper: the life of a keeper: be there, and look after the other one; the one that made the other
+ * looks after the way out as well (mend.h). It wakes when one of these ends, when it is told to
+ * end, and when something in the directory comes or goes. It opens no file but two records, and of
+ * what others write it reads the uplink's alone, which is not believed. Read pidfd_open(2),
+ * inotify(7), signalfd(2).
  */
 #include "rootless/keeper.h"
 
@@ -22,12 +24,21 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/fd.h"
+#include "rootless/mend.h"
 #include "sys/bootid.h"
 #include "sys/fork.h"
 
 /* Descriptors of a keeper, besides the standard ones. */
-enum { DIR_FD = 3, PIPE_READ = KEEPER_PIPE, PIPE_WRITE, START_SOCK, N_FIXED };
+enum {
+	DIR_FD = 3,
+	PIPE_READ = KEEPER_PIPE,
+	PIPE_WRITE,
+	NETNS_FD = KEEPER_NETNS,
+	START_SOCK,
+	N_FIXED
+};
 
 #define AGAIN_MS 200 /* when there is no process to be had */
 
@@ -36,6 +47,8 @@ struct life {
 	struct keep_record record;
 	int self, partner; /* pidfds; -1 */
 	int signals, names;
+	bool is_lead; /* this one looks after the way out */
+	struct mend mend;
 };
 
 static void take_place(int fd, int place)
@@ -55,12 +68,14 @@ static void settle(const struct keeper *k)
 	int null = out_of_the_way(open("/dev/null", O_RDWR | O_CLOEXEC));
 	int dir = out_of_the_way(k->dir_fd), sock = out_of_the_way(k->sock);
 	int in = out_of_the_way(k->pipe[0]), out = out_of_the_way(k->pipe[1]);
+	int netns = out_of_the_way(k->netns_fd);
 
 	for (int fd = 0; fd < 3; fd++)
 		take_place(null, fd);
 	take_place(dir, DIR_FD);
 	take_place(in, PIPE_READ);
 	take_place(out, PIPE_WRITE);
+	take_place(netns, NETNS_FD);
 	take_place(sock, START_SOCK);
 	if (close_range(N_FIXED, ~0U, 0) < 0 || chdir("/") < 0)
 		_exit(1);
@@ -92,7 +107,7 @@ static void open_own(struct life *l)
 	l->names = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (l->self < 0 || l->names < 0 ||
 	    inotify_add_watch(l->names, "/proc/self/fd/3",
-			      IN_DELETE | IN_DELETE_SELF | IN_ONLYDIR) < 0)
+			      IN_DELETE | IN_MOVED_TO | IN_DELETE_SELF | IN_ONLYDIR) < 0)
 		_exit(1);
 }
 
@@ -119,9 +134,14 @@ static int make_partner(struct life *l)
 		return 1;
 	if (pid > 0) {
 		l->partner = pidfd;
+		if (!l->is_lead)
+			mend_look(&l->mend, DIR_FD);
+		l->is_lead = true;
 		return write_self(l, pid) < 0 ? 1 : 0;
 	}
 	l->partner = l->self;
+	l->is_lead = false;
+	mend_forget(&l->mend);
 	fd_closep(&l->names);
 	open_own(l);
 	return 0;
@@ -149,15 +169,24 @@ static bool is_on_record(void)
 	return faccessat(DIR_FD, KEEP_FILE, F_OK, 0) == 0 || errno != ENOENT;
 }
 
+static int wait_of(const struct life *l)
+{
+	int wait = l->is_lead ? mend_wait(&l->mend, clock_ms()) : -1;
+
+	return l->partner < 0 && (wait < 0 || wait > AGAIN_MS) ? AGAIN_MS : wait;
+}
+
 static _Noreturn void live(struct life *l)
 {
 	char events[1024];
 
 	for (;;) {
-		struct pollfd p[3] = {{.fd = l->partner, .events = POLLIN},
+		struct pollfd p[5] = {{.fd = l->partner, .events = POLLIN},
 				      {.fd = l->signals, .events = POLLIN},
-				      {.fd = l->names, .events = POLLIN}};
-		int n = poll(p, 3, l->partner < 0 ? AGAIN_MS : -1);
+				      {.fd = l->names, .events = POLLIN},
+				      {.fd = l->mend.uplink, .events = POLLIN},
+				      {.fd = l->mend.child, .events = POLLIN}};
+		int n = poll(p, 5, wait_of(l));
 
 		if (n > 0 && p[1].revents)
 			read_signals(l);
@@ -169,21 +198,22 @@ static _Noreturn void live(struct life *l)
 			fd_closep(&l->partner);
 		if (l->partner < 0)
 			(void)make_partner(l);
+		else if (l->is_lead && n >= 0)
+			mend_turn(&l->mend, DIR_FD, n > 0 && p[3].revents, n > 0 && p[4].revents,
+				  n > 0 && p[2].revents);
 	}
 }
 
 _Noreturn void keeper_first(const struct keeper *k)
 {
-	struct life l = {.shared = k->shared, .partner = -1};
+	struct life l = {.shared = k->shared, .partner = -1, .mend = MEND_INIT};
 	const char ready = KEEPER_READY;
 	struct stat netns, pidns;
-	char word = 0;
 	pid_t self;
 
 	settle(k);
-	if (recv(START_SOCK, &word, 1, 0) != 1 || word != KEEPER_GO || !arrange_signals(&l) ||
-	    stat("/proc/self/ns/net", &netns) < 0 || stat("/proc/self/ns/pid", &pidns) < 0 ||
-	    bootid_get(l.record.boot_id, NULL) < 0)
+	if (!arrange_signals(&l) || fstat(NETNS_FD, &netns) < 0 ||
+	    stat("/proc/self/ns/pid", &pidns) < 0 || bootid_get(l.record.boot_id, NULL) < 0)
 		_exit(1);
 	l.record.pidns_ino = pidns.st_ino;
 	l.record.netns_dev = netns.st_dev;

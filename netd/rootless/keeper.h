@@ -7,10 +7,10 @@
 
 #include "rootless/keep.h"
 
-#define KEEPER_GO 'G'
 #define KEEPER_READY 'R'
-/* The number of the pipe's reading end in a keeper. */
+/* The numbers of the pipe's reading end and of the network namespace in a keeper. */
 #define KEEPER_PIPE 4
+#define KEEPER_NETNS 6
 
 struct keeper_shared {
 	atomic_bool is_ending; /* by order: the other one ends too instead of making it anew */
@@ -19,11 +19,11 @@ struct keeper_shared {
 };
 
 struct keeper {
-	int dir_fd, pipe[2], sock;
+	int dir_fd, pipe[2], netns_fd, sock;
 	struct keeper_shared *shared;
 };
 
-/* The life of the first one, from birth in the new namespaces on; the second is its child. */
+/* The life of the first one from birth on; the second is its child. */
 _Noreturn void keeper_first(const struct keeper *k);
 
 int keep_write(int dir_fd, const struct keep_record *k, struct err *e);

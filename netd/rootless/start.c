@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * start: fork and exec of slirp-lite. Its standard error is a pipe of ours until it is ready; after
- * that nobody reads it and it writes to /dev/null. Nothing of ours is inherited but that.
+ * start: fork and exec of slirp-lite, and exec of our own program for a keeper (mend.h). Its
+ * standard error is a pipe of ours until it is ready; after that nobody reads it and it writes to
+ * /dev/null. Nothing of ours is inherited but that.
  */
 #include "rootless/start.h"
 
@@ -10,6 +11,7 @@
 #include <limits.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -21,22 +23,22 @@
 #include "sys/fork.h"
 
 #define PROGRAM_NAME "slirp-lite"
+#define GC_NAME "netns-up"
 #define START_MS 10000
 #define TEXT_MAX 400
+#define NAME_ROOM 32
 
-static int find_program(char out[PATH_MAX], struct err *e)
+static int find_program(const char *name, char out[PATH_MAX], struct err *e)
 {
-	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - sizeof("/" PROGRAM_NAME));
+	ssize_t n = readlink("/proc/self/exe", out, PATH_MAX - NAME_ROOM);
 	char *slash;
 
 	if (n < 0)
 		return err_sys(e, errno, "/proc/self/exe");
 	out[n] = '\0';
 	slash = strrchr(out, '/');
-	memcpy(slash ? slash : out, "/" PROGRAM_NAME, sizeof("/" PROGRAM_NAME));
-	if (access(out, X_OK) == 0)
-		return 0;
-	return err_sys(e, errno, "the user-mode forwarder %s", out);
+	(void)snprintf(slash ? slash : out, NAME_ROOM, "/%s", name);
+	return access(out, X_OK) < 0 ? err_sys(e, errno, "the program %s", out) : 0;
 }
 
 /* Leaves it as number 3, or nothing above 2. */
@@ -50,18 +52,40 @@ static void lend(int fd)
 		_exit(126);
 }
 
-static _Noreturn void execute(const char *path, char *const args[], int errors, int lent)
+static void reset_signals(void)
 {
-	char *argv[80] = {(char[]){PROGRAM_NAME}};
 	sigset_t none;
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
-	for (size_t i = 0; args[i] && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
-		argv[i + 1] = args[i];
 	for (int s = 1; s < NSIG; s++)
 		(void)signal(s, SIG_DFL);
 	sigemptyset(&none);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
+}
+
+_Noreturn void start_gc(const char *state_dir)
+{
+	char path[PATH_MAX];
+	char *const argv[] = {(char[]){GC_NAME},
+			      (char[]){"gc"},
+			      (char[]){"--quiet"},
+			      (char[]){"--state-dir"},
+			      (char *)(uintptr_t)state_dir,
+			      NULL};
+
+	reset_signals();
+	if (find_program(GC_NAME, path, NULL) == 0)
+		execv(path, argv);
+	_exit(127);
+}
+
+static _Noreturn void execute(const char *path, char *const args[], int errors, int lent)
+{
+	char *argv[80] = {(char[]){PROGRAM_NAME}};
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (size_t i = 0; args[i] && i + 2 < sizeof(argv) / sizeof(argv[0]); i++)
+		argv[i + 1] = args[i];
+	reset_signals();
 	(void)setsid();
 	/* Above 3, so that dup2 neither closes one of them nor keeps CLOEXEC. */
 	errors = fcntl(errors, F_DUPFD_CLOEXEC, 4);
@@ -133,7 +157,7 @@ int start_slirp(char *const args[], int lent_fd, struct err *e)
 	CLEAN_FD int errors = -1;
 	CLEAN_FD int theirs = -1;
 	CLEAN_FD int pidfd = -1;
-	int pair[2], r = find_program(path, e);
+	int pair[2], r = find_program(PROGRAM_NAME, path, e);
 	pid_t pid;
 
 	if (r < 0)

@@ -13,4 +13,7 @@
  * NETNS_UP_LIBEXECDIR/../../bin. */
 int start_slirp(char *const args[], int lent_fd, struct err *e);
 
+/* Becomes `netns-up gc` of that directory, of the program that lies beside the caller's own. */
+_Noreturn void start_gc(const char *state_dir);
+
 #endif

@@ -17,7 +17,7 @@ LONG = {
 STARTS_PROGRAM = {
   'netd/net/fwdstart.c': 'starts the local forwarder, by its own path',
   'netd/broker/back_upgrade.c': 'becomes the new netd, which lies where this one was started from',
-  'netd/rootless/start.c': 'starts slirp-lite, by its own path',
+  'netd/rootless/start.c': 'starts slirp-lite, and for a keeper our own program, by their own paths',
   'cni-plugin/delegate.c': 'runs the IPAM plugin that a configuration names, found in CNI_PATH',
   'netd/sys/unshare_child.c': 'becomes the command of `netns-up run`',
   'netd/sys/userns_map.c': 'starts newuidmap and newgidmap, by their own paths',

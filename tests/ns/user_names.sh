@@ -104,6 +104,7 @@ ns_until 20 n_responders "$host" 0
 is 'killed once more: the next call starts it' "$(nna run --network db -q -- getent ahostsv4 c | awk 'NR == 1 { print $1 }')" "$(addr_of "$c" 4)"
 ok 'with the names of the others' knows_d
 
+hold_keepers
 kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 ok 'the uplink is killed: names are answered' knows_d
@@ -114,6 +115,7 @@ printf 'nameserver 198.51.100.53\n' >"$NS_TMP/host.resolv"
 ok 'gc starts the uplink again' nna gc -q
 by_out() { [ "$(look "$a" "$s4" four.test A +time=2 +tries=1)" = 192.0.2.4 ]; }
 ok 'so is the world' ns_until 40 by_out
+free_keepers
 
 p=$(responders "$host")
 for k in 1 2; do

@@ -25,7 +25,7 @@ www() { # NAME...
 # The user's host, by the inode of its network namespace: what is in it shows no mark (the names responder has an
 # empty environment).
 host_of() { # the inode; one user has networks at a time
-	stat -Lc %i "/proc/$(named netns-up-host | head -n 1)/ns/net"
+	stat -Lc %i "/proc/$(named netns-up-host | head -n 1)/fd/6"
 }
 in_netns() { # INODE: pids
 	stat -Lc '%i %n' /proc/[0-9]*/ns/net 2>/dev/null | awk -v i="$1" '$1 == i { split($2, p, "/"); print p[3] }'

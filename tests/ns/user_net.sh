@@ -179,6 +179,7 @@ done
 is 'and all are gone' "$(nna ls | grep -cw '1870[1-6]:80/tcp')" 0
 
 # --- killed ---
+hold_keepers
 kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 is 'without the way out, containers reach each other' "$(get "$a" "http://$b4/hello")" 'hello from b'
@@ -190,6 +191,8 @@ NETNS_UP_WITHOUT=$without
 like 'status says how TCP goes out, and why' "$(nna status b)" '*engine     tap: *tproxy*'
 is 'by the tap' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 is 'with ports' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+free_keepers
+hold_keepers
 kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 ok 'gc starts it again' nna gc -q
@@ -198,6 +201,7 @@ is 'out again' "$(get "$a" "http://$OUT4/cgi-bin/peer")" "$HOST4"
 is 'the ports too' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
 is 'and that of the host alone' "$(http host http://127.0.0.1:8082/hello)" 'hello from a'
 nok 'alone' http out "http://$HOST4:8082/hello"
+free_keepers
 for i in 1 2 3; do
 	one=$(named netns-up-host | head -n 1)
 	kill -KILL "$one"

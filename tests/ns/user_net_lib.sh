@@ -40,6 +40,23 @@ all_named() { # pid and name of each of our processes
 named() { all_named | sed -n "s/ $1\$//p"; } # NAME: pids of our processes of that name
 n_named() { named "$1" | wc -l; }
 has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
+# Held, they do not bring back what is killed. Once more, for one of them may have made the other meanwhile.
+hold_keepers() {
+	# shellcheck disable=SC2046 # a list
+	kill -STOP $(named netns-up-host) && kill -STOP $(named netns-up-host)
+}
+free_keepers() {
+	# shellcheck disable=SC2046 # a list
+	kill -CONT $(named netns-up-host)
+}
+uplink_pid() { # of the supervisor, by the record
+	on host sed -nE 's/.*"pid":([0-9]+).*/\1/p' /run/user/$UID_A/netns-up/host/uplink
+}
+is_back() { # OLD-PID: another one serves, by what it says and by the record
+	local now
+	now=$(uplink pid 2>/dev/null)
+	[ -n "$now" ] && [ "$now" != "$1" ] && [ "$(uplink_pid)" = "$now" ]
+}
 no_slirp() { [ -z "$(all_named | grep ' slirp-')" ]; } # nor any process of it, which may have the tap open still
 
 # box NAME UID CMD...: a process of the user's, its pid in $box_NAME.

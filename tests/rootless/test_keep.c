@@ -214,40 +214,47 @@ static void write_other(const struct place *p, const struct keep_record *r)
 static void test_not_believed(void **state)
 {
 	const struct place *p = *state;
-	struct keep_record r;
+	struct keep_record real, r;
 	struct keep k;
 	struct err e = ERR_INIT;
+	int own;
 
 	find(p, &k);
-	r = k.record;
+	real = r = k.record;
+	keep_close(&k);
 	r.start[0]++;
 	r.start[1]++;
 	write_other(p, &r); /* other processes with these numbers */
 	forget(p, 2);
-	r = k.record;
+	r = real;
 	r.netns_ino++;
 	write_other(p, &r);
 	forget(p, 2);
-	r = k.record;
+	r = real;
 	r.pid[0] = r.pid[1] = getpid();
 	(void)keep_start_time(getpid(), &r.start[0]);
 	r.start[1] = r.start[0];
-	write_other(p, &r); /* a process that is there, in another namespace */
+	/* A process that is there, and holds another namespace where a keeper has his. */
+	own = fcntl(open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC), F_DUPFD_CLOEXEC,
+		    KEEPER_NETNS + 10);
+	assert_int_equal(dup3(own, KEEPER_NETNS, O_CLOEXEC), KEEPER_NETNS);
+	write_other(p, &r);
 	forget(p, 2);
-	r = k.record;
+	close(KEEPER_NETNS);
+	close(own);
+	r = real;
 	r.boot_id[0] = r.boot_id[0] == 'a' ? 'b' : 'a';
 	write_other(p, &r);
 	forget(p, 2);
-	r = k.record;
+	r = real;
 	r.pidns_ino++;
 	write_other(p, &r); /* alive perhaps, but not to be seen from here */
 	forget(p, -EIO);
-	r = k.record;
+	r = real;
 	r.pid[0] = -1;
 	r.pid[1] = 0;
 	write_other(p, &r);
 	forget(p, 2);
-	keep_close(&k);
 	/* What is no record at all. */
 	k = (struct keep)KEEP_INIT;
 	{
