@@ -25,7 +25,10 @@ struct confine {
 	 * power. */
 	uid_t uid;
 	gid_t gid;
-	pid_t parent;                      /* with whom it ends; 0: with nobody */
+	pid_t parent; /* with whom it ends; 0: with nobody */
+	/* > 0: the reading end of a pipe, of which nothing comes: when the other end is closed, the
+	 * kernel kills this process, even one that is stopped. */
+	int life_fd;
 	const struct sandbox_paths *paths; /* NULL: no file, no port, no other process */
 	/* Compiled before, for that allocates memory and opens a descriptor. */
 	const struct filter *filter;

@@ -57,12 +57,12 @@ static int enter(const struct filter_spec *spec, struct confine *c, const char *
 	return r < 0 ? r : confine_enter(c, ret_step);
 }
 
-int cage_enter(const char **ret_step)
+int cage_enter(int life_fd, const char **ret_step)
 {
 	const struct filter_spec spec = {
 		.allow = {FILTER_LIST(responder), filter_always, filter_inet},
 		.kill = {filter_deadly}};
-	struct confine c = {.n_files = CAGE_NOFILE, .in_void = true};
+	struct confine c = {.n_files = CAGE_NOFILE, .in_void = true, .life_fd = life_fd};
 
 	return enter(&spec, &c, ret_step);
 }

@@ -36,7 +36,8 @@ static int set_up_watcher(struct server *s)
 	return r;
 }
 
-/* Resolvers that do not change, and nobody's file. A pipe is watched for its end alone. */
+/* Resolvers that do not change, and nobody's file. A pipe is watched for its end alone; who is
+ * stopped then and sees nothing is killed by the kernel (cage_enter). */
 static int set_up_given(struct server *s, char *const resolver[], size_t n)
 {
 	struct resolvers list = {0};
@@ -74,7 +75,7 @@ static int set_up(struct server *s, char *const resolver[], size_t n, const char
 		return r;
 	*ret_step = "resolvers";
 	r = n ? set_up_given(s, resolver, n) : set_up_watcher(s);
-	return r < 0 ? r : cage_enter(ret_step);
+	return r < 0 ? r : cage_enter(n ? NAMESMSG_END_FD : 0, ret_step);
 }
 
 static void hear_watcher(struct server *s)

@@ -159,7 +159,7 @@ void control_say_no(int listen_fd, int sys, const char *step, int wait_ms);
 int watcher_start(struct resolvers *ret, int *ret_fd);
 
 /* cage.c */
-int cage_enter(const char **ret_step);
+int cage_enter(int life_fd, const char **ret_step);
 int cage_enter_watcher(pid_t parent); /* with whom it ends */
 
 #endif

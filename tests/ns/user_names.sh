@@ -130,9 +130,15 @@ ok 'and answers' knows_d
 # --- the keepers' end is its own ---
 # shellcheck disable=SC2086,SC2046 # a list
 all_killed() { kill -STOP $keepers && kill -KILL $keepers; }
+# Not even one that is stopped, and sees nothing, keeps the namespace.
+killed_beside_a_stopped_one() {
+	kill -STOP "$(responders "$host")"
+	ns_until 20 grep -qs '^State:.T' "/proc/$(responders "$host")/status"
+	all_killed
+}
 by_order() { kill -TERM "$(named netns-up-host | head -n 1)"; }
 by_logout() { on host rm -rf /run/user/$UID_A/netns-up; }
-for how in all_killed by_order by_logout; do
+for how in all_killed killed_beside_a_stopped_one by_order by_logout; do
 	keepers=$(named netns-up-host)
 	ok "$how: a responder is there" n_responders "$(host_of)" 1
 	$how
