@@ -49,8 +49,10 @@ void udp_free(struct udp *u); /* accepts NULL */
 /* A whole packet with an acceptable source; m: of its frame, NULL when it was put together from
  * fragments (the host may then fragment it, too). Its bytes are not used after the return. */
 void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta *m, uint64_t now);
-/* Sends what udp_input has gathered: after each batch of frames. */
-void udp_flush(struct udp *u, uint64_t now);
+/* Datagrams that came since the last udp_flush, which sends what udp_input has gathered: after each
+ * batch of frames. Returns the number of them. */
+uint32_t udp_n_since(const struct udp *u);
+uint32_t udp_flush(struct udp *u, uint64_t now);
 uint32_t udp_count(const struct udp *u);
 
 /* udp_port.c: a published socket, which is the room's from now on, also when this fails (0 or

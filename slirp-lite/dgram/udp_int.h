@@ -109,6 +109,7 @@ struct udp {
 	uint8_t *arena;
 	uint32_t arena_used;
 	uint16_t n_pieces, n_runs, n_waiting;
+	uint32_t n_since; /* datagrams since the last flush from outside */
 	struct piece piece[UDP_PIECES];
 	struct run run[UDP_PIECES];
 	struct mapping *waiting[UDP_PIECES]; /* with runs; NULL: gone meanwhile */

@@ -23,7 +23,7 @@ static void start_over(struct udp *u)
 	u->arena_used = 0;
 }
 
-void udp_flush(struct udp *u, uint64_t now)
+static void flush(struct udp *u, uint64_t now)
 {
 	if (!u->n_waiting)
 		return;
@@ -32,6 +32,20 @@ void udp_flush(struct udp *u, uint64_t now)
 			udp_flush_mapping(u, u->waiting[i], now);
 	}
 	start_over(u);
+}
+
+uint32_t udp_n_since(const struct udp *u)
+{
+	return u->n_since;
+}
+
+uint32_t udp_flush(struct udp *u, uint64_t now)
+{
+	const uint32_t n = u->n_since;
+
+	flush(u, now);
+	u->n_since = 0;
+	return n;
 }
 
 static struct run *run_at(struct udp *u, uint16_t i)
@@ -117,7 +131,7 @@ static void make_room(struct udp *u, size_t len, uint64_t now)
 {
 	if (u->n_runs == UDP_PIECES || u->n_pieces == UDP_PIECES || u->n_waiting == UDP_PIECES ||
 	    len > UDP_ARENA - u->arena_used)
-		udp_flush(u, now);
+		flush(u, now);
 }
 
 static void send_one(struct udp *u, struct mapping *m, const struct udp_target *to,
@@ -171,6 +185,7 @@ void udp_send(struct udp *u, struct mapping *m, const struct udp_target *to, con
 	      const uint8_t *data, size_t len, uint16_t seg, uint64_t now)
 {
 	m->sent = *s;
+	u->n_since += seg ? (uint32_t)((len + seg - 1) / seg) : 1;
 	if (seg == 0)
 		send_one(u, m, to, &s->dst, data, len, now);
 	else if (seg <= UDP_RUN_BYTES / 2 && seg <= m->gso_max)

@@ -21,6 +21,9 @@
 #define LINGER_MIN_NS 4000u
 #define LINGER_MAX_NS 50000u
 #define AWAY_NS 250000u /* no look takes so long: another process ran, and not just to react */
+#define TURN_NS                                                                                    \
+	1000000u      /* who is away for so long after loop_yield lost a turn to somebody busy, */
+#define TURN_REST 16u /* and risks the next one after so many times as long */
 #define REST_MIN_NS 20000000u
 #define REST_MAX_NS 2000000000u
 
@@ -31,6 +34,7 @@ struct loop {
 	bool is_held;                 /* time is what loop_hold said */
 	uint32_t linger_ns;           /* how long to look on before it sleeps */
 	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
+	uint64_t yield_at;            /* clock_ns before which loop_yield does not */
 	int n, at;                    /* events of this round; the next one */
 	struct epoll_event events[EVENTS];
 };
@@ -225,6 +229,21 @@ uint64_t loop_round(struct loop *l, uint64_t until)
 uint64_t loop_now(const struct loop *l)
 {
 	return l->now;
+}
+
+void loop_yield(struct loop *l)
+{
+	uint64_t begun, now;
+
+	if (l->is_held)
+		return;
+	begun = clock_ns();
+	if (begun < l->yield_at)
+		return;
+	(void)sched_yield();
+	now = clock_ns();
+	if (now - begun > TURN_NS)
+		l->yield_at = now + TURN_REST * (now - begun);
 }
 
 uint64_t loop_ns(const struct loop *l)

@@ -38,6 +38,11 @@ uint64_t loop_now(const struct loop *l); /* of the present round, ms */
 uint64_t loop_ns(const struct loop *l);
 void loop_by(struct loop *l, uint64_t ns);
 
+/* Lets those run who wait for this processor, for a moment: after a burst for somebody who may be
+ * one of them, whose buffer is full before he is next by turns. Not while it takes longer than he
+ * would need: then others are at work. */
+void loop_yield(struct loop *l);
+
 /* For tests: from now on time stands still at `now` (until the next call), and no round waits. */
 void loop_hold(struct loop *l, uint64_t now);
 

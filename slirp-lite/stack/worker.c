@@ -16,6 +16,9 @@
 
 #define FRAMES_A_ROUND 64
 #define BYTES_A_FLUSH (256u * 1024) /* the container's TCP should not wait longer for an ACK */
+/* A third of what a socket's buffer of the default size holds, of datagrams that fill a packet: who
+ * receives them gets to take them out before the next ones come. */
+#define DATAGRAMS_A_FLUSH 32u
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
 #define CARRIER_PIPES                                                                              \
@@ -25,7 +28,8 @@
 static void flush(struct worker *w, uint64_t now)
 {
 	w->is_busy = tcp_flush(w->tcp, now);
-	udp_flush(w->udp, now);
+	if (udp_flush(w->udp, now) >= DATAGRAMS_A_FLUSH)
+		loop_yield(w->loop);
 	w->at = 0;
 }
 
@@ -61,7 +65,7 @@ static void on_link(struct source *s, uint32_t events, uint64_t now)
 		if (w->is_held)
 			w->at = (w->at + 1) % TCP_HELD_MAX;
 		since += (size_t)n;
-		if (since >= BYTES_A_FLUSH) {
+		if (since >= BYTES_A_FLUSH || udp_n_since(w->udp) >= DATAGRAMS_A_FLUSH) {
 			since = 0;
 			flush(w, now);
 		}

@@ -182,6 +182,25 @@ static void super_frames(void **state)
 	bench_assert_sent(1, 0, OUT, 53, 0, 0);
 }
 
+/* How many go between two flushes, however they came and whatever sent them in between. */
+static void counted(void **state)
+{
+	(void)state;
+	assert_int_equal(udp_n_since(u), 0);
+	bench_give_simple(5000, OUT, 53, 100);
+	bench_give_simple(5000, OUT, 53, 0);
+	give_super(60000, 1400); /* 43 of them */
+	give_super(1400, 700);
+	assert_int_equal(udp_n_since(u), 47);
+	assert_int_equal(udp_flush(u, fake.now), 47);
+	assert_int_equal(udp_n_since(u), 0);
+	assert_int_equal(udp_flush(u, fake.now), 0);
+	for (int i = 0; i < 300; i++)
+		bench_give_simple(5000, OUT, 53, 1400);
+	assert_true(fake.n_sent > 0); /* more than waits */
+	assert_int_equal(udp_flush(u, fake.now), 300);
+}
+
 /* What the host will not cut is sent one by one, and not tried again. */
 static void without_segment(void **state)
 {
@@ -489,6 +508,7 @@ int main(void)
 		T(long_batches),
 		T(sizes),
 		T(super_frames),
+		T(counted),
 		T(without_segment),
 		T(icmp_back),
 		T(icmp6_back),

@@ -199,12 +199,57 @@ static void bounded(void **state)
 	loop_free(loop);
 }
 
+static unsigned n_yields;
+static uint64_t away_ns;
+
+int __wrap_sched_yield(void);
+int __wrap_sched_yield(void)
+{
+	const struct timespec ts = {.tv_nsec = (long)away_ns};
+
+	n_yields++;
+	if (away_ns)
+		nanosleep(&ts, NULL);
+	return 0;
+}
+
+/* It gives its place away for as long as it gets it back soon; where that took a turn of somebody
+ * who is busy, at most a small part of its time is lost so. */
+static void yields(void **state)
+{
+	enum { AWAY = 2000000, REST = 16 };
+	uint64_t begin, back;
+
+	(void)state;
+	assert_int_equal(loop_new(&loop, NULL), 0);
+	n_yields = 0;
+	away_ns = 0;
+	while (n_yields < 100)
+		loop_yield(loop); /* this machine may be busy, too */
+	away_ns = AWAY;
+	for (unsigned n = n_yields; n_yields == n;) {
+		begin = clock_ns();
+		loop_yield(loop);
+	}
+	assert_true(clock_ns() - begin >= AWAY);
+	back = begin + AWAY; /* or later */
+	for (unsigned n = n_yields; n_yields == n;)
+		loop_yield(loop);
+	assert_true(clock_ns() - AWAY >= back + REST * AWAY);
+	loop_hold(loop, 1);
+	n_yields = 0;
+	loop_yield(loop);
+	assert_int_equal(n_yields, 0);
+	loop_free(loop);
+	away_ns = 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(removed_in_round), cmocka_unit_test(changed),
 		cmocka_unit_test(time_held),        cmocka_unit_test(sleeps_when_idle),
-		cmocka_unit_test(bounded),
+		cmocka_unit_test(bounded),          cmocka_unit_test(yields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
