@@ -139,7 +139,7 @@ void graph_about(const struct graph_network *n, struct buf *out)
 const char *graph_note(const struct graph_container *c)
 {
 	if (c->phase != ATTACH_COMMITTED)
-		return "half made";
+		return attach_phase_str(c->phase);
 	if (c->kind == ATTACH_FOREIGN)
 		return "interface of another's";
 	return c->kind == ATTACH_LEASE ? "addresses only" : "";

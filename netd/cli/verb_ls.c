@@ -71,8 +71,9 @@ static int see(const struct attachment *a, void *arg)
 	}
 	buf_printf(&cell[0], "%s", a->id);
 	buf_printf(&cell[1], "%s", a->ifname);
-	buf_printf(&cell[2], "%s%s", a->network,
-		   a->phase == ATTACH_COMMITTED ? "" : " (half made)");
+	buf_printf(&cell[2], "%s", a->network);
+	if (a->phase != ATTACH_COMMITTED)
+		buf_printf(&cell[2], " (%s)", attach_phase_str(a->phase));
 	for (int f = 0; f < N_FAM; f++)
 		if (a->addr[f].ip.family)
 			buf_printf(&cell[3], "%s%s", cell[3].len ? " " : "",
@@ -120,7 +121,7 @@ static enum style style_of(const struct table *t, size_t row, int column)
 
 	if (row == 0)
 		return STYLE_HEAD;
-	if (column == 2 && strchr(t->row[row][2], ' ')) /* half made: a name has no space */
+	if (column == 2 && strchr(t->row[row][2], ' ')) /* a note: a name has no space */
 		return STYLE_BAD;
 	return column_style[column];
 }

@@ -50,7 +50,7 @@ static void print_text(const struct attachment *a, const uint64_t *flows)
 
 	strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&created, &tm));
 	printf("%s %s\n", a->id, a->ifname);
-	printf("  state      %s\n", a->phase == ATTACH_COMMITTED ? "up" : "half made");
+	printf("  state      %s\n", attach_phase_str(a->phase));
 	printf("  network    %s (%s%s%s)\n", a->network, net_mode_str(a->mode),
 	       a->internal ? ", internal" : "", a->isolate ? ", isolated" : "");
 	for (int f = 0; f < N_FAM; f++)

@@ -45,8 +45,8 @@ static void step_record(const struct path *p, struct steps *out)
 	const struct attachment *a = p->a;
 
 	if (a->phase != ATTACH_COMMITTED)
-		steps_add(out, STEP_MISSING, "record: %s %s is half made; `netns-up gc` removes it",
-			  a->id, a->ifname);
+		steps_add(out, STEP_MISSING, "record: %s %s is %s; `netns-up gc` removes it", a->id,
+			  a->ifname, attach_phase_str(a->phase));
 	else if (p->is_host)
 		steps_add(out, STEP_OK, "record: %s %s on network %s publishes %s", a->id,
 			  a->ifname, a->network, publish_str(&p->run, run));

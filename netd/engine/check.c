@@ -77,7 +77,8 @@ int engine_check(struct engine *g, const char *id, const char *ifname, int netns
 	if (r >= 0 && netns_fd >= 0 && cookie != a->netns_cookie)
 		r = err_set(e, ERR_CONFLICT, 0, "%s/%s belongs to another namespace", id, ifname);
 	if (r >= 0 && a->phase != ATTACH_COMMITTED) {
-		buf_printf(out, "attachment is half made: `gc` or `down` removes it\n");
+		buf_printf(out, "attachment is %s: `gc` or `down` removes it\n",
+			   attach_phase_str(a->phase));
 		r = 1;
 	} else if (r >= 0) {
 		found = netns_fd >= 0 ? -1 : attachment_netns(a);

@@ -33,6 +33,19 @@ void attachment_freep(struct attachment **a)
 	*a = NULL;
 }
 
+const char *attach_phase_str(enum attach_phase phase)
+{
+	switch (phase) {
+	case ATTACH_INTENT:
+		return "half made";
+	case ATTACH_COMMITTED:
+		return "up";
+	case ATTACH_LEAVING:
+		return "leaving";
+	}
+	return "unknown";
+}
+
 int attachment_add_publish(struct attachment *a, const struct publish *p, size_t n, struct err *e)
 {
 	struct publish *list;

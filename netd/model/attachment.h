@@ -24,6 +24,9 @@ enum attach_phase {
 			 */
 };
 
+/* "half made", "up", "leaving": for people. */
+const char *attach_phase_str(enum attach_phase phase);
+
 enum attach_kind {
 	ATTACH_VETH,    /* a veth of ours */
 	ATTACH_FOREIGN, /* an interface that somebody else made: only ports, rates, sysctls are ours

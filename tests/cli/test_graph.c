@@ -119,14 +119,18 @@ static void test_hands(void **state)
 	CLEAN_GRAPH struct graph g = {0};
 	CLEAN_BUF struct buf text = BUF_INIT;
 	struct attachment half = {.id = "h", .ifname = "eth0", .network = "web"};
+	struct attachment leaving = {
+		.id = "l", .ifname = "eth0", .network = "web", .phase = ATTACH_LEAVING};
 
 	(void)state;
 	build(&g, "web", "a", "eth0");
 	add(&g, "web", "n", "eth0", 0, GRAPH_NETD);
 	graph_add(&g, &half, GRAPH_ENGINE);
+	graph_add(&g, &leaving, GRAPH_ENGINE);
 	graph_text(&g, false, false, &text);
 	assert_non_null(strstr(text.p, "`- web  bridge, by netd\n   `- n eth0"));
-	assert_non_null(strstr(text.p, "|  `- h eth0  half made\n"));
+	assert_non_null(strstr(text.p, "|  |- h eth0  half made\n"));
+	assert_non_null(strstr(text.p, "|  `- l eth0  leaving\n"));
 }
 
 static void test_many_ports(void **state)

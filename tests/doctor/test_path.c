@@ -132,6 +132,8 @@ static void test_steps(void **state)
 	whole();
 	a.phase = ATTACH_INTENT;
 	expect("half made");
+	a.phase = ATTACH_LEAVING;
+	expect("leaving");
 	whole();
 	f->tables = TABLES_ABSENT;
 	expect("netns-up gc");

@@ -54,6 +54,25 @@ ok 'gc starts it again' nu gc -q
 is 'loopback works again' "$(http host http://127.0.0.1:8081/hello)" 'hello from c2'
 ok 'check' nu check two
 
+# Taken away by somebody who was killed on the way, when it was no member of its network any more: neither half made
+# nor up, and what it had is nobody's to count on.
+container_new c4 host
+p4=$(ns_pid c4)
+ok 'a third one' nu up "$p4" --name four -q
+a4=$(nu status four --json | jq -r '.[0].addresses[0].address')
+ok 'which is leaving' on host rm /run/netd/members/default/four@eth0
+like 'ls says so' "$(nu ls)" '*four *eth0 *default (leaving) *'
+like 'status' "$(nu status four)" '*state      leaving*'
+is 'status as JSON' "$(nu status four --json | jq -r '.[0].phase')" leaving
+like 'graph' "$(nu graph)" '*four eth0*leaving*'
+nu check four >"$NS_TMP/check"
+is 'check of one that is leaving' "$?" 10
+like 'check says so' "$(cat "$NS_TMP/check")" '*is leaving: *gc*down*removes it*'
+like 'explain' "$(nu explain "${a4%/*}" 2>&1)" '*four eth0 is leaving; *netns-up gc*'
+ok 'gc' nu gc -q
+is 'it is gone' "$(nu ls | grep -c four)" 0
+nok 'and so is its interface' on c4 ip link show eth0
+
 # Many links of ours without a record.
 seq 260 | awk '{ print "link add name stray" $1 " group 28277 type bridge" }' >"$NS_TMP/strays"
 ok 'strays' on host ip -batch "$NS_TMP/strays"
