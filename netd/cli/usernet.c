@@ -138,7 +138,9 @@ static int attach(struct usernet *u, const struct up_request *req, struct publis
 
 	if (r < 0)
 		return r;
-	host_inner_ports(list, q.n_publish);
+	r = host_inner_ports(u->host, q.id, q.ifname, list, q.n_publish, e);
+	if (r < 0)
+		return r;
 	q.publish = list;
 	r = engine_up(u->g, &q, ret, e);
 	if (r < 0)
@@ -233,7 +235,8 @@ static int publish(struct usernet *u, const char *id, const char *ifname,
 	if (r < 0)
 		return r;
 	r = usernet_enter(u, false, e);
-	host_inner_ports(list, n);
+	if (r >= 0)
+		r = host_inner_ports(u->host, id, ifname, list, n, e);
 	if (r >= 0)
 		r = engine_publish(u->g, id, ifname, list, n, ret, e);
 	if (r < 0 && n_added && host_unpublish(u->host, id, ifname, added, n_added, &one) < 0)
@@ -252,8 +255,9 @@ static int unpublish(struct usernet *u, const char *id, const char *ifname,
 	if (!list)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
 	memcpy(list, given, n * sizeof(*list));
-	host_inner_ports(list, n);
-	r = usernet_enter(u, false, e);
+	r = host_inner_ports(u->host, id, ifname, list, n, e);
+	if (r >= 0)
+		r = usernet_enter(u, false, e);
 	if (r >= 0)
 		r = engine_unpublish(u->g, id, ifname, list, n, ret, e);
 	return r < 0 ? r : host_unpublish(u->host, id, ifname, given, n, e);

@@ -74,9 +74,10 @@ int host_has_ports(struct host *h, const char *id, const char *ifname, const str
 /* Those of list that it has, NULL: all of them. Goes on after errors and gathers them. */
 int host_unpublish(struct host *h, const char *id, const char *ifname, const struct publish *list,
 		   size_t n, struct err *e);
-/* What the engine has to publish for a list: the uplink hands it over on the same port, from any
- * address. In place. */
-void host_inner_ports(struct publish *list, size_t n);
+/* What the engine has to publish for a list of ports that this attachment has: where the uplink
+ * hands their clients over, from any address. In place; ERR_ABSENT when it has not all of them. */
+int host_inner_ports(struct host *h, const char *id, const char *ifname, struct publish *list,
+		     size_t n, struct err *e);
 /* The ports of a record of the engine as their user wrote them. */
 void host_outer_ports(struct host *h, const struct attachment *a);
 /* Takes back the ports of attachments that has() does not know. The number of them. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * hostports: ports of the user's containers at the uplink, and their record. A port goes two steps:
- * the uplink listens outside and hands its clients over, with their own addresses, on the same port
- * of the user's host; there the engine leads them on to the container. The record is written before
- * a port is asked for and after it is given back, so it never says less than there is.
+ * the uplink listens outside and hands its clients over, with their own addresses, on a port of the
+ * user's host; there the engine leads them on to the container. That port has the same number, but
+ * where another has it there: the user's host has one address, outside there are many. The record
+ * is written before a port is asked for and after it is given back, so it never says less than
+ * there is.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -25,6 +27,7 @@
 struct entry {
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
 	struct publish p;
+	uint16_t inner; /* its first port in the user's host */
 };
 
 struct book {
@@ -40,7 +43,7 @@ static void book_free(struct book *b)
 #define CLEAN_BOOK __attribute__((cleanup(book_free)))
 
 static int book_add(struct book *b, const char *id, const char *ifname, const struct publish *p,
-		    struct err *e)
+		    uint16_t inner, struct err *e)
 {
 	struct entry *at;
 
@@ -50,6 +53,7 @@ static int book_add(struct book *b, const char *id, const char *ifname, const st
 	(void)snprintf(at->id, sizeof(at->id), "%s", id);
 	(void)snprintf(at->ifname, sizeof(at->ifname), "%s", ifname);
 	at->p = *p;
+	at->inner = inner;
 	return 0;
 }
 
@@ -64,6 +68,7 @@ static int load_one(struct book *b, json_t *o, struct err *e)
 {
 	const char *id = "", *ifname = "", *spec = "";
 	struct publish p;
+	uint64_t inner = 0;
 	int r = json_get_str(o, "ports", "id", JSON_REQUIRED, &id, e);
 
 	if (r == 0)
@@ -76,7 +81,15 @@ static int load_one(struct book *b, json_t *o, struct err *e)
 		r = name_check_ifname(ifname, "interface", e);
 	if (r == 0)
 		r = publish_parse(spec, &p, e);
-	return r < 0 ? r : book_add(b, id, ifname, &p, e);
+	if (r == 0)
+		r = json_get_u64(o, "ports", "inner", JSON_OPTIONAL, 1, UINT16_MAX, &inner, e);
+	if (r == 1) { /* the same */
+		inner = p.host_port;
+		r = 0;
+	}
+	if (r == 0 && inner + p.count > UINT16_MAX + 1u)
+		r = json_bad("ports", "inner", e, "is no port");
+	return r < 0 ? r : book_add(b, id, ifname, &p, (uint16_t)inner, e);
 }
 
 static int load(struct host *h, struct book *b, struct err *e)
@@ -107,9 +120,10 @@ static int save(struct host *h, const struct book *b, struct err *e)
 	int bad = 0;
 
 	for (size_t i = 0; i < b->n; i++)
-		bad |= json_array_append_new(list, json_pack("{s:s,s:s,s:s}", "id", b->v[i].id,
+		bad |= json_array_append_new(list, json_pack("{s:s,s:s,s:s,s:i}", "id", b->v[i].id,
 							     "interface", b->v[i].ifname, "spec",
-							     publish_str(&b->v[i].p, spec)));
+							     publish_str(&b->v[i].p, spec), "inner",
+							     (int)b->v[i].inner));
 	line = doc && bad == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
 	if (!line)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "record of published ports");
@@ -119,16 +133,16 @@ static int save(struct host *h, const struct book *b, struct err *e)
 
 /* ---- at the uplink ---- */
 
-static struct publish outer(const struct publish *p)
+static struct publish outer(const struct entry *t)
 {
-	struct publish o = *p;
+	struct publish o = t->p;
 
-	o.ctr_port = o.host_port;
+	o.ctr_port = t->inner;
 	o.is_unheld = false;
 	return o;
 }
 
-static int ask_uplink(struct host *h, const struct publish *list, size_t n, bool is_back,
+static int ask_uplink(struct host *h, const struct entry *list, size_t n, bool is_back,
 		      struct err *e)
 {
 	CLEAN_FREE struct publish *out = calloc(n ? n : 1, sizeof(*out));
@@ -154,7 +168,7 @@ int hostports_again(struct host *h, struct err *e)
 		n++;
 	for (size_t i = 0; i < b.n; i++) {
 		err_reset(&one);
-		if (ask_uplink(h, &b.v[i].p, 1, false, &one) < 0) {
+		if (ask_uplink(h, &b.v[i], 1, false, &one) < 0) {
 			err_gather(&all, &one);
 			n++;
 		}
@@ -175,27 +189,57 @@ static int conflict(const struct entry *t, struct err *e)
 			WHAT_PORT);
 }
 
-/* Two addresses of one port are two ports outside but one in the user's host. */
-static bool meets(const struct publish *a, const struct publish *b)
-{
-	struct publish x = *a, y = *b;
-
-	x.host_ip.family = y.host_ip.family = 0;
-	return publish_overlaps(&x, &y);
-}
-
 /* 0; 1: this attachment has it already. */
 static int look_up(const struct book *b, const char *id, const char *ifname,
 		   const struct publish *p, struct err *e)
 {
 	for (size_t i = 0; i < b->n; i++) {
-		if (!meets(&b->v[i].p, p))
+		if (!publish_overlaps(&b->v[i].p, p))
 			continue;
 		return is_of(&b->v[i], id, ifname) && publish_equal(&b->v[i].p, p)
 			       ? 1
 			       : conflict(&b->v[i], e);
 	}
 	return 0;
+}
+
+/* Whose inner ports those of p from `first` on would meet, NULL: nobody's. */
+static const struct entry *meets(const struct book *b, const struct publish *p, uint32_t first)
+{
+	for (size_t i = 0; i < b->n; i++) {
+		const struct entry *t = &b->v[i];
+
+		if (t->p.proto == p->proto && first < (uint32_t)t->inner + t->p.count &&
+		    t->inner < first + p->count)
+			return t;
+	}
+	return NULL;
+}
+
+/* The same number where that is free in the user's host, else the next free ones above `from`. */
+static bool choose_inner(const struct book *b, const struct publish *p, uint32_t from,
+			 uint16_t *ret)
+{
+	const struct entry *t = meets(b, p, p->host_port);
+	uint32_t first = t ? from : p->host_port;
+
+	while (t && first + p->count <= UINT16_MAX + 1u) {
+		t = meets(b, p, first);
+		first = t ? (uint32_t)t->inner + t->p.count : first;
+	}
+	*ret = (uint16_t)first;
+	return !t;
+}
+
+/* As an entry, whose port is nobody's outside. */
+static int enter(struct book *b, const char *id, const char *ifname, const struct publish *p,
+		 struct err *e)
+{
+	uint16_t inner;
+
+	if (choose_inner(b, p, PICK_FROM, &inner) || choose_inner(b, p, 1, &inner))
+		return book_add(b, id, ifname, p, inner, e);
+	return conflict(meets(b, p, p->host_port), e);
 }
 
 static int pick(const struct book *b, struct publish *p, struct err *e)
@@ -232,7 +276,7 @@ static bool was_picked(const struct book *b, const char *id, const char *ifname,
 	return false;
 }
 
-/* Adds what is new to the record and to add[]. The number, or an error. */
+/* Adds what is new to the record, at its end, and to add[]. The number, or an error. */
 static int enter_all(struct book *b, const char *id, const char *ifname, struct publish *list,
 		     size_t n, struct publish *add, struct err *e)
 {
@@ -247,7 +291,7 @@ static int enter_all(struct book *b, const char *id, const char *ifname, struct 
 		if (r == 1)
 			continue;
 		if (r == 0)
-			r = book_add(b, id, ifname, &list[i], e);
+			r = enter(b, id, ifname, &list[i], e);
 		if (r < 0)
 			return r;
 		add[count++] = list[i];
@@ -273,7 +317,7 @@ static int publish_once(struct host *h, const char *id, const char *ifname, stru
 		return 0;
 	r = save(h, &b, e);
 	if (r == 0)
-		r = ask_uplink(h, add, n, false, e);
+		r = ask_uplink(h, &b.v[before], n, false, e);
 	if (r < 0) {
 		b.n = before;
 		(void)save(h, &b, NULL);
@@ -324,25 +368,34 @@ static bool is_listed(const struct publish *p, const struct publish *list, size_
 	return !list;
 }
 
+static const struct entry *find(const struct book *b, const char *id, const char *ifname,
+				const struct publish *p)
+{
+	for (size_t k = 0; k < b->n; k++)
+		if (is_of(&b->v[k], id, ifname) && is_listed(&b->v[k].p, p, 1))
+			return &b->v[k];
+	return NULL;
+}
+
+static int not_published(const struct publish *p, const char *id, const char *ifname, struct err *e)
+{
+	char spec[PUBLISH_STRLEN];
+
+	return err_what(e,
+			err_set(e, ERR_ABSENT, 0, "%s is not published by %s %s",
+				publish_str(p, spec), id, ifname),
+			WHAT_PORT);
+}
+
 int host_has_ports(struct host *h, const char *id, const char *ifname, const struct publish *list,
 		   size_t n, struct err *e)
 {
 	CLEAN_BOOK struct book b = {0};
-	char spec[PUBLISH_STRLEN];
 	int r = load(h, &b, e);
 
-	for (size_t i = 0; r >= 0 && i < n; i++) {
-		size_t k = 0;
-
-		while (k < b.n &&
-		       !(is_of(&b.v[k], id, ifname) && is_listed(&b.v[k].p, &list[i], 1)))
-			k++;
-		if (k == b.n)
-			r = err_what(e,
-				     err_set(e, ERR_ABSENT, 0, "%s is not published by %s %s",
-					     publish_str(&list[i], spec), id, ifname),
-				     WHAT_PORT);
-	}
+	for (size_t i = 0; r >= 0 && i < n; i++)
+		if (!find(&b, id, ifname, &list[i]))
+			r = not_published(&list[i], id, ifname, e);
 	return r;
 }
 
@@ -359,14 +412,14 @@ int host_unpublish(struct host *h, const char *id, const char *ifname, const str
 		struct entry *t = &b.v[i];
 
 		if (!is_of(t, id, ifname) || !is_listed(&t->p, list, n)) {
-			r = book_add(&left, t->id, t->ifname, &t->p, e);
+			r = book_add(&left, t->id, t->ifname, &t->p, t->inner, e);
 			if (r < 0)
 				return r;
 			continue;
 		}
 		err_reset(&one);
 		/* An uplink that is not there has none. */
-		if (ask_uplink(h, &t->p, 1, true, &one) < 0 && one.kind != ERR_ABSENT)
+		if (ask_uplink(h, t, 1, true, &one) < 0 && one.kind != ERR_ABSENT)
 			err_gather(&all, &one);
 	}
 	if (left.n != b.n && all.kind == ERR_NONE && save(h, &left, &one) < 0)
@@ -377,12 +430,27 @@ int host_unpublish(struct host *h, const char *id, const char *ifname, const str
 
 /* ---- two views ---- */
 
-void host_inner_ports(struct publish *list, size_t n)
+int host_inner_ports(struct host *h, const char *id, const char *ifname, struct publish *list,
+		     size_t n, struct err *e)
 {
-	for (size_t i = 0; i < n; i++) {
+	CLEAN_BOOK struct book b = {0};
+	int r = n ? load(h, &b, e) : 0;
+
+	for (size_t i = 0; r == 0 && i < n; i++) {
+		const struct entry *t = find(&b, id, ifname, &list[i]);
+
+		if (!t)
+			return not_published(&list[i], id, ifname, e);
+		list[i].host_port = t->inner;
 		memset(&list[i].host_ip, 0, sizeof(list[i].host_ip));
 		list[i].is_unheld = true;
 	}
+	return r;
+}
+
+static bool is_inner(const struct entry *t, const struct publish *p)
+{
+	return t->p.proto == p->proto && t->inner == p->host_port && t->p.count == p->count;
 }
 
 void host_outer_ports(struct host *h, const struct attachment *a)
@@ -395,8 +463,11 @@ void host_outer_ports(struct host *h, const struct attachment *a)
 
 		p->is_unheld = false;
 		for (size_t k = 0; k < b.n; k++)
-			if (is_of(&b.v[k], a->id, a->ifname) && is_same_side(&b.v[k].p, p))
+			if (is_of(&b.v[k], a->id, a->ifname) && is_inner(&b.v[k], p)) {
 				p->host_ip = b.v[k].p.host_ip;
+				p->host_port = b.v[k].p.host_port;
+				break;
+			}
 	}
 }
 

@@ -151,6 +151,39 @@ ok 'unpublish' nna unpublish "pid-$a" 8081 -q
 nok 'it is served no longer' http out "http://$HOST4:8081/hello"
 ok 'and can be had by another' nna publish b 8081:80 -q
 is 'who serves it' "$(http out "http://$HOST4:8081/hello")" 'hello from b'
+# One number on two host addresses, of one container and of two, of both families; the record is as it was written.
+on host ip -4 addr add 198.51.100.77/24 dev eth0
+like 'one number on three addresses' "$(nna publish b 127.0.0.1:8100:80 '[::1]:8100:80' "$HOST4:8100:80")" \
+	'*published 127.0.0.1:8100:80/tcp*published \[::1\]:8100:80/tcp*'
+ok 'and on another one for another container' nna publish "pid-$a" 198.51.100.77:8100:80 -q
+refused 4 '*:8100:80/tcp is published by b eth0 already*' publish "pid-$a" "$HOST4:8100:80"
+refused 4 '*:8100:80/tcp is published by b eth0 already*' publish "pid-$a" 8100:80
+two_addresses() { # WHEN
+	is "$1: one address" "$(http out "http://$HOST4:8100/hello")" 'hello from b'
+	is "$1: another" "$(http out 'http://198.51.100.77:8100/hello')" 'hello from a'
+	is "$1: the client's address by it" "$(http out 'http://198.51.100.77:8100/cgi-bin/peer')" "$OUT4"
+	is "$1: 127.0.0.1" "$(http host 'http://127.0.0.1:8100/hello')" 'hello from b'
+	is "$1: ::1" "$(http host 'http://[::1]:8100/hello')" 'hello from b'
+}
+two_addresses 'two addresses'
+is 'status has them as they were written' "$(nna status b | sed -n 's/.*published  //p' | grep -c ':8100:80/tcp$')" 3
+is 'of the other, too' "$(nna status "$a" | sed -n 's/.*published  //p' | grep ':8100')" 198.51.100.77:8100:80/tcp
+ok 'the same again changes nothing' nna publish "pid-$a" 198.51.100.77:8100:80 -q
+ok 'check' nna check b
+kill -KILL "$(named slirp-lite | head -n 1)"
+ns_until 20 no_slirp
+ok 'the uplink anew' nna gc -q
+two_addresses 'after it was killed'
+ok 'unpublish one address' nna unpublish b "127.0.0.1:8100" -q
+nok 'it is gone' http host 'http://127.0.0.1:8100/hello'
+is 'the others are there' "$(http out "http://$HOST4:8100/hello")$(http out 'http://198.51.100.77:8100/hello')" \
+	'hello from bhello from a'
+ok 'its number, inside too, can be had' nna publish "pid-$a" 127.0.0.1:8100:80 -q
+is 'by the other' "$(http host 'http://127.0.0.1:8100/hello')" 'hello from a'
+ok 'all back' nna unpublish "pid-$a" 127.0.0.1:8100 198.51.100.77:8100 -q
+ok 'of both' nna unpublish b '[::1]:8100' "$HOST4:8100" -q
+nok 'none is left' http out "http://$HOST4:8100/hello"
+on host ip -4 addr del 198.51.100.77/24 dev eth0
 foreign d $UID_A
 refused 4 '*8300/tcp is taken*' up "$box_d" --network web -p 8092:80 -p 8300:80
 is 'a failed up leaves nothing' "$(nna ls | grep -c "pid-$box_d")" 0
