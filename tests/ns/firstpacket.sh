@@ -27,6 +27,7 @@ for i in range(n):
     libc.setns(me, 0x40000000)
     # Ports of their own: the server still has connections of containers that are gone, which the host masqueraded,
     # and answers a SYN of one of theirs with a challenge.
+    s6.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     s4.bind(('0.0.0.0', base + i))
     s6.bind(('::', base + i))
     os.close(fd)
