@@ -275,7 +275,7 @@ class Lab(Ns):
   @staticmethod
   def user_box(uid):
     """The path of a network namespace that a user made for himself."""
-    holder = subprocess.Popen(['unshare', '--user', '--map-root-user', '--net', 'sleep', '600'], user=uid, group=uid,
+    holder = subprocess.Popen(['unshare', '--user', '--map-root-user', '--net', 'sleep', '7200'], user=uid, group=uid,
                               extra_groups=[], stdin=subprocess.DEVNULL)
 
     def ready():

@@ -40,7 +40,7 @@ chmod 755 "$NS_TMP/as-root" "$NS_TMP/as-alice"
 container_new web host
 serve_http web 80
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $ALICE --regid $ALICE --clear-groups --pdeathsig KILL \
-	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 7200) &
 box=$!
 NS_HOLDERS="$NS_HOLDERS $box"
 _box_is_ready() { [ "$(cat /proc/$box/comm)" = sleep ]; }

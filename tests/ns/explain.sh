@@ -102,7 +102,7 @@ ok 'network rm' nu network rm r
 
 # An ordinary user's.
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups --pdeathsig KILL \
-	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 7200) &
 NS_SERVERS="$NS_SERVERS $!"
 pid=$!
 is_ready() { [ "$(cat "/proc/$pid/comm")" = sleep ]; }

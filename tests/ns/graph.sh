@@ -114,11 +114,11 @@ is "another's are not seen" "$(nna graph)" host
 ok 'a network of several containers' nna network create own -q
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups --inh-caps=-all \
 	--pdeathsig KILL env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/$UID_A "$NS_MARK" \
-	"$NETNS_UP" run --network own --name app -p 18080:80 -- sleep 600) >"$NS_TMP/app.out" 2>&1 &
+	"$NETNS_UP" run --network own --name app -p 18080:80 -- sleep 7200) >"$NS_TMP/app.out" 2>&1 &
 app=$!
 NS_HOLDERS="$NS_HOLDERS $app"
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups --pdeathsig KILL \
-	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 7200) &
 box=$!
 NS_HOLDERS="$NS_HOLDERS $box"
 ns_until 20 sh -c '[ "$(cat /proc/$1/comm)" = sleep ]' sh $box || bail 'no namespace of a user'

@@ -82,7 +82,7 @@ box() {
 	name=$1 uid=$2
 	shift 2
 	(exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid "$uid" --regid "$uid" --clear-groups \
-		--pdeathsig KILL env -i PATH="$PATH" "$NS_MARK" unshare -Urn "$@" sleep 600) &
+		--pdeathsig KILL env -i PATH="$PATH" "$NS_MARK" unshare -Urn "$@" sleep 7200) &
 	BOX=$!
 	NS_HOLDERS="$NS_HOLDERS $BOX"
 	eval "ns_pid_$name=$BOX ns_uid_$name=$uid"

@@ -92,9 +92,9 @@ flows() { # NAME JQ-EXPRESSION
 	as_user host "$PYTHON" "$PROBE" api "$NS_TMP/api/$1" '{"execute":"flows"}' | jq -r "[.return.flows[] | select($2)]
 		| sort_by(.peer) | .[] | [.proto, .guest, .guest_port > 0, .peer, .peer_port, .state, .relayed, .inward] | join(\" \")"
 }
-(inside_exec a "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT4 7000 50) >/dev/null &
+(inside_exec a "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT4 7000 200) >/dev/null &
 four=$!
-(inside_exec b "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT6 7000 50) >/dev/null &
+(inside_exec b "$PYTHON" "$NS_TMP/probe_relay.py" idle $OUT6 7000 200) >/dev/null &
 six=$!
 NS_SERVERS="$NS_SERVERS $four $six"
 both() { [ "$(flows r '.relayed and .peer_port == 7000 and .state == "ESTABLISHED"' | wc -l)" = 2 ]; }

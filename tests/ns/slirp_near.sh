@@ -40,8 +40,8 @@ same-network,IPv6 fd00::200 fd00::7
 link-local fe80::200%eth0 fe80::7 fd00::2
 link-local,IPv4 169.254.9.200 169.254.9.7
 N
-like 'others as ever' "$(probe_on out tcp_who $HOST4 8080 40001)" "$OUT4 40001"
-like 'over IPv6' "$(probe_on out tcp_who $HOST6 8080 40002)" "$OUT6 40002"
+like 'others as ever' "$(probe_on out tcp_who $HOST4 8080 10401)" "$OUT4 10401"
+like 'over IPv6' "$(probe_on out tcp_who $HOST6 8080 10402)" "$OUT6 10402"
 
 # A client is there, and stays. Nobody learns from that that its address is taken, or how to get there.
 hold() { # connects and stays; its end is a reset

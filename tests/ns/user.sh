@@ -99,7 +99,7 @@ is 'which no container reaches at 127.0.0.1' \
 
 # A container that somebody else made: its pid is all there is.
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups --pdeathsig KILL \
-	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 600) &
+	env -i PATH="$PATH" "$NS_MARK" unshare -Urn sleep 7200) &
 NS_SERVERS="$NS_SERVERS $!"
 pid=$!
 is_ready() { [ "$(cat "/proc/$pid/comm")" = sleep ]; } # its ids are mapped by then
@@ -174,7 +174,7 @@ is 'a client on the host' "$(as $UID_A "$PYTHON3" -c "$ask_py" tcp 127.0.0.1 808
 like 'status lists them' "$(nua status "$pid")" '*published  8080:80/tcp*'
 is 'and as JSON' "$(nua status "$pid" --json | jq -r '[.[0].ports[].spec] | join(" ")')" \
 	'8080:80/tcp 8081-8090:80-89/tcp 8095:95/udp'
-on out "$PYTHON3" -c 'import socket, sys, time; s = socket.create_connection((sys.argv[1], 8080)); time.sleep(20)' $HOST4 &
+on out "$PYTHON3" -c 'import socket, sys, time; s = socket.create_connection((sys.argv[1], 8080)); time.sleep(200)' $HOST4 &
 held=$!
 ns_until 20 sh -c 'sleep 0.1; "$@" | grep -q ESTABLISHED' sh nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_A --regid $UID_A --clear-groups \
 	env -i PATH="$PATH" "$NETNS_UP" top "$pid"
@@ -219,7 +219,7 @@ refused 3 '*no network from us*' status nothing
 
 # Killed in the middle: the command, and everything with it, ends.
 (exec nsenter -t "$(ns_pid host)" -n -m -- setpriv --reuid $UID_B --regid $UID_B --clear-groups --pdeathsig KILL \
-	env -i PATH="$PATH" "$NS_MARK" "$NETNS_UP" run -q -- sleep 600) 2>/dev/null &
+	env -i PATH="$PATH" "$NS_MARK" "$NETNS_UP" run -q -- sleep 7200) 2>/dev/null &
 killed=$!
 NS_SERVERS="$NS_SERVERS $killed"
 has_slirp() { [ "$(n_slirp)" -gt 0 ]; }

@@ -31,7 +31,7 @@ ok 'one on another network' nna up "$c" --network db --name c --alias www -q
 ok 'two on an internal one' nna up "$i" --network in --name i -q
 ok 'the second' nna up "$j" --network in --name j --alias x.y -q
 ok 'one on a network without names' nna up "$m" --network mute --name m -q
-box b $UID_A "$NETNS_UP" run --network web --name b --alias shop -- sleep 600
+box b $UID_A "$NETNS_UP" run --network web --name b --alias shop -- sleep 7200
 pid_of_b() { b=$(pgrep -P "$box_b" sleep); }
 ns_until 20 pid_of_b || bail "run does not start: $(cat "$NS_TMP/b.out")"
 
@@ -161,7 +161,7 @@ ok 'nobody is left' ns_until 20 is_empty "$host"
 # A user without subordinate ids: root of his host is all that the responder can be.
 nnb network create web -q
 host=$(host_of)
-box e $UID_B "$NETNS_UP" run --network web --name e -- sleep 600
+box e $UID_B "$NETNS_UP" run --network web --name e -- sleep 7200
 knows_e() { [ "$(nnb run --network web -q -- getent ahostsv4 e 2>/dev/null | awk 'NR == 1 { print $1 }')" != '' ]; }
 ok 'a user with one id: names' ns_until 20 knows_e
 p=$(responders "$host")

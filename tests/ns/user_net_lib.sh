@@ -72,7 +72,7 @@ box() {
 }
 # foreign NAME UID: a container that somebody else made, in a user namespace of its own.
 foreign() {
-	box "$1" "$2" unshare -Urn sleep 600
+	box "$1" "$2" unshare -Urn sleep 7200
 	eval "pid=\$box_$1"
 	# shellcheck disable=SC2154 # set by eval
 	ns_until 20 sh -c '[ "$(cat /proc/$1/comm)" = sleep ]' sh "$pid" || bail "no container $1"
