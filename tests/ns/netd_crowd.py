@@ -66,7 +66,7 @@ def crowd(uid, holder, n, port, go, asking, out):
   os.write(asking, b'.')
   while not os.path.exists(go):
     time.sleep(0.02)
-  end = time.monotonic() + 200
+  end = time.monotonic() + 1000
   while waiting.get_map() and time.monotonic() < end:
     for key, _ in waiting.select(1):
       waiting.unregister(key.fileobj)

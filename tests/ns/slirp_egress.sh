@@ -86,7 +86,7 @@ like 'status lists them' "$(told $slirp_of egress)" "*'to': '$OUT4/32:80'*'to': 
 # Root of the container, and of the namespace that it is behind.
 [ "$engine" = relay ] && other=10.88.1.77/24 || other=10.0.2.77/24
 inside a ip addr add "$other" dev "$([ "$engine" = relay ] && echo eth0 || echo tap0)"
-inside a curl -sS -m 20 --interface "${other%/*}" http://$FAR4/ 2>"$NS_TMP/curl.err"
+inside a curl -sS -m 60 --interface "${other%/*}" http://$FAR4/ 2>"$NS_TMP/curl.err"
 is 'another address of its own: refused' $? 7
 inside $slirp_of nft flush ruleset
 inside a ip route flush cache
@@ -120,7 +120,7 @@ for proto in tcp udp; do
 		"{\"execute\":\"add_hostfwd\",\"arguments\":{\"proto\":\"$proto\",\"host_port\":8080,\"guest_addr\":\"$guest\",\"guest_port\":7200}}")" '*"id"*'
 done
 on far ip -4 route replace $HOST4/32 via 203.0.113.1
-is 'a client from where it may not go' "$(probe_on far tcp_who $HOST4 8080 40001)" "$FAR4 40001"
+is 'a client from where it may not go' "$(probe_on far tcp_who $HOST4 8080 10401)" "$FAR4 10401"
 like 'by UDP' "$(probe_on far udp_who $HOST4 8080)" "$FAR4 *"
 container_end b
 ns_done

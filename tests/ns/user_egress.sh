@@ -8,7 +8,7 @@
 for p in 80 81; do serve_http out $p; done
 snapshot host >"$NS_TMP/before"
 code() { # CMD... with a curl at its end: 0, or what curl says; 7 is refused at once, 28 a time-out
-	"$@" -sS -g -m 20 -o /dev/null --noproxy '*' "$url" 2>/dev/null
+	"$@" -sS -g --connect-timeout 30 -m 60 -o /dev/null --noproxy '*' "$url" 2>/dev/null
 	echo $?
 }
 at() { # PID URL

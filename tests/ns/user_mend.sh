@@ -50,7 +50,7 @@ works 'with a keeper'
 # The one that helps waits for the user's lock, as behind a call that takes long: the keepers' end does not.
 mender() { [ -n "$(named netns-up)" ]; }
 no_mender() { ! mender; }
-box l $UID_A flock --no-fork "/run/user/$UID_A/netns-up/lock" sleep 600
+box l $UID_A flock --no-fork "/run/user/$UID_A/netns-up/lock" sleep 7200
 is_held() { ! as $UID_A flock -n "/run/user/$UID_A/netns-up/lock" true; }
 ok 'the lock is held' ns_until 30 is_held
 kill -KILL "$(uplink_pid)"
