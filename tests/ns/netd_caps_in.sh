@@ -96,6 +96,7 @@ serve_inside three "$PYTHON" "$NS_TMP/flood.py" listen 5353
 three_server=$SERVED
 ns_until 20 listens three || bail 'no server'
 # Of a burst of ten and ten a second.
+# shellcheck disable=SC2046 # two words
 set -- $(opens out $HOST4 5353 60 0.05)
 ok 'no more come than may be opened' test "$1" -le $((10 + 10 * ($2 + 1)))
 ok 'and some do' test "$1" -ge 1

@@ -9,6 +9,7 @@ cp "$(dirname "$0")/netd_crowd.py" "$(dirname "$0")/netd_load.py" "$NS_TMP/" && 
 UID_C=$((UID_A + 300000))
 policy "allow $UID_A-$UID_B default attach,publish nics=100 ports=100 range=8000-8999 rate=100000"
 netd_start
+# shellcheck disable=SC2046 # words
 priority() { set -- $(sed 's/.*) //' "/proc/$1/stat"); shift 16 && echo "$1"; }
 is 'netd goes first' "$(priority "$NETD_PID")" -10
 is 'but not for what strangers write' "$(priority "$(netd_front)")" 0
