@@ -34,60 +34,50 @@ static uint32_t mark_of(const struct filter *program)
 	return crc32c(program->code, program->n * sizeof(program->code[0]));
 }
 
-#define NEVER(call)                                                                                \
-	{                                                                                          \
-		SCMP_SYS(call),                                                                    \
-		{                                                                                  \
-			{                                                                          \
-				0                                                                  \
-			}                                                                          \
-		}                                                                                  \
-	}
-
 /* What neither the engine does, nor the front and the forwarder on the way to their own filters.
  * Kept of the usual list: new processes and programs (the forwarder, the netd that comes
  * next), setns into users' namespaces, and what an empty root is made of. */
 static const struct filter_rule never[] = {
-	NEVER(ptrace),
-	NEVER(process_vm_readv),
-	NEVER(process_vm_writev),
-	NEVER(pidfd_getfd),
-	NEVER(mount),
-	NEVER(umount2),
-	NEVER(pivot_root),
-	NEVER(open_tree),
-	NEVER(move_mount),
-	NEVER(fspick),
-	NEVER(mount_setattr),
-	NEVER(swapon),
-	NEVER(swapoff),
-	NEVER(reboot),
-	NEVER(settimeofday),
-	NEVER(clock_settime),
-	NEVER(adjtimex),
-	NEVER(clock_adjtime),
-	NEVER(sethostname),
-	NEVER(setdomainname),
-	NEVER(acct),
-	NEVER(quotactl),
-	NEVER(syslog),
-	NEVER(bpf),
-	NEVER(perf_event_open),
-	NEVER(userfaultfd),
-	NEVER(keyctl),
-	NEVER(add_key),
-	NEVER(request_key),
-	NEVER(kexec_load),
-	NEVER(kexec_file_load),
-	NEVER(init_module),
-	NEVER(finit_module),
-	NEVER(delete_module),
-	NEVER(io_uring_setup),
-	NEVER(io_uring_enter),
-	NEVER(io_uring_register),
-	NEVER(open_by_handle_at),
-	NEVER(mknod),
-	NEVER(mknodat),
+	FILTER_ANY(ptrace),
+	FILTER_ANY(process_vm_readv),
+	FILTER_ANY(process_vm_writev),
+	FILTER_ANY(pidfd_getfd),
+	FILTER_ANY(mount),
+	FILTER_ANY(umount2),
+	FILTER_ANY(pivot_root),
+	FILTER_ANY(open_tree),
+	FILTER_ANY(move_mount),
+	FILTER_ANY(fspick),
+	FILTER_ANY(mount_setattr),
+	FILTER_ANY(swapon),
+	FILTER_ANY(swapoff),
+	FILTER_ANY(reboot),
+	FILTER_ANY(settimeofday),
+	FILTER_ANY(clock_settime),
+	FILTER_ANY(adjtimex),
+	FILTER_ANY(clock_adjtime),
+	FILTER_ANY(sethostname),
+	FILTER_ANY(setdomainname),
+	FILTER_ANY(acct),
+	FILTER_ANY(quotactl),
+	FILTER_ANY(syslog),
+	FILTER_ANY(bpf),
+	FILTER_ANY(perf_event_open),
+	FILTER_ANY(userfaultfd),
+	FILTER_ANY(keyctl),
+	FILTER_ANY(add_key),
+	FILTER_ANY(request_key),
+	FILTER_ANY(kexec_load),
+	FILTER_ANY(kexec_file_load),
+	FILTER_ANY(init_module),
+	FILTER_ANY(finit_module),
+	FILTER_ANY(delete_module),
+	FILTER_ANY(io_uring_setup),
+	FILTER_ANY(io_uring_enter),
+	FILTER_ANY(io_uring_register),
+	FILTER_ANY(open_by_handle_at),
+	FILTER_ANY(mknod),
+	FILTER_ANY(mknodat),
 };
 
 /* A filter that is on the process stays there for good: the same one once more would be of no use,

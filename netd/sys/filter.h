@@ -67,9 +67,9 @@ struct filter_list {
 			}                                                                          \
 		}                                                                                  \
 	}
-#define FILTER_SET(level, name)                                                                    \
+#define FILTER_OPTION(call, level, name)                                                           \
 	{                                                                                          \
-		SCMP_SYS(setsockopt),                                                              \
+		SCMP_SYS(call),                                                                    \
 		{                                                                                  \
 			{1, FILTER_EQ, (level)},                                                   \
 			{                                                                          \
@@ -77,16 +77,8 @@ struct filter_list {
 			}                                                                          \
 		}                                                                                  \
 	}
-#define FILTER_GET(level, name)                                                                    \
-	{                                                                                          \
-		SCMP_SYS(getsockopt),                                                              \
-		{                                                                                  \
-			{1, FILTER_EQ, (level)},                                                   \
-			{                                                                          \
-				2, FILTER_EQ, (name)                                               \
-			}                                                                          \
-		}                                                                                  \
-	}
+#define FILTER_SET(level, name) FILTER_OPTION(setsockopt, level, name)
+#define FILTER_GET(level, name) FILTER_OPTION(getsockopt, level, name)
 
 /* Closing, the clock, the end. */
 extern const struct filter_list filter_always;

@@ -152,3 +152,9 @@ serve_probe() { # HOST tcp|udp PORT ARGUMENT...: a server of slirp_probe.py
 	serve "$name" "$PYTHON" "$PROBE" "$@" "$port"
 	wait_port "$name" "$proto" "$port"
 }
+serve_in() { # NAME tcp|udp PORT VERB: a server of slirp_probe.py in the container
+	(inside_exec "$1" "$PYTHON" "$PROBE" "$4" "$3") >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 inside "$1" sh -c 'ss -Hln"$1" "sport = $2" | grep -q .' sh "$(echo "$2" | cut -c1)" "$3" ||
+		bail "no server on $2 $3 of $1"
+}

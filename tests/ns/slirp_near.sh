@@ -16,12 +16,6 @@ wire_more fd00::200 fd00::7 64
 wire_more 169.254.9.200 169.254.9.7 16
 wire_more fe80::200 fe80::7 64
 on out ip route replace fe80::200 dev eth0 src fe80::7
-serve_in() { # NAME tcp|udp PORT VERB: a server of slirp_probe.py in the container
-	(inside_exec "$1" "$PYTHON" "$PROBE" "$4" "$3") >/dev/null 2>&1 &
-	NS_SERVERS="$NS_SERVERS $!"
-	ns_until 20 inside "$1" sh -c 'ss -Hln"$1" "sport = $2" | grep -q .' sh "$(echo "$2" | cut -c1)" "$3" ||
-		bail "no server on $2 $3 of $1"
-}
 seen_as() { # tcp|udp SERVER PORT: the client's address as the container has it, without what names its link
 	probe_on out "$1"_who "$2" "$3" | cut -d' ' -f1 | cut -d% -f1
 }

@@ -10,12 +10,6 @@ ulimit -n "$(ulimit -Hn)" # a descriptor for each port in two processes
 slirp_world
 # api NAME JSON: one request to its control socket.
 api() { "$PYTHON" "$PROBE" api "$NS_TMP/api/$1" "$2"; }
-serve_in() { # NAME tcp|udp PORT VERB: a server of slirp_probe.py in the container
-	(inside_exec "$1" "$PYTHON" "$PROBE" "$4" "$3") >/dev/null 2>&1 &
-	NS_SERVERS="$NS_SERVERS $!"
-	ns_until 20 inside "$1" sh -c 'ss -Hln"$1" "sport = $2" | grep -q .' sh "$(echo "$2" | cut -c1)" "$3" ||
-		bail "no server on $2 $3 of $1"
-}
 
 nsd_of() { # NAME: the process that makes sockets in the namespace
 	local p

@@ -1,26 +1,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck shell=dash
 #
-# user_names_lib.sh: for tests of ordinary users' networks that look names up, beside user_net_lib.sh: containers that
-# serve pages, queries, and who is in the user's host.
-
-serve_in() { # PID NAME: a web server that says its name and its client's address
-	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
-	NS_SERVERS="$NS_SERVERS $!"
-	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
-		bail "no server in $2"
-}
-closed_to() { # PID ADDRESS: no connection, whatever the reason
-	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
-}
-www() { # NAME...
-	local n
-	for n; do
-		mkdir -p "$NS_TMP/www.$n/cgi-bin"
-		echo "hello from $n" >"$NS_TMP/www.$n/hello"
-		cp "$NS_TMP/www.out/cgi-bin/peer" "$NS_TMP/www.$n/cgi-bin/"
-	done
-}
+# user_names_lib.sh: for tests of ordinary users' networks that look names up, beside user_net_lib.sh: queries, and who
+# is in the user's host.
 
 # The user's host, by the inode of its network namespace: what is in it shows no mark (the names responder has an
 # empty environment).

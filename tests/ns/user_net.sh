@@ -6,15 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
-serve_in() { # PID NAME: a web server that says its name and its client's address
-	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
-	NS_SERVERS="$NS_SERVERS $!"
-	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
-		bail "no server in $2"
-}
-closed_to() { # PID ADDRESS: no connection, whatever the reason
-	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
-}
 refused() { # EXIT-CODE PATTERN ARGUMENT...
 	local code pattern out rc
 	code=$1 pattern=$2
@@ -23,14 +14,6 @@ refused() { # EXIT-CODE PATTERN ARGUMENT...
 	rc=$?
 	is "$*: exit code" "$rc" "$code"
 	like "$*: says why" "$out" "$pattern"
-}
-www() { # NAME...
-	local n
-	for n; do
-		mkdir -p "$NS_TMP/www.$n/cgi-bin"
-		echo "hello from $n" >"$NS_TMP/www.$n/hello"
-		cp "$NS_TMP/www.out/cgi-bin/peer" "$NS_TMP/www.$n/cgi-bin/"
-	done
 }
 
 serve_http out 80

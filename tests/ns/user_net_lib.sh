@@ -89,6 +89,23 @@ addr_of() { # PID 4|6: of its eth0
 get() { # PID URL
 	inside "$1" curl -sS -g --connect-timeout 20 -m 60 --noproxy '*' "$2" 2>&1
 }
+serve_in() { # PID NAME: a web server that says its name and its client's address
+	(inside "$1" setpriv --pdeathsig KILL busybox httpd -f -p 80 -h "$NS_TMP/www.$2") >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	ns_until 20 sh -c 'nsenter -t "$1" -U -n ss -Hltn "sport = 80" | grep -q .' sh "$1" ||
+		bail "no server in $2"
+}
+closed_to() { # PID ADDRESS: no connection, whatever the reason
+	! inside "$1" curl -sS -g -m 2 --noproxy '*' "http://$2/hello" >/dev/null 2>&1
+}
+www() { # NAME...
+	local n
+	for n; do
+		mkdir -p "$NS_TMP/www.$n/cgi-bin"
+		echo "hello from $n" >"$NS_TMP/www.$n/hello"
+		cp "$NS_TMP/www.out/cgi-bin/peer" "$NS_TMP/www.$n/cgi-bin/"
+	done
+}
 # uplink FIELD: what the uplink of UID_A says of itself.
 uplink() {
 	as $UID_A python3 -c '
