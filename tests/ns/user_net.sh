@@ -153,7 +153,7 @@ is 'status has them as they were written' "$(nna status b | sed -n 's/.*publishe
 is 'of the other, too' "$(nna status "$a" | sed -n 's/.*published  //p' | grep ':8100')" 198.51.100.77:8100:80/tcp
 ok 'the same again changes nothing' nna publish "pid-$a" 198.51.100.77:8100:80 -q
 ok 'check' nna check b
-hold_keepers
+hold_keepers # who would be first to start it again
 kill -KILL "$(named slirp-lite | head -n 1)"
 ns_until 20 no_slirp
 ok 'the uplink anew' nna gc -q
