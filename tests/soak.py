@@ -21,14 +21,15 @@ SLACK = 240  # seconds beyond twice its share that a test may need, to begin and
 
 # name: (share of ten minutes, argv under tests/, what its environment gets of its seconds)
 TESTS = {
-  'chaos': (2.0, ['fault/chaos.py'], lambda s: {'CHAOS_SECONDS': s}),
+  'chaos': (1.5, ['fault/chaos.py'], lambda s: {'CHAOS_SECONDS': s}),
   'powercut-ext4': (1.0, ['fault/powercut.py', 'ext4'], lambda s: {'POWERCUT_SECONDS': s}),
   'powercut-xfs': (1.0, ['fault/powercut.py', 'xfs'], lambda s: {'POWERCUT_SECONDS': s}),
   'pressure': (1.0, ['fault/pressure.sh'], lambda s: {'PRESSURE_SECONDS': s}),
   'oom': (0.5, ['fault/oom.sh'], lambda s: {'OOM_SECONDS': s}),
-  'cycles': (2.0, ['ns/soak.sh', '10000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
+  'cycles': (1.0, ['ns/soak.sh', '10000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
+  'usernet': (2.0, ['ns/user_soak.sh', '1000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
   'blaster': (1.0, ['ns/slirp_hostile.sh'], lambda s: {'SLIRP_TEST_SEEDS': '1 2 3 4 5', 'SLIRP_TEST_SECONDS': max(s // 5, 3)}),
-  'loss': (1.5, ['ns/slirp_loss.sh'], lambda s: {'SLIRP_TEST_BYTES': max(s * 100000, 1000000)}),
+  'loss': (1.0, ['ns/slirp_loss.sh'], lambda s: {'SLIRP_TEST_BYTES': max(s * 100000, 1000000)}),
 }
 
 

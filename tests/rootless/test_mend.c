@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -130,8 +131,7 @@ static void test_bad_record(void **state)
 	for (size_t i = 0; i < sizeof(engines) / sizeof(engines[0]); i++) {
 		struct uplink_record u = {.pid = 1};
 
-		memcpy(u.engine, engines[i], sizeof(u.engine) - 1);
-		u.engine[sizeof(u.engine) - 1] = '\0';
+		(void)snprintf(u.engine, sizeof(u.engine), "%.7s", engines[i]);
 		assert_int_equal(uplink_save(dir, &u, NULL), 0);
 		assert_true(uplink_load(dir, &u, NULL) < 0);
 	}
