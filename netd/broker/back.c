@@ -20,6 +20,7 @@
 #include "broker/back_int.h"
 #include "sys/fdpass.h"
 #include "sys/priority.h"
+#include "sys/trim.h"
 
 #define EVENTS 32
 
@@ -143,10 +144,24 @@ static int until(uint64_t now, uint64_t then)
 	return then > now ? (int)(then - now) : 0;
 }
 
+/* Nobody has asked for anything for a while. Milliseconds until that is so, or -1. */
+static int rest(struct back *b)
+{
+	uint64_t end = b->busy_ms + BACK_REST_MS;
+
+	if (b->trimmed_ms > b->busy_ms || back_jobs(b, false) > 0)
+		return -1;
+	if (b->now_ms < end)
+		return until(b->now_ms, end);
+	trim_at_rest();
+	b->trimmed_ms = b->now_ms;
+	return -1;
+}
+
 /* What time alone brings about; how long to sleep. */
 static int by_time(struct back *b)
 {
-	int wait = back_job_cut(b);
+	int wait = least(back_job_cut(b), rest(b));
 
 	if (is_idle(b)) {
 		uint64_t end = b->busy_ms + (uint64_t)b->c->idle_ms;

@@ -75,7 +75,7 @@ struct back {
 	struct tally tally;
 	uint64_t n_refused, n_mended, n_ended;
 	struct job job[BACK_JOBS];
-	uint64_t next_order, now_ms, busy_ms, reap_at_ms;
+	uint64_t next_order, now_ms, busy_ms, trimmed_ms, reap_at_ms;
 	bool is_stopping, is_quitting;
 	uint64_t stop_ms;
 };

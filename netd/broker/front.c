@@ -23,6 +23,7 @@
 #include "broker/queue.h"
 #include "broker/request.h"
 #include "sys/fdpass.h"
+#include "sys/trim.h"
 
 #define LISTENER UINT32_MAX
 #define BACK (UINT32_MAX - 1)
@@ -35,7 +36,8 @@ struct front {
 	int epoll;
 	struct queue q;
 	struct buckets rate;
-	uint64_t now_ms, complained_ms;
+	uint64_t now_ms, complained_ms, busy_ms;
+	bool is_trimmed;    /* since busy_ms */
 	unsigned n_refused; /* since the last line of the log */
 	uint32_t n_untold;  /* since the back was told */
 	char text[REQUEST_BYTES];
@@ -122,6 +124,8 @@ static void welcome(struct front *f, int fd)
 	bool has_fds, has_asked = fdpass_peek(fd, f->text, 1, &has_fds) != -EAGAIN;
 	struct conn *c = NULL;
 
+	f->busy_ms = f->now_ms;
+	f->is_trimmed = false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred))
 		c = make_place(f, cred.uid, has_asked);
 	if (!c) {
@@ -307,6 +311,25 @@ static int cut(struct front *f)
 	return next == UINT64_MAX ? -1 : (int)(next - f->now_ms);
 }
 
+/* Nobody is there; how long for, or -1 when it does not matter. */
+static int rest(struct front *f)
+{
+	if (f->q.n > 0 || f->is_trimmed)
+		return -1;
+	if (f->now_ms < f->busy_ms + FRONT_REST_MS)
+		return (int)(f->busy_ms + FRONT_REST_MS - f->now_ms);
+	trim_at_rest();
+	f->is_trimmed = true;
+	return -1;
+}
+
+static int wait_for(struct front *f)
+{
+	int next = cut(f), end = rest(f);
+
+	return next < 0 ? end : end < 0 || next < end ? next : end;
+}
+
 static int loop(struct front *f)
 {
 	struct epoll_event ev[EVENTS];
@@ -316,7 +339,7 @@ static int loop(struct front *f)
 
 		f->now_ms = clock_ms();
 		serve_some(f);
-		n = epoll_wait(f->epoll, ev, EVENTS, cut(f));
+		n = epoll_wait(f->epoll, ev, EVENTS, wait_for(f));
 		if (n < 0 && errno != EINTR)
 			return 1;
 		f->now_ms = clock_ms();
@@ -355,7 +378,7 @@ int front_main(const struct front_config *c)
 		log_error("front: epoll: %m");
 		return 1;
 	}
-	f->now_ms = clock_ms();
+	f->now_ms = f->busy_ms = clock_ms();
 	for (size_t i = 0; i < c->n_conn; i++)
 		welcome(f, c->conn[i]);
 	/* What strangers' keys are hashed with, while there is something to draw it from. */

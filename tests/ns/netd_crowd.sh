@@ -9,8 +9,7 @@ cp "$(dirname "$0")/netd_crowd.py" "$(dirname "$0")/netd_load.py" "$NS_TMP/" && 
 UID_C=$((UID_A + 300000))
 policy "allow $UID_A-$UID_B default attach,publish nics=100 ports=100 range=8000-8999 rate=100000"
 netd_start
-# shellcheck disable=SC2046 # words
-priority() { set -- $(sed 's/.*) //' "/proc/$1/stat"); shift 16 && echo "$1"; }
+priority() { sed 's/.*) //' "/proc/$1/stat" | cut -d' ' -f17; }
 is 'netd goes first' "$(priority "$NETD_PID")" -10
 is 'but not for what strangers write' "$(priority "$(netd_front)")" 0
 
@@ -54,10 +53,21 @@ like 'each has what he asked for, and an address of his own' "$(cat "$crowd_log"
 like 'the other user too' "$(cat "$crowd_log")" "*$UID_B granted 20 addresses 20 *"
 sed 's/^/# /' "$crowd_log"
 is 'all are up' "$(n_links)" 81
-is 'each was granted once' "$(netd_log 'verb=attach .*result=granted')" 81
 is 'nobody was refused for what the policy says' "$(netd_log 'verb=attach .*result=[dq]')" 0
 note "told to come again for want of a place: $(netd_log 'at once\|are taken')"
 for p in $burning; do unserve "$p"; done
+rss() { # kB of both processes
+	cat "/proc/$NETD_PID/status" "/proc/$(netd_front)/status" | awk '/^VmRSS/ { n += $2 } END { print n }'
+}
+is_less() { [ "$(rss)" -lt "$busy" ]; }
+gives_back() { # the look at what it has may come late
+	ask_netd $UID_C status >/dev/null
+	busy=$(rss)
+	ns_until 10 is_less
+}
+ok 'who has nothing to do gives memory back' ns_until 100 gives_back
+sleep 1
+note "memory of both: $busy kB, at rest $(rss) kB"
 unserve "$of_a"
 unserve "$of_b"
 ns_kill one
