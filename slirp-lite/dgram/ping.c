@@ -351,6 +351,7 @@ static void echo(struct ping *g, const struct ip_packet *p, const struct icmp_v 
 		break;
 	case POLICY_FORBID:
 		g->env.stats->n[STAT_DROP_EGRESS]++;
+		audit_refused(g->env.policy->audit, p->proto, &p->src, &p->dst, 0, now);
 		emit_icmp_error(g->env.emit, &(struct ip){0},
 				is_v4 ? ICMP_V4_UNREACH : ICMP_V6_UNREACH,
 				is_v4 ? ICMP_V4_UNREACH_ADMIN : ICMP_V6_UNREACH_ADMIN, 0, p->start,

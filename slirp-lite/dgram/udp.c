@@ -305,6 +305,7 @@ void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta 
 		break;
 	case POLICY_FORBID:
 		u->env.stats->n[STAT_DROP_EGRESS]++;
+		audit_refused(u->env.policy->audit, IPPROTO_UDP, &p->src, &p->dst, h.dport, now);
 		answer(u, p, ICMP_V4_UNREACH, ICMP_V4_UNREACH_ADMIN, ICMP_V6_UNREACH,
 		       ICMP_V6_UNREACH_ADMIN, now);
 		break;

@@ -18,6 +18,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "flow/audit.h"
 #include "flow/learned.h"
 #include "flow/plan.h"
 #include "model/addr.h"
@@ -40,7 +41,8 @@ struct policy {
 	bool is_tcp_off, is_udp_off, is_ping_off;
 	struct attach_egress egress; /* n 0: everywhere */
 	struct attach_names names;
-	size_t n_own; /* addresses of the host, which no name stands for */
+	struct audit *audit; /* the worker's, who says what is forbidden; NULL: nobody */
+	size_t n_own;        /* addresses of the host, which no name stands for */
 	struct ip own[POLICY_OWN_MAX];
 	struct learned
 		*learned; /* the worker's, where there are names; NULL: they have no address */

@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "stack/internal.h"
@@ -271,6 +273,26 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 	return r < 0 ? r : ports_new(&ports, &w->ports, e);
 }
 
+/* What does not fit into the pipe is not said: its reader has enough to do. */
+static void say(void *arg, const char *line)
+{
+	const struct worker *w = arg;
+	char text[AUDIT_STRLEN + 1];
+	int n = snprintf(text, sizeof(text), "%s\n", line);
+
+	if (w->fds.log >= 0 && n > 0 && (size_t)n < sizeof(text) &&
+	    write(w->fds.log, text, (size_t)n) < 0)
+		return;
+}
+
+static int make_egress(struct worker *w, struct err *e)
+{
+	struct policy *p = &w->conf.policy;
+	int r = p->egress.n ? audit_new(say, w, &p->audit, e) : 0;
+
+	return r == 0 && attach_egress_has_names(&p->egress) ? learned_new(&p->learned, e) : r;
+}
+
 static int make_rooms(struct worker *w, const struct host_ops *host, struct err *e)
 {
 	struct local_env local = {.plan = &w->conf.policy.plan,
@@ -293,8 +315,7 @@ static int make_rooms(struct worker *w, const struct host_ops *host, struct err 
 		return r;
 	if (w->conf.is_pcap)
 		emit_set_tap(w->emit, capture_frame, w);
-	if (attach_egress_has_names(&w->conf.policy.egress))
-		r = learned_new(&w->conf.policy.learned, e);
+	r = make_egress(w, e);
 	if (r < 0)
 		return r;
 	local.emit = w->emit;
@@ -334,6 +355,7 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	memset(w, 0, offsetof(struct worker, frames));
 	w->conf = *conf;
 	w->conf.policy.learned = NULL;
+	w->conf.policy.audit = NULL;
 	w->fds = *fds;
 	w->link_src.fd = w->control_src.fd = w->carrier_src.fd = -1;
 	w->trim.fn = on_trim;
@@ -408,6 +430,7 @@ void worker_free(struct worker *w)
 	ping_free(w->ping);
 	local_free(w->local);
 	learned_free(w->conf.policy.learned);
+	audit_free(w->conf.policy.audit);
 	emit_free(w->emit);
 	reass_free(w->reass);
 	pool_free(w->pool);

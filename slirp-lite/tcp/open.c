@@ -219,7 +219,11 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		return;
 	}
 	if (v == POLICY_GATEWAY || v == POLICY_FORBID) {
-		stats->n[STAT_DROP_EGRESS] += v == POLICY_FORBID;
+		if (v == POLICY_FORBID) {
+			stats->n[STAT_DROP_EGRESS]++;
+			audit_refused(t->env.policy->audit, IPPROTO_TCP, &k->guest, &k->peer,
+				      k->peer_port, now);
+		}
 		flow_stray(t, k, syn, 0);
 		return;
 	}

@@ -83,6 +83,22 @@ ok 'each is counted' [ "$(told $slirp_of drop_egress)" -ge 11 ]
 is 'and nothing else is' "$(told $slirp_of drop_policy)" 0
 like 'status lists them' "$(told $slirp_of egress)" "*'to': '$OUT4/32:80'*'to': '\[$OUT6/128\]:7001'*"
 
+
+# What is refused is said, a destination once a second.
+[ "$engine" = relay ] && from=10.88.1.2 from6=fd88:1::2 || from=10.0.2.100 from6=fd00::100
+lines() { grep -cF "worker: refused $1 to $2" "$NS_TMP/$slirp_of.log"; }
+said() { [ "$(lines "$1" "$2")" -ge 1 ]; }
+ok 'said: TCP' ns_until 100 said "tcp $from" "$OUT4:81"
+ok 'said: UDP over IPv6' ns_until 100 said "udp $from6" "[$OUT6]:7003"
+ok 'said: ping' ns_until 100 said "ping $from" "$OUT4"
+is 'nothing of where it may' "$(lines tcp "$from" | sed 's/$/ /')$(grep -c "to $OUT4:80\$" "$NS_TMP/$slirp_of.log")" '0 0'
+since=$(cut -d. -f1 /proc/uptime)
+is '200 at once' "$(probe_in a tcp_parallel $OUT4 83 200)" '0 right 200 ECONNREFUSED'
+_told() { [ "$(told $slirp_of drop_egress)" -ge 211 ]; }
+ok 'all are counted' _told
+ok 'said: one of them' ns_until 100 said "tcp $from" "$OUT4:83"
+ok 'but once a second' [ "$(lines "tcp $from" "$OUT4:83")" -le $(($(cut -d. -f1 /proc/uptime) - since + 2)) ]
+
 # Root of the container, and of the namespace that it is behind.
 [ "$engine" = relay ] && other=10.88.1.77/24 || other=10.0.2.77/24
 inside a ip addr add "$other" dev "$([ "$engine" = relay ] && echo eth0 || echo tap0)"
