@@ -27,8 +27,7 @@ static int enter_root(const struct confine *c)
 
 static int drop_bounding(const struct confine *c)
 {
-	(void)c;
-	return sandbox_drop_bounding(0);
+	return sandbox_drop_bounding(c->caps);
 }
 
 static int lock_securebits(const struct confine *c)
@@ -44,8 +43,7 @@ static int drop_user(const struct confine *c)
 
 static int drop_capabilities(const struct confine *c)
 {
-	(void)c;
-	return sandbox_drop_capabilities(0);
+	return sandbox_drop_capabilities(c->caps);
 }
 
 static int forbid_gains(const struct confine *c)

@@ -9,6 +9,7 @@
 #define NETD_SYS_CONFINE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/resource.h>
 #include <sys/types.h>
 
@@ -25,7 +26,8 @@ struct confine {
 	 * power. */
 	uid_t uid;
 	gid_t gid;
-	pid_t parent; /* with whom it ends; 0: with nobody */
+	uint64_t caps; /* that stay of those there are; bit n: capability n */
+	pid_t parent;  /* with whom it ends; 0: with nobody */
 	/* > 0: the reading end of a pipe, of which nothing comes: when the other end is closed, the
 	 * kernel kills this process, even one that is stopped. */
 	int life_fd;

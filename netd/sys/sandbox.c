@@ -267,6 +267,8 @@ int sandbox_landlock(const struct sandbox_paths *allow)
 		return 0;
 	if (allow && allow->only_files)
 		attr.net = attr.scoped = 0;
+	if (allow && allow->may_bind_ports)
+		attr.net = 0;
 	size = abi >= SANDBOX_LANDLOCK_SCOPE ? sizeof(attr)
 	       : abi >= SANDBOX_LANDLOCK_NET ? 2 * sizeof(uint64_t)
 					     : sizeof(uint64_t);

@@ -50,6 +50,7 @@ struct sandbox_paths {
 	const char *const *readable;  /* directories below which files may be read; NULL ends it */
 	const char *const *removable; /* directories in which files may be removed */
 	bool may_bind_any;            /* TCP sockets may be bound to an address, port 0 */
+	bool may_bind_ports;          /* the same, any port */
 	bool only_files;              /* ports, signals and sockets are left as they are */
 };
 #define SANDBOX_LANDLOCK_NET 4   /* the ABI that knows TCP ports */

@@ -133,6 +133,24 @@ static bool carry_client(struct port *q, int fd, const struct sockaddr_storage *
 	return true;
 }
 
+/* The same for a client elsewhere, under its own address. */
+static bool show_client(struct port *q, int fd, const struct sockaddr_storage *ss,
+			const struct ip *peer, uint16_t peer_port, uint64_t now)
+{
+	const struct ports_env *env = &q->owner->env;
+	struct flow_key k = {.guest_port = q->spec.port, .peer_port = peer_port};
+	const struct dest to = dest_of(&q->spec);
+
+	if (!env->carrier || !env->is_shown_inside[ip_fam(peer)] ||
+	    q->spec.local != PORT_LOCAL_SPLICE || !carrier_is_open(env->carrier) ||
+	    port_shown(env->policy, &q->spec, peer, false, &k.guest, &k.peer) != PORT_SHOWN_OWN ||
+	    tcp_has(env->tcp, &k) ||
+	    carrier_take_own(env->carrier, fd, ss, q->spec.slot, &to, now) < 0)
+		return false;
+	q->tally.flows++;
+	return true;
+}
+
 static void dial(struct port *q, int fd, const struct ip *peer, uint16_t peer_port, bool is_local,
 		 uint64_t now)
 {
@@ -147,21 +165,31 @@ static void dial(struct port *q, int fd, const struct ip *peer, uint16_t peer_po
 	}
 }
 
+/* Who it is. False: it is nobody any more. */
+static bool look_at(const struct ports_env *env, int fd, const struct sockaddr_storage *ss,
+		    socklen_t len, struct ip *ret, uint16_t *ret_port, bool *ret_is_local)
+{
+	struct ip peer, local;
+
+	if (host_from_sockaddr(ss, len, &peer, ret_port) < 0 || !local_address(env, fd, &local))
+		return false;
+	*ret = host_plain(&peer);
+	*ret_is_local = ip_is_loopback(ret) || ip_equal(ret, &local);
+	return true;
+}
+
 static void take_client(struct port *q, int fd, const struct sockaddr_storage *ss, socklen_t len,
 			uint64_t now)
 {
 	const struct ports_env *env = &q->owner->env;
-	struct ip peer, local;
+	struct ip peer;
 	uint16_t port;
 	bool is_local;
 
-	if (host_from_sockaddr(ss, len, &peer, &port) < 0 || !local_address(env, fd, &local)) {
+	if (!look_at(env, fd, ss, len, &peer, &port, &is_local))
 		reset_client(env, fd);
-		return;
-	}
-	peer = host_plain(&peer);
-	is_local = ip_is_loopback(&peer) || ip_equal(&peer, &local);
-	if (!is_local || !carry_client(q, fd, ss, now))
+	else if (is_local ? !carry_client(q, fd, ss, now)
+			  : !show_client(q, fd, ss, &peer, port, now))
 		dial(q, fd, &peer, port, is_local, now);
 }
 
@@ -171,14 +199,15 @@ void ports_take_back(struct ports *p, int fd, const struct sockaddr_storage *pee
 	struct port *q = slot < PORTS_MAX ? &p->port[slot] : NULL;
 	struct ip ip;
 	uint16_t port;
+	bool is_local;
 
-	if (!q || !q->is_used || host_from_sockaddr(peer, sizeof(*peer), &ip, &port) < 0) {
+	if (!q || !q->is_used ||
+	    !look_at(&p->env, fd, peer, sizeof(*peer), &ip, &port, &is_local)) {
 		reset_client(&p->env, fd);
 		return;
 	}
 	q->tally.flows--;
-	ip = host_plain(&ip);
-	dial(q, fd, &ip, port, true, now);
+	dial(q, fd, &ip, port, is_local, now);
 }
 
 void ports_account(struct ports *p, uint32_t slot, uint64_t n_in, uint64_t n_out)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * ports: the published sockets of the worker: connections are accepted here and go on to the
- * container through the tap, from the client's own address wherever that can be; UDP sockets are
- * handed to dgram. The supervisor has bound them and knows them by the number of their slot.
+ * container by a socket of its namespace or through the tap, from the client's own address wherever
+ * that can be; UDP sockets are handed to dgram. The supervisor has bound them and knows them by the
+ * number of their slot.
  *
  * A listener for which the host has no descriptor or memory rests and is tried again; it is never
  * closed for that.
@@ -34,6 +35,9 @@ struct ports_env {
 	const struct emit *emit;
 	struct tcp *tcp;
 	struct udp *udp;
+	/* Sockets of the namespace may have a remote client's address: it comes by one where that
+	 * can be, not through the tap. */
+	bool is_shown_inside[N_FAM];
 	struct carrier *carrier; /* NULL: clients on this host come in through the tap */
 };
 
@@ -43,7 +47,7 @@ void ports_free(struct ports *p); /* accepts NULL */
 /* Serves fd, a listening TCP or a bound UDP socket, which is the room's from now on, also when this
  * fails: 0, -EEXIST (the slot is in use), -EINVAL or another -errno. */
 int ports_add(struct ports *p, const struct port_spec *s, int fd);
-/* A client of slot that carrier took and gives back: it comes in as the gateway. */
+/* A client of slot that carrier took and gives back: it comes in through the tap. */
 void ports_take_back(struct ports *p, int fd, const struct sockaddr_storage *peer, uint32_t slot,
 		     uint64_t now);
 /* Bytes that carrier has moved for a client of slot. */

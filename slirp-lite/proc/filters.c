@@ -172,6 +172,15 @@ static const struct filter_rule nsd[] = {
 	FILTER_ANY(ppoll),
 };
 
+/* Sockets with addresses of clients elsewhere. It cannot listen, and has no raw socket. */
+static const struct filter_rule nsd_bind[] = {
+	FILTER_SET(SOL_SOCKET, SO_REUSEADDR),
+	FILTER_SET(SOL_SOCKET, SO_MARK),
+	FILTER_SET(IPPROTO_IP, IP_TRANSPARENT),
+	FILTER_SET(IPPROTO_IPV6, IPV6_TRANSPARENT),
+	{SCMP_SYS(bind), {{2, FILTER_MOST, ADDRESS_MAX}}},
+};
+
 struct filter_spec filters_worker(bool may_bind)
 {
 	struct filter_spec s = {.allow = {FILTER_LIST(worker), filter_always, filter_inet},
@@ -189,8 +198,12 @@ struct filter_spec filters_supervisor(void)
 				    .kill = {filter_deadly}};
 }
 
-struct filter_spec filters_nsd(void)
+struct filter_spec filters_nsd(bool is_transparent)
 {
-	return (struct filter_spec){.allow = {FILTER_LIST(nsd), filter_always, filter_inet},
-				    .kill = {filter_deadly}};
+	struct filter_spec s = {.allow = {FILTER_LIST(nsd), filter_always, filter_inet},
+				.kill = {filter_deadly}};
+
+	if (is_transparent)
+		s.allow[3] = (struct filter_list)FILTER_LIST(nsd_bind);
+	return s;
 }

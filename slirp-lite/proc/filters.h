@@ -13,6 +13,6 @@
 /* may_bind: an outgoing address is configured. */
 struct filter_spec filters_worker(bool may_bind);
 struct filter_spec filters_supervisor(void);
-struct filter_spec filters_nsd(void); /* proc/nsd.h */
+struct filter_spec filters_nsd(bool is_transparent); /* proc/nsd.h */
 
 #endif

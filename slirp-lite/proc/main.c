@@ -374,12 +374,18 @@ static bool wants_nsd(const struct launch *l)
 		(o->local == PORT_LOCAL_SPLICE && (o->api || o->publish.n > 0)));
 }
 
+static bool is_relay(const struct launch *l)
+{
+	return l->made.listen[FAM4] >= 0 || l->made.listen[FAM6] >= 0;
+}
+
 static int start_nsd(struct launch *l, struct err *e)
 {
 	const struct options *o = &l->options;
 	const struct nsd_spec spec = {.netns_fd = l->target.netns_fd,
 				      .userns_fd = l->target.userns_fd,
-				      .is_auto = o->is_publish_auto};
+				      .is_auto = o->is_publish_auto,
+				      .is_transparent = is_relay(l) && l->target.userns_fd >= 0};
 	struct autoports_env env = {
 		.published = l->published, .except = &o->except, .local = o->local};
 	int r = nsd_start(&spec, &l->nsd, e);
@@ -442,6 +448,10 @@ static int start(struct launch *l, struct err *e)
 		r = setup_start(&spec, &l->setup, e);
 	if (r == 0)
 		r = zygote_start(&zspec, &l->zygote, e);
+	/* The maker of sockets has what is needed where the relay engine works, and not elsewhere:
+	 * it is started when that is known. */
+	if (r == 0 && !is_made && spec.engine != ENGINE_TAP)
+		r = take_made(l, e);
 	if (r == 0 && wants_nsd(l))
 		r = start_nsd(l, e);
 	if (r == 0)
@@ -450,9 +460,9 @@ static int start(struct launch *l, struct err *e)
 		r = confine(l, e);
 	if (r == 0)
 		finish_nsd(l);
-	if (r == 0 && !is_made)
+	if (r == 0 && !is_made && l->tap < 0)
 		r = take_made(l, e);
-	else if (r == 0)
+	else if (r == 0 && is_made)
 		l->tap = fd_take(&l->target.tap_fd);
 	target_release(&l->target);
 	return r;

@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
@@ -24,6 +25,7 @@
 #include "base/fd.h"
 #include "proc/filters.h"
 #include "proc/nsdscan.h"
+#include "proc/transparent.h"
 #include "relay/insidemsg.h"
 #include "sys/confine.h"
 #include "sys/fdpass.h"
@@ -93,19 +95,51 @@ static void scan(struct scanner *s)
 
 /* ---- sockets ---- */
 
+static bool is_transparent;
+
+/* Several connections may come from one address and port, to different ports. */
+static int bind_to(int fd, const struct ip *from, uint16_t port)
+{
+	const int on = 1, mark = (int)TRANSPARENT_MARK_SHOWN;
+	struct sockaddr_in6 six = {.sin6_family = AF_INET6, .sin6_port = htons(port)};
+	struct sockaddr_in four = {.sin_family = AF_INET, .sin_port = htons(port)};
+	bool is_four = from->family == AF_INET;
+
+	memcpy(&four.sin_addr, from->b, sizeof(four.sin_addr));
+	memcpy(&six.sin6_addr, from->b, sizeof(six.sin6_addr));
+	if (setsockopt(fd, is_four ? IPPROTO_IP : IPPROTO_IPV6,
+		       is_four ? IP_TRANSPARENT : IPV6_TRANSPARENT, &on, sizeof(on)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof(mark)) < 0 ||
+	    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0 ||
+	    bind(fd, is_four ? (struct sockaddr *)&four : (struct sockaddr *)&six,
+		 is_four ? sizeof(four) : sizeof(six)) < 0)
+		return -errno;
+	return 0;
+}
+
 static int make_socket(const struct insidemsg_ask *q)
 {
 	int type = (int)q->type | SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = socket(q->family, type, q->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
+	int fd, r;
 
-	return fd < 0 ? -errno : fd;
+	if (q->from.family && !is_transparent)
+		return -EPERM;
+	fd = socket(q->family, type, q->type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP);
+	if (fd < 0)
+		return -errno;
+	r = q->from.family ? bind_to(fd, &q->from, q->from_port) : 0;
+	if (r < 0)
+		(void)close(fd);
+	return r < 0 ? r : fd;
 }
 
 static bool is_sound(const struct insidemsg_ask *q)
 {
 	return (q->family == AF_INET || q->family == AF_INET6) &&
 	       (q->type == SOCK_STREAM || q->type == SOCK_DGRAM) && q->n >= 1 &&
-	       q->n <= INSIDEMSG_MAX;
+	       q->n <= INSIDEMSG_MAX &&
+	       (q->from.family == 0 || (q->from.family == q->family && q->from_port != 0 &&
+					q->type == SOCK_STREAM && q->n == 1));
 }
 
 static void answer(const struct insidemsg_ask *q)
@@ -213,11 +247,14 @@ static int join(bool has_userns, struct err *e)
 static int confine(const struct filter *filter, bool has_userns, pid_t parent)
 {
 	const uid_t nobody = has_userns ? 0 : CONFINE_NOBODY;
+	const struct sandbox_paths allow = {.may_bind_ports = is_transparent};
 	const struct confine c = {
 		.n_files = N_FILES,
 		.uid = nobody,
 		.gid = nobody,
+		.caps = is_transparent ? 1ULL << CAP_NET_RAW : 0,
 		.parent = parent,
+		.paths = &allow,
 		.filter = filter,
 	};
 	const char *step;
@@ -228,10 +265,11 @@ static int confine(const struct filter *filter, bool has_userns, pid_t parent)
 static int prepare(const struct nsd_spec *s, int sockets, int ports, pid_t parent, struct err *e)
 {
 	static const int ignored[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
-	const struct filter_spec spec = filters_nsd();
+	const struct filter_spec spec = filters_nsd(s->is_transparent);
 	struct filter filter = {0};
 	int r = forbid_dump();
 
+	is_transparent = s->is_transparent;
 	(void)prctl(PR_SET_NAME, "slirp-nsd");
 	for (size_t i = 0; i < sizeof(ignored) / sizeof(ignored[0]); i++)
 		(void)signal(ignored[i], SIG_IGN);

@@ -4,8 +4,8 @@
  * sockets for the worker (relay/insidemsg.h) and, with is_auto, tell which ports are served
  * (proc/nsdports.h). It is forked by the launcher, as the set-up helper is, and ends when its
  * channels close, when the supervisor ends, or by nsd_end: so it does not keep the namespace alive
- * for longer than that. It has no capability, cannot be traced by the container's root, opens
- * nothing, and has a dozen system calls left (filters_nsd).
+ * for longer than that. It has no capability (but for is_transparent), cannot be traced by the
+ * container's root, opens nothing, and has a dozen system calls left (filters_nsd).
  *
  * It is not trusted more than the worker: what comes from it is checked. When it is gone there is
  * no other one (that would need what was given up), and clients of the host are served through the
@@ -23,6 +23,9 @@
 struct nsd_spec {
 	int netns_fd, userns_fd; /* userns_fd -1: none to join; both stay the caller's */
 	bool is_auto;            /* follow the ports that are served */
+	/* Sockets may be bound to addresses that are not the namespace's (proc/transparent.h): it
+	 * keeps CAP_NET_RAW in the user namespace, which must be one to join. */
+	bool is_transparent;
 };
 
 struct nsd {

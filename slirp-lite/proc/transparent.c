@@ -37,6 +37,27 @@
 #define KEEP_INTVL_S 60
 #define KEEP_COUNT 5
 
+/* Clients of published ports. What they send may be translated on its way out, and answers are put
+ * right only when they have been delivered here, so their socket is not found by their addresses:
+ * the connection remembers whose it is. Answers of the namespace itself go by their route. */
+static void shown_rules(const char *tap, struct buf *out)
+{
+	buf_printf(out,
+		   "chain shown {\n"
+		   "type route hook output priority mangle; policy accept;\n"
+		   "meta mark %#" PRIx32 " ct mark set meta mark accept\n"
+		   "ct direction reply ct mark %#" PRIx32 " meta mark set %#" PRIx32 "\n"
+		   "}\n"
+		   "chain seen {\n"
+		   "type filter hook prerouting priority mangle; policy accept;\n"
+		   "ct mark != %#" PRIx32 " accept\n"
+		   "ct direction reply meta mark set %#" PRIx32 " accept\n"
+		   "iifname \"%s\" ct mark set 0\n"
+		   "}\n",
+		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN,
+		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, tap);
+}
+
 void transparent_rules(const char *tap, const struct plan *plan, const uint16_t ports[N_FAM],
 		       struct buf *out)
 {
@@ -62,14 +83,19 @@ void transparent_rules(const char *tap, const struct plan *plan, const uint16_t 
 		   "iifname { \"%s\", \"lo\" } accept\n"
 		   "meta l4proto != tcp accept\n"
 		   "%s fib daddr oifname \"%s\" notrack accept\n"
+		   /* One whose handshake is under way has no mark that could be asked for. */
+		   "socket transparent 1 socket mark %#" PRIx32 " meta mark set %#" PRIx32
+		   " accept\n"
 		   "socket transparent 1 notrack meta mark set %#" PRIx32 " accept\n"
 		   "}\n"
 		   "chain answers {\n"
 		   "type filter hook output priority raw; policy accept;\n"
 		   "meta mark %#" PRIx32 " notrack\n"
-		   "}\n"
 		   "}\n",
-		   tap, syn, tap, TRANSPARENT_MARK_IN, TRANSPARENT_MARK_OUT);
+		   tap, syn, tap, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, TRANSPARENT_MARK_IN,
+		   TRANSPARENT_MARK_OUT);
+	shown_rules(tap, out);
+	buf_printf(out, "}\n");
 }
 
 static int set(int fd, int level, int name, int value, const char *what, struct err *e)
@@ -169,6 +195,8 @@ static int tune(const char *tap, struct err *e)
 
 	for (size_t i = 0; r == 0 && i < sizeof(values) / sizeof(values[0]); i++)
 		r = sysctl_set_text(values[i].key, values[i].value, e);
+	/* Clients' ports are below 1024, too; where this is not to be had those come by the tap. */
+	(void)sysctl_set_int("net/ipv4/ip_unprivileged_port_start", 0, NULL);
 	return r < 0 ? r : relax_reverse_path(tap, e);
 }
 

@@ -10,7 +10,8 @@
  * before. Firewall rules of the namespace's owner must let pass: the first packet of a connection
  * on its way from the container to the tap (so forwarding is where destinations are forbidden); to
  * the input hook what carries TRANSPARENT_MARK_IN, from the output hook TRANSPARENT_MARK_OUT. None
- * of these are in conntrack.
+ * of these are in conntrack. Clients of published ports come from the output hook with
+ * TRANSPARENT_MARK_SHOWN, and have it as their connection's mark.
  */
 #ifndef SLIRP_PROC_TRANSPARENT_H
 #define SLIRP_PROC_TRANSPARENT_H
@@ -21,6 +22,9 @@
 
 #define TRANSPARENT_MARK_IN 0x736c0001u
 #define TRANSPARENT_MARK_OUT 0x736c0002u
+/* Of sockets here that have the address of a client of a published port: tracked, so that the
+ * namespace's rules may lead what they send on to a container. */
+#define TRANSPARENT_MARK_SHOWN 0x736c0003u
 #define TRANSPARENT_TABLE 0x736c
 
 /* In the namespace, when the tap is configured. Listeners of the families that the plan has (else

@@ -12,7 +12,9 @@
 #include "relay/relay.h"
 #include "relay/watch.h"
 
-#define N_WIDE 4    /* pipes */
+#define N_WIDE 4 /* pipes */
+/* After a socket with a client's address that did not come, until there is an answer. */
+#define OWN_REST_MS 10000
 #define N_EVENTS 16 /* a turn: the loop has other things to do */
 
 struct carrier {
@@ -22,7 +24,8 @@ struct carrier {
 	struct relay *relay;
 	struct dgram *dgram;
 	struct carrier_conf conf;
-	uint64_t now_ms; /* of the call that is under way */
+	uint64_t own_from_ms; /* nobody shows his own address before */
+	uint64_t now_ms;      /* of the call that is under way */
 };
 
 static int take_socket(void *arg, int family, int type)
@@ -30,6 +33,28 @@ static int take_socket(void *arg, int family, int type)
 	struct carrier *c = arg;
 
 	return inside_take(c->inside, family, type, c->now_ms);
+}
+
+static int ask_bound(void *arg, const struct ip *from, uint16_t port, uint32_t *ret_id)
+{
+	struct carrier *c = arg;
+
+	return inside_ask_bound(c->inside, from, port, ret_id);
+}
+
+static bool on_bound(void *arg, uint32_t id, int fd)
+{
+	struct carrier *c = arg;
+
+	c->own_from_ms = 0;
+	return relay_given(c->relay, id, fd);
+}
+
+static uint64_t tell_time(void *arg)
+{
+	struct carrier *c = arg;
+
+	return c->now_ms;
 }
 
 static void lose(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port)
@@ -52,6 +77,8 @@ static int set_up(struct carrier *c, const struct carrier_conf *conf)
 				   .ops = &c->ops,
 				   .n_pipes = conf->pipes_max,
 				   .n_wide = N_WIDE,
+				   .own_buffer = conf->own_buffer,
+				   .own_unsent = conf->own_unsent,
 				   .are_reset = true};
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;
@@ -80,6 +107,8 @@ int carrier_new(const struct carrier_conf *conf, struct carrier **ret)
 	c->epoll_fd = -1;
 	c->conf = *conf;
 	c->ops = (struct relay_ops){.socket = take_socket,
+				    .bound = ask_bound,
+				    .now_ms = tell_time,
 				    .lost = conf->lost ? lose : NULL,
 				    .account = conf->account ? count : NULL,
 				    .arg = c};
@@ -88,6 +117,7 @@ int carrier_new(const struct carrier_conf *conf, struct carrier **ret)
 		carrier_free(c);
 		return r;
 	}
+	inside_on_bound(c->inside, on_bound, c);
 	*ret = c;
 	return 0;
 }
@@ -112,6 +142,8 @@ int carrier_fd(const struct carrier *c)
 /* Sockets have come, or those who wait are to hear that none will. */
 static void go_on(struct carrier *c)
 {
+	if (!inside_is_open(c->inside))
+		relay_forsake(c->relay);
 	relay_ready(c->relay);
 	dgram_ready(c->dgram, c->now_ms);
 }
@@ -162,7 +194,10 @@ void carrier_tick(struct carrier *c, uint64_t now_ms)
 	c->now_ms = now_ms;
 	if (inside_tick(c->inside, now_ms))
 		go_on(c);
-	relay_expire(c->relay, now_ms);
+	if (relay_expire(c->relay, now_ms)) {
+		c->own_from_ms = now_ms + OWN_REST_MS;
+		relay_forsake(c->relay);
+	}
 	(void)dgram_expire(c->dgram, now_ms);
 	(void)relay_go_on(c->relay);
 }
@@ -184,6 +219,24 @@ int carrier_take(struct carrier *c, int fd, const struct sockaddr_storage *peer,
 {
 	c->now_ms = now_ms;
 	return relay_take(c->relay, fd, peer, port, to, now_ms);
+}
+
+int carrier_take_own(struct carrier *c, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		     const struct dest *to, uint64_t now_ms)
+{
+	c->now_ms = now_ms;
+	if (now_ms < c->own_from_ms)
+		return -EAGAIN;
+	return relay_take_own(c->relay, fd, peer, port, to, now_ms);
+}
+
+bool carrier_list(const struct carrier *c, uint32_t *cursor, struct relay_seen *ret)
+{
+	do {
+		if (!relay_list(c->relay, cursor, ret))
+			return false;
+	} while (!ret->is_own);
+	return true;
 }
 
 int carrier_datagram(struct carrier *c, int port_fd, uint32_t port, const struct dest *to,

@@ -14,12 +14,14 @@
 #include <sys/socket.h>
 
 #include "relay/dest.h"
+#include "relay/relay.h"
 
 struct carrier_conf {
 	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
 	uint32_t conns_max; /* connections, two descriptors each */
 	uint32_t flows_max; /* of UDP, one descriptor each; 0: none */
-	unsigned pipes_max; /* pairs, two descriptors each; the rest is copied */
+	int own_buffer, own_unsent; /* as relay_conf has them */
+	unsigned pipes_max;         /* pairs, two descriptors each; the rest is copied */
 	/* A client that was taken, of whom nothing was read, and for whom no socket came: takes it
 	 * over, to serve it in another way. NULL: it is reset. */
 	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);
@@ -57,6 +59,11 @@ int carrier_take(struct carrier *c, int fd, const struct sockaddr_storage *peer,
 		 const struct dest *to, uint64_t now_ms);
 int carrier_datagram(struct carrier *c, int port_fd, uint32_t port, const struct dest *to,
 		     struct msghdr *h, const void *data, size_t len, uint64_t now_ms);
+/* As relay_take_own: the container sees the client's own address. */
+int carrier_take_own(struct carrier *c, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		     const struct dest *to, uint64_t now_ms);
+/* As relay_list; of clients that show their own address alone. */
+bool carrier_list(const struct carrier *c, uint32_t *cursor, struct relay_seen *ret);
 /* The port is no longer published: before its socket is closed. */
 void carrier_cut(struct carrier *c, uint32_t port);
 struct carrier_gauges carrier_gauges(const struct carrier *c);

@@ -33,8 +33,11 @@ struct shelf {
 struct inside {
 	int channel;
 	bool is_closed;
-	bool is_late; /* a request was not answered in time, and nothing came since */
+	bool is_late;    /* a request was not answered in time, and nothing came since */
+	bool is_refused; /* sockets with addresses of others: it has not the power */
 	uint32_t last_id;
+	inside_bound_fn *on_bound;
+	void *on_bound_arg;
 	struct shelf shelves[N_SHELVES];
 };
 
@@ -67,6 +70,22 @@ void inside_free(struct inside *in)
 	free(in);
 }
 
+static uint32_t next_id(struct inside *in)
+{
+	if (++in->last_id == 0)
+		in->last_id = 1;
+	return in->last_id;
+}
+
+static int tell(struct inside *in, const struct insidemsg_ask *m)
+{
+	int r = fdpass_send(in->channel, m, sizeof(*m), NULL, 0);
+
+	if (r < 0 && r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM)
+		in->is_closed = true;
+	return r;
+}
+
 static void ask(struct inside *in, struct shelf *s, uint64_t now_ms)
 {
 	unsigned room = s->level - s->n;
@@ -78,17 +97,13 @@ static void ask(struct inside *in, struct shelf *s, uint64_t now_ms)
 	/* Who does not answer is asked on demand only, and seldom. */
 	if (in->is_late && now_ms < s->asked_ms + INSIDE_ANSWER_MS)
 		return;
-	if (++in->last_id == 0)
-		in->last_id = 1;
-	m.id = in->last_id;
+	m.id = next_id(in);
 	m.family = i == TCP4 || i == UDP4 ? AF_INET : AF_INET6;
 	m.type = i == TCP4 || i == TCP6 ? SOCK_STREAM : SOCK_DGRAM;
 	m.n = room < INSIDEMSG_MAX ? room : INSIDEMSG_MAX;
-	int r = fdpass_send(in->channel, &m, sizeof(m), NULL, 0);
-	if (r < 0 && r != -EAGAIN && r != -ENOBUFS && r != -ENOMEM) {
-		in->is_closed = true;
+	(void)tell(in, &m);
+	if (in->is_closed)
 		return;
-	}
 	/* When it could not be sent now, it counts as one that is not answered. */
 	s->id = m.id;
 	s->asked_ms = now_ms;
@@ -118,11 +133,47 @@ int inside_take(struct inside *in, int family, int type, uint64_t now_ms)
 	return inside_is_open(in) ? -EAGAIN : -EPIPE;
 }
 
+int inside_ask_bound(struct inside *in, const struct ip *from, uint16_t port, uint32_t *ret_id)
+{
+	const struct insidemsg_ask m = {.id = next_id(in),
+					.family = from->family,
+					.type = SOCK_STREAM,
+					.n = 1,
+					.from = *from,
+					.from_port = port};
+	int r;
+
+	if (!inside_is_open(in))
+		return -EPIPE;
+	if (in->is_refused)
+		return -EPERM;
+	r = tell(in, &m);
+	if (r == 0)
+		*ret_id = m.id;
+	return r;
+}
+
+void inside_on_bound(struct inside *in, inside_bound_fn *fn, void *arg)
+{
+	in->on_bound = fn;
+	in->on_bound_arg = arg;
+}
+
+/* No shelf's: who waits for it gets it. */
+static void take_bound(struct inside *in, const struct insidemsg_answer *a, int *fd)
+{
+	int what = *fd >= 0 ? *fd : a->sys > 0 && a->sys <= 4095 ? -a->sys : -EMFILE;
+
+	if (!in->on_bound || !in->on_bound(in->on_bound_arg, a->id, what))
+		return;
+	in->is_refused |= what == -EPERM;
+	*fd = -1;
+}
+
 /* Puts what came on the shelf that asked for it; everything else is closed. None came: the system
  * is out of something, or has no such family; it is asked again when somebody wants one, not
  * before. True: the shelf's request is answered. */
-static bool take_in(struct inside *in, const struct insidemsg_answer *a, const int *fds,
-		    uint64_t now_ms)
+static bool take_in(struct inside *in, const struct insidemsg_answer *a, int *fds, uint64_t now_ms)
 {
 	struct shelf *s = NULL;
 	bool is_some = false;
@@ -130,6 +181,9 @@ static bool take_in(struct inside *in, const struct insidemsg_answer *a, const i
 	for (int i = 0; i < N_SHELVES; i++)
 		if (a->id && in->shelves[i].id == a->id)
 			s = &in->shelves[i];
+	in->is_late = false;
+	if (!s && a->id)
+		take_bound(in, a, &fds[0]);
 	for (int i = 0; i < INSIDEMSG_MAX; i++) {
 		if (fds[i] < 0)
 			continue;
@@ -140,7 +194,6 @@ static bool take_in(struct inside *in, const struct insidemsg_answer *a, const i
 			close(fds[i]);
 		}
 	}
-	in->is_late = false;
 	if (!s)
 		return false;
 	s->id = 0;

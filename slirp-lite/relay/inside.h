@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "model/addr.h"
+
 #define INSIDE_MAX 32 /* on a shelf */
 /* An answer that takes longer will not come: the pool counts as closed until one does. */
 #define INSIDE_ANSWER_MS 1000
@@ -25,6 +27,13 @@ void inside_warm(struct inside *in, int family, int type, uint64_t now_ms);
 /* A socket, which is the caller's; -EAGAIN: it has been asked for; -EPIPE: the pool is closed;
  * -ENOBUFS: none could be made just now. */
 int inside_take(struct inside *in, int family, int type, uint64_t now_ms);
+/* Asks for a TCP socket that is bound to from:port, somebody else's address. 0 with the number that
+ * it comes under (inside_on_bound), or -errno: there will be none, -EPERM: of nobody. */
+int inside_ask_bound(struct inside *in, const struct ip *from, uint16_t port, uint32_t *ret_id);
+/* fn is called with what comes of it: a socket, or -errno. False: nobody waits for it, the socket
+ * is closed. */
+typedef bool inside_bound_fn(void *arg, uint32_t id, int fd);
+void inside_on_bound(struct inside *in, inside_bound_fn *fn, void *arg);
 /* The channel is readable. True: a request was answered, or none will be any more. */
 bool inside_event(struct inside *in, uint64_t now_ms);
 /* Notices what was not answered, and asks again after a refusal. True: the pool counts as closed

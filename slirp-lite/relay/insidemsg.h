@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "model/addr.h"
 #include "sys/fdpass.h"
 
 #define INSIDEMSG_MAX FDPASS_MAX /* sockets a request */
@@ -20,6 +21,10 @@ struct insidemsg_ask {
 	uint16_t family; /* AF_INET, AF_INET6 */
 	uint16_t type;   /* SOCK_STREAM, SOCK_DGRAM */
 	uint32_t n;      /* 1 to INSIDEMSG_MAX */
+	/* Family 0: nobody's. Else one of SOCK_STREAM that is bound to this address, which is not
+	 * the namespace's own (IP_TRANSPARENT). */
+	struct ip from;
+	uint16_t from_port;
 };
 
 struct insidemsg_answer {

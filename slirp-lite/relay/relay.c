@@ -19,8 +19,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
-#include "relay/move.h"
-#include "relay/slots.h"
+#include "relay/relay_int.h"
 #include "relay/watch.h"
 
 #define ACCEPT_BATCH 32
@@ -35,38 +34,6 @@
 #define KEEP_IDLE_S 300
 #define KEEP_INTVL_S 60
 #define KEEP_COUNT 5
-
-enum { OUTER, INNER, N_ENDS };
-
-/* The queue a connection is in: links are indices + 1. */
-enum { Q_NONE, Q_MORE, Q_WAIT4, Q_WAIT6, N_QUEUES };
-
-struct queue {
-	uint32_t first, last;
-};
-
-struct conn {
-	struct slot slot;
-	struct end end[N_ENDS];
-	uint32_t port;
-	uint32_t prev, next;
-	uint8_t queue; /* with more to move, or waiting for a socket of a family */
-	bool is_connecting;
-	bool is_joined;    /* both sockets came connected */
-	uint64_t since_ms; /* it waits; of one that does not: something moved */
-	/* Addresses of both families fit. */
-	struct sockaddr_in6 to, peer;
-};
-
-struct relay {
-	int epoll_fd;
-	const struct relay_ops *ops;
-	struct slots conns;
-	struct queue queues[N_QUEUES];
-	int spare; /* see take_spare */
-	bool are_reset;
-	struct mover mover;
-};
 
 int relay_new(const struct relay_conf *conf, struct relay **ret)
 {
@@ -83,6 +50,8 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 	r->ops = conf->ops;
 	r->spare = -1;
 	r->are_reset = conf->are_reset;
+	r->own_buffer = conf->own_buffer;
+	r->own_unsent = conf->own_unsent;
 	r->mover.may_write = r->ops != NULL; /* the forwarder's filter has no write(2) */
 	r->mover.turn = r->ops ? TURN_BYTES_GUEST : TURN_BYTES;
 	if (r->ops)
@@ -93,18 +62,14 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 	return 0;
 }
 
-static struct conn *conn_at(const struct relay *r, uint32_t i)
-{
-	return slots_at(&r->conns, i);
-}
-
-static void queue_del(struct relay *r, uint32_t i)
+void relay_queue_del(struct relay *r, uint32_t i)
 {
 	struct conn *c = conn_at(r, i);
 	struct queue *q = &r->queues[c->queue];
 
 	if (c->queue == Q_NONE)
 		return;
+	r->n_asked -= c->queue == Q_ASKED;
 	c->queue = Q_NONE;
 	if (c->prev)
 		conn_at(r, c->prev - 1)->next = c->next;
@@ -116,14 +81,15 @@ static void queue_del(struct relay *r, uint32_t i)
 		q->last = c->prev;
 }
 
-static void queue_add(struct relay *r, uint32_t i, uint8_t queue)
+void relay_queue_add(struct relay *r, uint32_t i, uint8_t queue)
 {
 	struct conn *c = conn_at(r, i);
 	struct queue *q = &r->queues[queue];
 
 	if (c->queue == queue)
 		return;
-	queue_del(r, i);
+	relay_queue_del(r, i);
+	r->n_asked += queue == Q_ASKED;
 	c->queue = queue;
 	c->prev = q->last;
 	c->next = 0;
@@ -162,7 +128,7 @@ static void conn_end(struct relay *r, uint32_t i, bool reset)
 {
 	struct conn *c = conn_at(r, i);
 
-	queue_del(r, i);
+	relay_queue_del(r, i);
 	for (int k = 0; k < N_ENDS; k++) {
 		struct end *n = &c->end[k];
 		if (n->pipe != PIPES_NONE)
@@ -206,7 +172,7 @@ static void conn_turn(struct relay *r, uint32_t i)
 	else if (c->end[OUTER].is_shut && c->end[INNER].is_shut)
 		conn_end(r, i, false);
 	else if (in == MOVED_SOME || out == MOVED_SOME)
-		queue_add(r, i, Q_MORE);
+		relay_queue_add(r, i, Q_MORE);
 }
 
 bool relay_go_on(struct relay *r)
@@ -217,7 +183,7 @@ bool relay_go_on(struct relay *r)
 	/* Those that queue up again during this round wait for the next one. */
 	for (uint32_t k = 0; q->first && k < max; k++) {
 		uint32_t i = q->first - 1;
-		queue_del(r, i);
+		relay_queue_del(r, i);
 		conn_turn(r, i);
 		if (i + 1 == last)
 			break;
@@ -316,8 +282,7 @@ static int open_socket(struct relay *r, int family)
 	return fd < 0 ? -errno : fd;
 }
 
-/* Takes over fd. 0, or the errno of a connect that failed at once. */
-static int connect_inner(struct relay *r, uint32_t i, int fd)
+int relay_connect(struct relay *r, uint32_t i, int fd)
 {
 	const int on = 1, syns = SYN_RETRIES, idle = KEEP_IDLE_S, intvl = KEEP_INTVL_S,
 		  count = KEEP_COUNT;
@@ -340,15 +305,14 @@ static int connect_inner(struct relay *r, uint32_t i, int fd)
 	return watch_add(r->epoll_fd, fd, WATCHED, WATCH_INNER, i, c->slot.gen);
 }
 
-/* The client's own again; nothing was read from it. */
-static void conn_release(struct relay *r, uint32_t i)
+void relay_release(struct relay *r, uint32_t i)
 {
-	queue_del(r, i);
+	relay_queue_del(r, i);
 	watch_del(r->epoll_fd, conn_at(r, i)->end[OUTER].fd);
 	slots_give(&r->conns, i);
 }
 
-static void conn_lose(struct relay *r, uint32_t i)
+void relay_lose(struct relay *r, uint32_t i)
 {
 	struct conn *c = conn_at(r, i);
 	int fd = c->end[OUTER].fd;
@@ -356,15 +320,15 @@ static void conn_lose(struct relay *r, uint32_t i)
 	struct sockaddr_storage peer = {0};
 
 	memcpy(&peer, &c->peer, sizeof(c->peer));
-	conn_release(r, i);
+	relay_release(r, i);
 	if (r->ops->lost)
 		r->ops->lost(r->ops->arg, fd, &peer, port);
 	else
 		close_with_reset(fd);
 }
 
-int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
-	       const struct dest *to, uint64_t now_ms)
+int relay_admit(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		const struct dest *to, uint64_t now_ms, uint32_t *ret_i)
 {
 	const int on = 1;
 	struct sockaddr_storage ss;
@@ -380,25 +344,38 @@ int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uin
 	c->since_ms = now_ms;
 	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE};
 	c->end[INNER] = (struct end){.fd = -1, .pipe = PIPES_NONE};
-	uint8_t wait = ss.ss_family == AF_INET ? Q_WAIT4 : Q_WAIT6;
-	/* Who came first gets the first socket. */
-	int inner = r->queues[wait].first ? -EAGAIN : open_socket(r, ss.ss_family);
-	int k = inner < 0 && inner != -EAGAIN
-			? inner
-			: watch_add(r->epoll_fd, fd, WATCHED, WATCH_OUTER, i, c->slot.gen);
+	int k = watch_add(r->epoll_fd, fd, WATCHED, WATCH_OUTER, i, c->slot.gen);
 	if (k < 0) {
-		if (inner >= 0)
-			close(inner);
 		slots_give(&r->conns, i);
 		return k;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (r->are_reset)
 		guard(fd);
-	if (inner < 0)
-		queue_add(r, i, wait);
-	else if (connect_inner(r, i, inner) < 0)
+	*ret_i = i;
+	return 0;
+}
+
+int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
+	       const struct dest *to, uint64_t now_ms)
+{
+	uint32_t i;
+	int k = relay_admit(r, fd, peer, port, to, now_ms, &i);
+
+	if (k < 0)
+		return k;
+	int family = conn_at(r, i)->to.sin6_family;
+	uint8_t wait = family == AF_INET ? Q_WAIT4 : Q_WAIT6;
+	/* Who came first gets the first socket. */
+	int inner = r->queues[wait].first ? -EAGAIN : open_socket(r, family);
+	if (inner == -EAGAIN) {
+		relay_queue_add(r, i, wait);
+	} else if (inner < 0) {
+		relay_release(r, i);
+		return inner;
+	} else if (relay_connect(r, i, inner) < 0) {
 		conn_end(r, i, true);
+	}
 	return 0;
 }
 
@@ -439,11 +416,11 @@ static void ready(struct relay *r, uint8_t wait, int family)
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0) {
-			conn_lose(r, i);
+			relay_lose(r, i);
 			continue;
 		}
-		queue_del(r, i);
-		if (connect_inner(r, i, fd) < 0)
+		relay_queue_del(r, i);
+		if (relay_connect(r, i, fd) < 0)
 			conn_end(r, i, true);
 	}
 }
@@ -458,7 +435,7 @@ uint64_t relay_due(const struct relay *r)
 {
 	uint64_t due = UINT64_MAX;
 
-	for (int q = Q_WAIT4; q <= Q_WAIT6; q++)
+	for (int q = Q_WAIT4; q <= Q_ASKED; q++)
 		if (r->queues[q].first) {
 			uint64_t at = conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS;
 			due = at < due ? at : due;
@@ -466,12 +443,17 @@ uint64_t relay_due(const struct relay *r)
 	return due;
 }
 
-void relay_expire(struct relay *r, uint64_t now_ms)
+bool relay_expire(struct relay *r, uint64_t now_ms)
 {
-	for (int q = Q_WAIT4; q <= Q_WAIT6; q++)
+	bool is_missed = false;
+
+	for (int q = Q_WAIT4; q <= Q_ASKED; q++)
 		while (r->queues[q].first &&
-		       conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS <= now_ms)
-			conn_lose(r, r->queues[q].first - 1);
+		       conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS <= now_ms) {
+			is_missed |= q == Q_ASKED;
+			relay_lose(r, r->queues[q].first - 1);
+		}
+	return is_missed;
 }
 
 uint32_t relay_count(const struct relay *r)
@@ -479,7 +461,7 @@ uint32_t relay_count(const struct relay *r)
 	return r->conns.n_used;
 }
 
-static struct ip read_address(const struct sockaddr_in6 *sa, uint16_t *ret_port)
+struct ip relay_address(const struct sockaddr_in6 *sa, uint16_t *ret_port)
 {
 	struct sockaddr_storage ss = {0};
 
@@ -495,13 +477,15 @@ bool relay_list(const struct relay *r, uint32_t *cursor, struct relay_seen *ret)
 	if (i == SLOT_NONE)
 		return false;
 	const struct conn *c = conn_at(r, i);
-	*ret = (struct relay_seen){.outer_ended = c->end[OUTER].has_ended,
+	*ret = (struct relay_seen){.is_own = c->is_own,
+				   .is_open = !c->is_connecting && c->end[INNER].fd >= 0,
+				   .outer_ended = c->end[OUTER].has_ended,
 				   .inner_ended = c->end[INNER].has_ended,
 				   .n_in = c->end[OUTER].held,
 				   .n_out = c->end[INNER].held,
 				   .moved_ms = c->since_ms};
-	ret->from = read_address(&c->peer, &ret->from_port);
-	ret->to = read_address(&c->to, &ret->to_port);
+	ret->from = relay_address(&c->peer, &ret->from_port);
+	ret->to = relay_address(&c->to, &ret->to_port);
 	*cursor = i + 1;
 	return true;
 }

@@ -23,6 +23,9 @@ struct relay_ops {
 	 * A descriptor, -EAGAIN: none yet, the caller of this room will say when (relay_ready,
 	 * dgram_ready); another -errno: there will be none. */
 	int (*socket)(void *arg, int family, int type);
+	/* One that has the client's own address, from:port; relay_given brings it under the number
+	 * *ret_id. 0, or -errno: there will be none. NULL: relay_take_own is not called. */
+	int (*bound)(void *arg, const struct ip *from, uint16_t port, uint32_t *ret_id);
 	/* A client that waited, of whom nothing was read, and for whom no socket came: takes it
 	 * over. NULL: such a client is reset. */
 	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);
@@ -43,6 +46,9 @@ struct relay_conf {
 	/* A close that nobody means, by the death of the process, resets (SO_LINGER). Sockets for
 	 * relay_join come like this. */
 	bool are_reset;
+	/* SO_RCVBUF and TCP_NOTSENT_LOWAT of clients for relay_take_own: what lies in the host's
+	 * sockets of one. 0: as the kernel thinks best. */
+	int own_buffer, own_unsent;
 };
 
 struct relay;
@@ -58,6 +64,15 @@ int relay_accept(struct relay *r, int listen_fd, uint32_t port, const struct des
  * no socket for it, and fd stays the caller's. */
 int relay_take(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
 	       const struct dest *to, uint64_t now_ms);
+/* The same, and the container sees the client's own address. What does not work by the socket that
+ * comes, but for what the container answers, is lost (ops->lost). */
+int relay_take_own(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
+		   const struct dest *to, uint64_t now_ms);
+/* What came for ops->bound, a socket or -errno. False: nobody waits for it (any more), it stays the
+ * caller's. */
+bool relay_given(struct relay *r, uint32_t id, int fd);
+/* None of what is under way for ops->bound will come: all who wait for it are lost. */
+void relay_forsake(struct relay *r);
 /* Takes over two connected sockets (non-blocking), the container's is inner; bytes go both ways
  * from now on. 0, or -errno: they stay the caller's. They count for port 0. peer: who opened it;
  * to: what he asked for. */
@@ -70,8 +85,8 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 /* Goes on with connections that had more to move than is fair in one go. True: some still have. */
 bool relay_go_on(struct relay *r);
 bool relay_has_more(const struct relay *r);
-/* Gives up clients that have waited too long. */
-void relay_expire(struct relay *r, uint64_t now_ms);
+/* Gives up clients that have waited too long. True: some of them for ops->bound. */
+bool relay_expire(struct relay *r, uint64_t now_ms);
 /* When relay_expire has something to do, UINT64_MAX: never. */
 uint64_t relay_due(const struct relay *r);
 /* Resets every connection that came in through this port. */
@@ -82,6 +97,8 @@ uint32_t relay_count(const struct relay *r);
 struct relay_seen {
 	struct ip from, to;
 	uint16_t from_port, to_port;
+	bool is_own;                   /* by relay_take_own */
+	bool is_open;                  /* the container has answered */
 	bool outer_ended, inner_ended; /* it has sent its FIN */
 	uint32_t n_in, n_out;          /* bytes in our pipes: for the container, from it */
 	uint64_t moved_ms;             /* when it was joined, or something moved */

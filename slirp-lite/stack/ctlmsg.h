@@ -66,7 +66,7 @@ struct ctlmsg_flow {
 struct ctlmsg_gauges {
 	uint32_t n_tcp, n_udp, n_ping; /* flows */
 	uint32_t n_through; /* by the kernel's own TCP on both sides, those not yet open included */
-	uint32_t n_local;   /* clients on this host, by sockets inside */
+	uint32_t n_local;   /* clients of published ports, by sockets inside */
 	uint64_t memory;    /* payload bytes held */
 };
 

@@ -89,76 +89,92 @@ static void list_ports(struct worker *w, const struct ctlmsg *get)
 	(void)ctlmsg_send(w->fds.control, &m);
 }
 
-/* Cursors of UDP, and of TCP by the kernel's own, have these bits. */
-#define IS_UDP (1u << 31)
-#define IS_THROUGH (1u << 30)
+/* What is listed, one kind after another: the upper bits of a cursor. */
+enum stage { LIST_TCP, LIST_THROUGH, LIST_UDP, LIST_CARRIED, N_STAGES };
+#define STAGE_SHIFT 30
+#define STAGE_MASK ((1u << STAGE_SHIFT) - 1)
 
 /* As the container's peer in the connection has it. */
-static enum tcp_state state_of(const struct through_seen *s)
+static enum tcp_state state_of(bool is_open, bool host_ended, bool guest_ended)
 {
-	if (!s->is_open)
+	if (!is_open)
 		return TCP_SYN_RCVD;
-	if (s->host_ended)
-		return s->guest_ended ? TCP_LAST_ACK : TCP_FIN_WAIT_2;
-	return s->guest_ended ? TCP_CLOSE_WAIT : TCP_ESTABLISHED;
+	if (host_ended)
+		return guest_ended ? TCP_LAST_ACK : TCP_FIN_WAIT_2;
+	return guest_ended ? TCP_CLOSE_WAIT : TCP_ESTABLISHED;
 }
 
-static bool next_through(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
+static bool next_through(struct worker *w, uint32_t *at, uint64_t now, struct ctlmsg_flow *ret)
 {
 	struct through_seen s;
-	uint32_t at = *cursor & ~IS_THROUGH;
 
-	if (!w->through || !through_list(w->through, &at, now, &s))
+	if (!w->through || !through_list(w->through, at, now, &s))
 		return false;
-	*cursor = at | IS_THROUGH;
-	*ret = (struct ctlmsg_flow){.guest = s.key.guest,
-				    .peer = s.key.peer,
-				    .guest_port = s.key.guest_port,
-				    .peer_port = s.key.peer_port,
-				    .proto = IPPROTO_TCP,
-				    .state = (uint8_t)state_of(&s),
-				    .is_relayed = true,
-				    .idle_ms = s.idle_ms,
-				    .queued = s.queued,
-				    .blocked = s.blocked};
+	*ret = (struct ctlmsg_flow){
+		.guest = s.key.guest,
+		.peer = s.key.peer,
+		.guest_port = s.key.guest_port,
+		.peer_port = s.key.peer_port,
+		.proto = IPPROTO_TCP,
+		.state = (uint8_t)state_of(s.is_open, s.host_ended, s.guest_ended),
+		.is_relayed = true,
+		.idle_ms = s.idle_ms,
+		.queued = s.queued,
+		.blocked = s.blocked};
 	return true;
 }
 
-static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
+/* Remote clients that came by a socket inside. */
+static bool next_carried(struct worker *w, uint32_t *at, uint64_t now, struct ctlmsg_flow *ret)
+{
+	struct relay_seen s;
+
+	if (!w->carrier || !carrier_list(w->carrier, at, &s))
+		return false;
+	*ret = (struct ctlmsg_flow){
+		.guest = s.to,
+		.peer = s.from,
+		.guest_port = s.to_port,
+		.peer_port = s.from_port,
+		.proto = IPPROTO_TCP,
+		.state = (uint8_t)state_of(s.is_open, s.outer_ended, s.inner_ended),
+		.is_inward = true,
+		.is_relayed = true,
+		.idle_ms = now > s.moved_ms ? (uint32_t)(now - s.moved_ms) : 0,
+		.queued = s.n_in,
+		.blocked = s.n_out};
+	return true;
+}
+
+static bool next_tcp(struct worker *w, uint32_t *at, uint64_t now, struct ctlmsg_flow *ret)
 {
 	struct tcp_seen t;
-	struct udp_seen u;
-	uint32_t at;
 
-	if (!(*cursor & (IS_UDP | IS_THROUGH))) {
-		if (tcp_list(w->tcp, cursor, now, &t)) {
-			*ret = (struct ctlmsg_flow){.guest = t.key.guest,
-						    .peer = t.key.peer,
-						    .guest_port = t.key.guest_port,
-						    .peer_port = t.key.peer_port,
-						    .proto = IPPROTO_TCP,
-						    .state = (uint8_t)t.state,
-						    .is_inward = t.is_inward,
-						    .rtt_us = t.rtt_us,
-						    .idle_ms = t.idle_ms,
-						    .n_timeout = t.n_timeout,
-						    .queued = t.queued,
-						    .blocked = t.blocked};
-			return true;
-		}
-		*cursor = IS_THROUGH;
-	}
-	if (*cursor & IS_THROUGH) {
-		if (next_through(w, cursor, now, ret))
-			return true;
-		*cursor = IS_UDP;
-	}
-	at = *cursor & ~IS_UDP;
+	if (!tcp_list(w->tcp, at, now, &t))
+		return false;
+	*ret = (struct ctlmsg_flow){.guest = t.key.guest,
+				    .peer = t.key.peer,
+				    .guest_port = t.key.guest_port,
+				    .peer_port = t.key.peer_port,
+				    .proto = IPPROTO_TCP,
+				    .state = (uint8_t)t.state,
+				    .is_inward = t.is_inward,
+				    .rtt_us = t.rtt_us,
+				    .idle_ms = t.idle_ms,
+				    .n_timeout = t.n_timeout,
+				    .queued = t.queued,
+				    .blocked = t.blocked};
+	return true;
+}
+
+static bool next_udp(struct worker *w, uint32_t *at, uint64_t now, struct ctlmsg_flow *ret)
+{
+	struct udp_seen u;
+
 	do {
-		if (!udp_list(w->udp, &at, now, &u))
+		if (!udp_list(w->udp, at, now, &u))
 			return false;
 	} while (u.key.peer.family == 0);
-	*cursor = at | IS_UDP;
 	*ret = (struct ctlmsg_flow){.guest = u.key.guest,
 				    .peer = u.key.peer,
 				    .guest_port = u.key.guest_port,
@@ -167,6 +183,25 @@ static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct c
 				    .is_inward = u.is_inward,
 				    .idle_ms = u.idle_ms};
 	return true;
+}
+
+static bool next_flow(struct worker *w, uint32_t *cursor, uint64_t now, struct ctlmsg_flow *ret)
+{
+	static bool (*const next[N_STAGES])(struct worker *, uint32_t *, uint64_t,
+					    struct ctlmsg_flow *) = {
+		[LIST_TCP] = next_tcp,
+		[LIST_THROUGH] = next_through,
+		[LIST_UDP] = next_udp,
+		[LIST_CARRIED] = next_carried,
+	};
+	uint32_t at = *cursor & STAGE_MASK;
+
+	for (uint32_t stage = *cursor >> STAGE_SHIFT; stage < N_STAGES; stage++, at = 0)
+		if (next[stage](w, &at, now, ret)) {
+			*cursor = stage << STAGE_SHIFT | at;
+			return true;
+		}
+	return false;
 }
 
 static void list_flows(struct worker *w, const struct ctlmsg *get, uint64_t now)

@@ -154,6 +154,8 @@ static int make_carrier(struct worker *w, struct err *e)
 					  .conns_max = w->conf.local_max,
 					  .flows_max = w->conf.local_max,
 					  .pipes_max = CARRIER_PIPES,
+					  .own_buffer = w->through ? through_buffer(w->through) : 0,
+					  .own_unsent = w->through ? THROUGH_UNSENT : 0,
 					  .lost = on_carrier_lost,
 					  .account = on_carrier_bytes,
 					  .arg = w};
@@ -250,16 +252,18 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 				      .host = host,
 				      .stats = &w->stats,
 				      .max = w->conf.ping_max};
-	struct ports_env ports = {.loop = w->loop,
-				  .wheel = w->wheel,
-				  .policy = &w->conf.policy,
-				  .host = host,
-				  .stats = &w->stats,
-				  .emit = w->emit};
-	int r = make_carrier(w, e);
+	struct ports_env ports = {
+		.loop = w->loop,
+		.wheel = w->wheel,
+		.policy = &w->conf.policy,
+		.host = host,
+		.stats = &w->stats,
+		.emit = w->emit,
+		.is_shown_inside = {w->fds.listen[FAM4] >= 0, w->fds.listen[FAM6] >= 0}};
+	int r = make_through(w, host, &tcp, e);
 
 	if (r == 0)
-		r = make_through(w, host, &tcp, e);
+		r = make_carrier(w, e);
 	if (r == 0)
 		r = tcp_new(&tcp, &w->tcp, e);
 

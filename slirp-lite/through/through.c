@@ -37,9 +37,8 @@
 #define EVENTS_A_TURN 64
 #define N_PIPES 48
 #define N_WIDE 16
-/* What lies in the host's sockets of one connection: for the container, and unsent from it. */
+/* What lies in the host's socket of one connection for the container. */
 #define BUFFER (512 * 1024)
-#define UNSENT (256 * 1024)
 #define KEEP_IDLE_S 300
 #define KEEP_INTVL_S 60
 #define KEEP_COUNT 5
@@ -215,7 +214,7 @@ static void set_options(const struct host_ops *host, int fd)
 		int level, name, value;
 	} options[] = {
 		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{IPPROTO_TCP, TCP_NOTSENT_LOWAT, UNSENT},
+		{IPPROTO_TCP, TCP_NOTSENT_LOWAT, THROUGH_UNSENT},
 		{IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
 		{IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTVL_S},
 		{IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},

@@ -49,6 +49,8 @@ void through_free(struct through *t); /* resets all connections; accepts NULL */
  * After a 1 comes through_take, or through_gone when that is not possible any more. */
 int through_wants(struct through *t, const struct flow_key *k);
 void through_gone(struct through *t, const struct flow_key *k);
+/* What the host's socket may hold of the container's that is not sent yet (TCP_NOTSENT_LOWAT). */
+#define THROUGH_UNSENT (256 * 1024)
 /* What the host's socket may hold for the container (SO_RCVBUF), to be set before it connects; 0:
  * as the kernel thinks best. */
 int through_buffer(const struct through *t);

@@ -233,10 +233,11 @@ static void test_supervisor(void **state)
 
 static void test_nsd(void **state)
 {
-	const struct filter_spec s = filters_nsd();
+	const struct filter_spec s = filters_nsd(false), bound = filters_nsd(true);
 
 	(void)state;
 	check_all(&s);
+	check_all(&bound);
 }
 
 struct sample {
@@ -327,7 +328,32 @@ static void test_meaning_of_nsd(void **state)
 		{SCMP_SYS(execve), {0}, SECCOMP_RET_KILL_PROCESS},
 		{SCMP_SYS(ptrace), {0}, SECCOMP_RET_KILL_PROCESS},
 	};
-	const struct filter_spec s = filters_nsd();
+	const struct filter_spec s = filters_nsd(false);
+
+	(void)state;
+	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
+}
+
+/* With addresses of others they are bound, and nothing else. */
+static void test_meaning_of_nsd_bound(void **state)
+{
+	const uint64_t nc = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	const struct sample samples[] = {
+		{SCMP_SYS(bind), {3, 0, 28}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(bind), {3, 0, 110}, EPERM_ACTION},
+		{SCMP_SYS(setsockopt), {3, IPPROTO_IP, IP_TRANSPARENT}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(setsockopt), {3, IPPROTO_IPV6, IPV6_TRANSPARENT}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_MARK}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_ATTACH_FILTER}, EPERM_ACTION},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_BINDTODEVICE}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_INET, SOCK_RAW | nc, 1}, EPERM_ACTION},
+		{SCMP_SYS(socket), {AF_PACKET, SOCK_DGRAM | nc, 17}, EPERM_ACTION},
+		{SCMP_SYS(connect), {3, 0, 16}, EPERM_ACTION},
+		{SCMP_SYS(listen), {3, 1}, EPERM_ACTION},
+		{SCMP_SYS(sendto), {3, 0, 0, 0}, EPERM_ACTION},
+		{SCMP_SYS(setns), {0}, SECCOMP_RET_KILL_PROCESS},
+	};
+	const struct filter_spec s = filters_nsd(true);
 
 	(void)state;
 	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
@@ -336,9 +362,13 @@ static void test_meaning_of_nsd(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meaning),    cmocka_unit_test(test_meaning_of_nsd),
-		cmocka_unit_test(test_worker),     cmocka_unit_test(test_worker_bind),
-		cmocka_unit_test(test_supervisor), cmocka_unit_test(test_nsd),
+		cmocka_unit_test(test_meaning),
+		cmocka_unit_test(test_meaning_of_nsd),
+		cmocka_unit_test(test_meaning_of_nsd_bound),
+		cmocka_unit_test(test_worker),
+		cmocka_unit_test(test_worker_bind),
+		cmocka_unit_test(test_supervisor),
+		cmocka_unit_test(test_nsd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

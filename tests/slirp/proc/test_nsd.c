@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "box.h"
 #include "proc/nsd.h"
+#include "proc/transparent.h"
 #include "relay/inside.h"
 #include "relay/insidemsg.h"
 #include "sys/fdpass.h"
@@ -86,16 +87,21 @@ static void start_inspector(void)
 
 /* ---- the world ---- */
 
-static void start(struct world *w, bool is_auto)
+static void start_as(struct world *w, bool is_auto, bool is_transparent)
 {
 	struct err e = ERR_INIT;
 
 	*w = (struct world){.nsd = NSD_INIT};
 	box_start(&w->box);
-	const struct nsd_spec spec = {w->box.netns_fd, w->box.userns_fd, is_auto};
+	const struct nsd_spec spec = {w->box.netns_fd, w->box.userns_fd, is_auto, is_transparent};
 	if (nsd_start(&spec, &w->nsd, &e) < 0 || nsd_finish(&w->nsd, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(inside_new(w->nsd.sockets_fd, &w->pool), 0);
+}
+
+static void start(struct world *w, bool is_auto)
+{
+	start_as(w, is_auto, false);
 }
 
 static void end(struct world *w)
@@ -215,11 +221,21 @@ static bool answers(struct world *w)
 static void test_hostile_worker(void **state)
 {
 	static const struct insidemsg_ask bad[] = {
-		{1, AF_UNIX, SOCK_STREAM, 1},          {1, AF_NETLINK, SOCK_RAW, 1},
-		{1, AF_PACKET, SOCK_DGRAM, 1},         {1, AF_INET, SOCK_RAW, 1},
-		{1, AF_INET, SOCK_SEQPACKET, 1},       {1, 0, 0, 1},
-		{1, AF_INET, SOCK_STREAM, 0},          {1, AF_INET, SOCK_STREAM, INSIDEMSG_MAX + 1},
-		{1, AF_INET, SOCK_STREAM, UINT32_MAX}, {1, AF_INET, 0xffff, 1},
+		{1, AF_UNIX, SOCK_STREAM, 1},
+		{1, AF_NETLINK, SOCK_RAW, 1},
+		{1, AF_PACKET, SOCK_DGRAM, 1},
+		{1, AF_INET, SOCK_RAW, 1},
+		{1, AF_INET, SOCK_SEQPACKET, 1},
+		{1, 0, 0, 1},
+		{1, AF_INET, SOCK_STREAM, 0},
+		{1, AF_INET, SOCK_STREAM, INSIDEMSG_MAX + 1},
+		{1, AF_INET, SOCK_STREAM, UINT32_MAX},
+		{1, AF_INET, 0xffff, 1},
+		{1, AF_INET, SOCK_STREAM, 1, {AF_INET6}, 80},
+		{1, AF_INET, SOCK_STREAM, 1, {AF_INET}, 0},
+		{1, AF_INET, SOCK_STREAM, 2, {AF_INET}, 80},
+		{1, AF_INET, SOCK_DGRAM, 1, {AF_INET}, 80},
+		{1, AF_INET, SOCK_STREAM, 1, {AF_UNIX}, 80},
 	};
 	struct world w;
 	uint8_t junk[256];
@@ -377,6 +393,124 @@ static void test_confined(void **state)
 	}
 }
 
+/* With is_transparent one capability more, in the box's user namespace. */
+static void test_transparent_confined(void **state)
+{
+	static const char one[] = "0000000000002000", none[] = "0000000000000000"; /* NET_RAW */
+	char path[64], text[8192] = "", ours[64] = "", theirs[64] = "";
+	struct world w;
+
+	(void)state;
+	start_as(&w, false, true);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)w.nsd.pid);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	expect_line(text, "CapPrm:", one);
+	expect_line(text, "CapEff:", one);
+	expect_line(text, "CapBnd:", one);
+	expect_line(text, "CapInh:", none);
+	expect_line(text, "CapAmb:", none);
+	expect_line(text, "NoNewPrivs:", "1");
+	expect_line(text, "Seccomp:", "2");
+	assert_int_equal(box_trace(&w.box, w.nsd.pid), -EPERM);
+	assert_true(readlink("/proc/self/ns/user", ours, sizeof(ours) - 1) > 0);
+	snprintf(path, sizeof(path), "/proc/%d/ns/user", (int)w.nsd.pid);
+	/* It is another one than ours, where it has a link that may be read. */
+	if (readlink(path, theirs, sizeof(theirs) - 1) > 0)
+		assert_string_not_equal(ours, theirs);
+	end(&w);
+}
+
+struct bound {
+	uint32_t id;
+	int fd, n;
+};
+
+static bool on_bound(void *arg, uint32_t id, int fd)
+{
+	struct bound *b = arg;
+
+	if (id != b->id)
+		return false;
+	b->fd = fd;
+	b->n++;
+	return true;
+}
+
+/* What came of asking for from:port. */
+static int take_bound(struct world *w, const char *from, uint16_t port)
+{
+	struct bound b = {.fd = -1};
+	struct ip ip;
+	int r;
+
+	assert_int_equal(ip_parse(from, &ip, NULL), 0);
+	inside_on_bound(w->pool, on_bound, &b);
+	r = inside_ask_bound(w->pool, &ip, port, &b.id);
+	if (r < 0)
+		return r;
+	while (b.n == 0) {
+		await(w->nsd.sockets_fd, WAIT_MS);
+		(void)inside_event(w->pool, clock_ms());
+	}
+	inside_on_bound(w->pool, NULL, NULL);
+	assert_int_equal(b.n, 1);
+	return b.fd;
+}
+
+/* Addresses that are nobody's there; one of them twice, for two connections. */
+static void test_bound(void **state)
+{
+	static const char *const from[] = {"198.51.100.9", "2001:db8::9"};
+	struct sockaddr_storage ss;
+	struct world w;
+	char text[INET6_ADDRSTRLEN];
+
+	(void)state;
+	start_as(&w, false, true);
+	for (int i = 0; i < 4; i++) {
+		bool is_six = i % 2;
+		int fd = take_bound(&w, from[is_six], 40009), mark = 0, on = 0;
+		socklen_t len = sizeof(ss), mark_len = sizeof(mark), on_len = sizeof(on);
+
+		assert_true(fd >= 0);
+		assert_int_equal(getsockname(fd, (struct sockaddr *)&ss, &len), 0);
+		assert_int_equal(ss.ss_family, is_six ? AF_INET6 : AF_INET);
+		const void *addr = is_six ? (void *)&((struct sockaddr_in6 *)&ss)->sin6_addr
+					  : (void *)&((struct sockaddr_in *)&ss)->sin_addr;
+		assert_non_null(inet_ntop(ss.ss_family, addr, text, sizeof(text)));
+		assert_string_equal(text, from[is_six]);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &mark_len), 0);
+		assert_int_equal(mark, TRANSPARENT_MARK_SHOWN);
+		assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &on_len), 0);
+		assert_int_equal(on, 0);
+		/* Kept until the end: the second one has the same address. */
+	}
+	/* Of a port that takes a privilege there. */
+	assert_int_equal(take_bound(&w, from[0], 9), -EACCES);
+	/* Plain ones come as before. */
+	close(take(&w, AF_INET6, SOCK_STREAM));
+	end(&w);
+}
+
+/* Without the capability it says so once, and is not asked again. */
+static void test_bound_refused(void **state)
+{
+	struct world w;
+	struct ip ip;
+	uint32_t id;
+
+	(void)state;
+	start(&w, false);
+	assert_int_equal(ip_parse("198.51.100.9", &ip, NULL), 0);
+	assert_int_equal(take_bound(&w, "198.51.100.9", 40009), -EPERM);
+	assert_int_equal(inside_ask_bound(w.pool, &ip, 40009, &id), -EPERM);
+	close(take(&w, AF_INET, SOCK_STREAM));
+	end(&w);
+}
+
 /* Root of the container has the same user number outside, and all power over the namespace. */
 static void test_not_traced(void **state)
 {
@@ -491,11 +625,19 @@ static void test_denied(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sockets),     cmocka_unit_test(test_hostile_worker),
-		cmocka_unit_test(test_next_worker), cmocka_unit_test(test_killed),
-		cmocka_unit_test(test_stopped),     cmocka_unit_test(test_confined),
-		cmocka_unit_test(test_not_traced),  cmocka_unit_test(test_ends),
-		cmocka_unit_test(test_denied),      cmocka_unit_test(test_start),
+		cmocka_unit_test(test_sockets),
+		cmocka_unit_test(test_hostile_worker),
+		cmocka_unit_test(test_next_worker),
+		cmocka_unit_test(test_killed),
+		cmocka_unit_test(test_stopped),
+		cmocka_unit_test(test_confined),
+		cmocka_unit_test(test_transparent_confined),
+		cmocka_unit_test(test_bound),
+		cmocka_unit_test(test_bound_refused),
+		cmocka_unit_test(test_not_traced),
+		cmocka_unit_test(test_ends),
+		cmocka_unit_test(test_denied),
+		cmocka_unit_test(test_start),
 	};
 
 	start_inspector();
