@@ -33,21 +33,15 @@ struct gather {
 	size_t len;
 };
 
-/* What waits for company (soon.c). */
-enum soon_kind { SOON_GREETING, SOON_ACK, N_SOON };
-#define SOON_PORTS 64u
-
 struct tcp {
 	struct gather gather;
 	struct tcp_env env;
 	struct table *table;
 	struct siphash_key secret;
-	struct flow_list dirty;          /* to be flushed, in the order in which they became so */
-	struct flow_list waiting;        /* TIME_WAIT, oldest first */
-	struct flow_list promised;       /* those with a reservation in the pool */
-	struct flow_list others;         /* those with is_others, oldest first */
-	struct flow_list soon;           /* those with is_soon, oldest first */
-	int8_t luck[N_SOON][SOON_PORTS]; /* whether it came, by the service's port */
+	struct flow_list dirty;    /* to be flushed, in the order in which they became so */
+	struct flow_list waiting;  /* TIME_WAIT, oldest first */
+	struct flow_list promised; /* those with a reservation in the pool */
+	struct flow_list others;   /* those with is_others, oldest first */
 	uint32_t n_waiting;
 	bool is_starved;       /* some flow is */
 	struct timer reclaim;  /* set while promised is not empty */
@@ -70,16 +64,10 @@ struct tcp_flow {
 	struct ring rx, tx;
 	struct flow_links dirty, other; /* other: waiting, promised or others */
 	struct port_tally *tally;       /* of the port it came by; NULL: the container's own */
-	uint64_t began;                 /* DNS: the order of the resolvers is that of this time */
-	union {
-		struct syn syn; /* when is_others */
-		struct {        /* when is_soon */
-			struct flow_links soon;
-			uint64_t soon_at; /* loop_ns */
-		};
-	};
 	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
-	uint8_t attempt; /* DNS: which resolver */
+	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
+	uint8_t attempt; /* which one */
+	struct syn syn;  /* when is_others */
 	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
 	bool is_connecting : 1;
 	bool is_dns : 1;
@@ -95,10 +83,6 @@ struct tcp_flow {
 	bool is_others : 1;    /* goes to hand_over when the host has connected */
 	bool is_near : 1;      /* node.key.peer is held in emit */
 	bool is_over : 1;      /* the machine is done; the host has bytes to take */
-	bool is_soon : 1;      /* in the list of that name */
-	bool is_quick_off : 1; /* the host's kernel holds ACKs back: TCP_QUICKACK is 0 */
-	bool is_ack_held : 1;  /* in that list for the machine's is_ack_soon */
-	bool is_greeting : 1;  /* and with them, once connected, the last of the handshake */
 };
 _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");
 
@@ -123,16 +107,6 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		  const struct ip_packet *packet, uint64_t now);
 /* The host's connect() has ended. False: the flow is gone. */
 bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
-
-/* soon.c: ACKs that wait for company, for a fraction of a millisecond. */
-bool soon_is_patient(struct tcp *t, uint16_t port); /* of the service: for tcb_conf */
-/* The host's socket, before connect(): the last ACK of its handshake goes with the first bytes. */
-void soon_hold_greeting(struct tcp_flow *f, int fd);
-void soon_greeted(struct tcp_flow *f); /* they have gone */
-void soon_quicken(struct tcp_flow *f); /* the host's kernel acknowledges at once again */
-void soon_update(struct tcp_flow *f);  /* after each output */
-void soon_remove(struct tcp_flow *f);
-void soon_run(struct tcp *t); /* for those that have waited long enough */
 
 /* rx.c: from the container to the host. */
 /* How much of a segment can be taken: never less than what was promised while there is memory. */

@@ -171,7 +171,6 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 		emit_near_release(t->env.emit, &f->node.key.peer);
 	flow_close_host(f, is_abort);
 	timer_clear(t->env.wheel, &f->timer);
-	soon_remove(f);
 	ring_reset(&f->rx, t->env.pool);
 	ring_reset(&f->tx, t->env.pool);
 	unmark(f);
@@ -331,7 +330,6 @@ static bool flush_one(struct tcp_flow *f, uint64_t now)
 		set_promised(f, false, now);
 		set_waiting(f, true);
 	}
-	soon_update(f);
 	set_timer(f);
 	return is_more;
 }
@@ -355,7 +353,6 @@ bool tcp_flush(struct tcp *t, uint64_t now)
 	struct tcp_flow *last, *f;
 
 	rx_settle(t);
-	soon_run(t);
 	last = t->dirty.last;
 
 	/* Those that become dirty meanwhile come next time. */
@@ -369,7 +366,6 @@ bool tcp_flush(struct tcp *t, uint64_t now)
 			break;
 	}
 	feed(t);
-	loop_by(t->env.loop, t->soon.first ? t->soon.first->soon_at : 0);
 	return t->dirty.first;
 }
 

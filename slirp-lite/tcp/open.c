@@ -19,8 +19,7 @@
 /* What fits into one IP packet with every option. */
 #define SUPER_SEGMENT (65535u - IP4_HDR_LEN - TCP_HDR_MAX)
 
-/* port: of who is called. */
-static struct tcb_conf conf_of(struct tcp *t, const struct flow_key *k, uint16_t port, uint64_t now)
+static struct tcb_conf conf_of(struct tcp *t, const struct flow_key *k, uint64_t now)
 {
 	return (struct tcb_conf){
 		.isn = isn_make(&t->secret, k, now),
@@ -28,7 +27,6 @@ static struct tcb_conf conf_of(struct tcp *t, const struct flow_key *k, uint16_t
 		.segment_max = SUPER_SEGMENT,
 		.window = WINDOW_FIRST,
 		.ts_base = isn_ts_base(&t->secret, k),
-		.is_patient = soon_is_patient(t, port),
 	};
 }
 
@@ -137,8 +135,6 @@ static int start(struct tcp_flow *f, const struct ip *to, uint32_t scope, uint16
 	if (f->is_others && env->others_buffer)
 		env->host->setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &env->others_buffer,
 				      sizeof(env->others_buffer));
-	if (!f->is_others)
-		soon_hold_greeting(f, fd);
 	r = set_source(f, fd, to);
 	if (r == 0)
 		r = env->host->connect(fd, (const struct sockaddr *)&sa, len);
@@ -244,7 +240,7 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		flow_end(f, false);
 		return;
 	}
-	conf = conf_of(t, k, k->peer_port, now);
+	conf = conf_of(t, k, now);
 	tcb_open_passive(&f->tcb, &conf, syn, now);
 	f->is_connecting = true;
 	f->is_dns = v == POLICY_DNS;
@@ -308,7 +304,6 @@ bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now)
 		hand_over(f, now);
 		return false;
 	}
-	f->is_greeting = f->is_quick_off;
 	tcb_accept(&f->tcb, now);
 	flow_mark(f);
 	return true;
@@ -343,7 +338,7 @@ bool tcp_has(const struct tcp *t, const struct flow_key *k)
 int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally *tally,
 	     uint64_t now)
 {
-	struct tcb_conf conf = conf_of(t, k, k->guest_port, now);
+	struct tcb_conf conf = conf_of(t, k, now);
 	struct tcp_flow *f = table_find(t->table, k);
 	int r = 0;
 

@@ -108,8 +108,6 @@ static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len
 	if (n < 0 && n != -EAGAIN)
 		return n;
 	n = n < 0 ? 0 : n;
-	if (n > 0)
-		soon_greeted(f);
 	if ((size_t)n < len)
 		f->is_blocked = true; /* EPOLLOUT follows */
 	grow(f, (size_t)n);
@@ -123,7 +121,6 @@ static void shut(struct tcp_flow *f)
 	if (!f->is_guest_eof || f->is_shut || f->rx.len > 0 || f->src.fd < 0)
 		return;
 	f->is_shut = true;
-	soon_greeted(f);
 	if (f->is_host_eof) /* both ends are known: the socket has no use any more */
 		flow_close_host(f, false);
 	else

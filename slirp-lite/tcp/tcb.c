@@ -63,7 +63,7 @@ void tcb_move(struct tcb *t, enum tcp_state to)
 	}
 	if (to == TCP_CLOSED) {
 		t->ack_at = t->life_at = TCB_NEVER;
-		t->is_ack_due = t->is_ack_soon = t->is_refusal = t->is_life_stale = false;
+		t->is_ack_due = t->is_refusal = t->is_life_stale = false;
 	}
 }
 
@@ -97,7 +97,6 @@ static void start(struct tcb *t, const struct tcb_conf *c, enum tcp_state s, uin
 	t->room = t->room_max = c->window;
 	t->ts_base = c->ts_base;
 	t->n_quick = TCB_QUICK;
-	t->is_patient = c->is_patient;
 	t->rto = TCB_RTO_FIRST;
 	t->last_rx = t->last_tx = t->stalled = now;
 }
@@ -176,8 +175,6 @@ void tcb_set_room(struct tcb *t, uint32_t room)
 
 void tcb_ack_now(struct tcb *t)
 {
-	/* What took longer than a moment is not waited for again. */
-	t->is_patient &= !t->is_ack_soon;
 	if (t->state >= TCP_SYN_RCVD)
 		t->is_ack_due = true;
 }

@@ -46,7 +46,6 @@ struct tcb_conf {
 			       */
 	uint32_t window;      /* first receive window, bytes */
 	uint32_t ts_base;     /* offset of our timestamps */
-	bool is_patient;      /* the caller calls tcb_ack_now a moment after is_ack_soon is seen */
 };
 
 /* tcb.c defines the members: at most 512 bytes. */
@@ -93,7 +92,6 @@ void tcb_set_queued(struct tcb *t, uint32_t n);
 /* The rx queue can take `room` bytes more: the window that may be promised. Never takes back what
  * was promised (RFC 9293 SHLD-14); opens it again by the rule of MUST-39. */
 void tcb_set_room(struct tcb *t, uint32_t room);
-/* When is_ack_soon has stood for a moment, the next ones do not wait. */
 void tcb_ack_now(struct tcb *t);
 /* No more bytes will be queued: FIN after the queue. */
 void tcb_shutdown(struct tcb *t);

@@ -37,8 +37,6 @@ struct tcb {
 	bool has_ts : 1, has_sack : 1;
 	bool is_syn_due : 1;   /* SYN or SYN,ACK goes out next */
 	bool is_ack_due : 1;   /* an ACK goes out next */
-	bool is_ack_soon : 1;  /* one goes next, but for is_patient: by tcb_ack_now in a moment */
-	bool is_patient : 1;   /* as tcb_conf has it */
 	bool is_rst_due : 1;   /* tcb_reset: RST, then CLOSED */
 	bool is_refusal : 1;   /* RST with sequence number high_rxt, state kept (3.10.7.3) */
 	bool is_probe_due : 1; /* an empty segment at snd_una - 1: zero window or keep-alive */

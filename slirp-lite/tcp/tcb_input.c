@@ -17,9 +17,7 @@ static void note_in_order(struct tcb *t, uint32_t len, uint64_t now)
 	/* At least every second full-sized segment; a super-segment is several. */
 	if (t->n_quick > 0) {
 		t->n_quick--;
-		/* A request: its answer may be on the way. Behind a second one nothing waits. */
-		t->is_ack_soon = len < t->conf_mss / 2u && t->rcv_nxt - t->rcv_acked == len;
-		t->is_ack_due |= !t->is_ack_soon;
+		t->is_ack_due = true;
 	} else if (len > t->rcv_mss || t->rcv_nxt - t->rcv_acked >= 2u * t->rcv_mss) {
 		t->is_ack_due = true;
 	} else if (t->ack_at == TCB_NEVER) {

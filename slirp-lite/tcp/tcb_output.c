@@ -76,7 +76,7 @@ static void fill(struct tcb *t, uint64_t now, uint8_t flags, uint32_t seq, struc
 	}
 	t->rcv_acked = t->rcv_nxt;
 	t->ack_at = TCB_NEVER;
-	t->is_ack_due = t->is_ack_soon = false;
+	t->is_ack_due = false;
 }
 
 static void output_rst(struct tcb *t, struct tcb_segment *ret)
@@ -357,7 +357,7 @@ static bool output_open(struct tcb *t, uint64_t now, struct tcb_segment *ret)
 		}
 		arm_probe(t, now);
 	}
-	if (t->is_ack_due || (t->is_ack_soon && !t->is_patient) || tcb_is_window_due(t)) {
+	if (t->is_ack_due || tcb_is_window_due(t)) {
 		fill(t, now, TCP_ACK, t->snd_nxt, ret);
 		return true;
 	}

@@ -91,9 +91,6 @@ static ssize_t read_some(struct tcp_flow *f, size_t max)
 	n = f->owner->env.host->readv(f->src.fd, iov, n_iov);
 	if (n > 0)
 		ring_extend(&f->tx, (size_t)n);
-	/* Who has ended does not wait for an ACK of his bytes. */
-	if (n > 0 && f->is_quick_off && !f->is_hung_up)
-		soon_quicken(f);
 	if (n > 0 && f->tally)
 		f->tally->in += (uint64_t)n;
 	ring_tidy(&f->tx, p);

@@ -8,7 +8,6 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,11 +121,6 @@ static int fake_setsockopt(int fd, int level, int name, const void *value, sockl
 		assert_int_equal(len, sizeof(linger));
 		memcpy(&linger, value, sizeof(linger));
 		find(fd)->is_aborted = linger.l_onoff && linger.l_linger == 0;
-	}
-	if (level == IPPROTO_TCP && name == TCP_QUICKACK) {
-		assert_int_equal(len, sizeof(find(fd)->quick));
-		memcpy(&find(fd)->quick, value, sizeof(find(fd)->quick));
-		find(fd)->n_quick++;
 	}
 	return 0;
 }

@@ -35,8 +35,7 @@ struct rig_socket {
 	int error;    /* SO_ERROR */
 	bool is_aborted;
 	bool is_closed;
-	int quick, n_quick; /* TCP_QUICKACK, and how often it was set */
-	uint16_t port;      /* that it was connected to */
+	uint16_t port; /* that it was connected to */
 	struct ip to;
 };
 

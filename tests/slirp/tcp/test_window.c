@@ -178,74 +178,12 @@ static void test_ack_policy(void **state)
 	lab_out(&l, A, 6, seq + 10, 0);
 }
 
-/* A caller who is patient: the ACK of a request waits for the answer, and for nothing else. */
-static void test_patient(void **state)
-{
-	struct lab l = lab_new();
-	uint32_t seq = 1;
-
-	(void)state;
-	l.conf.is_patient = true;
-	lab_establish(&l);
-	lab_in(&l, A, seq, 1, 10);
-	seq += 10;
-	lab_quiet(&l);
-	lab_true(l.t.is_ack_soon);
-	lab_queue(&l, 5);
-	lab_out(&l, A | P, 1, seq, 5);
-	lab_false(l.t.is_ack_soon);
-	lab_in(&l, A, seq, 6, 0);
-	lab_quiet(&l);
-	/* A second one may be what Nagle's algorithm let go: the third waits for this ACK. */
-	lab_in(&l, A, seq, 6, 10);
-	lab_quiet(&l);
-	lab_in(&l, A, seq + 10, 6, 10);
-	seq += 20;
-	lab_out(&l, A, 6, seq, 0);
-	/* Much of it is no request. */
-	lab_in(&l, A, seq, 6, 730);
-	seq += 730;
-	lab_out(&l, A, 6, seq, 0);
-	/* Neither waits a gap, nor what came before, nor an end. */
-	lab_in(&l, A, seq + 10, 6, 10);
-	lab_out(&l, A, 6, seq, 0);
-	lab_in(&l, A, seq, 6, 10);
-	seq += 20;
-	lab_out(&l, A, 6, seq, 0);
-	lab_in(&l, A, seq - 10, 6, 10);
-	lab_out(&l, A, 6, seq, 0);
-	lab_in(&l, A | F, seq, 6, 10);
-	lab_out(&l, A, 6, seq + 11, 0);
-	lab_false(l.t.is_ack_soon);
-}
-
-/* A moment that passed without the answer was the last that is waited for. */
-static void test_impatient(void **state)
-{
-	struct lab l = lab_new();
-
-	(void)state;
-	l.conf.is_patient = true;
-	lab_establish(&l);
-	tcb_ack_now(&l.t); /* for another reason */
-	lab_out(&l, A, 1, 1, 0);
-	lab_in(&l, A, 1, 1, 10);
-	lab_quiet(&l);
-	tcb_ack_now(&l.t);
-	lab_out(&l, A, 1, 11, 0);
-	lab_quiet(&l);
-	lab_in(&l, A, 11, 1, 10);
-	lab_out(&l, A, 1, 21, 0);
-	lab_quiet(&l);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_window_edge),   cmocka_unit_test(test_less_room),
 		cmocka_unit_test(test_window_update), cmocka_unit_test(test_small_buffer),
-		cmocka_unit_test(test_ack_policy),    cmocka_unit_test(test_patient),
-		cmocka_unit_test(test_impatient),
+		cmocka_unit_test(test_ack_policy),
 	};
 
 	return cmocka_run_group_tests_name("tcp window", tests, NULL, NULL);
