@@ -9,15 +9,12 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/fd.h"
 
 #define EVENTS 128
-#define NS_A_MS 1000000u
-#define NS_A_SECOND 1000000000u
 #define LINGER_MIN_NS 4000u
 #define LINGER_MAX_NS 50000u
 #define AWAY_NS 250000u /* no look takes so long: another process ran, and not just to react */
@@ -30,7 +27,6 @@
 struct loop {
 	int epfd;
 	uint64_t now;
-	uint64_t by;                  /* loop_ns at which a round ends; 0: none */
 	bool is_held;                 /* time is what loop_hold said */
 	uint32_t linger_ns;           /* how long to look on before it sleeps */
 	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
@@ -132,21 +128,6 @@ static int look(struct loop *l, int timeout_ms)
 	return epoll_wait(l->epfd, l->events, EVENTS, timeout_ms);
 }
 
-/* As look, but until loop_by. */
-static int look_by(struct loop *l, int timeout_ms)
-{
-	const uint64_t now = clock_ns(), left = l->by > now ? l->by - now : 0;
-	struct timespec ts = {.tv_sec = (time_t)(left / NS_A_SECOND),
-			      .tv_nsec = (long)(left % NS_A_SECOND)};
-	int n;
-
-	if (timeout_ms >= 0 && (uint64_t)timeout_ms * NS_A_MS <= left)
-		return look(l, timeout_ms);
-	n = epoll_pwait2(l->epfd, l->events, EVENTS, &ts, NULL);
-	/* Before Linux 5.11. */
-	return n < 0 && errno == ENOSYS ? look(l, (int)((left + NS_A_MS - 1) / NS_A_MS)) : n;
-}
-
 /* Another process wants the processor: who lingers all the same would use up his share of it, and
  * wait for long when there is work. So not for a while, a longer one each time, up to seconds. */
 static void rest(struct loop *l, uint64_t now)
@@ -197,7 +178,7 @@ static int wait_for_events(struct loop *l, int timeout_ms)
 		if (n != 0)
 			return n;
 	}
-	n = l->by ? look_by(l, timeout_ms) : look(l, timeout_ms);
+	n = look(l, timeout_ms);
 	now = clock_ns();
 	if (now - begun >= LINGER_MAX_NS)
 		l->linger_ns = l->linger_ns < 2 * LINGER_MIN_NS ? 0 : l->linger_ns / 2;
@@ -244,16 +225,6 @@ void loop_yield(struct loop *l)
 	now = clock_ns();
 	if (now - begun > TURN_NS)
 		l->yield_at = now + TURN_REST * (now - begun);
-}
-
-uint64_t loop_ns(const struct loop *l)
-{
-	return l->is_held ? l->now * NS_A_MS : clock_ns();
-}
-
-void loop_by(struct loop *l, uint64_t ns)
-{
-	l->by = ns;
 }
 
 void loop_hold(struct loop *l, uint64_t now)

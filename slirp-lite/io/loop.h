@@ -33,10 +33,6 @@ void loop_forget(struct loop *l, struct source *s);
  * which every fn got as now. */
 uint64_t loop_round(struct loop *l, uint64_t until);
 uint64_t loop_now(const struct loop *l); /* of the present round, ms */
-/* For what waits less than a millisecond: nanoseconds now, and until when the rounds to come wait
- * at most, too (0: no such bound). */
-uint64_t loop_ns(const struct loop *l);
-void loop_by(struct loop *l, uint64_t ns);
 
 /* Lets those run who wait for this processor, for a moment: after a burst for somebody who may be
  * one of them, whose buffer is full before he is next by turns. Not while it takes longer than he

@@ -175,30 +175,6 @@ static void sleeps_when_idle(void **state)
 	loop_free(loop);
 }
 
-/* A bound below a millisecond ends a round in which nothing comes, and never before its time; the
- * nearer of the two counts. */
-static void bounded(void **state)
-{
-	uint64_t by;
-
-	(void)state;
-	assert_int_equal(loop_new(&loop, NULL), 0);
-	for (int i = 0; i < 20; i++) {
-		by = loop_ns(loop) + 300000;
-		loop_by(loop, by);
-		loop_round(loop, UINT64_MAX);
-		assert_true(loop_ns(loop) >= by);
-	}
-	/* One that has passed. */
-	loop_round(loop, UINT64_MAX);
-	loop_by(loop, loop_ns(loop) + 3600ull * 1000000000);
-	loop_round(loop, clock_ms() + 2);
-	loop_by(loop, 0);
-	loop_hold(loop, 7);
-	assert_int_equal(loop_ns(loop), 7000000);
-	loop_free(loop);
-}
-
 static unsigned n_yields;
 static uint64_t away_ns;
 
@@ -249,7 +225,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(removed_in_round), cmocka_unit_test(changed),
 		cmocka_unit_test(time_held),        cmocka_unit_test(sleeps_when_idle),
-		cmocka_unit_test(bounded),          cmocka_unit_test(yields),
+		cmocka_unit_test(yields),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
