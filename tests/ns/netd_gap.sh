@@ -7,7 +7,6 @@
 . "$(dirname "$0")/netd_lib.sh"
 NETNS_UP_WITHOUT=linux-6.1
 export NETNS_UP_WITHOUT
-cp "$(dirname "$0")/netd_probe.py" "$NS_TMP/probe.py"
 netd_world
 snapshot host >"$NS_TMP/before"
 policy 'allow nta default attach,publish'
@@ -61,7 +60,7 @@ udp() { # PORT: the answer to a datagram from that port
 import socket, sys
 with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
     s.bind(("", int(sys.argv[2])))
-    s.settimeout(1)
+    s.settimeout(3)
     s.connect((sys.argv[1], 8053))
     s.send(b"x\n")
     s.recv(99)
@@ -79,10 +78,10 @@ up i2 i
 up n1 n
 up r1 r
 for c in a i1 i2 n1 r1; do eval "A4_$c=$(addr $c 4) A6_$c=$(addr $c 6)"; done
-serve a "$PYTHON" "$NS_TMP/probe.py" serve 80 81
+serve a "$NETD_PROBER" serve 80 81
 wait_port a tcp 81
 serve_peer a udp 53 4
-serve out "$PYTHON" "$NS_TMP/probe.py" serve 90
+serve out "$NETD_PROBER" serve 90
 wait_port out tcp 90
 
 is 'without netd there is no stand-in' "$(keep)" ''
@@ -101,7 +100,7 @@ probe() { # NAME FROM ARGUMENT...
 	local name from
 	name=$1 from=$2
 	shift 2
-	serve "$from" "$PYTHON" "$NS_TMP/probe.py" probe "$NS_TMP/report.$name" "$@"
+	serve "$from" "$NETD_PROBER" probe "$NS_TMP/report.$name" "$@"
 	eval "probe_$name=$SERVED"
 	ns_until 20 grep -q probing "$SERVED_LOG" || bail "no prober: $(cat "$SERVED_LOG")"
 }

@@ -36,7 +36,7 @@ verdicts "$NS_TMP/verdicts"
 ok 'the front never died' test "$(netd_log 'the front')" -eq 0
 ok 'nor a worker' test "$(netd_log 'worker')" -eq 0
 like 'the other has it still' "$(ask_netd $UID_B list)" '*theirs*8500*'
-like 'too many requests a minute' "$(for _ in 1 2 3; do ask_netd $UID_B publish theirs 8501:80; done)" '*"quota"*'
+like 'too many requests a minute' "$(for _ in 1 2 3 4 5 6 7 8; do ask_netd $UID_B publish theirs 8501:80; done)" '*"quota"*'
 is 'one link: the other'"'"'s' "$(n_links)" 1
 
 mknod -m 666 "$NS_TMP/fuse" c 10 229

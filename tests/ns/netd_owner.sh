@@ -33,7 +33,7 @@ is_held() { [ "$(flags inet 2>/dev/null)$(flags bridge 2>/dev/null)" = 'owner,ow
 	[ "$(flags inet 2>/dev/null)$(flags bridge 2>/dev/null)" = 'ownerowner' ]; }
 
 probe() { # an adjacent host's view: what is published, what is not, and the container past the host
-	serve out "$PYTHON" "$NS_TMP/probe.py" probe "$NS_TMP/report" $HOST4:8080 "[$HOST6]:8080" -- \
+	serve out "$NETD_PROBER" probe "$NS_TMP/report" $HOST4:8080 "[$HOST6]:8080" -- \
 		$HOST4:8081 $C4:80 $C4:81 "[$C6]:81"
 	PROBER=$SERVED
 	ns_until 20 grep -q probing "$SERVED_LOG" || bail "no prober: $(cat "$SERVED_LOG")"
@@ -51,7 +51,7 @@ container_new two host
 ok 'a container, before there is a daemon' up one -p 8080:80
 C4=$(on one ip -4 -o addr show eth0 | awk '{ sub("/.*", "", $4); print $4 }')
 C6=$(on one ip -6 -o addr show eth0 scope global | awk '{ sub("/.*", "", $4); print $4 }')
-serve one "$PYTHON" "$NS_TMP/probe.py" serve 80 81
+serve one "$NETD_PROBER" serve 80 81
 wait_port one tcp 81
 rules >"$NS_TMP/rules"
 is 'nobody holds the tables' "$(flags inet)" ''
@@ -84,7 +84,7 @@ case ${NETNS_UP_WITHOUT:-} in
 
 	# Everybody writes through netd.
 	ok 'root: another container' up two -p 8090:80
-	serve two "$PYTHON" "$NS_TMP/probe.py" serve 80
+	serve two "$NETD_PROBER" serve 80
 	second=$SERVED
 	wait_port two tcp 80
 	like 'which is reached' "$(on out sh -c "echo hi | socat -t 60 - TCP:$HOST4:8090" 2>&1)" hi
@@ -182,7 +182,7 @@ case ${NETNS_UP_WITHOUT:-} in
 	ns_kill one
 	container_new one host
 	ok 'a container for what follows' up one -p 8080:80
-	serve one "$PYTHON" "$NS_TMP/probe.py" serve 80 81
+	serve one "$NETD_PROBER" serve 80 81
 	wait_port one tcp 81
 	C4=$(on one ip -4 -o addr show eth0 | awk '{ sub("/.*", "", $4); print $4 }')
 	C6=$(on one ip -6 -o addr show eth0 scope global | awk '{ sub("/.*", "", $4); print $4 }')

@@ -4,9 +4,7 @@
 # The daemon replaces itself with a new program: under load, again and again, and nobody notices: no call
 # fails, no probe is lost, the tables are held all the time. A program that does not do is not used.
 . "$(dirname "$0")/netd_lib.sh"
-for f in netd_probe.py netd_load.py; do
-	cp "$(dirname "$0")/$f" "$NS_TMP/$f" && chmod 644 "$NS_TMP/$f"
-done
+cp "$(dirname "$0")/netd_load.py" "$NS_TMP/netd_load.py" && chmod 644 "$NS_TMP/netd_load.py"
 GOOD=$NS_TMP/good
 cp "$NETD" "$GOOD" || bail 'no netd'
 put() { # FILE: lies where netd was started from, from now on
@@ -44,7 +42,7 @@ is_held=true
 container_new one host
 ok 'a container of root'"'"'s' on host "$NETNS_UP" "$(ns_pid one)" -q -p 8080:80
 C4=$(on one ip -4 -o addr show eth0 | awk '{ sub("/.*", "", $4); print $4 }')
-serve one "$PYTHON" "$NS_TMP/netd_probe.py" serve 80 81
+serve one "$NETD_PROBER" serve 80 81
 wait_port one tcp 81
 box mine $UID_A
 mine=$BOX
@@ -83,7 +81,7 @@ ok 'the same process, its privileges and descriptors what they were' ns_until 30
 serve host "$PYTHON" "$NS_TMP/netd_load.py" load "$NS_TMP/load" $UID_A "$mine" $UID_B "$his"
 loader=$SERVED
 ns_until 20 grep -q loading "$SERVED_LOG" || bail "no load: $(cat "$SERVED_LOG")"
-serve out "$PYTHON" "$NS_TMP/netd_probe.py" probe "$NS_TMP/report" $HOST4:8080 $HOST4:8080 "[$HOST6]:8080" \
+serve out "$NETD_PROBER" probe "$NS_TMP/report" $HOST4:8080 $HOST4:8080 "[$HOST6]:8080" \
 	"[$HOST6]:8080" -- $HOST4:8081 $C4:80 $C4:81
 prober=$SERVED
 ns_until 20 grep -q probing "$SERVED_LOG" || bail "no prober: $(cat "$SERVED_LOG")"
