@@ -208,7 +208,7 @@ int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *int
 			struct attach_names *names, struct err *e)
 {
 	struct attach_dest d = {.is_denied = is_denied};
-	char copy[TEXT_MAX], *prefix, *ports, name[ATTACH_NAME_STRLEN] = "";
+	char copy[TEXT_MAX], *prefix, *ports;
 	size_t len = strlen(s);
 
 	if (into->n == ATTACH_DEST_MAX)
@@ -218,16 +218,17 @@ int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *int
 	memcpy(copy, s, len + 1);
 	if (split(copy, &prefix, &ports) < 0 || (ports && parse_ports(ports, &d) < 0))
 		return wrong(s, names && !is_denied, e);
+	if (names)
+		memset(names->name[into->n], 0, ATTACH_NAME_STRLEN);
 	if (parse_prefix(prefix, &d.to) < 0) {
 		d.to = (struct prefix){.len = 0};
-		if (!names || is_denied || prefix != copy || parse_name(prefix, name) < 0)
+		if (!names || is_denied || prefix != copy ||
+		    parse_name(prefix, names->name[into->n]) < 0)
 			return wrong(s, names && !is_denied, e);
 	}
 	into->dest[into->n] = d;
 	if (check_dest(into, into->n, e) < 0)
 		return -EINVAL;
-	if (names)
-		memcpy(names->name[into->n], name, sizeof(name));
 	into->n++;
 	return 0;
 }

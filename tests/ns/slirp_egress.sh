@@ -87,16 +87,21 @@ like 'status lists them' "$(told $slirp_of egress)" "*'to': '$OUT4/32:80'*'to': 
 # What is refused is said, a destination once a second.
 [ "$engine" = relay ] && from=10.88.1.2 from6=fd88:1::2 || from=10.0.2.100 from6=fd00::100
 lines() { grep -cF "worker: refused $1 to $2" "$NS_TMP/$slirp_of.log"; }
-said() { [ "$(lines "$1" "$2")" -ge 1 ]; }
-ok 'said: TCP' ns_until 100 said "tcp $from" "$OUT4:81"
-ok 'said: UDP over IPv6' ns_until 100 said "udp $from6" "[$OUT6]:7003"
-ok 'said: ping' ns_until 100 said "ping $from" "$OUT4"
+said() { # WHO TO CMD...: once more in the next second when it is not; another may have had its place
+	[ "$(lines "$1" "$2")" -ge 1 ] && return
+	shift 2
+	"$@" >/dev/null
+	false
+}
+ok 'said: TCP' ns_until 100 said "tcp $from" "$OUT4:81" tcp a $OUT4 81
+ok 'said: UDP over IPv6' ns_until 100 said "udp $from6" "[$OUT6]:7003" udp a $OUT6 7003
+ok 'said: ping' ns_until 100 said "ping $from" "$OUT4" ping_says a $OUT4
 is 'nothing of where it may' "$(lines tcp "$from" | sed 's/$/ /')$(grep -c "to $OUT4:80\$" "$NS_TMP/$slirp_of.log")" '0 0'
 since=$(cut -d. -f1 /proc/uptime)
 is '200 at once' "$(probe_in a tcp_parallel $OUT4 83 200)" '0 right 200 ECONNREFUSED'
 _told() { [ "$(told $slirp_of drop_egress)" -ge 211 ]; }
 ok 'all are counted' _told
-ok 'said: one of them' ns_until 100 said "tcp $from" "$OUT4:83"
+ok 'said: one of them' ns_until 100 said "tcp $from" "$OUT4:83" tcp a $OUT4 83
 ok 'but once a second' [ "$(lines "tcp $from" "$OUT4:83")" -le $(($(cut -d. -f1 /proc/uptime) - since + 2)) ]
 
 # Root of the container, and of the namespace that it is behind.
