@@ -67,7 +67,7 @@ static bool is_of(const struct entry *t, const char *id, const char *ifname)
 static int load_one(struct book *b, json_t *o, struct err *e)
 {
 	const char *id = "", *ifname = "", *spec = "";
-	struct publish p;
+	struct publish p = {0};
 	uint64_t inner = 0;
 	int r = json_get_str(o, "ports", "id", JSON_REQUIRED, &id, e);
 
