@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@
 #include "proc/transparent.h"
 #include "sys/fdpass.h"
 #include "sys/fork.h"
+#include "sys/sysctl.h"
 #include "sys/tun.h"
 #include "sys/userns.h"
 
@@ -98,6 +100,17 @@ static int set_lo_up(struct err *e)
 	return err_ctx(e, r, "configure lo");
 }
 
+/* Nobody else is on the link. For what it forwards, as the host of a network does, the kernel asks
+ * for the gateway from its link-local address alone, and not at all while that is looked at for
+ * duplicates: the first connection would wait for two seconds, or fail (RFC 4862 5.4). */
+static void skip_dad(const char *tap)
+{
+	char key[sizeof("net/ipv6/conf//accept_dad") + IFNAME_STRLEN];
+
+	(void)snprintf(key, sizeof(key), "net/ipv6/conf/%s/accept_dad", tap);
+	(void)sysctl_set_int(key, 0, NULL);
+}
+
 static int configure(const struct setup_spec *s, struct err *e)
 {
 	const struct plan *p = s->plan;
@@ -111,8 +124,10 @@ static int configure(const struct setup_spec *s, struct err *e)
 		r = link_get(rtnl, s->tap, &li, e);
 	if (r == 1)
 		r = err_set(e, ERR_ABSENT, ENODEV, "%s", s->tap);
-	if (r == 0 && p->guest[FAM6].family)
+	if (r == 0 && p->guest[FAM6].family) {
+		skip_dad(s->tap);
 		r = route_watch_open(s->netns_fd, &watch, e);
+	}
 	if (r == 0)
 		r = rtnl_batch_new(rtnl, &b, e);
 	if (r == 0)

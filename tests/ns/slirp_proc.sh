@@ -81,7 +81,7 @@ is 'pid: ready' "$READY" 1
 ok 'pid: the gateway answers' works
 is 'pid: IPv4 address' "$(inside ctr ip -o -4 addr show tap0 | awk '{print $4}')" 10.0.2.100/24
 is 'pid: IPv6 address' "$(inside ctr ip -o -6 addr show tap0 scope global | awk '{print $4}')" fd00::100/64
-is 'pid: IPv6 address is not tentative' "$(inside ctr ip -o -6 addr show tap0 scope global tentative)" ''
+is 'pid: no IPv6 address is tentative' "$(inside ctr ip -o -6 addr show tap0 tentative)" ''
 like 'pid: default route' "$(inside ctr ip -4 route show default)" 'default via 10.0.2.2 dev tap0*'
 like 'pid: IPv6 default route' "$(inside ctr ip -6 route show default)" 'default via fd00::2 dev tap0*'
 like 'pid: MTU and MAC' "$(inside ctr ip -o link show tap0)" '*UP*mtu 4000*52:54:00:12:34:56*'

@@ -24,6 +24,9 @@ snapshot host >"$NS_TMP/before"
 # --- networks ---
 refused 125 '*network web does not exist: *network create web*' run --network web -- true
 is 'create' "$(nna network create web | sed -E 's,[0-9a-f.:]+/,N/,g')" 'web bridge N/22 N/64'
+# While its link-local address is looked at for duplicates the host asks nobody for the way out: what comes first waits.
+is 'the way out is there at once, over IPv6 too' \
+	"$(nsenter -t "$(named slirp-nsd | head -n 1)" -U -n sh -c 'ip -6 -o addr show dev uplink0 scope link | wc -l; ip -6 -o addr show dev uplink0 tentative')" 1
 ok 'a second one' nna network create db -q
 is 'the same once more is nothing' "$(nna network create web -q; echo $?)" 0
 like 'ls' "$(nna network ls)" "db bridge *
