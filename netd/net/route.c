@@ -366,7 +366,11 @@ int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
 
 	if (m)
 		m = rtnl_msg_done(m, nla_put(m, NDA_LLADDR, sizeof(mac->b), mac->b));
-	return rtnl_batch_add(b, m, 0, "adding a neighbour", e);
+	/* All namespaces share the kernel's table (gc_thresh3, 1,024 entries), of which permanent
+	 * ones take no place. What is only a hint may be done without when others have filled it.
+	 */
+	return rtnl_batch_add(b, m, state == NEIGH_PERMANENT ? 0 : ENOBUFS, "adding a neighbour",
+			      e);
 }
 
 int route_neigh_del(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip, struct err *e)

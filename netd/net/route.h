@@ -37,7 +37,8 @@ struct route_spec {
 /* An existing route to the same destination is ERR_CONFLICT. */
 int route_add(struct rtnl_batch *b, const struct route_spec *s, struct err *e);
 
-/* Adding replaces an entry for the same address; deleting what is not there counts as success. */
+/* Adding replaces an entry for the same address; deleting what is not there counts as success, as
+ * does a stale one for which the kernel has no room. */
 enum neigh_state { NEIGH_PERMANENT, NEIGH_STALE };
 int route_neigh_add(struct rtnl_batch *b, uint32_t ifindex, const struct ip *ip,
 		    const struct mac *m, enum neigh_state state, struct err *e);
