@@ -10,9 +10,10 @@
 #   sweep.sh takeover  `down` is killed at call K, or its call K fails; then another container asks for
 #                      the same port and address, and after it the first one again
 #   sweep.sh malloc    an allocation of up fails (each of the first, then one in 61): the same
-#   sweep.sh errno     call K of up fails: up succeeds, or fails and has left nothing without any down
+#   sweep.sh errno ERRNO... call K of up fails: up succeeds, or fails and has left nothing without any down
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
+shift
 # Made anew for each round; the place where the search for a free address goes on.
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/default$'
 ONE="-q -p 8080:80 -p 5353:53/udp -p 9000-9002"
@@ -175,10 +176,12 @@ sweep_takeover() {
 	is "$1: down ${3:-killed}: what it had has one owner" $BAD 0
 }
 
-sweep_errno() {
-	local k errno rc n=0
+sweep_errno() { # BEFORE ERRNO...
+	local k errno rc before n=0
+	before=$1
+	shift
 	BAD=0
-	for errno in EINTR EAGAIN ENOMEM ENOBUFS EMFILE ENOSPC EPERM EBUSY EEXIST ENODEV EIO; do
+	for errno; do
 		k=0
 		while :; do
 			k=$((k + 1))
@@ -192,7 +195,7 @@ sweep_errno() {
 			# The way home from the container's namespace failed: nothing can be done from
 			# there, the process ends at once, like a killed one.
 			[ $rc -ne 70 ] || nu gc -q || broken "gc after $errno at call $k"
-			clean "$errno at call $k (exit $rc)" "$1"
+			clean "$errno at call $k (exit $rc)" "$before"
 			[ $k -lt 300 ] || { broken 'no end of calls'; break; }
 		done
 		nu down c -q
@@ -289,6 +292,9 @@ malloc)
 	sweep_malloc "$NS_TMP/before.empty"
 	sweep_malloc_twice "$NS_TMP/before.empty"
 	;;
-errno) sweep_errno "$NS_TMP/before.empty" ;;
+errno)
+	[ $# -gt 0 ] || { fail 'no errno was named'; ns_done; }
+	sweep_errno "$NS_TMP/before.empty" "$@"
+	;;
 esac
 ns_done
