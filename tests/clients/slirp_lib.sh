@@ -94,3 +94,38 @@ chmod a+r "$NS_TMP"/*.py
 who() { # HOST tcp|udp ADDRESS PORT: the address that a client on HOST has for the server
 	on "$1" "$PYTHON" "$NS_TMP/ask.py" "$2" "$3" "$4"
 }
+page() { # HOST ADDRESS:PORT PATH
+	on "$1" curl -sS --connect-timeout 10 -m 60 "http://$2/$3" 2>&1
+}
+
+# client_root: makes $root, the root of the user's containers, his own, with a web server in it that says who asks.
+client_root() {
+	local name
+	root=$NS_TMP/root
+	mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/run" "$root/tmp" "$root/www/cgi-bin"
+	cp "$(command -v busybox)" "$root/bin/busybox"
+	for name in sh httpd sleep ip wget nc; do
+		ln -s busybox "$root/bin/$name"
+	done
+	echo hello >"$root/www/hello"
+	cat >"$root/www/cgi-bin/peer" <<'P'
+#!/bin/sh
+a=${REMOTE_ADDR#[}
+a=${a%]}
+printf 'Content-Type: text/plain\r\n\r\n%s\n' "${a#::ffff:}"
+P
+	cat >"$root/bin/serve" <<'P'
+#!/bin/sh
+exec httpd -f -p 80 -h /www
+P
+	chmod 755 "$root/www/cgi-bin/peer" "$root/bin/serve"
+	chown -R $CLIENT_UID:$CLIENT_UID "$root"
+}
+
+# udp_peer PID: a server of datagrams in the container of PID on port 90, which busybox has not; UDP_SERVER is its pid.
+udp_peer() {
+	(exec nsenter -t "$1" -n -- setpriv --pdeathsig KILL env "$NS_MARK" "$PYTHON" "$NS_TMP/peer.py" 90) >/dev/null 2>&1 &
+	NS_SERVERS="$NS_SERVERS $!"
+	UDP_SERVER=$!
+	ns_until 10 nsenter -t "$1" -n sh -c 'ss -Hlnu "sport = 90" | grep -q .' || fail 'no server of datagrams'
+}

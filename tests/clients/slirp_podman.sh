@@ -9,26 +9,7 @@ client_world
 serve_peer out tcp 7000 4
 serve host socat TCP-LISTEN:7007,bind=127.0.0.1,fork,reuseaddr 'SYSTEM:echo secret'
 wait_port host tcp 7007
-# The root of the containers; the user's own, so that podman can write to it.
-root=$NS_TMP/root
-mkdir -p "$root/bin" "$root/proc" "$root/sys" "$root/dev" "$root/etc" "$root/run" "$root/tmp" "$root/www/cgi-bin"
-cp "$(command -v busybox)" "$root/bin/busybox"
-for name in sh httpd sleep ip wget nc; do
-	ln -s busybox "$root/bin/$name"
-done
-echo hello >"$root/www/hello"
-cat >"$root/www/cgi-bin/peer" <<'P'
-#!/bin/sh
-a=${REMOTE_ADDR#[}
-a=${a%]}
-printf 'Content-Type: text/plain\r\n\r\n%s\n' "${a#::ffff:}"
-P
-cat >"$root/bin/serve" <<'P'
-#!/bin/sh
-exec httpd -f -p 80 -h /www
-P
-chmod 755 "$root/www/cgi-bin/peer" "$root/bin/serve"
-chown -R $CLIENT_UID:$CLIENT_UID "$root"
+client_root
 cat >"$NS_TMP/containers.conf" <<END
 [network]
 network_backend = "netavark"
@@ -45,17 +26,8 @@ podman() { client timeout 300 podman --storage-driver vfs "$@"; }
 rootful() { on host timeout 300 env $CLIENT_ENV podman --storage-driver vfs "$@"; }
 # Limits are kept as they are: raising them needs a capability of its own.
 OPTIONS='--cgroups=disabled --ulimit nofile=1024:1024 --ulimit nproc=1024:1024'
-page() { on "$1" curl -sS --connect-timeout 10 -m 60 "http://$2/$3" 2>&1; }
 reads() { # CONTAINER ADDRESS:PORT: what it says first
 	podman exec "$1" sh -c 'echo | nc -w 20 "$1" "$2" 2>&1' sh "${2%:*}" "${2##*:}"
-}
-serve_udp() { # CONTAINER: busybox has no server of datagrams
-	local pid
-	pid=$(podman inspect -f '{{.State.Pid}}' "$1")
-	(exec nsenter -t "$pid" -n -- setpriv --pdeathsig KILL env "$NS_MARK" "$PYTHON" "$NS_TMP/peer.py" 90) >/dev/null 2>&1 &
-	NS_SERVERS="$NS_SERVERS $!"
-	UDP_SERVER=$!
-	ns_until 10 nsenter -t "$pid" -n sh -c 'ss -Hlnu "sport = 90" | grep -q .' || fail 'no server of datagrams'
 }
 start_again() { podman start c1 >"$NS_TMP/restart" 2>&1; }
 restart() { # the port of slirp-lite is free at once; podman's own rootlessport takes its time on a busy machine
@@ -74,7 +46,7 @@ for handler in slirp4netns rootlesskit; do
 		-p 8080:80 -p 8081:90/udp --rootfs "$root" serve
 	is "$handler: podman port" "$(podman port c1 | sort | tr '\n' ' ')" '80/tcp -> 0.0.0.0:8080 90/udp -> 0.0.0.0:8081 '
 	is "$handler: a published port" "$(page out $HOST4:8080 hello)" hello
-	serve_udp c1
+	udp_peer "$(podman inspect -f '{{.State.Pid}}' c1)"
 	case $handler in
 	slirp4netns)
 		is 'a remote client comes with its own address' "$(page out $HOST4:8080 cgi-bin/peer)" "$OUT4"
