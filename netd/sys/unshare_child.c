@@ -122,13 +122,14 @@ static _Noreturn void become_init(const struct run_spec *spec, const struct run_
 	sigemptyset(&early);
 	while ((sig = sigtimedwait(&forwarded, NULL, &at_once)) > 0)
 		sigaddset(&early, sig);
+	/* Before the command can look. */
+	(void)prctl(PR_SET_NAME, "netns-up-init");
 	cmd = fork();
 	if (cmd < 0)
 		fail(RUN_FAILED_FORK, errno);
 	if (cmd == 0)
 		execute(spec, c);
 	close(CHANNEL);
-	(void)prctl(PR_SET_NAME, "netns-up-init");
 	for (sig = 1; sig < NSIG; sig++)
 		if (sigismember(&early, sig) == 1)
 			(void)kill(cmd, sig);
