@@ -38,46 +38,13 @@ static uint32_t mark_of(const struct filter *program)
  * Kept of the usual list: new processes and programs (the forwarder, the netd that comes
  * next), setns into users' namespaces, and what an empty root is made of. */
 static const struct filter_rule never[] = {
-	FILTER_ANY(ptrace),
-	FILTER_ANY(process_vm_readv),
-	FILTER_ANY(process_vm_writev),
-	FILTER_ANY(pidfd_getfd),
-	FILTER_ANY(mount),
-	FILTER_ANY(umount2),
-	FILTER_ANY(pivot_root),
-	FILTER_ANY(open_tree),
-	FILTER_ANY(move_mount),
-	FILTER_ANY(fspick),
-	FILTER_ANY(mount_setattr),
-	FILTER_ANY(swapon),
-	FILTER_ANY(swapoff),
-	FILTER_ANY(reboot),
-	FILTER_ANY(settimeofday),
-	FILTER_ANY(clock_settime),
-	FILTER_ANY(adjtimex),
-	FILTER_ANY(clock_adjtime),
-	FILTER_ANY(sethostname),
-	FILTER_ANY(setdomainname),
-	FILTER_ANY(acct),
-	FILTER_ANY(quotactl),
-	FILTER_ANY(syslog),
-	FILTER_ANY(bpf),
-	FILTER_ANY(perf_event_open),
-	FILTER_ANY(userfaultfd),
-	FILTER_ANY(keyctl),
-	FILTER_ANY(add_key),
-	FILTER_ANY(request_key),
-	FILTER_ANY(kexec_load),
-	FILTER_ANY(kexec_file_load),
-	FILTER_ANY(init_module),
-	FILTER_ANY(finit_module),
-	FILTER_ANY(delete_module),
-	FILTER_ANY(io_uring_setup),
-	FILTER_ANY(io_uring_enter),
-	FILTER_ANY(io_uring_register),
-	FILTER_ANY(open_by_handle_at),
-	FILTER_ANY(mknod),
-	FILTER_ANY(mknodat),
+	FILTER_ANY(mount),         FILTER_ANY(umount2),       FILTER_ANY(pivot_root),
+	FILTER_ANY(open_tree),     FILTER_ANY(move_mount),    FILTER_ANY(fspick),
+	FILTER_ANY(mount_setattr), FILTER_ANY(swapon),        FILTER_ANY(swapoff),
+	FILTER_ANY(reboot),        FILTER_ANY(settimeofday),  FILTER_ANY(clock_settime),
+	FILTER_ANY(adjtimex),      FILTER_ANY(clock_adjtime), FILTER_ANY(sethostname),
+	FILTER_ANY(setdomainname), FILTER_ANY(acct),          FILTER_ANY(quotactl),
+	FILTER_ANY(syslog),        FILTER_ANY(mknod),         FILTER_ANY(mknodat),
 };
 
 /* A filter that is on the process stays there for good: the same one once more would be of no use,
@@ -100,7 +67,8 @@ static int confine(const struct filter *program, const struct handover *from)
 
 int back_jail(const struct handover *from, struct back_marks *ret, struct err *e)
 {
-	const struct filter_spec spec = {.kill = {FILTER_LIST(never)}, .is_open = true};
+	const struct filter_spec spec = {.kill = {FILTER_LIST(never), filter_alien},
+					 .is_open = true};
 	struct filter program;
 	uint64_t caps = 0;
 	int r = filter_compile(&spec, &program, e);

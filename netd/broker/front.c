@@ -8,7 +8,6 @@
 #include "broker/front.h"
 
 #include <errno.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -17,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "broker/bucket.h"
 #include "broker/call.h"
@@ -381,8 +381,8 @@ int front_main(const struct front_config *c)
 	f->now_ms = f->busy_ms = clock_ms();
 	for (size_t i = 0; i < c->n_conn; i++)
 		welcome(f, c->conn[i]);
-	/* What strangers' keys are hashed with, while there is something to draw it from. */
-	json_object_seed(0);
+	/* What strangers' keys are hashed with is drawn while that can be done. */
+	json_prepare();
 	if (front_jail(c, &e) < 0) {
 		log_error("front: %s", e.text);
 		return 1;

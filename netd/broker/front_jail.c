@@ -14,8 +14,6 @@
 #include "sys/confine.h"
 #include "sys/filter.h"
 
-#define MSG_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL | MSG_CMSG_CLOEXEC)
-
 static const struct filter_rule allowed[] = {
 	/* The loop. */
 	FILTER_ANY(epoll_wait),
@@ -24,23 +22,22 @@ static const struct filter_rule allowed[] = {
 	/* Strangers, and the back. */
 	{SCMP_SYS(accept4), {{3, FILTER_EQ, SOCK_NONBLOCK | SOCK_CLOEXEC}}},
 	FILTER_GET(SOL_SOCKET, SO_PEERCRED),
-	FILTER_FLAGS(recvmsg, 2, MSG_FLAGS | MSG_PEEK),
-	FILTER_FLAGS(sendmsg, 2, MSG_FLAGS),
+	FILTER_FLAGS(recvmsg, 2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC | MSG_PEEK),
+	FILTER_FLAGS(sendmsg, 2, MSG_DONTWAIT | MSG_NOSIGNAL),
 	/* Closing takes no time. */
 	{SCMP_SYS(setitimer), {{0, FILTER_EQ, ITIMER_REAL}}},
 	/* The log. */
 	{SCMP_SYS(write), {{0, FILTER_EQ, STDERR_FILENO}}},
-	/* JSON's memory; jansson seeds its hash. */
+	/* JSON's memory. */
 	{SCMP_SYS(mmap), {{2, FILTER_WITHIN, PROT_READ | PROT_WRITE}}},
 	{SCMP_SYS(mprotect), {{2, FILTER_WITHIN, PROT_READ | PROT_WRITE}}},
-	FILTER_ANY(getrandom),
 };
 
 int front_jail(const struct front_config *c, struct err *e)
 {
 	const struct filter_spec spec = {
 		.allow = {FILTER_LIST(allowed), filter_always, filter_memory},
-		.kill = {filter_deadly}};
+		.kill = {filter_deadly, filter_alien}};
 	const char *step;
 	struct filter program;
 	int r = filter_compile(&spec, &program, e);

@@ -89,8 +89,10 @@ extern const struct filter_list filter_inet;
 extern const struct filter_list filter_look;
 /* The allocator's, but for what asks for memory. */
 extern const struct filter_list filter_memory;
-/* What kills: new programs, processes, namespaces, mounts, kernel interfaces beyond ours. */
+/* What kills: new programs, processes, namespaces, mounts, code. */
 extern const struct filter_list filter_deadly;
+/* The same: other processes' memory and descriptors, kernel interfaces beyond ours. */
+extern const struct filter_list filter_alien;
 
 #define FILTER_LISTS 5
 struct filter_spec {

@@ -26,14 +26,11 @@ const struct filter_list filter_inet = FILTER_LIST(inet);
 #define READ_ONLY (O_CLOEXEC | O_NONBLOCK | O_NOCTTY | O_LARGEFILE)
 
 static const struct filter_rule look[] = {
-	FILTER_FLAGS(open, 1, READ_ONLY),
 	FILTER_FLAGS(openat, 2, READ_ONLY),
+	/* fstat(2) and stat(2), as C libraries have them. */
 	FILTER_ANY(fstat),
 	FILTER_ANY(stat),
-	FILTER_ANY(lstat),
 	FILTER_ANY(newfstatat),
-	FILTER_ANY(statx),
-	FILTER_ANY(lseek),
 	FILTER_ANY(readlink),
 	FILTER_ANY(readlinkat),
 	FILTER_ANY(inotify_add_watch),
@@ -56,10 +53,6 @@ static const struct filter_rule deadly[] = {
 	FILTER_ANY(vfork),
 	FILTER_ANY(clone),
 	FILTER_ANY(clone3),
-	FILTER_ANY(ptrace),
-	FILTER_ANY(process_vm_readv),
-	FILTER_ANY(process_vm_writev),
-	FILTER_ANY(pidfd_getfd),
 	FILTER_ANY(setns),
 	FILTER_ANY(unshare),
 	FILTER_ANY(mount),
@@ -73,6 +66,17 @@ static const struct filter_rule deadly[] = {
 	FILTER_ANY(mount_setattr),
 	FILTER_ANY(pivot_root),
 	FILTER_ANY(chroot),
+	{SCMP_SYS(mmap), {{2, FILTER_HAS, PROT_EXEC}}},
+	{SCMP_SYS(mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
+	{SCMP_SYS(pkey_mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
+};
+const struct filter_list filter_deadly = FILTER_LIST(deadly);
+
+static const struct filter_rule alien[] = {
+	FILTER_ANY(ptrace),
+	FILTER_ANY(process_vm_readv),
+	FILTER_ANY(process_vm_writev),
+	FILTER_ANY(pidfd_getfd),
 	FILTER_ANY(bpf),
 	FILTER_ANY(perf_event_open),
 	FILTER_ANY(userfaultfd),
@@ -88,8 +92,5 @@ static const struct filter_rule deadly[] = {
 	FILTER_ANY(io_uring_enter),
 	FILTER_ANY(io_uring_register),
 	FILTER_ANY(open_by_handle_at),
-	{SCMP_SYS(mmap), {{2, FILTER_HAS, PROT_EXEC}}},
-	{SCMP_SYS(mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
-	{SCMP_SYS(pkey_mprotect), {{2, FILTER_HAS, PROT_EXEC}}},
 };
-const struct filter_list filter_deadly = FILTER_LIST(deadly);
+const struct filter_list filter_alien = FILTER_LIST(alien);

@@ -23,16 +23,15 @@ static const struct filter_rule allowed[] = {
 	FILTER_ANY(epoll_wait),
 	FILTER_ANY(epoll_pwait),
 	FILTER_ANY(epoll_ctl),
-	FILTER_ANY(splice),
+	FILTER_FLAGS(splice, 5, SPLICE_F_NONBLOCK | SPLICE_F_MOVE),
 	FILTER_ANY(shutdown),
 	FILTER_ANY(connect),
 	FILTER_ANY(getsockname),
-	FILTER_ANY(recvmsg),
-	FILTER_ANY(recvmmsg),
-	FILTER_ANY(recvfrom),
-	FILTER_ANY(sendto),
-	FILTER_ANY(sendmmsg),
-	FILTER_ANY(sendmsg),
+	FILTER_FLAGS(recvmsg, 2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),
+	FILTER_FLAGS(recvmmsg, 3, MSG_DONTWAIT),
+	FILTER_FLAGS(recvfrom, 3, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC),
+	FILTER_FLAGS(sendto, 3, MSG_DONTWAIT | MSG_NOSIGNAL),
+	FILTER_FLAGS(sendmmsg, 3, MSG_DONTWAIT | MSG_NOSIGNAL),
 	{SCMP_SYS(accept4), {{3, FILTER_EQ, SOCK_NONBLOCK | SOCK_CLOEXEC}}},
 	FILTER_SET(SOL_SOCKET, SO_LINGER),
 	FILTER_SET(SOL_SOCKET, SO_KEEPALIVE),
@@ -54,7 +53,7 @@ int jail_enter(const char **ret_step)
 {
 	const struct filter_spec spec = {
 		.allow = {FILTER_LIST(allowed), filter_always, filter_inet},
-		.kill = {filter_deadly}};
+		.kill = {filter_deadly, filter_alien}};
 	static struct filter filter; /* stays: freeing it may be a call that it refuses */
 	const struct confine confine = {
 		.n_files = JAIL_NOFILE,

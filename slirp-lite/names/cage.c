@@ -10,6 +10,7 @@
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -26,10 +27,9 @@ static const struct filter_rule responder[] = {
 	FILTER_ANY(epoll_ctl),
 	FILTER_ANY(connect),
 	FILTER_ANY(getsockname),
-	FILTER_ANY(recvmsg),
-	FILTER_ANY(recvfrom),
-	FILTER_ANY(sendto),
-	FILTER_ANY(sendmsg),
+	FILTER_FLAGS(recvmsg, 2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),
+	FILTER_FLAGS(recvfrom, 3, MSG_DONTWAIT),
+	FILTER_FLAGS(sendto, 3, MSG_DONTWAIT | MSG_NOSIGNAL),
 	{SCMP_SYS(accept4), {{3, FILTER_EQ, SOCK_NONBLOCK | SOCK_CLOEXEC}}},
 	FILTER_GET(SOL_SOCKET, SO_PEERCRED),
 	FILTER_GET(SOL_SOCKET, SO_PROTOCOL),
@@ -40,10 +40,9 @@ static const struct filter_rule watcher[] = {
 	FILTER_ANY(read),
 	FILTER_ANY(poll),
 	FILTER_ANY(ppoll),
-	FILTER_ANY(sendmsg),
-	FILTER_ANY(getcwd),
+	FILTER_FLAGS(sendmsg, 2, MSG_DONTWAIT | MSG_NOSIGNAL),
 	/* Memory for the file's text. */
-	{SCMP_SYS(mmap), {{3, FILTER_HAS, 0x20 /* MAP_ANONYMOUS */}}},
+	{SCMP_SYS(mmap), {{2, FILTER_WITHIN, PROT_READ | PROT_WRITE}}},
 };
 
 static int enter(const struct filter_spec *spec, struct confine *c, const char **ret_step)
@@ -61,7 +60,7 @@ int cage_enter(int life_fd, const char **ret_step)
 {
 	const struct filter_spec spec = {
 		.allow = {FILTER_LIST(responder), filter_always, filter_inet},
-		.kill = {filter_deadly}};
+		.kill = {filter_deadly, filter_alien}};
 	struct confine c = {.n_files = CAGE_NOFILE, .in_void = true, .life_fd = life_fd};
 
 	return enter(&spec, &c, ret_step);
@@ -73,7 +72,7 @@ int cage_enter_watcher(pid_t parent)
 	const struct sandbox_paths paths = {.readable = readable};
 	const struct filter_spec spec = {
 		.allow = {FILTER_LIST(watcher), filter_always, filter_look, filter_memory},
-		.kill = {filter_deadly}};
+		.kill = {filter_deadly, filter_alien}};
 	struct confine c = {.n_files = WATCHER_NOFILE, .parent = parent, .paths = &paths};
 	const char *step;
 

@@ -17,22 +17,17 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#ifndef SO_PEEK_OFF
-#define SO_PEEK_OFF 42
-#endif
-#ifndef SO_ZEROCOPY
-#define SO_ZEROCOPY 60
-#endif
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
 #define SPLICE_FLAGS (SPLICE_F_NONBLOCK | SPLICE_F_MOVE)
 
-/* MSG_CMSG_CLOEXEC: descriptors that the supervisor hands over. Not in it: OOB, FASTOPEN. */
-#define MSG_FLAGS                                                                                  \
-	(MSG_DONTWAIT | MSG_NOSIGNAL | MSG_PEEK | MSG_TRUNC | MSG_ERRQUEUE | MSG_MORE |            \
-	 MSG_ZEROCOPY | MSG_CMSG_CLOEXEC)
+/* Not in it: OOB, FASTOPEN, ZEROCOPY. */
+#define SEND_FLAGS (MSG_DONTWAIT | MSG_NOSIGNAL)
+/* Messages of processes of ours, with descriptors. */
+#define PASS_FLAGS (MSG_DONTWAIT | MSG_CMSG_CLOEXEC)
 #define ADDRESS_MAX ((uint32_t)sizeof(struct sockaddr_in6))
 
 static const struct filter_rule worker[] = {
@@ -43,12 +38,12 @@ static const struct filter_rule worker[] = {
 	FILTER_ANY(write),
 	FILTER_ANY(writev),
 	/* Payload and messages. */
-	FILTER_FLAGS(recvfrom, 3, MSG_FLAGS),
-	FILTER_FLAGS(sendto, 3, MSG_FLAGS),
-	FILTER_FLAGS(recvmsg, 2, MSG_FLAGS),
-	FILTER_FLAGS(sendmsg, 2, MSG_FLAGS),
-	FILTER_FLAGS(recvmmsg, 3, MSG_FLAGS),
-	FILTER_FLAGS(sendmmsg, 3, MSG_FLAGS),
+	FILTER_FLAGS(recvfrom, 3, MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC),
+	FILTER_FLAGS(sendto, 3, SEND_FLAGS),
+	FILTER_FLAGS(recvmsg, 2, PASS_FLAGS | MSG_ERRQUEUE),
+	FILTER_FLAGS(sendmsg, 2, SEND_FLAGS),
+	FILTER_FLAGS(recvmmsg, 3, MSG_DONTWAIT),
+	FILTER_FLAGS(sendmmsg, 3, SEND_FLAGS),
 	FILTER_FLAGS(splice, 5, SPLICE_FLAGS),
 	/* Host sockets: those of filter_inet and these are what io/host.h has. */
 	FILTER_SOCKET(AF_INET, SOCK_DGRAM, IPPROTO_ICMP),
@@ -59,23 +54,16 @@ static const struct filter_rule worker[] = {
 	FILTER_ANY(shutdown),
 	/* Options: none that loads a program or a rule (SO_ATTACH_FILTER, IPT_SO_SET_REPLACE),
 	 * changes the protocol (TCP_ULP) or forges state (TCP_REPAIR). */
-	FILTER_SET(SOL_SOCKET, SO_REUSEADDR),
 	FILTER_SET(SOL_SOCKET, SO_SNDBUF),
 	FILTER_SET(SOL_SOCKET, SO_RCVBUF),
 	FILTER_SET(SOL_SOCKET, SO_LINGER),
 	FILTER_SET(SOL_SOCKET, SO_KEEPALIVE),
-	FILTER_SET(SOL_SOCKET, SO_PEEK_OFF),
-	FILTER_SET(SOL_SOCKET, SO_ZEROCOPY),
 	FILTER_SET(IPPROTO_TCP, TCP_NODELAY),
-	FILTER_SET(IPPROTO_TCP, TCP_QUICKACK),
-	FILTER_SET(IPPROTO_TCP, TCP_USER_TIMEOUT),
 	FILTER_SET(IPPROTO_TCP, TCP_SYNCNT),
 	FILTER_SET(IPPROTO_TCP, TCP_KEEPIDLE),
 	FILTER_SET(IPPROTO_TCP, TCP_KEEPINTVL),
 	FILTER_SET(IPPROTO_TCP, TCP_KEEPCNT),
 	FILTER_SET(IPPROTO_TCP, TCP_NOTSENT_LOWAT),
-	FILTER_SET(IPPROTO_TCP, TCP_MAXSEG),
-	FILTER_SET(IPPROTO_TCP, TCP_LINGER2),
 	FILTER_SET(IPPROTO_IP, IP_RECVERR),
 	FILTER_SET(IPPROTO_IP, IP_PKTINFO),
 	FILTER_SET(IPPROTO_IP, IP_TTL),
@@ -90,21 +78,13 @@ static const struct filter_rule worker[] = {
 	FILTER_SET(IPPROTO_IPV6, IPV6_TCLASS),
 	FILTER_SET(IPPROTO_IPV6, IPV6_RECVTCLASS),
 	FILTER_SET(IPPROTO_IPV6, IPV6_MTU_DISCOVER),
-	FILTER_SET(IPPROTO_UDP, UDP_SEGMENT),
 	FILTER_SET(IPPROTO_UDP, UDP_GRO),
 	FILTER_GET(SOL_SOCKET, SO_ERROR),
-	FILTER_GET(SOL_SOCKET, SO_SNDBUF),
-	FILTER_GET(SOL_SOCKET, SO_RCVBUF),
-	FILTER_GET(IPPROTO_TCP, TCP_INFO),
-	FILTER_GET(IPPROTO_IP, IP_MTU),
-	FILTER_GET(IPPROTO_IPV6, IPV6_MTU),
-	/* The loop. */
+	/* The loop; which of the two epoll_wait(2) is the instruction set says. */
 	FILTER_ANY(epoll_ctl),
 	FILTER_ANY(epoll_wait),
 	FILTER_ANY(epoll_pwait),
-	FILTER_ANY(epoll_pwait2),
 	FILTER_ANY(sched_yield),
-	FILTER_ANY(timerfd_settime),
 	/* Memory is given back, never asked for. */
 	{SCMP_SYS(madvise), {{2, FILTER_EQ, MADV_DONTNEED}}},
 };
@@ -118,15 +98,13 @@ static const struct filter_rule worker_bind[] = {
  * the worker's control pair, and ends the zygote. */
 static const struct filter_rule supervisor[] = {
 	FILTER_ANY(read),
-	FILTER_ANY(readv),
 	FILTER_ANY(write),
-	FILTER_ANY(writev),
 	FILTER_ANY(poll),
 	FILTER_ANY(ppoll),
-	FILTER_ANY(recvmsg),
-	FILTER_ANY(sendmsg),
-	FILTER_ANY(recvfrom),
-	FILTER_ANY(sendto),
+	FILTER_FLAGS(recvmsg, 2, PASS_FLAGS),
+	FILTER_FLAGS(sendmsg, 2, SEND_FLAGS),
+	FILTER_FLAGS(recvfrom, 3, MSG_DONTWAIT),
+	FILTER_FLAGS(sendto, 3, SEND_FLAGS),
 	{SCMP_SYS(accept4), {{3, FILTER_EQ, SOCK_NONBLOCK | SOCK_CLOEXEC}}},
 	{SCMP_SYS(socketpair),
 	 {{0, FILTER_EQ, AF_UNIX}, {1, FILTER_EQ, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC}}},
@@ -141,33 +119,23 @@ static const struct filter_rule supervisor[] = {
 	/* The control socket's file, in its directory alone (Landlock). */
 	FILTER_ANY(unlink),
 	FILTER_ANY(unlinkat),
-	/* Standard descriptors to /dev/null; the writes of the C library's streams. */
-	FILTER_ANY(dup2),
-	FILTER_ANY(dup3),
-	/* Not F_SETOWN and F_SETSIG, which send signals. */
-	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_GETFD}}},
-	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_SETFD}}},
-	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_GETFL}}},
-	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_SETFL}}},
-	{SCMP_SYS(fcntl), {{1, FILTER_EQ, F_DUPFD_CLOEXEC}}},
+	/* Standard descriptors to /dev/null. */
+	{SCMP_SYS(dup2), {{1, FILTER_MOST, STDERR_FILENO}}},
+	{SCMP_SYS(dup3), {{1, FILTER_MOST, STDERR_FILENO}}},
 	FILTER_ANY(wait4),
-	FILTER_ANY(waitid),
 	FILTER_ANY(pidfd_send_signal),
 	FILTER_ANY(getpid),
 	FILTER_ANY(geteuid),
-	FILTER_ANY(getuid),
-	FILTER_ANY(getrandom),
 	/* The allocator, with filter_memory. */
 	{SCMP_SYS(mmap), {{2, FILTER_WITHIN, PROT_READ | PROT_WRITE}}},
 	{SCMP_SYS(mprotect), {{2, FILTER_WITHIN, PROT_READ | PROT_WRITE}}},
-	FILTER_ANY(rt_sigprocmask),
 };
 
 /* What makes sockets inside the container's network namespace, and dumps which of them are served.
  * It never uses one of them. */
 static const struct filter_rule nsd[] = {
-	FILTER_FLAGS(recvmsg, 2, MSG_DONTWAIT | MSG_CMSG_CLOEXEC),
-	FILTER_FLAGS(sendmsg, 2, MSG_DONTWAIT | MSG_NOSIGNAL),
+	FILTER_FLAGS(recvmsg, 2, PASS_FLAGS),
+	FILTER_FLAGS(sendmsg, 2, SEND_FLAGS),
 	FILTER_ANY(poll),
 	FILTER_ANY(ppoll),
 };
@@ -184,7 +152,7 @@ static const struct filter_rule nsd_bind[] = {
 struct filter_spec filters_worker(bool may_bind)
 {
 	struct filter_spec s = {.allow = {FILTER_LIST(worker), filter_always, filter_inet},
-				.kill = {filter_deadly}};
+				.kill = {filter_deadly, filter_alien}};
 
 	if (may_bind)
 		s.allow[3] = (struct filter_list)FILTER_LIST(worker_bind);
@@ -195,13 +163,13 @@ struct filter_spec filters_supervisor(void)
 {
 	return (struct filter_spec){.allow = {FILTER_LIST(supervisor), filter_always, filter_inet,
 					      filter_look, filter_memory},
-				    .kill = {filter_deadly}};
+				    .kill = {filter_deadly, filter_alien}};
 }
 
 struct filter_spec filters_nsd(bool is_transparent)
 {
 	struct filter_spec s = {.allow = {FILTER_LIST(nsd), filter_always, filter_inet},
-				.kill = {filter_deadly}};
+				.kill = {filter_deadly, filter_alien}};
 
 	if (is_transparent)
 		s.allow[3] = (struct filter_list)FILTER_LIST(nsd_bind);

@@ -23,6 +23,7 @@
 
 #include "base/buf.h"
 #include "base/fd.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "net/portowner.h"
 #include "proc/autoports.h"
@@ -360,6 +361,7 @@ static int confine(const struct launch *l, struct err *e)
 
 	if (!*l->nameservers.link_dir)
 		dirs[2] = NULL;
+	json_prepare(); /* what keys are hashed with is drawn while that can be done */
 	return sandbox_supervisor(l->options.sandbox, dirs, l->options.api, e);
 }
 

@@ -111,6 +111,18 @@ static int do_mark(void)
 	return result(setsockopt(tcp(), SOL_SOCKET, SO_MARK, &mark, sizeof(mark)));
 }
 
+static int do_sendmsg(void)
+{
+	const struct msghdr none = {.msg_iov = NULL};
+
+	return result(sendmsg(tcp(), &none, MSG_DONTWAIT | MSG_NOSIGNAL));
+}
+
+static int do_urgent(void)
+{
+	return result(send(tcp(), "x", 1, MSG_OOB));
+}
+
 static int do_kill(void)
 {
 	return result(kill(1, 0));
@@ -158,8 +170,8 @@ static void test_work_goes(void **state)
 static void test_rest_is_refused(void **state)
 {
 	(void)state;
-	int (*const all[])(void) = {do_open, do_unix, do_netlink, do_raw,
-				    do_bind, do_mark, do_kill};
+	int (*const all[])(void) = {do_open, do_unix, do_netlink, do_raw,   do_bind,
+				    do_mark, do_kill, do_sendmsg, do_urgent};
 
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		int status = inside(all[i]);

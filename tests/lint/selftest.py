@@ -11,6 +11,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, HERE)
 import arrows  # noqa: E402
+import filters  # noqa: E402
 import text  # noqa: E402
 
 SPDX = '/* SPDX-License-Identifier: GPL-2.0-or-later */\n/* head: what it owns. */\n'
@@ -88,6 +89,25 @@ def test_text():
   ok('a script without licence line is found', text.check_file('tests/x.sh', '#!/bin/sh\ntrue\n'))
 
 
+def test_filters():
+  code = '''#define FLAGS (MSG_DONTWAIT | MSG_PEEK)
+static const struct filter_rule worker[] = {
+	FILTER_FLAGS(recvfrom, 3, FLAGS),
+	FILTER_ANY(epoll_pwait),
+	FILTER_SET(IPPROTO_TCP, TCP_NODELAY),
+	{SCMP_SYS(accept4), {{3, FILTER_EQ, SOCK_NONBLOCK}}},
+};
+'''
+  behind = 'recv(fd, p, n, MSG_DONTWAIT | MSG_PEEK); epoll_wait(e); set(TCP_NODELAY); accept4(fd);'
+  rows = filters.table_of(code, 'worker')
+  ok('each call has a caller', not list(filters.check_table(rows, behind)), list(filters.check_table(rows, behind)))
+  ok('no such table', filters.table_of(code, 'supervisor') is None)
+  for gone, name in (('recv(', 'recvfrom()'), ('MSG_PEEK', 'MSG_PEEK'), ('epoll_wait', 'epoll_pwait()'),
+                     ('TCP_NODELAY', 'TCP_NODELAY'), ('accept4', 'accept4()')):
+    found = list(filters.check_table(rows, behind.replace(gone, '')))
+    ok(f'found: {name} without a caller', len(found) == 1 and found[0].startswith(name), found)
+
+
 def test_compiled(top):
   """One fault for each analysis, with the flags of a compilation database."""
   faults = {
@@ -115,6 +135,7 @@ def test_compiled(top):
 if __name__ == '__main__':
   test_arrows()
   test_text()
+  test_filters()
   test_compiled(os.path.dirname(os.path.dirname(HERE)))
   print(f'1..{COUNT}')
   sys.exit(1 if FAILED else 0)

@@ -277,12 +277,21 @@ static void test_meaning(void **state)
 		{SCMP_SYS(sendto), {3, 0, 0, MSG_DONTWAIT | MSG_NOSIGNAL}, SECCOMP_RET_ALLOW},
 		{SCMP_SYS(sendto), {3, 0, 0, MSG_FASTOPEN}, EPERM_ACTION},
 		{SCMP_SYS(sendmsg), {3, 0, MSG_OOB}, EPERM_ACTION},
+		{SCMP_SYS(sendmsg), {3, 0, MSG_ZEROCOPY}, EPERM_ACTION},
+		{SCMP_SYS(recvmsg), {3, 0, MSG_ERRQUEUE | MSG_DONTWAIT}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(recvfrom), {3, 0, 0, MSG_ERRQUEUE | MSG_DONTWAIT}, EPERM_ACTION},
 		{SCMP_SYS(bind), {3, 0, 16}, EPERM_ACTION},
 		{SCMP_SYS(listen), {3, 1}, EPERM_ACTION},
+		{SCMP_SYS(epoll_wait), {3}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(epoll_pwait), {3}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(epoll_pwait2), {3}, EPERM_ACTION},
+		{SCMP_SYS(timerfd_settime), {3}, EPERM_ACTION},
 		{SCMP_SYS(openat), {0, 0, 0}, EPERM_ACTION},
 		{SCMP_SYS(kill), {1, 9}, EPERM_ACTION},
 		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_ATTACH_FILTER}, EPERM_ACTION},
 		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_MARK}, EPERM_ACTION},
+		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_ZEROCOPY}, EPERM_ACTION},
+		{SCMP_SYS(getsockopt), {3, IPPROTO_TCP, TCP_INFO}, EPERM_ACTION},
 		{SCMP_SYS(setsockopt), {3, SOL_SOCKET, SO_KEEPALIVE}, SECCOMP_RET_ALLOW},
 		{SCMP_SYS(setsockopt), {3, IPPROTO_TCP, TCP_SYNCNT}, SECCOMP_RET_ALLOW},
 		{SCMP_SYS(pipe2), {0, O_NONBLOCK | O_CLOEXEC}, EPERM_ACTION},
@@ -295,6 +304,31 @@ static void test_meaning(void **state)
 		{SCMP_SYS(io_uring_setup), {0}, SECCOMP_RET_KILL_PROCESS},
 	};
 	const struct filter_spec s = filters_worker(false);
+
+	(void)state;
+	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
+}
+
+/* What no honest path of it makes any more, it cannot make. */
+static void test_meaning_of_supervisor(void **state)
+{
+	const struct sample samples[] = {
+		{SCMP_SYS(openat), {0, 0, O_RDONLY | O_CLOEXEC | O_NOCTTY}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(openat), {0, 0, O_WRONLY}, EPERM_ACTION},
+		{SCMP_SYS(openat), {0, 0, O_RDONLY | O_CREAT}, EPERM_ACTION},
+		{SCMP_SYS(dup2), {7, 2}, SECCOMP_RET_ALLOW},
+		{SCMP_SYS(dup2), {7, 3}, EPERM_ACTION},
+		{SCMP_SYS(dup3), {7, 3}, EPERM_ACTION},
+		{SCMP_SYS(fcntl), {3, F_SETOWN, 1}, EPERM_ACTION},
+		{SCMP_SYS(fcntl), {3, F_DUPFD_CLOEXEC, 9}, EPERM_ACTION},
+		{SCMP_SYS(sendto), {3, 0, 0, MSG_OOB}, EPERM_ACTION},
+		{SCMP_SYS(recvmsg), {3, 0, MSG_PEEK}, EPERM_ACTION},
+		{SCMP_SYS(connect), {3, 0, 16}, EPERM_ACTION},
+		{SCMP_SYS(kill), {1, 9}, EPERM_ACTION},
+		{SCMP_SYS(mmap), {0, 4096, PROT_READ | PROT_EXEC}, SECCOMP_RET_KILL_PROCESS},
+		{SCMP_SYS(execve), {0}, SECCOMP_RET_KILL_PROCESS},
+	};
+	const struct filter_spec s = filters_supervisor();
 
 	(void)state;
 	check_samples(&s, samples, sizeof(samples) / sizeof(samples[0]));
@@ -362,13 +396,10 @@ static void test_meaning_of_nsd_bound(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_meaning),
-		cmocka_unit_test(test_meaning_of_nsd),
-		cmocka_unit_test(test_meaning_of_nsd_bound),
-		cmocka_unit_test(test_worker),
-		cmocka_unit_test(test_worker_bind),
-		cmocka_unit_test(test_supervisor),
-		cmocka_unit_test(test_nsd),
+		cmocka_unit_test(test_meaning),        cmocka_unit_test(test_meaning_of_supervisor),
+		cmocka_unit_test(test_meaning_of_nsd), cmocka_unit_test(test_meaning_of_nsd_bound),
+		cmocka_unit_test(test_worker),         cmocka_unit_test(test_worker_bind),
+		cmocka_unit_test(test_supervisor),     cmocka_unit_test(test_nsd),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
