@@ -17,6 +17,8 @@
 
 #include <libmnl/libmnl.h>
 
+#include "net/attr.h"
+
 /* Bits of CTA_FILTER_*_FLAGS (net/netfilter/nf_conntrack_netlink.c; not in the kernel's headers).
  */
 enum {
@@ -134,24 +136,10 @@ size_t ctmsg_delete(char *buf, uint32_t seq, const struct ctmsg_entry *x)
 
 /* ---- entries ---- */
 
-static const struct nlattr *find(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *a;
-
-	if (!nest)
-		return NULL;
-	mnl_attr_for_each_nested(a, nest)
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 static bool get_ip(const struct nlattr *tuple, uint16_t type4, uint16_t type6, struct ip *ret)
 {
-	const struct nlattr *ips = find(tuple, CTA_TUPLE_IP);
-	const struct nlattr *a4 = find(ips, type4), *a6 = find(ips, type6);
+	const struct nlattr *ips = attr_below(tuple, CTA_TUPLE_IP);
+	const struct nlattr *a4 = attr_below(ips, type4), *a6 = attr_below(ips, type6);
 	const struct nlattr *a = a4 ? a4 : a6;
 	struct ip ip = {.family = a4 ? AF_INET : AF_INET6};
 
@@ -199,14 +187,14 @@ bool ctmsg_parse(const struct nlmsghdr *h, struct ctmsg_entry *ret)
 			break;
 		}
 	}
-	proto = find(orig, CTA_TUPLE_PROTO);
-	num = find(proto, CTA_PROTO_NUM);
+	proto = attr_below(orig, CTA_TUPLE_PROTO);
+	num = attr_below(proto, CTA_PROTO_NUM);
 	if (!num || mnl_attr_get_payload_len(num) < 1 ||
 	    !get_ip(orig, CTA_IP_V4_DST, CTA_IP_V6_DST, &x.orig_dst) ||
 	    !get_ip(reply, CTA_IP_V4_SRC, CTA_IP_V6_SRC, &x.reply_src))
 		return false;
 	x.proto = mnl_attr_get_u8(num);
-	x.orig_dport = ntohs(get_u16(find(proto, CTA_PROTO_DST_PORT)));
+	x.orig_dport = ntohs(get_u16(attr_below(proto, CTA_PROTO_DST_PORT)));
 	x.tuple = mnl_attr_get_payload(orig);
 	x.tuple_len = mnl_attr_get_payload_len(orig);
 	*ret = x;

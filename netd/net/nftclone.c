@@ -30,6 +30,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/grow.h"
+#include "net/attr.h"
 #include "net/ruleset.h"
 
 #define ANSWER_MS 5000
@@ -58,21 +59,6 @@ static uint32_t number_of(const struct nlattr *a)
 	return a && mnl_attr_validate(a, MNL_TYPE_U32) >= 0 ? ntohl(mnl_attr_get_u32(a)) : 0;
 }
 
-/* The attribute of this type below nest; NULL when absent. */
-static const struct nlattr *below(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *a;
-
-	if (!nest)
-		return NULL;
-	mnl_attr_for_each_nested(a, nest)
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 /* A part of the named table; what belongs to no table counts as one. */
 static bool is_wanted(const struct nlmsghdr *h, const char *table)
 {
@@ -82,7 +68,7 @@ static bool is_wanted(const struct nlmsghdr *h, const char *table)
 		return false;
 	if (!table)
 		return true;
-	its = text_of(nftmsg_attr(h, TABLE));
+	its = text_of(attr_top(h, TABLE));
 	return its && strcmp(its, table) == 0;
 }
 
@@ -209,8 +195,9 @@ static const struct nlmsghdr *next_in(const struct buf *b, const struct nlmsghdr
 /* "__set12" is made anew as "__set%d". */
 static void name_set(struct set *s)
 {
-	const struct nlattr *concat = below(nftmsg_attr(s->h, NFTA_SET_DESC), NFTA_SET_DESC_CONCAT);
-	uint32_t flags = number_of(nftmsg_attr(s->h, NFTA_SET_FLAGS));
+	const struct nlattr *concat =
+		attr_below(attr_top(s->h, NFTA_SET_DESC), NFTA_SET_DESC_CONCAT);
+	uint32_t flags = number_of(attr_top(s->h, NFTA_SET_FLAGS));
 	size_t len = strlen(s->name);
 
 	s->is_nameless = flags & NFT_SET_ANONYMOUS;
@@ -236,7 +223,7 @@ static int index_sets(struct content *c, uint32_t *id, struct err *e)
 		struct set *s = &c->set[c->n_set];
 
 		s->h = x;
-		s->name = text_of(nftmsg_attr(x, NFTA_SET_NAME));
+		s->name = text_of(attr_top(x, NFTA_SET_NAME));
 		if (!s->name)
 			return err_set(e, ERR_PROTOCOL, EPROTO, "a set without a name");
 		s->id = ++*id;
@@ -379,7 +366,7 @@ struct elements {
 
 static bool is_end(const struct nlattr *one)
 {
-	return number_of(below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END;
+	return number_of(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END;
 }
 
 /* Where one interval ends and the next begins, the end comes first. */
@@ -387,8 +374,8 @@ static int by_key(const void *a, const void *b)
 {
 	const struct nlattr *x = ((const struct element *)a)->a;
 	const struct nlattr *y = ((const struct element *)b)->a;
-	const struct nlattr *kx = below(below(x, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
-	const struct nlattr *ky = below(below(y, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+	const struct nlattr *kx = attr_below(attr_below(x, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
+	const struct nlattr *ky = attr_below(attr_below(y, NFTA_SET_ELEM_KEY), NFTA_DATA_VALUE);
 	size_t nx = kx ? mnl_attr_get_payload_len(kx) : 0;
 	size_t ny = ky ? mnl_attr_get_payload_len(ky) : 0;
 	int r = nx && ny ? memcmp(mnl_attr_get_payload(kx), mnl_attr_get_payload(ky),
@@ -411,7 +398,7 @@ static bool note(struct elements *l, const struct nlattr *one)
 static bool gather(const struct buf *dump, struct elements *l)
 {
 	for (const struct nlmsghdr *h = next_in(dump, NULL); h; h = next_in(dump, h)) {
-		const struct nlattr *list = nftmsg_attr(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
+		const struct nlattr *list = attr_top(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
 
 		if (!list)
 			continue;
@@ -483,7 +470,7 @@ static void put_lookup(struct nlmsghdr *h, const struct nlattr *expr, const stru
 
 	mnl_attr_put_strz(h, NFTA_EXPR_NAME, "lookup");
 	data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
-	mnl_attr_for_each_nested(a, below(expr, NFTA_EXPR_DATA))
+	mnl_attr_for_each_nested(a, attr_below(expr, NFTA_EXPR_DATA))
 	{
 		if (mnl_attr_get_type(a) != NFTA_LOOKUP_SET)
 			put(h, a);
@@ -501,12 +488,12 @@ static void put_expressions(struct nlmsghdr *h, const struct content *c, const s
 
 	mnl_attr_for_each_nested(expr, from)
 	{
-		const char *kind = text_of(below(expr, NFTA_EXPR_NAME));
+		const char *kind = text_of(attr_below(expr, NFTA_EXPR_NAME));
 		const struct set *s = NULL;
 
 		if (kind && strcmp(kind, "lookup") == 0)
-			s = nameless(c,
-				     text_of(below(below(expr, NFTA_EXPR_DATA), NFTA_LOOKUP_SET)));
+			s = nameless(c, text_of(attr_below(attr_below(expr, NFTA_EXPR_DATA),
+							   NFTA_LOOKUP_SET)));
 		if (s)
 			put_lookup(h, expr, s);
 		else
@@ -525,7 +512,7 @@ static void put_rules(struct nftmsg *m, const struct content *c)
 {
 	for (const struct nlmsghdr *from = next_in(&c->rules, NULL); from;
 	     from = next_in(&c->rules, from)) {
-		const struct nlattr *expressions = nftmsg_attr(from, NFTA_RULE_EXPRESSIONS);
+		const struct nlattr *expressions = attr_top(from, NFTA_RULE_EXPRESSIONS);
 		struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
 						 c->family, room_of(from));
 
@@ -572,7 +559,7 @@ static int read_generation(struct reader *rd, uint32_t *ret, struct err *e)
 
 	*ret = 0;
 	for (const struct nlmsghdr *h = next_in(&b, NULL); h; h = next_in(&b, h)) {
-		*ret = number_of(nftmsg_attr(h, NFTA_GEN_ID));
+		*ret = number_of(attr_top(h, NFTA_GEN_ID));
 	}
 	return r == 0 && *ret == 0 ? err_set(e, ERR_PROTOCOL, EPROTO, "the rules' generation") : r;
 }

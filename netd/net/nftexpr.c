@@ -19,6 +19,8 @@
 
 #include <libmnl/libmnl.h>
 
+#include "net/attr.h"
+
 /* Registers are numbered in two ways: 1..4 of 16 bytes, 8..23 of 4. */
 #define N_REG 24
 
@@ -45,23 +47,9 @@ struct reading {
 	bool has_verdict;
 };
 
-static const struct nlattr *find(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *a;
-
-	if (!nest)
-		return NULL;
-	mnl_attr_for_each_nested(a, nest)
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 static bool get_u32(const struct nlattr *nest, uint16_t type, uint32_t *ret)
 {
-	const struct nlattr *a = find(nest, type);
+	const struct nlattr *a = attr_below(nest, type);
 
 	if (!a || mnl_attr_get_payload_len(a) < sizeof(uint32_t))
 		return false;
@@ -139,7 +127,7 @@ static void take_ct(struct reading *r, const struct nlattr *data)
 /* The value of a NFTA_DATA_VALUE below nest; its length, 0 for none. */
 static size_t value_of(const struct nlattr *nest, const void **ret)
 {
-	const struct nlattr *a = find(nest, NFTA_DATA_VALUE);
+	const struct nlattr *a = attr_below(nest, NFTA_DATA_VALUE);
 
 	*ret = a ? mnl_attr_get_payload(a) : NULL;
 	return a ? mnl_attr_get_payload_len(a) : 0;
@@ -151,8 +139,8 @@ static void take_bitwise(struct reading *r, const struct nlattr *data)
 	struct reg *to = reg_of(r, data, NFTA_BITWISE_DREG);
 	struct reg now = {.what = HOLDS_OTHER};
 	const void *mask, *xor;
-	size_t len = value_of(find(data, NFTA_BITWISE_MASK), &mask);
-	size_t xor_len = value_of(find(data, NFTA_BITWISE_XOR), &xor);
+	size_t len = value_of(attr_below(data, NFTA_BITWISE_MASK), &mask);
+	size_t xor_len = value_of(attr_below(data, NFTA_BITWISE_XOR), &xor);
 	uint32_t zero = 0;
 
 	if (from && !from->is_masked && len == sizeof(uint32_t) &&
@@ -222,7 +210,7 @@ static void take_cmp(struct reading *r, const struct nlattr *data)
 	const struct reg *g = reg_of(r, data, NFTA_CMP_SREG);
 	uint32_t op = UINT32_MAX;
 	const void *value;
-	size_t len = value_of(find(data, NFTA_CMP_DATA), &value);
+	size_t len = value_of(attr_below(data, NFTA_CMP_DATA), &value);
 
 	get_u32(data, NFTA_CMP_OP, &op);
 	if (!g || !compare(r, g, op, value, len))
@@ -255,7 +243,7 @@ static bool verdict_of(const struct nlattr *verdict, struct nftlook_rule *x)
 		break;
 	case NFT_JUMP:
 	case NFT_GOTO:
-		if (get_text(find(verdict, NFTA_VERDICT_CHAIN), x->target, sizeof(x->target)))
+		if (get_text(attr_below(verdict, NFTA_VERDICT_CHAIN), x->target, sizeof(x->target)))
 			x->verdict = (int32_t)code == NFT_JUMP ? LOOK_JUMP : LOOK_GOTO;
 		break;
 	case NFT_CONTINUE:
@@ -268,7 +256,8 @@ static bool verdict_of(const struct nlattr *verdict, struct nftlook_rule *x)
 
 static void take_immediate(struct reading *r, const struct nlattr *data)
 {
-	const struct nlattr *verdict = find(find(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
+	const struct nlattr *verdict =
+		attr_below(attr_below(data, NFTA_IMMEDIATE_DATA), NFTA_DATA_VERDICT);
 	uint32_t to = UINT32_MAX;
 
 	if (!get_u32(data, NFTA_IMMEDIATE_DREG, &to) || to != NFT_REG_VERDICT)
@@ -302,7 +291,7 @@ static void take_lookup(struct reading *r, const struct nlattr *data)
 	else if (has_to)
 		load(r, data, NFTA_LOOKUP_DREG, HOLDS_OTHER);
 	if (k == LOOK_NO_SET || flags || (has_to && to != NFT_REG_VERDICT) ||
-	    !get_text(find(data, NFTA_LOOKUP_SET), x->set, sizeof(x->set))) {
+	    !get_text(attr_below(data, NFTA_LOOKUP_SET), x->set, sizeof(x->set))) {
 		x->is_condition = true;
 		return;
 	}
@@ -313,14 +302,14 @@ static void take_lookup(struct reading *r, const struct nlattr *data)
 bool nftexpr_element(const struct nlattr *one, const struct nftlook_rule *from,
 		     struct nftlook_rule *ret)
 {
-	const struct nlattr *data = find(one, NFTA_SET_ELEM_DATA);
+	const struct nlattr *data = attr_below(one, NFTA_SET_ELEM_DATA);
 	struct nftlook_rule x = *from;
 	uint32_t flags = 0;
 	const void *key;
-	size_t len = value_of(find(one, NFTA_SET_ELEM_KEY), &key);
+	size_t len = value_of(attr_below(one, NFTA_SET_ELEM_KEY), &key);
 
 	get_u32(one, NFTA_SET_ELEM_FLAGS, &flags);
-	if (flags || len == 0 || find(one, NFTA_SET_ELEM_KEY_END))
+	if (flags || len == 0 || attr_below(one, NFTA_SET_ELEM_KEY_END))
 		return false;
 	if (from->lookup == LOOK_STATE) {
 		if (len != sizeof(x.states))
@@ -331,7 +320,7 @@ bool nftexpr_element(const struct nlattr *one, const struct nftlook_rule *from,
 	} else if (!take_if(from->lookup == LOOK_IIF ? &x.iif : &x.oif, key, len, false)) {
 		return false;
 	}
-	if (from->is_map && !verdict_of(find(data, NFTA_DATA_VERDICT), &x))
+	if (from->is_map && !verdict_of(attr_below(data, NFTA_DATA_VERDICT), &x))
 		return false;
 	x.lookup = LOOK_NO_SET;
 	*ret = x;
@@ -376,12 +365,12 @@ static bool match_known(struct nftlook_rule *x, const char *name, uint32_t rev, 
 
 static void take_match(struct reading *r, const struct nlattr *data)
 {
-	const struct nlattr *info = find(data, NFTA_MATCH_INFO);
+	const struct nlattr *info = attr_below(data, NFTA_MATCH_INFO);
 	char name[32];
 	uint32_t rev = 0;
 
 	get_u32(data, NFTA_MATCH_REV, &rev);
-	if (!info || !get_text(find(data, NFTA_MATCH_NAME), name, sizeof(name)) ||
+	if (!info || !get_text(attr_below(data, NFTA_MATCH_NAME), name, sizeof(name)) ||
 	    !match_known(r->rule, name, rev, mnl_attr_get_payload(info),
 			 mnl_attr_get_payload_len(info)))
 		r->rule->is_condition = true;
@@ -391,7 +380,7 @@ static void take_target(struct reading *r, const struct nlattr *data)
 {
 	char name[32];
 
-	if (!get_text(find(data, NFTA_TARGET_NAME), name, sizeof(name)))
+	if (!get_text(attr_below(data, NFTA_TARGET_NAME), name, sizeof(name)))
 		decide(r, LOOK_UNKNOWN);
 	else if (strcmp(name, "REJECT") == 0)
 		decide(r, LOOK_DROP);
@@ -450,8 +439,8 @@ bool nftexpr_rule(const struct nlattr *list, uint8_t family, struct nftlook_rule
 
 		if (mnl_attr_get_type(a) != NFTA_LIST_ELEM)
 			continue;
-		if (get_text(find(a, NFTA_EXPR_NAME), name, sizeof(name)))
-			take(&r, name, find(a, NFTA_EXPR_DATA));
+		if (get_text(attr_below(a, NFTA_EXPR_NAME), name, sizeof(name)))
+			take(&r, name, attr_below(a, NFTA_EXPR_DATA));
 		else
 			ret->is_condition = true;
 	}

@@ -22,6 +22,7 @@
 
 #include "base/fd.h"
 #include "base/grow.h"
+#include "net/attr.h"
 #include "net/nftexpr.h"
 
 #define WAIT_S 5
@@ -89,30 +90,6 @@ static int full(const struct nftlook *l, struct err *e)
 	return l->is_cut ? 0 : err_set(e, ERR_INTERNAL, ENOMEM, "ruleset");
 }
 
-static const struct nlattr *find(const struct nlmsghdr *h, uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
-static const struct nlattr *find_in(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each_nested(a, nest)
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 static uint32_t get_u32(const struct nlattr *a, uint32_t otherwise)
 {
 	return a && mnl_attr_get_payload_len(a) >= sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(a))
@@ -154,13 +131,13 @@ static int take_table(struct nftlook *l, const struct nlmsghdr *h, uint8_t famil
 {
 	struct nftlook_table *t = more(l, (void **)&l->table, &l->n_table, &l->cap_table,
 				       sizeof(*l->table), NFTLOOK_TABLES);
-	uint32_t flags = get_u32(find(h, NFTA_TABLE_FLAGS), 0);
+	uint32_t flags = get_u32(attr_top(h, NFTA_TABLE_FLAGS), 0);
 
 	if (!t)
 		return full(l, e);
 	t->family = family;
-	get_name(find(h, NFTA_TABLE_NAME), t->name);
-	get_comment(find(h, NFTA_TABLE_USERDATA), t->comment, sizeof(t->comment));
+	get_name(attr_top(h, NFTA_TABLE_NAME), t->name);
+	get_comment(attr_top(h, NFTA_TABLE_USERDATA), t->comment, sizeof(t->comment));
 	t->is_dormant = flags & NFT_TABLE_F_DORMANT;
 	t->is_owned = flags & NFT_TABLE_F_OWNER;
 	return 0;
@@ -170,21 +147,21 @@ static int take_chain(struct nftlook *l, const struct nlmsghdr *h, uint8_t famil
 {
 	struct nftlook_chain *c = more(l, (void **)&l->chain, &l->n_chain, &l->cap_chain,
 				       sizeof(*l->chain), NFTLOOK_CHAINS);
-	const struct nlattr *hook = find(h, NFTA_CHAIN_HOOK);
+	const struct nlattr *hook = attr_top(h, NFTA_CHAIN_HOOK);
 	char type[NFTLOOK_NAME];
 
 	if (!c)
 		return full(l, e);
 	c->family = family;
-	get_name(find(h, NFTA_CHAIN_TABLE), c->table);
-	get_name(find(h, NFTA_CHAIN_NAME), c->name);
+	get_name(attr_top(h, NFTA_CHAIN_TABLE), c->table);
+	get_name(attr_top(h, NFTA_CHAIN_NAME), c->name);
 	if (!hook)
 		return 0;
 	c->is_base = true;
-	c->hook = get_u32(find_in(hook, NFTA_HOOK_HOOKNUM), UINT32_MAX);
-	c->priority = (int32_t)get_u32(find_in(hook, NFTA_HOOK_PRIORITY), 0);
-	c->is_drop = get_u32(find(h, NFTA_CHAIN_POLICY), NF_ACCEPT) == NF_DROP;
-	get_name(find(h, NFTA_CHAIN_TYPE), type);
+	c->hook = get_u32(attr_below(hook, NFTA_HOOK_HOOKNUM), UINT32_MAX);
+	c->priority = (int32_t)get_u32(attr_below(hook, NFTA_HOOK_PRIORITY), 0);
+	c->is_drop = get_u32(attr_top(h, NFTA_CHAIN_POLICY), NF_ACCEPT) == NF_DROP;
+	get_name(attr_top(h, NFTA_CHAIN_TYPE), type);
 	c->is_filter = strcmp(type, "filter") == 0;
 	return 0;
 }
@@ -210,12 +187,12 @@ static bool find_chain(const struct nftlook *l, uint8_t family, const char *tabl
 
 static int take_rule(struct nftlook *l, const struct nlmsghdr *h, uint8_t family, struct err *e)
 {
-	const struct nlattr *list = find(h, NFTA_RULE_EXPRESSIONS);
+	const struct nlattr *list = attr_top(h, NFTA_RULE_EXPRESSIONS);
 	char table[NFTLOOK_NAME], name[NFTLOOK_NAME];
 	struct nftlook_rule x = {0}, *to;
 
-	get_name(find(h, NFTA_RULE_TABLE), table);
-	get_name(find(h, NFTA_RULE_CHAIN), name);
+	get_name(attr_top(h, NFTA_RULE_TABLE), table);
+	get_name(attr_top(h, NFTA_RULE_CHAIN), name);
 	if (!list || !find_chain(l, family, table, name, &x.chain) ||
 	    !nftexpr_rule(list, family, &x))
 		return 0;
@@ -273,7 +250,7 @@ struct expansion {
 
 static void take_elements(struct expansion *x, const struct nlmsghdr *h)
 {
-	const struct nlattr *list = find(h, NFTA_SET_ELEM_LIST_ELEMENTS), *a;
+	const struct nlattr *list = attr_top(h, NFTA_SET_ELEM_LIST_ELEMENTS), *a;
 
 	if (!list)
 		return;

@@ -114,7 +114,7 @@ void nftlook_clear(struct nftlook *l);
 /* ERR_DENIED without CAP_NET_ADMIN over the namespace. */
 int nftlook_read(struct nftlook *ret, struct err *e);
 
-/* Takes one run of netlink messages; for read and for tests. Chains before their rules. -ENOMEM. */
+/* Takes one run of netlink messages, for tests: chains before their rules. -ENOMEM. */
 int nftlook_take(struct nftlook *l, const void *data, size_t len, struct err *e);
 
 const char *nftlook_family_str(uint8_t family); /* "inet" */

@@ -24,6 +24,7 @@
 
 #include <libmnl/libmnl.h>
 
+#include "net/attr.h"
 #include "net/ruleset.h"
 
 /* No message is larger: two elements, three fields, data and a comment each. */
@@ -395,36 +396,9 @@ unsigned int nftmsg_n_answers(const struct elem *x)
 	return encode_keys(x, &key, &end) && is_two_ended(&elem_sets[x->set]) ? 2 : 1;
 }
 
-/* The attribute of this type below nest; NULL when absent. */
-static const struct nlattr *find(const struct nlattr *nest, uint16_t type)
-{
-	const struct nlattr *a;
-
-	if (!nest)
-		return NULL;
-	mnl_attr_for_each_nested(a, nest)
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
-const struct nlattr *nftmsg_attr(const struct nlmsghdr *h, uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 static bool value_is(const struct nlattr *nest, const struct bytes *v)
 {
-	const struct nlattr *a = find(nest, NFTA_DATA_VALUE);
+	const struct nlattr *a = attr_below(nest, NFTA_DATA_VALUE);
 
 	return a && mnl_attr_get_payload_len(a) == v->len &&
 	       memcmp(mnl_attr_get_payload(a), v->b, v->len) == 0;
@@ -439,13 +413,14 @@ static uint32_t get_be32(const struct nlattr *a)
 static bool bound_is(const struct nlattr *one, const struct elem *x)
 {
 	enum elem_bound bound = elem_sets[x->set].bound;
-	const struct nlattr *data = find(find(one, NFTA_SET_ELEM_EXPR), NFTA_EXPR_DATA), *a;
+	const struct nlattr *data = attr_below(attr_below(one, NFTA_SET_ELEM_EXPR), NFTA_EXPR_DATA),
+			    *a;
 
 	if (bound == BOUND_CONNS)
-		return get_be32(find(data, NFTA_CONNLIMIT_COUNT)) == x->bound;
+		return get_be32(attr_below(data, NFTA_CONNLIMIT_COUNT)) == x->bound;
 	if (bound == BOUND_NONE)
 		return true;
-	a = find(data, NFTA_LIMIT_RATE);
+	a = attr_below(data, NFTA_LIMIT_RATE);
 	return a && mnl_attr_get_payload_len(a) == sizeof(uint64_t) &&
 	       be64toh(mnl_attr_get_u64(a)) == x->bound;
 }
@@ -453,7 +428,7 @@ static bool bound_is(const struct nlattr *one, const struct elem *x)
 static bool data_is(const struct nlattr *one, const struct elem *x)
 {
 	const struct set_desc *d = &elem_sets[x->set];
-	const struct nlattr *data = find(one, NFTA_SET_ELEM_DATA), *code;
+	const struct nlattr *data = attr_below(one, NFTA_SET_ELEM_DATA), *code;
 	struct bytes v;
 
 	if (d->n_data) {
@@ -461,7 +436,7 @@ static bool data_is(const struct nlattr *one, const struct elem *x)
 		return value_is(data, &v);
 	}
 	if (d->verdict_map) {
-		code = find(find(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CODE);
+		code = attr_below(attr_below(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CODE);
 		return code && get_be32(code) == verdict_code(x);
 	}
 	return true;
@@ -470,18 +445,18 @@ static bool data_is(const struct nlattr *one, const struct elem *x)
 bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 {
 	const struct nlattr *one =
-		find(nftmsg_attr(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+		attr_below(attr_top(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
 	struct bytes key, end;
 	bool has_end = encode_keys(x, &key, &end);
 
 	if (!one)
 		return false;
-	if (get_be32(find(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END)
-		return has_end && value_is(find(one, NFTA_SET_ELEM_KEY), &end);
-	if (!value_is(find(one, NFTA_SET_ELEM_KEY), &key))
+	if (get_be32(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END)
+		return has_end && value_is(attr_below(one, NFTA_SET_ELEM_KEY), &end);
+	if (!value_is(attr_below(one, NFTA_SET_ELEM_KEY), &key))
 		return false;
 	if (has_end && !is_two_ended(&elem_sets[x->set]) &&
-	    !value_is(find(one, NFTA_SET_ELEM_KEY_END), &end))
+	    !value_is(attr_below(one, NFTA_SET_ELEM_KEY_END), &end))
 		return false;
 	return data_is(one, x) && bound_is(one, x);
 }
@@ -489,10 +464,10 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret)
 {
 	const struct nlattr *one =
-		find(nftmsg_attr(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
-	const struct nlattr *expr = find(one, NFTA_SET_ELEM_EXPR);
-	const struct nlattr *name = find(expr, NFTA_EXPR_NAME);
-	const struct nlattr *n = find(find(expr, NFTA_EXPR_DATA), NFTA_COUNTER_PACKETS);
+		attr_below(attr_top(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+	const struct nlattr *expr = attr_below(one, NFTA_SET_ELEM_EXPR);
+	const struct nlattr *name = attr_below(expr, NFTA_EXPR_NAME);
+	const struct nlattr *n = attr_below(attr_below(expr, NFTA_EXPR_DATA), NFTA_COUNTER_PACKETS);
 
 	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0 ||
 	    strcmp(mnl_attr_get_str(name), "counter") != 0 || !n ||
@@ -504,7 +479,7 @@ bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret)
 
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 {
-	const struct nlattr *a = nftmsg_attr(answer, NFTA_TABLE_USERDATA);
+	const struct nlattr *a = attr_top(answer, NFTA_TABLE_USERDATA);
 	const uint8_t *u = a ? mnl_attr_get_payload(a) : NULL;
 	size_t len = a ? mnl_attr_get_payload_len(a) : 0;
 
@@ -522,6 +497,6 @@ void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 
 void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner)
 {
-	*ret_flags = get_be32(nftmsg_attr(answer, NFTA_TABLE_FLAGS));
-	*ret_owner = get_be32(nftmsg_attr(answer, NFTA_TABLE_OWNER));
+	*ret_flags = get_be32(attr_top(answer, NFTA_TABLE_FLAGS));
+	*ret_owner = get_be32(attr_top(answer, NFTA_TABLE_OWNER));
 }

@@ -60,7 +60,5 @@ bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret);
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size);
 /* Its flags, and whose it is (a port number; 0: nobody's). */
 void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner);
-/* The first attribute of this type of a message after its nfgenmsg; NULL when there is none. */
-const struct nlattr *nftmsg_attr(const struct nlmsghdr *h, uint16_t type);
 
 #endif

@@ -20,6 +20,7 @@
 #include <libmnl/libmnl.h>
 
 #include "base/fd.h"
+#include "net/attr.h"
 #include "net/nftmsg.h"
 #include "net/ruleset.h"
 
@@ -105,7 +106,7 @@ int nftwatch_fd(const struct nftwatch *w)
 
 static bool is_by_us(const struct nlmsghdr *h)
 {
-	const struct nlattr *a = nftmsg_attr(h, NFTA_GEN_PROC_NAME);
+	const struct nlattr *a = attr_top(h, NFTA_GEN_PROC_NAME);
 
 	for (size_t i = 0; a && i < sizeof(ours) / sizeof(ours[0]); i++)
 		if (mnl_attr_get_payload_len(a) == strlen(ours[i]) + 1 &&
@@ -117,7 +118,7 @@ static bool is_by_us(const struct nlmsghdr *h)
 static bool is_ours(const struct nlmsghdr *h)
 {
 	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
-	const struct nlattr *a = nftmsg_attr(h, TABLE);
+	const struct nlattr *a = attr_top(h, TABLE);
 
 	return (g->nfgen_family == NFPROTO_INET || g->nfgen_family == NFPROTO_BRIDGE) && a &&
 	       mnl_attr_get_payload_len(a) == sizeof(RULESET_TABLE) &&
@@ -127,7 +128,7 @@ static bool is_ours(const struct nlmsghdr *h)
 /* Elements of single interfaces, which routed containers have, are of no account. */
 static bool is_kept(const struct nlmsghdr *h)
 {
-	const struct nlattr *a = nftmsg_attr(h, NFTA_SET_ELEM_LIST_SET);
+	const struct nlattr *a = attr_top(h, NFTA_SET_ELEM_LIST_SET);
 	size_t len = a ? mnl_attr_get_payload_len(a) : 0;
 
 	for (unsigned i = 0; i < N_SETS; i++)
