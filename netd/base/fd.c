@@ -1,19 +1,22 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * fd: ownership of descriptors and memory by scope, and whole-file reads and writes. It retries on
- * EINTR and never on anything else: a descriptor that may block is the caller's to poll. Whatever
- * it opens is CLOEXEC, but for standard input, output and error, which are there to be inherited.
+ * fd: ownership of descriptors and memory by scope, whole-file reads and writes, and the wait for
+ * one. It retries on EINTR and never on anything else: a descriptor that may block is the caller's
+ * to wait for. Whatever it opens is CLOEXEC, but for standard input, output and error, which are
+ * there to be inherited.
  */
 #include "base/fd.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 
 void fd_closep(int *fd)
@@ -175,4 +178,15 @@ int fd_write_all(int fd, const void *data, size_t len, struct err *e)
 		len -= (size_t)n;
 	}
 	return 0;
+}
+
+int fd_await(int fd, short events, uint64_t deadline)
+{
+	struct pollfd p = {.fd = fd, .events = events};
+	int r;
+
+	do
+		r = poll(&p, 1, clock_left(deadline));
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : r;
 }

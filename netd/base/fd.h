@@ -4,6 +4,7 @@
 #define NETD_BASE_FD_H
 
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct err;
@@ -31,6 +32,10 @@ int fd_read_all(int fd, size_t max, char **ret, size_t *ret_len, struct err *e);
  * (O_NONBLOCK open, S_ISREG test), so that a FIFO or a device cannot hang the caller. */
 int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *ret_len,
 		 struct err *e);
+
+/* Waits until one of events (poll(2)) is there, or the end or an error, or it is clock_ms() ==
+ * deadline: 1, 0 or -errno. Signals do not end it. */
+int fd_await(int fd, short events, uint64_t deadline);
 
 /* Writes all of len bytes, going on after short writes and EINTR. */
 int fd_write_all(int fd, const void *data, size_t len, struct err *e);

@@ -83,14 +83,10 @@ int ask_connect(const char *path, int *ret_fd, int *ret_pidfd, struct err *e)
 
 static int wait_for(int fd, short events, uint64_t deadline, struct err *e)
 {
-	struct pollfd p = {.fd = fd, .events = events};
-	int r;
+	int r = fd_await(fd, events, deadline);
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, errno, "poll");
+		return err_sys(e, -r, "poll");
 	return r ? 0 : err_set(e, ERR_BUSY, ETIMEDOUT, "slirp-lite does not answer");
 }
 

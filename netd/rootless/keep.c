@@ -223,14 +223,7 @@ void keep_close(struct keep *k)
 
 static bool are_gone(const struct keep *k, int ms)
 {
-	struct pollfd p = {.fd = k->pipe_fd}; /* its end alone */
-	uint64_t deadline = clock_ms() + (uint64_t)ms;
-	int r;
-
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
-	return r > 0;
+	return fd_await(k->pipe_fd, 0, clock_ms() + (uint64_t)ms) > 0; /* its end alone */
 }
 
 static void signal_all(const struct keep *k, int sig)
@@ -255,14 +248,9 @@ int keep_stop(struct keep *k, struct err *e)
 
 static int await_word(int sock, struct err *e)
 {
-	struct pollfd p = {.fd = sock, .events = POLLIN};
-	uint64_t deadline = clock_ms() + START_MS;
+	int r = fd_await(sock, POLLIN, clock_ms() + START_MS);
 	char word = 0;
-	int r;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r <= 0 || recv(sock, &word, 1, MSG_DONTWAIT) != 1 || word != KEEPER_READY)
 		return err_set(e, ERR_KERNEL, 0, "the process that keeps the namespaces: %s",
 			       r == 0 ? "it does not get ready" : "it ended early");

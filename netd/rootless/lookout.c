@@ -122,16 +122,12 @@ int lookout_start(struct lookout *l, int dir_fd, struct err *e)
 
 int lookout_find(struct lookout *l, struct keep *ret, struct err *e)
 {
-	struct pollfd p = {.fd = l->sock, .events = POLLIN};
-	uint64_t deadline = clock_ms() + ANSWER_MS;
 	struct answer a;
 	int *to[N_FDS], fds[N_FDS], r;
 
 	if (send(l->sock, "", 1, MSG_NOSIGNAL) != 1)
 		return err_sys(e, errno, "the process that stayed outside");
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
+	r = fd_await(l->sock, POLLIN, clock_ms() + ANSWER_MS);
 	memset(fds, 0xff, sizeof(fds));
 	if (r <= 0 || fdpass_recv(l->sock, &a, sizeof(a), fds, N_FDS) != (ssize_t)sizeof(a))
 		return err_set(e, ERR_KERNEL, 0, "the process that stayed outside does not answer");

@@ -233,14 +233,7 @@ int rootless_get(struct rootless *r, const char *id, const char *ifname, struct 
 
 static bool is_gone(int pidfd, int timeout_ms)
 {
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + (uint64_t)timeout_ms;
-	int r;
-
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
-	return r > 0;
+	return fd_await(pidfd, POLLIN, clock_ms() + (uint64_t)timeout_ms) > 0;
 }
 
 /* It is asked to end, and made to when it does not. */

@@ -174,8 +174,6 @@ int start_slirp(char *const args[], int lent_fd, struct err *e)
 	fd_closep(&theirs);
 	gather(errors, pidfd, text, deadline);
 	/* The end of the pipe may come a moment before the end of the process. */
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(pidfd, POLLIN, deadline);
 	return verdict(pid, pidfd, text, e);
 }

@@ -176,15 +176,11 @@ static int map_ids(struct run_child *c, struct err *e)
 static int receive(const struct run_child *c, uint64_t deadline, struct run_report *ret,
 		   struct err *e)
 {
-	struct pollfd p = {.fd = c->channel, .events = POLLIN};
+	int r = fd_await(c->channel, POLLIN, deadline);
 	ssize_t n;
-	int r;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, errno, "poll");
+		return err_sys(e, -r, "poll");
 	if (r == 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "child %d does not answer", (int)c->pid);
 	n = recv(c->channel, ret, sizeof(*ret), MSG_DONTWAIT);
@@ -336,13 +332,8 @@ void unshare_end(struct run_child *c)
 
 	fd_closep(&c->channel);
 	if (c->pidfd >= 0 && !c->reaped) {
-		struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
-		uint64_t deadline = clock_ms() + KILL_MS;
-
 		(void)syscall(SYS_pidfd_send_signal, c->pidfd, SIGKILL, NULL, 0);
-		while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-			;
-		if (p.revents)
+		if (fd_await(c->pidfd, POLLIN, clock_ms() + KILL_MS) > 0)
 			(void)reap(c, NULL);
 	}
 	fd_closep(&c->pidfd);

@@ -156,16 +156,11 @@ static _Noreturn void owner(const struct run_spec *spec, const struct run_child 
 
 static int hear(int channel, struct answer *ret, int *ret_pidfd, struct err *e)
 {
-	struct pollfd p = {.fd = channel, .events = POLLIN};
-	uint64_t deadline = clock_ms() + OWNER_MS;
+	int r = fd_await(channel, POLLIN, clock_ms() + OWNER_MS);
 	ssize_t n;
-	int r;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, errno, "poll");
+		return err_sys(e, -r, "poll");
 	if (r == 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "owner of the network namespace");
 	n = fdpass_recv(channel, ret, sizeof(*ret), ret_pidfd, 1);

@@ -120,13 +120,8 @@ static bool load_subids(const char *path, const char *user, uint32_t uid, struct
 /* Ends it when it takes too long. True: it ended with status 0. */
 static bool await_helper(pid_t pid, int pidfd)
 {
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + HELPER_MS;
-	int status = -1, r;
+	int r = fd_await(pidfd, POLLIN, clock_ms() + HELPER_MS), status = -1;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r <= 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

@@ -270,12 +270,9 @@ int control_expire(struct control *c, uint64_t now_ms)
 void control_refuse(int listen_fd, int sys, const char *step_name, int wait_ms)
 {
 	struct fwdmsg m = {.version = FWDMSG_VERSION, .op = FWDMSG_ERROR, .sys = sys};
-	struct pollfd p = {.fd = listen_fd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + (uint64_t)wait_ms;
 
 	strncpy(m.key, step_name, sizeof(m.key) - 1);
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(listen_fd, POLLIN, clock_ms() + (uint64_t)wait_ms);
 	CLEAN_FD int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		send(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -401,12 +401,9 @@ int control_sweep(struct server *s)
 void control_say_no(int listen_fd, int sys, const char *step, int wait_ms)
 {
 	struct namesmsg m = {.version = NAMESMSG_VERSION, .op = NAMESMSG_ERROR, .sys = sys};
-	struct pollfd p = {.fd = listen_fd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + (uint64_t)wait_ms;
 
 	strncpy(m.name, step, sizeof(m.name) - 1);
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(listen_fd, POLLIN, clock_ms() + (uint64_t)wait_ms);
 	CLEAN_FD int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd >= 0)
 		send(fd, &m, sizeof(m), MSG_DONTWAIT | MSG_NOSIGNAL);

@@ -68,13 +68,10 @@ int background_start(int *ret_fd, pid_t *ret_pid)
 static void await_end(pid_t pid)
 {
 	CLEAN_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + END_MS;
 
 	if (pidfd < 0)
 		return;
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(pidfd, POLLIN, clock_ms() + END_MS);
 	(void)waitpid(pid, NULL, WNOHANG);
 }
 

@@ -66,16 +66,13 @@ void ctl_await_end(const char *path, int timeout_ms)
 {
 	CLEAN_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct sockaddr_un sa = {.sun_family = AF_UNIX};
-	uint64_t deadline = clock_ms() + (uint64_t)timeout_ms;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 
 	if (fd < 0 || strlen(path) >= sizeof(sa.sun_path))
 		return;
 	memcpy(sa.sun_path, path, strlen(path) + 1);
 	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)) < 0)
 		return;
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(fd, POLLIN, clock_ms() + (uint64_t)timeout_ms);
 }
 
 static int remove_stale(const struct sockaddr_un *sa, int type, struct err *e)

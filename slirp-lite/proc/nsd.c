@@ -345,17 +345,12 @@ int nsd_start(const struct nsd_spec *s, struct nsd *ret, struct err *e)
 
 int nsd_finish(struct nsd *n, struct err *e)
 {
-	struct pollfd p = {.fd = n->sockets_fd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + NSD_MS;
+	int r = fd_await(n->sockets_fd, POLLIN, clock_ms() + NSD_MS);
 	struct answer a;
 	ssize_t len;
-	int r;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, errno, "poll");
+		return err_sys(e, -r, "poll");
 	if (r == 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "sockets inside");
 	len = fdpass_recv(n->sockets_fd, &a, sizeof(a), NULL, 0);
@@ -369,11 +364,7 @@ int nsd_finish(struct nsd *n, struct err *e)
 
 static void await_end(const struct nsd *n)
 {
-	struct pollfd p = {.fd = n->pidfd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + END_MS;
-
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
+	(void)fd_await(n->pidfd, POLLIN, clock_ms() + END_MS);
 }
 
 void nsd_end(struct nsd *n)

@@ -248,18 +248,12 @@ static void close_all(int fds[N_MADE])
 
 int setup_finish(struct setup *s, struct setup_made *ret, struct err *e)
 {
-	struct pollfd p = {.fd = s->channel, .events = POLLIN};
-	uint64_t deadline = clock_ms() + SETUP_MS;
-	int fds[N_MADE], at[N_MADE];
+	int fds[N_MADE], at[N_MADE], r = fd_await(s->channel, POLLIN, clock_ms() + SETUP_MS);
 	struct answer a;
 	ssize_t n;
-	int r;
 
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
 	if (r < 0)
-		return err_sys(e, errno, "poll");
+		return err_sys(e, -r, "poll");
 	if (r == 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "the set-up of the namespace");
 	n = fdpass_recv(s->channel, &a, sizeof(a), fds, N_MADE);

@@ -328,18 +328,11 @@ int zygote_read(const struct zygote *z, struct zygote_report *ret)
 
 void zygote_end(struct zygote *z)
 {
-	struct pollfd p = {.fd = z->pidfd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + END_MS;
-	int r;
-
 	fd_closep(&z->sock);
 	if (z->pid <= 0)
 		return;
 	/* It ends by itself when its socket is closed, its worker first. */
-	do
-		r = poll(&p, 1, clock_left(deadline));
-	while (r < 0 && errno == EINTR);
-	if (r <= 0)
+	if (fd_await(z->pidfd, POLLIN, clock_ms() + END_MS) <= 0)
 		(void)syscall(SYS_pidfd_send_signal, z->pidfd, SIGKILL, NULL, 0);
 	while (waitpid(z->pid, NULL, 0) < 0 && errno == EINTR)
 		;

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <setjmp.h>
@@ -16,11 +17,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
 
@@ -307,13 +310,44 @@ static void test_fill_stdio(void **state)
 	}
 }
 
+static void wake(int sig)
+{
+	(void)sig;
+}
+
+static void test_await(void **state)
+{
+	const struct sigaction act = {.sa_handler = wake}; /* no SA_RESTART */
+	const struct itimerval often = {{.tv_usec = 2000}, {.tv_usec = 2000}}, never = {{0}, {0}};
+	uint64_t deadline;
+	int p[2];
+
+	(void)state;
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(fd_await(p[0], POLLIN, clock_ms()), 0);
+	assert_int_equal(fd_await(p[0], POLLIN, 0), 0); /* long past */
+	/* Signals make it neither fail nor end early. */
+	assert_int_equal(sigaction(SIGALRM, &act, NULL), 0);
+	assert_int_equal(setitimer(ITIMER_REAL, &often, NULL), 0);
+	deadline = clock_ms() + 30;
+	assert_int_equal(fd_await(p[0], POLLIN, deadline), 0);
+	assert_true(clock_ms() >= deadline);
+	assert_int_equal(setitimer(ITIMER_REAL, &never, NULL), 0);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	assert_int_equal(fd_await(p[0], POLLIN, UINT64_MAX), 1);
+	assert_int_equal(fd_await(p[0], 0, clock_ms()), 0); /* its end alone */
+	close(p[1]);
+	assert_int_equal(fd_await(p[0], 0, UINT64_MAX), 1);
+	close(p[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ownership),        cmocka_unit_test(test_read_limits),
 		cmocka_unit_test(test_read_refusals),    cmocka_unit_test(test_read_at),
 		cmocka_unit_test(test_write_all),        cmocka_unit_test(test_fill_stdio),
-		cmocka_unit_test(test_read_interrupted),
+		cmocka_unit_test(test_read_interrupted), cmocka_unit_test(test_await),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, make_dir, remove_dir);
