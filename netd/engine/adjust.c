@@ -11,17 +11,6 @@
 #include "engine/internal.h"
 #include "net/route.h"
 
-static int put(struct engine *g, const struct attachment *a, struct err *e)
-{
-	int r = store_lock(g->store, e);
-
-	if (r < 0)
-		return r;
-	r = store_put_attachment(g->store, a, e);
-	store_unlock(g->store);
-	return r;
-}
-
 static uint64_t either(uint64_t a, uint64_t b)
 {
 	return a ? a : b;
@@ -43,7 +32,7 @@ static void restore_rate(struct engine *g, struct attachment *a, const struct at
 	}
 	a->rate = was->rate;
 	memcpy(a->host_ifname, was->host_ifname, sizeof(a->host_ifname));
-	(void)put(g, a, NULL);
+	(void)up_record(g, a, NULL);
 }
 
 static int adjust_rate(struct engine *g, struct attachment *a, const struct adjust_request *req,
@@ -61,7 +50,7 @@ static int adjust_rate(struct engine *g, struct attachment *a, const struct adju
 		snprintf(a->host_ifname, sizeof(a->host_ifname), "%s", req->host_ifname);
 	a->rate.in_rate = either(rate->in_rate, was.rate.in_rate);
 	a->rate.out_rate = either(rate->out_rate, was.rate.out_rate);
-	r = put(g, a, e);
+	r = up_record(g, a, e);
 	if (r < 0)
 		return r;
 	a->rate = *rate;
@@ -70,7 +59,7 @@ static int adjust_rate(struct engine *g, struct attachment *a, const struct adju
 		restore_rate(g, a, &was);
 		return r;
 	}
-	return put(g, a, e);
+	return up_record(g, a, e);
 }
 
 /* ---- settings ---- */
@@ -194,7 +183,7 @@ static int adjust_settings(struct engine *g, struct attachment *a, const struct 
 		return r;
 	if (req->tune)
 		merge_tune(&a->tune, req->tune);
-	r = put(g, a, e);
+	r = up_record(g, a, e);
 	if (r < 0)
 		return r;
 	bool moves = a->kind == ATTACH_VETH && is_mac(&a->tune.mac) &&
@@ -203,14 +192,14 @@ static int adjust_settings(struct engine *g, struct attachment *a, const struct 
 	if (r >= 0 && a->kind == ATTACH_VETH && a->tune.mtu)
 		a->mtu = a->tune.mtu;
 	if (r >= 0)
-		return put(g, a, e);
+		return up_record(g, a, e);
 	/* What could not be set is not looked after; what was before is, as it was. */
 	if (!moves) {
 		a->tune = before;
 		a->n_sysctl = n_sysctl;
 		if (n_sysctl)
 			memcpy(a->sysctl, sysctl, n_sysctl * sizeof(*sysctl));
-		(void)put(g, a, NULL);
+		(void)up_record(g, a, NULL);
 	}
 	return r;
 }
@@ -260,7 +249,7 @@ static int adjust_cap(struct engine *g, struct attachment *a, const struct attac
 	if (r >= 0)
 		r = nftbatch_del(g->nft, &old, e);
 	if (r >= 0)
-		r = put(g, a, e);
+		r = up_record(g, a, e);
 	if (r >= 0)
 		r = nftbatch_add(g->nft, &new, NULL, e);
 	if (r != -ENOENT || !attach_cap_is_set(cap) || hostop_owner(g, NULL) != 0)
@@ -268,7 +257,7 @@ static int adjust_cap(struct engine *g, struct attachment *a, const struct attac
 	/* The tables are there, the sets are not: see hostop_tables. */
 	err_reset(e);
 	a->cap = (struct attach_cap){0};
-	r = put(g, a, e);
+	r = up_record(g, a, e);
 	if (r < 0 || cap->is_usual)
 		return r;
 	return err_set(e, ERR_UNSUPPORTED, 0,

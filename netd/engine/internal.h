@@ -271,6 +271,9 @@ int ports_start_part(const struct attachment *a, struct attachment **ret, struct
 
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
 int up_repair(struct work *w, struct err *e);
+/* Writes a record anew, under the global lock: one that is renamed into its place while gc reads
+ * the directory could be missed. */
+int up_record(struct engine *g, const struct attachment *a, struct err *e);
 
 /* "net/ipv4/conf/IFNAME/LEAF" (FAM4) or "net/ipv6/..." */
 void conf_key(char out[SYSCTL_KEYLEN], int fam, const char *ifname, const char *leaf);

@@ -10,17 +10,6 @@
 
 #include "engine/internal.h"
 
-static int put(struct engine *g, const struct attachment *a, struct err *e)
-{
-	int r = store_lock(g->store, e);
-
-	if (r < 0)
-		return r;
-	r = store_put_attachment(g->store, a, e);
-	store_unlock(g->store);
-	return r;
-}
-
 static int off_ports(struct engine *g, struct attachment *a, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *part = NULL;
@@ -43,7 +32,7 @@ static int off_rates(struct engine *g, struct attachment *a, struct err *e)
 	if (r < 0)
 		return r;
 	memset(&a->rate, 0, sizeof(a->rate));
-	return put(g, a, e);
+	return up_record(g, a, e);
 }
 
 /* What was set inside stays as it is. */
@@ -53,7 +42,7 @@ static int off_tune(struct engine *g, struct attachment *a, struct err *e)
 		return 0;
 	a->n_sysctl = 0;
 	memset(&a->tune, 0, sizeof(a->tune));
-	return put(g, a, e);
+	return up_record(g, a, e);
 }
 
 /* The addresses are somebody else's business from here on. */
@@ -89,7 +78,7 @@ static int off_rest(struct engine *g, struct attachment *a, struct err *e)
 	if (!a->is_leased)
 		return teardown_all(g, a, true, e);
 	a->phase = ATTACH_INTENT; /* as if it had not come to be */
-	r = put(g, a, e);
+	r = up_record(g, a, e);
 	return r < 0 ? r : teardown_all(g, a, true, e);
 }
 

@@ -64,8 +64,7 @@ int up_repair(struct work *w, struct err *e)
 	return r;
 }
 
-/* A record that is renamed into its place while gc reads the directory could be missed. */
-static int put_again(struct engine *g, const struct attachment *a, struct err *e)
+int up_record(struct engine *g, const struct attachment *a, struct err *e)
 {
 	int r = store_lock(g->store, e);
 
@@ -91,7 +90,7 @@ static int up_again(struct engine *g, const struct up_request *req, struct attac
 				WHAT_INTERFACE);
 	int r = up_repair(&w, e);
 	if (r >= 0 && index != have->host_ifindex)
-		r = put_again(g, have, e);
+		r = up_record(g, have, e);
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
