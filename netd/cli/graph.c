@@ -118,7 +118,7 @@ void graph_clear(struct graph *g)
 
 /* ---- words ---- */
 
-const char *graph_by_str(enum graph_by by)
+static const char *by_str(enum graph_by by)
 {
 	static const char *const names[] = {
 		[GRAPH_ENGINE] = "engine", [GRAPH_NETD] = "netd", [GRAPH_SLIRP] = "slirp-lite"};
@@ -198,8 +198,7 @@ static json_t *container_json(const struct graph_container *c)
 static json_t *network_json(const struct graph_network *n)
 {
 	json_t *o = json_object(), *subnets = json_array(), *list = json_array();
-	bool is_good =
-		o && put_clean(o, "name", n->name) && put_clean(o, "by", graph_by_str(n->by));
+	bool is_good = o && put_clean(o, "name", n->name) && put_clean(o, "by", by_str(n->by));
 	char text[PREFIX_STRLEN];
 
 	if (n->by != GRAPH_SLIRP)

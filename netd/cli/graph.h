@@ -67,7 +67,6 @@ json_t *graph_json(const struct graph *g);
 
 /* ---- of the drawings ---- */
 
-const char *graph_by_str(enum graph_by by); /* "engine", "netd", "slirp-lite" */
 /* What it is: "bridge nb-web, internal". */
 void graph_about(const struct graph_network *n, struct buf *out);
 /* What it is beside up, "" otherwise. */

@@ -18,7 +18,8 @@ static bool put(const char *text)
 	       write(STDERR_FILENO, text, strlen(text)) > 0;
 }
 
-bool progress_is_due(struct progress *p, uint64_t now_ms)
+/* Is a line due? Notes it. */
+static bool is_due(struct progress *p, uint64_t now_ms)
 {
 	if (p->next_ms == 0)
 		p->next_ms = now_ms + PROGRESS_AFTER_MS;
@@ -33,7 +34,7 @@ static void tell(const char *what, size_t i, size_t n, void *arg)
 	struct progress *p = arg;
 	char line[80];
 
-	if (!progress_is_due(p, clock_ms()))
+	if (!is_due(p, clock_ms()))
 		return;
 	(void)snprintf(line, sizeof(line), "\r\033[K%s: %zu of %zu", what, i, n);
 	p->is_shown |= put(line);

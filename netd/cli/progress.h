@@ -25,7 +25,5 @@ struct progress {
 void progress_open(struct progress *p, const struct cli_common *c, struct engine *g);
 /* Before anything else is printed; and before g is closed. */
 void progress_close(struct progress *p);
-/* Is a line due? Notes it. */
-bool progress_is_due(struct progress *p, uint64_t now_ms);
 
 #endif

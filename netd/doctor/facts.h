@@ -67,9 +67,8 @@ struct facts {
 
 	/* The ruleset. */
 	bool has_rules;
-	struct nftlook rules; /* owned */
-	bool has_legacy;      /* iptables of the old kind are in use, too */
-	bool is_legacy_drop[N_FAM];
+	struct nftlook rules;       /* owned */
+	bool is_legacy_drop[N_FAM]; /* iptables of the old kind, in use, too */
 
 	/* Networks and what is up. */
 	size_t n_inside;
@@ -107,6 +106,5 @@ struct facts {
 };
 
 void facts_clear(struct facts *f);
-#define CLEAN_FACTS __attribute__((cleanup(facts_clear)))
 
 #endif

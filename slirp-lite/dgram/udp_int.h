@@ -15,7 +15,6 @@
 #include "dgram/mapping.h"
 #include "dgram/udp.h"
 
-#define UDP_DATAGRAM_MAX 65535u
 #define UDP_RUN_BYTES 65000u /* of one UDP_SEGMENT call: below what both families can carry */
 #define UDP_RUN_SEGMENTS 64u /* UDP_MAX_SEGMENTS of Linux 6.1 */
 #define UDP_PIECES 128u

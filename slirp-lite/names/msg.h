@@ -18,7 +18,6 @@
 #define MSG_QUERY_MAX 2048 /* no query of an honest client is longer */
 
 enum {
-	MSG_TYPE_SOA = 6,
 	MSG_TYPE_PTR = 12,
 	MSG_TYPE_OPT = 41,
 	MSG_TYPE_IXFR = 251,

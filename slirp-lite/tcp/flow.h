@@ -105,8 +105,6 @@ void flow_promise(struct tcp_flow *f,
 /* open.c: a SYN for a key that has no flow. */
 void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,
 		  const struct ip_packet *packet, uint64_t now);
-/* The host's connect() has ended. False: the flow is gone. */
-bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now);
 
 /* rx.c: from the container to the host. */
 /* How much of a segment can be taken: never less than what was promised while there is memory. */

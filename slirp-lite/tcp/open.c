@@ -281,7 +281,8 @@ static void hand_over(struct tcp_flow *f, uint64_t now)
 	flow_end(f, false);
 }
 
-bool open_finish(struct tcp_flow *f, uint32_t events, uint64_t now)
+/* The host's connect() has ended. False: the flow is gone. */
+static bool finish(struct tcp_flow *f, uint32_t events, uint64_t now)
 {
 	const struct tcp_env *env = &f->owner->env;
 	int sys = 0;
@@ -314,7 +315,7 @@ static void on_host(struct source *s, uint32_t events, uint64_t now)
 	struct tcp_flow *f = (struct tcp_flow *)((char *)s - offsetof(struct tcp_flow, src));
 
 	if (f->is_connecting) {
-		if (!open_finish(f, events, now) || f->is_connecting)
+		if (!finish(f, events, now) || f->is_connecting)
 			return;
 	}
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))

@@ -29,7 +29,6 @@ enum {
 enum {
 	DHCP6_SUCCESS = 0,
 	DHCP6_NO_ADDRESS = 2,
-	DHCP6_NO_BINDING = 3,
 	DHCP6_NOT_ON_LINK = 4,
 };
 

@@ -18,10 +18,6 @@ def _foreign(t, script, name='foreign', **keys):
   return t.cni.net(ipam={'type': name}, **keys), {'CNI_PATH': path}
 
 
-def _say(version='1.0.0'):
-  return "[ $CNI_COMMAND != ADD ] || echo '" + GOOD % (version, '') + "'"
-
-
 def _nothing(t, box, links, what):
   t.ok(not box.has_link(), f'{what}: eth0 was made')
   t.eq(t.lab.host_links() - links - {'br-web'}, set(), f'{what}: new links')

@@ -47,7 +47,6 @@ ask_ctl() { # REQUEST [PATH]
 	printf '%s' "$1" | as_user host timeout 60 socat -t60 - "UNIX-CONNECT:${2:-$D/api}"
 }
 field() { ask_ctl '{"execute":"status"}' | jq -r ".return.$1"; }
-n_children() { _descendants "$SL" | wc -l; }
 
 snapshot host >"$NS_TMP/before"
 
