@@ -172,14 +172,34 @@ int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need 
 int json_parse(const char *text, size_t len, json_t **ret, struct err *e)
 {
 	json_error_t why;
+	unsigned int before;
 	json_t *v = NULL;
 
+	json_prepare();
+	before = n_failures;
 	v = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-	if (!v && json_error_code(&why) == json_error_out_of_memory)
+	/* The library has other names for it too. */
+	if (n_failures != before) {
+		json_decref(v);
 		return err_sys(e, ENOMEM, "parsing JSON");
+	}
 	if (!v)
 		return err_invalid(e, ERR_PROTOCOL, "line %d, column %d: %s", why.line, why.column,
 				   why.text);
 	*ret = v;
 	return 0;
+}
+
+char *json_print(const json_t *v)
+{
+	unsigned int before;
+	char *text;
+
+	json_prepare();
+	before = n_failures;
+	text = json_dumps(v, JSON_COMPACT);
+	if (n_failures == before)
+		return text;
+	free(text);
+	return NULL;
 }

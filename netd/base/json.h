@@ -40,6 +40,10 @@ unsigned int json_failures(void);
 /* Parses at most len bytes with duplicate keys rejected. New reference in *ret. */
 int json_parse(const char *text, size_t len, json_t **ret, struct err *e);
 
+/* As text in one line, whole; free(3) it. NULL: no memory, or v is NULL. The library's own printer
+ * leaves out what it finds no memory for. */
+char *json_print(const json_t *v);
+
 /* json_decrefp is jansson's. */
 #define CLEAN_JSON __attribute__((cleanup(json_decrefp)))
 
