@@ -244,7 +244,8 @@ static int in_aliases(const struct in *in, struct attachment *a)
 		if (!list[i])
 			return in_bad(in, "aliases", "expected strings");
 	}
-	return attachment_set_aliases(a, list, n, in->e) < 0 ? in_wrong(in, "aliases") : 0;
+	r = attachment_set_aliases(a, list, n, in->e);
+	return r < 0 && r != -ENOMEM ? in_wrong(in, "aliases") : r;
 }
 
 static int in_note(const struct in *in, struct attachment *a)
@@ -254,7 +255,8 @@ static int in_note(const struct in *in, struct attachment *a)
 
 	if (r != 0)
 		return r < 0 ? r : 0;
-	return attachment_set_note(a, note, in->e) < 0 ? in_wrong(in, "note") : 0;
+	r = attachment_set_note(a, note, in->e);
+	return r < 0 && r != -ENOMEM ? in_wrong(in, "note") : r;
 }
 
 int in_parts(const struct in *in, struct attachment *a)

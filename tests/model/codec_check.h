@@ -17,7 +17,7 @@
 
 #define N(a) (sizeof(a) / sizeof((a)[0]))
 
-static json_t *parse(const char *text)
+static inline json_t *parse(const char *text)
 {
 	struct err e = ERR_INIT;
 	json_t *v = NULL;
@@ -27,7 +27,7 @@ static json_t *parse(const char *text)
 	return v;
 }
 
-static void check_dump(json_t *doc, const char *text)
+static inline void check_dump(json_t *doc, const char *text)
 {
 	char *s;
 
@@ -40,7 +40,7 @@ static void check_dump(json_t *doc, const char *text)
 }
 
 /* Puts the JSON text value (NULL: removes) at a place such as "addresses[0].gateway". */
-static void patch(json_t *doc, const char *place, const char *value)
+static inline void patch(json_t *doc, const char *place, const char *value)
 {
 	char copy[64], *key = copy, *dot, *bracket;
 	json_error_t why;
@@ -80,7 +80,7 @@ struct wrong {
 	const char *text;          /* what follows "PLACE: ", or all when it begins with '=' */
 };
 
-static void check_text(const struct wrong *w, const struct err *e)
+static inline void check_text(const struct wrong *w, const struct err *e)
 {
 	size_t len = strlen(w->place);
 
