@@ -284,7 +284,7 @@ int request_print(const struct call *c, struct buf *out, struct err *e)
 		if (c->is_counted)
 			put(doc, "flows", json_true(), &r);
 	}
-	text = r == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
+	text = r == 0 ? json_print(doc) : NULL;
 	if (!text)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "request");
 	buf_add(out, text, strlen(text));
