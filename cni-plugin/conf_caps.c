@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/json.h"
 #include "cni-plugin/gojson.h"
 #include "model/name.h"
 
@@ -346,24 +347,21 @@ static int runtime_dns(const struct conf *c, struct result_dns *ret, struct faul
 	static const struct {
 		const char *from, *to;
 	} names[] = {{"servers", "nameservers"}, {"searches", "search"}, {"options", "options"}};
-	json_t *o = NULL, *mapped, *v;
-	int r;
+	json_t *o = NULL, *v;
+	CLEAN_JSON json_t *mapped = NULL;
 
 	if (gojson_obj(c->runtime, "runtimeConfig", "dns", &o, f) < 0)
 		return -1;
 	if (!o)
 		return 0;
 	mapped = json_object();
-	for (size_t i = 0; mapped && i < sizeof(names) / sizeof(names[0]); i++) {
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
 		v = gojson_get(o, names[i].from);
-		if (v)
-			json_object_set(mapped, names[i].to, v);
+		/* Without memory mapped is NULL, which it refuses. */
+		if (v && json_object_set(mapped, names[i].to, v) < 0)
+			return fault_set(f, FAULT_INTERNAL, "no memory for dns");
 	}
-	if (!mapped)
-		return fault_set(f, FAULT_INTERNAL, "no memory for dns");
-	r = result_parse_dns(mapped, "runtimeConfig.dns", ret, f);
-	json_decref(mapped);
-	return r;
+	return result_parse_dns(mapped, "runtimeConfig.dns", ret, f);
 }
 
 int conf_dns(const struct conf *c, struct result_dns *ret, struct fault *f)

@@ -9,18 +9,26 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
+
 int gojson_parse(const char *text, size_t len, json_t **ret, struct fault *f)
 {
+	unsigned int before;
 	json_error_t why;
-	json_t *v = json_loadb(text, len, 0, &why);
+	json_t *v;
 
-	if (!v && json_error_code(&why) == json_error_out_of_memory)
+	json_prepare();
+	before = json_failures();
+	v = json_loadb(text, len, 0, &why);
+	if (json_failures() != before) {
+		json_decref(v);
 		return fault_set(f, FAULT_INTERNAL, "no memory for the configuration");
+	}
 	if (!v) {
 		fault_set(f, FAULT_DECODE, "the configuration is not JSON");
 		return fault_details(f, "line %d, column %d: %s", why.line, why.column, why.text);
 	}
-	if (!json_is_object(v)) {
+	if (json_typeof(v) != JSON_OBJECT) {
 		gojson_wrong("the configuration", "an object", v, f);
 		json_decref(v);
 		return -1;
@@ -104,17 +112,6 @@ int gojson_wrong(const char *path, const char *what, const json_t *v, struct fau
 			     v ? names[json_typeof(v)] : "nothing");
 }
 
-/* 0, 1 absent. */
-static int get(json_t *obj, const char *key, json_t **ret)
-{
-	json_t *v = obj ? gojson_get(obj, key) : NULL;
-
-	if (!v)
-		return 1;
-	*ret = v;
-	return 0;
-}
-
 static int wrong(const char *path, const char *key, const char *what, const json_t *v,
 		 struct fault *f)
 {
@@ -123,28 +120,38 @@ static int wrong(const char *path, const char *key, const char *what, const json
 	return gojson_wrong(gojson_path(at, path, key, -1), what, v, f);
 }
 
+/* 0, 1 absent, -1 of another type. */
+static int get(json_t *obj, const char *path, const char *key, json_type type, const char *what,
+	       json_t **ret, struct fault *f)
+{
+	json_t *v = obj ? gojson_get(obj, key) : NULL;
+
+	if (!v)
+		return 1;
+	if (json_typeof(v) != type)
+		return wrong(path, key, what, v, f);
+	*ret = v;
+	return 0;
+}
+
 int gojson_str(json_t *obj, const char *path, const char *key, const char **ret, struct fault *f)
 {
 	json_t *v;
+	int r = get(obj, path, key, JSON_STRING, "a string", &v, f);
 
-	if (get(obj, key, &v))
-		return 1;
-	if (!json_is_string(v))
-		return wrong(path, key, "a string", v, f);
-	*ret = json_string_value(v);
-	return 0;
+	if (r == 0)
+		*ret = json_string_value(v);
+	return r;
 }
 
 int gojson_int(json_t *obj, const char *path, const char *key, int64_t *ret, struct fault *f)
 {
 	json_t *v;
+	int r = get(obj, path, key, JSON_INTEGER, "an integer", &v, f);
 
-	if (get(obj, key, &v))
-		return 1;
-	if (!json_is_integer(v))
-		return wrong(path, key, "an integer", v, f);
-	*ret = json_integer_value(v);
-	return 0;
+	if (r == 0)
+		*ret = json_integer_value(v);
+	return r;
 }
 
 int gojson_range(json_t *obj, const char *path, const char *key, int64_t min, int64_t max,
@@ -166,36 +173,24 @@ int gojson_range(json_t *obj, const char *path, const char *key, int64_t min, in
 
 int gojson_bool(json_t *obj, const char *path, const char *key, bool *ret, struct fault *f)
 {
-	json_t *v;
+	json_t *v = obj ? gojson_get(obj, key) : NULL;
+	bool is_true;
 
-	if (get(obj, key, &v))
+	if (!v)
 		return 1;
-	if (!json_is_boolean(v))
+	is_true = json_typeof(v) == JSON_TRUE;
+	if (!is_true && json_typeof(v) != JSON_FALSE)
 		return wrong(path, key, "true or false", v, f);
-	*ret = json_is_true(v);
+	*ret = is_true;
 	return 0;
 }
 
 int gojson_obj(json_t *obj, const char *path, const char *key, json_t **ret, struct fault *f)
 {
-	json_t *v;
-
-	if (get(obj, key, &v))
-		return 1;
-	if (!json_is_object(v))
-		return wrong(path, key, "an object", v, f);
-	*ret = v;
-	return 0;
+	return get(obj, path, key, JSON_OBJECT, "an object", ret, f);
 }
 
 int gojson_arr(json_t *obj, const char *path, const char *key, json_t **ret, struct fault *f)
 {
-	json_t *v;
-
-	if (get(obj, key, &v))
-		return 1;
-	if (!json_is_array(v))
-		return wrong(path, key, "an array", v, f);
-	*ret = v;
-	return 0;
+	return get(obj, path, key, JSON_ARRAY, "an array", ret, f);
 }

@@ -387,11 +387,6 @@ int ipam_parse(const struct conf *c, const struct env *env, struct ipam *ret, st
 	return parse_routes(c, ret, f);
 }
 
-static json_t *copied(json_t *list)
-{
-	return list ? json_deep_copy(list) : NULL;
-}
-
 int ipam_take_result(const struct result *r, struct ipam *ret, struct fault *f)
 {
 	for (size_t i = 0; i < r->n_ips; i++)
@@ -402,11 +397,12 @@ int ipam_take_result(const struct result *r, struct ipam *ret, struct fault *f)
 		if (add_route(&r->route[i], "the result of the IPAM plugin", ret, f) < 0)
 			return -1;
 	result_dns_clear(&ret->dns);
+	/* The lists are nobody's to change. */
 	ret->dns = (struct result_dns){
-		.nameservers = copied(r->dns.nameservers),
-		.search = copied(r->dns.search),
-		.options = copied(r->dns.options),
+		.nameservers = json_incref(r->dns.nameservers),
+		.search = json_incref(r->dns.search),
+		.options = json_incref(r->dns.options),
 		.domain = r->dns.domain ? strdup(r->dns.domain) : NULL,
 	};
-	return 0;
+	return r->dns.domain && !ret->dns.domain ? no_memory(f) : 0;
 }

@@ -217,12 +217,12 @@ static json_t *dns_json(const struct result_dns *d, bool *bad)
 	json_t *o = json_object();
 
 	if (json_array_size(d->nameservers))
-		put(o, "nameservers", json_deep_copy(d->nameservers), bad);
+		put(o, "nameservers", json_incref(d->nameservers), bad);
 	put_str(o, "domain", d->domain, bad);
 	if (json_array_size(d->search))
-		put(o, "search", json_deep_copy(d->search), bad);
+		put(o, "search", json_incref(d->search), bad);
 	if (json_array_size(d->options))
-		put(o, "options", json_deep_copy(d->options), bad);
+		put(o, "options", json_incref(d->options), bad);
 	return o;
 }
 

@@ -71,21 +71,24 @@ static int list_of(json_t *o, const char *path, const char *key, json_t **ret, s
 static int get_strings(json_t *o, const char *path, const char *key, json_t **ret, struct fault *f)
 {
 	char at[GOJSON_PATHLEN];
-	json_t *list, *v;
-	size_t i;
+	json_t *list;
 
 	if (list_of(o, path, key, &list, f) < 0)
 		return -1;
-	json_array_foreach(list, i, v)
-	{
-		if (!json_is_string(v))
-			return gojson_wrong(gojson_path(at, path, key, (long)i), "a string", v, f);
-	}
 	if (json_array_size(list) == 0)
 		return 0;
 	json_decref(*ret);
-	*ret = json_deep_copy(list);
-	return *ret ? 0 : fault_set(f, FAULT_INTERNAL, "no memory for the result");
+	*ret = json_array();
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		json_t *v = json_array_get(list, i);
+
+		if (json_typeof(v) != JSON_STRING)
+			return gojson_wrong(gojson_path(at, path, key, (long)i), "a string", v, f);
+		/* Of a caller who does not change it. */
+		if (json_array_append(*ret, v) < 0)
+			return fault_set(f, FAULT_INTERNAL, "no memory for the result");
+	}
+	return 0;
 }
 
 int result_parse_dns(json_t *obj, const char *path, struct result_dns *ret, struct fault *f)
@@ -177,16 +180,13 @@ static int each(json_t *o, const char *path, const char *key, struct result *ret
 		struct fault *f)
 {
 	char at[GOJSON_PATHLEN];
-	json_t *list, *v;
-	size_t i;
+	json_t *list;
 
 	if (list_of(o, path, key, &list, f) < 0)
 		return -1;
-	json_array_foreach(list, i, v)
-	{
-		if (fn(v, gojson_path(at, path, key, (long)i), ret, f) < 0)
+	for (size_t i = 0; i < json_array_size(list); i++)
+		if (fn(json_array_get(list, i), gojson_path(at, path, key, (long)i), ret, f) < 0)
 			return -1;
-	}
 	return 0;
 }
 

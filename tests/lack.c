@@ -18,7 +18,7 @@ void *__wrap_realloc(void *p, size_t size);
 void *__wrap_reallocarray(void *p, size_t n, size_t size);
 char *__wrap_strdup(const char *s);
 
-static size_t n_asked, first; /* first: that fails; 0: none does */
+static size_t n_asked, first; /* first: that fails; 0: nothing is counted */
 static bool is_for_good, has_failed;
 
 void lack_begin(size_t nth, bool for_good)
@@ -33,6 +33,11 @@ bool lack_end(void)
 {
 	first = 0;
 	return has_failed;
+}
+
+size_t lack_count(void)
+{
+	return n_asked;
 }
 
 static bool fails(void)

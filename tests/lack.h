@@ -14,5 +14,7 @@
 void lack_begin(size_t nth, bool for_good);
 /* Memory is there again. True: an allocation has failed. */
 bool lack_end(void);
+/* How many there were since lack_begin, which failed or not. */
+size_t lack_count(void);
 
 #endif
