@@ -18,7 +18,7 @@
 
 /* One call on its way, or a clean-up (call NULL). */
 struct job {
-	bool is_used, is_reap, is_tables;
+	bool is_used, is_reap, is_tables, is_follow;
 	uint64_t order; /* first come, first served */
 	struct call *call;
 	struct peer peer;
@@ -28,12 +28,11 @@ struct job {
 	bool is_over;   /* the worker has ended, its number may be another's */
 	bool is_done;   /* it has reported, or is given up: its end is all that is awaited */
 	int report_fd;
-	uint64_t deadline_ms;  /* UINT64_MAX: none */
-	bool had;              /* the attachment was there before */
-	bool is_too_often;     /* refused for that */
-	struct attach_cap cap; /* that the policy puts on it */
+	uint64_t deadline_ms;      /* UINT64_MAX: none */
+	bool had;                  /* the attachment was there before */
+	bool is_too_often;         /* refused for that */
+	struct work_limits limits; /* that the policy puts on it */
 	struct attach_egress egress;
-	struct attach_rate bandwidth;     /* that the policy leaves it; 0: no limit */
 	struct work_order *order_of_reap; /* or of tables */
 };
 
@@ -55,6 +54,16 @@ struct upgrade {
 	size_t n_conn;
 };
 
+/* The policy as it is now, for what is up: back_follow.c. */
+struct follow {
+	int fd;            /* inotify; -1: none */
+	bool is_watched;   /* the directory is there, and watched */
+	bool is_at_work;   /* one at a time */
+	uint64_t at_ms;    /* everything is to be looked at then; UINT64_MAX: no need */
+	uint64_t again_ms; /* what has failed, not before */
+	uint64_t watch_ms; /* the directory is looked for again */
+};
+
 struct back {
 	const struct back_config *c;
 	struct back_marks marks;
@@ -69,6 +78,7 @@ struct back {
 	uint64_t look_at_ms; /* not before */
 	uint64_t mended_ms;  /* see back_tables.c */
 	bool is_looking, has_tables, has_told_other;
+	struct follow follow;
 	struct holdings held;
 	struct buckets rate;
 	/* For metrics; an upgrade begins anew. */
@@ -86,6 +96,7 @@ enum {
 	WATCH_LINKS,
 	WATCH_TABLES,
 	WATCH_DOOR,
+	WATCH_POLICY,
 	WATCH_READY
 }; /* below: a job's report */
 
@@ -119,6 +130,14 @@ void back_job_over(struct back *b, pid_t worker); /* it has been waited for */
 /* Links that went: their attachments are doomed. */
 void back_links_gone(struct back *b);
 void back_links_check(struct back *b);
+
+/* back_follow.c: caps and rates of what is up follow the policy. It works without, too. */
+void back_follow_open(struct back *b);
+void back_follow_heard(struct back *b);
+void back_follow_all(struct back *b); /* what is up is to be looked at anew */
+void back_follow_run(struct back *b); /* starts a worker when there is something to do */
+void back_follow_end(struct back *b, const struct job *j, const struct work_report *r);
+int back_follow_wait(const struct back *b); /* milliseconds until there may be, or -1 */
 
 /* back_upgrade.c: from the signal to the new program, or to going on. */
 void back_upgrade_begin(struct back *b);

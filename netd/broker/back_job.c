@@ -76,8 +76,8 @@ static size_t jobs_of(const struct back *b, uint32_t uid)
 	size_t n = 0;
 
 	for (size_t i = 0; i < BACK_JOBS; i++)
-		n += b->job[i].is_used && !b->job[i].is_reap && !b->job[i].is_tables &&
-		     !b->job[i].is_done && b->job[i].peer.who.uid == uid;
+		n += b->job[i].is_used && b->job[i].call && !b->job[i].is_done &&
+		     b->job[i].peer.who.uid == uid;
 	return n;
 }
 
@@ -226,8 +226,7 @@ static void begin(struct back *b, struct job *j)
 
 	worker_id(o.uid, j->call->id, id);
 	kind = back_may(b, j, id, why);
-	o.bandwidth = j->bandwidth;
-	o.cap = j->cap;
+	o.own = j->limits;
 	o.egress = &j->egress;
 	/* What may still be refused for what was passed has its line then. */
 	if (!is_question(j->call) && (j->call->verb != CALL_ATTACH || kind != ERR_NONE))
@@ -307,7 +306,7 @@ static bool is_ready(struct back *b, const struct job *j)
 	for (size_t i = 0; i < BACK_JOBS; i++) {
 		const struct job *k = &b->job[i];
 
-		if (!k->worker || k->is_reap || k->is_tables || k->peer.who.uid != j->peer.who.uid)
+		if (!k->worker || !k->call || k->peer.who.uid != j->peer.who.uid)
 			continue;
 		if (!k->is_done || ++n_ending >= BACK_ENDING)
 			return false;
@@ -322,6 +321,7 @@ void back_job_run(struct back *b)
 	if (back_upgrade_holds(b))
 		return;
 	back_tables_run(b);
+	back_follow_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
 	while (back_jobs(b, true) < BACK_WORKERS && !back_upgrade_holds(b)) {
@@ -374,6 +374,7 @@ static void settle(struct back *b, const struct job *j, const struct work_report
 	if (b->watch && now.ifindex && engine_watch_has(b->watch, now.ifindex, NULL) == 0)
 		now.is_doomed = true;
 	h = holdings_find(&b->held, id, j->call->ifname);
+	now.is_stale = h && h->is_stale;
 	if (h)
 		*h = now;
 	else if (holdings_put(&b->held, &now, NULL) < 0)
@@ -393,6 +394,10 @@ static void died(struct back *b, struct job *j)
 	}
 	if (j->is_tables) {
 		back_tables_end(b, j, &none);
+		return;
+	}
+	if (j->is_follow) {
+		back_follow_end(b, j, &none);
 		return;
 	}
 	log_error("the worker of uid %u died", j->peer.who.uid);
@@ -448,6 +453,8 @@ void back_job_report(struct back *b, struct job *j)
 			end_reap(b, j, &r);
 		else if (j->is_tables)
 			back_tables_end(b, j, &r);
+		else if (j->is_follow)
+			back_follow_end(b, j, &r);
 		else
 			answer(b, j, &r, data + sizeof(r), (size_t)n - sizeof(r));
 	}

@@ -72,8 +72,7 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 	snprintf(why, 256, "%s", v.why);
 	if (v.result != POLICY_GRANTED)
 		return v.result == POLICY_OVER ? ERR_QUOTA : ERR_DENIED;
-	j->bandwidth = v.limits.bandwidth;
-	j->cap = v.limits.cap;
+	j->limits = (struct work_limits){.cap = v.limits.cap, .bandwidth = v.limits.bandwidth};
 	j->egress = v.limits.egress;
 	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
 		return ERR_NONE;

@@ -23,6 +23,7 @@ struct holding {
 	uint32_t n_ports;
 	bool is_busy;   /* somebody is at work on it */
 	bool is_doomed; /* its namespace is gone: it is to be taken down */
+	bool is_stale;  /* what the policy gives it may be something else by now */
 };
 
 struct holdings {

@@ -31,14 +31,19 @@ static bool is_subject(const struct policy_rule *r, const struct policy_subject 
 	return false;
 }
 
+static bool is_about(const struct policy_rule *r, const char *network, unsigned verb)
+{
+	return (r->verbs & verb) &&
+	       (strcmp(r->network, "*") == 0 || strcmp(r->network, network) == 0);
+}
+
 static const struct policy_rule *find(const struct policy *p, const struct policy_subject *s,
 				      const char *network, unsigned verb)
 {
 	for (size_t i = 0; i < p->n_rule; i++) {
 		const struct policy_rule *r = &p->rule[i];
 
-		if ((r->verbs & verb) && is_subject(r, s) &&
-		    (strcmp(r->network, "*") == 0 || strcmp(r->network, network) == 0))
+		if (is_about(r, network, verb) && is_subject(r, s))
 			return r;
 	}
 	return NULL;
@@ -149,6 +154,25 @@ void policy_judge(const struct policy *p, const struct policy_subject *s,
 		judge_bandwidth(w, ret);
 	if (ret->result == POLICY_GRANTED && ret->rule[1])
 		is_published(w, &ret->rule[1]->limits, ret);
+}
+
+int policy_limits_of(const struct policy *p, const struct policy_subject *s, bool has_groups,
+		     const char *network, struct policy_limits *ret)
+{
+	for (size_t i = 0; i < p->n_rule; i++) {
+		const struct policy_rule *r = &p->rule[i];
+
+		if (!is_about(r, network, POLICY_ATTACH))
+			continue;
+		if (r->kind == SUBJECT_GID && !has_groups)
+			return 1;
+		if (!is_subject(r, s))
+			continue;
+		if (r->is_allow)
+			*ret = r->limits;
+		return !r->is_allow;
+	}
+	return 1;
 }
 
 static void explain_bandwidth(const char *before, const struct attach_rate *r, struct buf *out)

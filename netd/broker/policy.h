@@ -108,6 +108,24 @@ int policy_add_wrong(struct policy *p, const char *name, const struct err *why, 
 /* The number in a line of passwd(5) or group(5). -ENOENT. */
 int policy_find_id(const char *text, size_t len, const char *name, uint32_t *ret);
 
+/* The groups of s->uid by the texts of passwd(5) and group(5). -ENOENT: he is not in there; -E2BIG:
+ * in more than can be looked at. */
+struct policy_text {
+	char *p;
+	size_t len;
+};
+struct policy_subject;
+int policy_find_groups(const struct policy_text *passwd, const struct policy_text *group,
+		       struct policy_subject *s);
+
+/* The same by the files, which are read once; the groups of s->uid: 0, or negative. */
+struct policy_users {
+	struct policy_text of[2]; /* passwd, group; owned */
+	bool is_read[2];
+};
+int policy_users_find(struct policy_users *u, struct policy_subject *s);
+void policy_users_clear(struct policy_users *u);
+
 /* All files DIR/NAME.conf in the order of their names. DIR and files must be root's (or the
  * caller's) and writable by nobody else, files plain ones of at most POLICY_FILE_BYTES; what is not
  * so denies everything. A directory that is not there: no rules. Negative only when nothing can be
@@ -143,6 +161,11 @@ struct policy_verdict {
 uint64_t policy_bandwidth(uint64_t wish, uint64_t limit);
 void policy_judge(const struct policy *p, const struct policy_subject *s,
 		  const struct policy_want *w, struct policy_verdict *ret);
+/* The limits of an interface, for a subject who is not here to be asked. 1: there are none to be
+ * had: attach is not allowed, or (has_groups false: what groups he is in is not known) a rule that
+ * names a group comes first. */
+int policy_limits_of(const struct policy *p, const struct policy_subject *s, bool has_groups,
+		     const char *network, struct policy_limits *ret);
 /* One line a verb, then the limits and the result. */
 void policy_explain(const struct policy *p, const struct policy_want *w,
 		    const struct policy_verdict *v, struct buf *out);

@@ -18,26 +18,38 @@
 
 #define NAMES_BYTES ((size_t)4 * 1024 * 1024)
 
-struct texts {
-	struct {
-		char *p;
-		size_t len;
-		bool is_read;
-	} of[2]; /* passwd, group */
-};
+static const struct policy_text *text_of(struct policy_users *u, bool is_group)
+{
+	struct policy_text *t = &u->of[is_group];
+
+	if (!u->is_read[is_group]) {
+		u->is_read[is_group] = true;
+		if (fd_read_file(AT_FDCWD, is_group ? "/etc/group" : "/etc/passwd", NAMES_BYTES,
+				 &t->p, &t->len, NULL) < 0)
+			t->p = NULL;
+	}
+	return t->p ? t : NULL;
+}
 
 static int find_name(const char *name, bool is_group, uint32_t *ret, void *arg)
 {
-	struct texts *t = arg;
-	int k = is_group;
+	const struct policy_text *t = text_of(arg, is_group);
 
-	if (!t->of[k].is_read) {
-		t->of[k].is_read = true;
-		if (fd_read_file(AT_FDCWD, is_group ? "/etc/group" : "/etc/passwd", NAMES_BYTES,
-				 &t->of[k].p, &t->of[k].len, NULL) < 0)
-			t->of[k].p = NULL;
-	}
-	return t->of[k].p ? policy_find_id(t->of[k].p, t->of[k].len, name, ret) : -ENOENT;
+	return t ? policy_find_id(t->p, t->len, name, ret) : -ENOENT;
+}
+
+int policy_users_find(struct policy_users *u, struct policy_subject *s)
+{
+	const struct policy_text *passwd = text_of(u, false), *group = text_of(u, true);
+
+	return passwd && group ? policy_find_groups(passwd, group, s) : -ENOENT;
+}
+
+void policy_users_clear(struct policy_users *u)
+{
+	free(u->of[0].p);
+	free(u->of[1].p);
+	*u = (struct policy_users){0};
 }
 
 static int check_owner(int fd, bool is_dir, struct err *e)
@@ -100,8 +112,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int load_all(const char *path, int dir, struct policy *p, struct err *e)
 {
-	struct texts texts = {0};
-	const struct policy_names names = {.find = find_name, .arg = &texts};
+	struct policy_users users = {0};
+	const struct policy_names names = {.find = find_name, .arg = &users};
 	struct dirent **list = NULL;
 	int n = scandirat(dir, ".", &list, is_policy, by_name), r = 0;
 	struct err why = ERR_INIT;
@@ -119,8 +131,7 @@ static int load_all(const char *path, int dir, struct policy *p, struct err *e)
 		free(list[i]);
 	}
 	free(list);
-	free(texts.of[0].p);
-	free(texts.of[1].p);
+	policy_users_clear(&users);
 	return r;
 }
 

@@ -343,28 +343,106 @@ int policy_add_wrong(struct policy *p, const char *name, const struct err *why, 
 	return r < 0 ? r : spoil(p, p->n_rule, 0, why, e);
 }
 
+/* ---- passwd(5), group(5) ---- */
+
+/* Cuts the next line off the text, and the line into fields; the last one has the rest of it.
+ * False: there is no line left. What is not there has length 0. */
+struct field {
+	const char *p;
+	size_t len;
+};
+#define FIELDS 4
+
+static bool next_line(const char **at, const char *text_end, struct field field[FIELDS])
+{
+	const char *end;
+
+	memset(field, 0, FIELDS * sizeof(*field));
+	if (*at >= text_end)
+		return false;
+	end = memchr(*at, '\n', (size_t)(text_end - *at));
+	end = end ? end : text_end;
+	for (size_t i = 0; i < FIELDS; i++) {
+		const char *colon = memchr(*at, ':', (size_t)(end - *at));
+		const char *stop = colon && i < FIELDS - 1 ? colon : end;
+
+		field[i] = (struct field){*at, (size_t)(stop - *at)};
+		if (stop == end)
+			break;
+		*at = stop + 1;
+	}
+	*at = end < text_end ? end + 1 : text_end;
+	return true;
+}
+
+static bool is_text(const struct field *f, const char *s, size_t len)
+{
+	return len && f->len == len && memcmp(f->p, s, len) == 0;
+}
+
+/* The number up to the end of the field, or to a colon in it. */
+static int number_of(const struct field *f, uint32_t *ret)
+{
+	const char *stop = f->p ? memchr(f->p, ':', f->len) : NULL;
+	size_t len = stop ? (size_t)(stop - f->p) : f->len;
+	uint64_t v;
+
+	if (len == 0 || parse_u64_n(f->p, len, 0, UINT32_MAX - 1, &v) < 0)
+		return -EINVAL;
+	*ret = (uint32_t)v;
+	return 0;
+}
+
 int policy_find_id(const char *text, size_t len, const char *name, uint32_t *ret)
 {
-	size_t want = strlen(name);
+	const char *at = text;
+	struct field f[FIELDS];
 
-	for (size_t at = 0; at < len;) {
-		const char *line = text + at, *end = memchr(line, '\n', len - at);
-		size_t n = end ? (size_t)(end - line) : len - at;
-		const char *id, *stop;
-		uint64_t v;
-
-		at += n + 1;
-		if (n <= want || memcmp(line, name, want) != 0 || line[want] != ':')
-			continue;
-		id = memchr(line + want + 1, ':', n - want - 1);
-		if (!id)
-			continue;
-		id++;
-		stop = memchr(id, ':', (size_t)(line + n - id));
-		if (stop && parse_u64_n(id, (size_t)(stop - id), 0, UINT32_MAX - 1, &v) == 0) {
-			*ret = (uint32_t)v;
+	/* A line without what follows the number is none. */
+	while (next_line(&at, text + len, f))
+		if (is_text(&f[0], name, strlen(name)) && f[3].p && number_of(&f[2], ret) == 0)
 			return 0;
-		}
-	}
 	return -ENOENT;
+}
+
+static bool is_member(const struct field *list, const struct field *name)
+{
+	const char *at = list->p, *end = list->p + list->len;
+
+	while (list->len && at < end) {
+		const char *comma = memchr(at, ',', (size_t)(end - at));
+		const struct field one = {at, (size_t)((comma ? comma : end) - at)};
+
+		if (is_text(&one, name->p, name->len))
+			return true;
+		at += one.len + 1;
+	}
+	return false;
+}
+
+int policy_find_groups(const struct policy_text *passwd, const struct policy_text *group,
+		       struct policy_subject *s)
+{
+	const char *at = passwd->p;
+	struct field f[FIELDS], name = {0};
+	uint32_t id;
+
+	s->n_gid = 0;
+	while (s->n_gid == 0 && next_line(&at, passwd->p + passwd->len, f)) {
+		if (f[0].len == 0 || number_of(&f[2], &id) < 0 || id != s->uid)
+			continue;
+		name = f[0];
+		if (number_of(&f[3], &id) == 0)
+			s->gid[s->n_gid++] = id;
+	}
+	if (s->n_gid == 0)
+		return -ENOENT;
+	for (at = group->p; next_line(&at, group->p + group->len, f);) {
+		if (number_of(&f[2], &id) < 0 || !is_member(&f[3], &name))
+			continue;
+		if (s->n_gid == POLICY_GROUPS)
+			return -E2BIG;
+		s->gid[s->n_gid++] = id;
+	}
+	return 0;
 }

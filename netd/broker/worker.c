@@ -107,23 +107,23 @@ static int get(struct engine *g, const struct work_order *o, const char *id,
 }
 
 /* Rates that are within what the policy leaves. */
-static struct attach_rate within(const struct work_order *o, const struct attach_rate *want)
+static struct attach_rate within(const struct work_limits *l, const struct attach_rate *want)
 {
 	struct attach_rate r = *want;
 
-	r.in_rate = policy_bandwidth(want->in_rate, o->bandwidth.in_rate);
-	r.out_rate = policy_bandwidth(want->out_rate, o->bandwidth.out_rate);
+	r.in_rate = policy_bandwidth(want->in_rate, l->bandwidth.in_rate);
+	r.out_rate = policy_bandwidth(want->out_rate, l->bandwidth.out_rate);
 	/* A burst goes with the rate that it was chosen for. */
 	r.in_burst = r.in_rate == want->in_rate ? want->in_burst : 0;
 	r.out_burst = r.out_rate == want->out_rate ? want->out_burst : 0;
 	return r;
 }
 
-static int set_rates(struct engine *g, const struct work_order *o, const char *id,
-		     const struct attach_rate *rate, struct attachment **a, struct err *e)
+static int set_rates(struct engine *g, const struct attach_rate *rate, struct attachment **a,
+		     struct err *e)
 {
 	const struct adjust_request req = {
-		.id = id, .ifname = o->call->ifname, .netns_fd = -1, .rate = rate};
+		.id = (*a)->id, .ifname = (*a)->ifname, .netns_fd = -1, .rate = rate};
 	struct attachment *now = NULL;
 	int r;
 
@@ -138,15 +138,15 @@ static int set_rates(struct engine *g, const struct work_order *o, const char *i
 }
 
 /* Those that the policy gives it now. */
-static int set_caps(struct engine *g, const struct work_order *o, const char *id,
-		    struct attachment **a, struct err *e)
+static int set_caps(struct engine *g, const struct work_limits *l, struct attachment **a,
+		    struct err *e)
 {
 	const struct adjust_request req = {
-		.id = id, .ifname = o->call->ifname, .netns_fd = -1, .cap = &o->cap};
+		.id = (*a)->id, .ifname = (*a)->ifname, .netns_fd = -1, .cap = &l->cap};
 	struct attachment *now = NULL;
 	int r;
 
-	if (attach_cap_equal(&o->cap, &(*a)->cap))
+	if (attach_cap_equal(&l->cap, &(*a)->cap))
 		return 0;
 	r = engine_adjust(g, &req, &now, e);
 	if (r < 0)
@@ -178,7 +178,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.publish = c->publish,
 		.n_alias = call_aliases(c, alias),
 		.alias = alias,
-		.cap = o->cap,
+		.cap = o->own.cap,
 		.egress = o->egress,
 		.uid = o->uid,
 		.is_apart = true,
@@ -187,16 +187,17 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 
 	if (r < 0)
 		return r;
-	req.rate = was && was->phase == ATTACH_COMMITTED ? rate : within(o, &rate);
+	req.rate = was && was->phase == ATTACH_COMMITTED ? rate : within(&o->own, &rate);
 	r = engine_up(g, &req, &a, e);
-	if (r >= 0 && o->cap.is_usual && attach_cap_is_set(&o->cap) && !attach_cap_is_set(&a->cap))
+	if (r >= 0 && o->own.cap.is_usual && attach_cap_is_set(&o->own.cap) &&
+	    !attach_cap_is_set(&a->cap))
 		log_warn("%s/%s has no caps: the kernel lacks them", id, c->ifname);
 	if (r >= 0) {
-		rate = within(o, &a->rate);
-		r = set_rates(g, o, id, &rate, &a, e);
+		rate = within(&o->own, &a->rate);
+		r = set_rates(g, &rate, &a, e);
 	}
 	if (r >= 0)
-		r = set_caps(g, o, id, &a, e);
+		r = set_caps(g, &o->own, &a, e);
 	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 
@@ -229,7 +230,7 @@ static int ports(struct engine *g, const struct work_order *o, const char *id, s
 		r = engine_unpublish(g, id, c->ifname, c->publish, c->n_publish, &now, e);
 	/* To take ports back the policy is not asked. */
 	if (r >= 0 && o->verb == CALL_PUBLISH)
-		r = set_caps(g, o, id, &now, e);
+		r = set_caps(g, &o->own, &now, e);
 	return r < 0 ? r : print(d, "attachment", document(now), false, e);
 }
 
@@ -255,10 +256,10 @@ static int limit(struct engine *g, const struct work_order *o, const char *id, s
 		rate.out_rate = c->rate[CALL_RATE_OUT];
 		rate.out_burst = 0;
 	}
-	rate = within(o, &rate);
-	r = set_rates(g, o, id, &rate, &a, e);
+	rate = within(&o->own, &rate);
+	r = set_rates(g, &rate, &a, e);
 	if (r >= 0)
-		r = set_caps(g, o, id, &a, e);
+		r = set_caps(g, &o->own, &a, e);
 	return r < 0 ? r : print(d, "attachment", document(a), false, e);
 }
 
@@ -380,6 +381,47 @@ static int reap(struct engine *g, const struct work_order *o, struct done *d)
 	return 0;
 }
 
+/* What is up gets what its user would get if he asked for something of it now. 1: it has that
+ * already, or is not up any more. */
+static int follow_one(struct engine *g, const struct holding *h, const struct work_limits *l,
+		      struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	struct attach_rate rate, was;
+	struct attach_cap cap;
+	int r = engine_get(g, h->id, h->ifname, &a, e);
+
+	if (r != 0 || a->uid != h->uid || a->phase != ATTACH_COMMITTED)
+		return r < 0 ? r : 1;
+	was = a->rate;
+	cap = a->cap;
+	rate = within(l, &was);
+	r = set_rates(g, &rate, &a, e);
+	if (r >= 0)
+		r = set_caps(g, l, &a, e);
+	if (r < 0)
+		return r;
+	return was.in_rate == a->rate.in_rate && was.out_rate == a->rate.out_rate &&
+	       attach_cap_equal(&cap, &a->cap);
+}
+
+/* Goes on after errors, which are tried again later, but for what the kernel cannot do. */
+static int follow(struct engine *g, const struct work_order *o, struct done *d)
+{
+	for (size_t i = 0; i < o->n_reap; i++) {
+		struct err e = ERR_INIT;
+		int r = follow_one(g, &o->reap[i], &o->limits[i], &e);
+
+		if (r < 0)
+			log_warn("%s/%s: %s", o->reap[i].id, o->reap[i].ifname, e.text);
+		if (r >= 0 || e.kind == ERR_UNSUPPORTED)
+			d->report.reaped |= UINT64_C(1) << i;
+		if (r == 0)
+			d->report.changed |= UINT64_C(1) << i;
+	}
+	return 0;
+}
+
 /* However it ended, what is on record is what is held. */
 static void look(struct engine *g, const struct work_order *o, const char *id, struct done *d)
 {
@@ -430,6 +472,8 @@ static int work(const struct work_order *o, struct done *d, struct err *e)
 		return r;
 	if (o->verb == CALL_LIST)
 		return list(g, o, d, e);
+	if (o->verb == WORK_FOLLOW)
+		return follow(g, o, d);
 	return o->verb == WORK_REAP ? reap(g, o, d) : carry_out(g, o, d, e);
 }
 
@@ -455,6 +499,7 @@ static void live(const struct work_order *o, int fd)
 		log_warn("%s%s%s: %s",
 			 o->call                  ? call_rule(o->verb)->name
 			 : o->verb == WORK_TABLES ? "tables"
+			 : o->verb == WORK_FOLLOW ? "policy"
 						  : "clean-up",
 			 o->call && o->call->id[0] ? " " : "", o->call ? o->call->id : "", e.text);
 		d.report.kind = e.kind;

@@ -17,29 +17,37 @@
 
 #define WORKER_REAP 64 /* attachments that one worker takes down at most */
 
+/* What the policy gives an interface. */
+struct work_limits {
+	struct attach_cap cap;
+	struct attach_rate bandwidth; /* at most; 0: no limit */
+};
+
 struct work_order {
 	const char *state_dir;
-	uint32_t verb; /* of a call, or WORK_REAP */
+	uint32_t verb; /* of a call, or one of those below */
 	const struct call *call;
 	uint32_t uid;
-	struct attach_cap cap; /* of what is made */
+	struct work_limits own; /* of what is made */
 	const struct attach_egress *egress;
-	struct attach_rate bandwidth; /* at most; 0: no limit */
-	int conn;                     /* with the descriptors that the client passed; -1 */
+	int conn; /* with the descriptors that the client passed; -1 */
 	size_t n_reap;
 	struct holding reap[WORKER_REAP];
+	struct work_limits limits[WORKER_REAP]; /* WORK_FOLLOW: of those */
 	struct engine_hold *hold;
 	unsigned look; /* WORK_TABLES: what of them is to be looked at */
 };
 #define WORK_REAP 200
 #define WORK_TABLES 201
+#define WORK_FOLLOW 202 /* reap[] is up, and gets the limits that the policy has now */
 
 /* What comes back; the text for the client follows. */
 struct work_report {
 	uint32_t kind; /* enum err_kind; ERR_NONE: done */
 	uint32_t is_held;
 	struct holding holding;    /* is_held: as it is now */
-	uint64_t reaped;           /* a bit for each of reap[] that is gone */
+	uint64_t reaped;           /* a bit for each of reap[] that is gone, or as it is to be */
+	uint64_t changed;          /* WORK_FOLLOW: of these, that was not so before */
 	char why[192];             /* not empty: not permitted, for what was passed */
 	struct hold_result tables; /* WORK_TABLES */
 };

@@ -36,6 +36,38 @@ static void check_rules(const struct policy *p)
 	}
 }
 
+/* Who is not here gets what he would get if he were, or nothing. */
+static void check_absent(const struct policy *p)
+{
+	for (unsigned i = 0; i < 2; i++) {
+		const struct policy_subject s = {.uid = 60, .n_gid = i, .gid = {50}};
+		const struct policy_want w = {.network = "default", .verbs = POLICY_ATTACH};
+		struct policy_verdict v;
+		struct policy_limits l;
+
+		policy_judge(p, &s, &w, &v);
+		if (policy_limits_of(p, &s, i, "default", &l) == 0) {
+			MUST(v.rule[0] && v.rule[0]->is_allow);
+			MUST(attach_cap_equal(&l.cap, &v.limits.cap));
+		} else {
+			MUST(i == 0 || v.result != POLICY_GRANTED);
+		}
+	}
+}
+
+/* The text as passwd(5) and as group(5), cut in two. */
+static void check_groups(const uint8_t *data, size_t size)
+{
+	size_t cut = size ? data[0] % size : 0;
+	const struct policy_text passwd = {(char *)(uintptr_t)data, cut};
+	const struct policy_text group = {(char *)(uintptr_t)(data + cut), size - cut};
+	struct policy_subject s = {.uid = 60};
+
+	if (policy_find_groups(&passwd, &group, &s) == 0)
+		MUST(s.n_gid > 0);
+	MUST(s.n_gid <= POLICY_GROUPS);
+}
+
 static void check_verdicts(const struct policy *p)
 {
 	static const uint16_t ports[] = {80, 1024, 8080};
@@ -83,8 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			     p.rule[0].verbs == POLICY_ALL && p.rule[0].kind == SUBJECT_ANY);
 		check_rules(&p);
 		check_verdicts(&p);
+		check_absent(&p);
 	}
 	policy_clear(&p);
 	(void)policy_find_id((const char *)data, size, "alice", &id);
+	check_groups(data, size);
 	return 0;
 }
