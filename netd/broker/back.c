@@ -175,7 +175,8 @@ static int by_time(struct back *b)
 	if (b->is_stopping)
 		wait = least(wait, until(b->now_ms, b->stop_ms));
 	if (!b->is_stopping && !back_upgrade_holds(b))
-		wait = least(least(wait, back_tables_wait(b)), back_follow_wait(b));
+		wait = least(least(wait, back_tables_wait(b)),
+			     least(back_follow_wait(b), back_login_wait(b)));
 	wait = least(wait, back_upgrade_wait(b));
 	if (!back_upgrade_holds(b) && b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
 		wait = least(wait, until(b->now_ms, b->reap_at_ms));
@@ -211,6 +212,8 @@ static int round_of(struct back *b, struct err *e)
 			engine_hold_serve(b->hold);
 		else if (what == WATCH_POLICY)
 			back_follow_heard(b);
+		else if (what == WATCH_LOGINS)
+			back_login_heard(b);
 		else if (what == WATCH_READY)
 			back_upgrade_ready(b);
 		else if (what == WATCH_FRONT)
@@ -252,6 +255,7 @@ static int begin(struct back *b, struct err *e)
 		       back_watch(b, engine_watch_fd(b->watch), WATCH_LINKS) < 0))
 		r = err_sys(e, errno, "epoll");
 	back_follow_open(b);
+	b->logins.is_due = true;
 	/* What was gone before the first look: nothing will tell of it again. */
 	if (r >= 0)
 		back_job_run(b);
@@ -269,6 +273,7 @@ static void end(struct back *b)
 	back_upgrade_end(b, NULL);
 	fd_closep(&b->front_fd);
 	fd_closep(&b->follow.fd);
+	fd_closep(&b->logins.fd);
 	fd_closep(&b->signals);
 	fd_closep(&b->epoll);
 	engine_watch_closep(&b->watch);
@@ -299,7 +304,8 @@ int back_main(const struct back_config *c)
 	if (!b)
 		return 1;
 	b->c = c;
-	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = b->follow.fd = -1;
+	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
+	b->follow.fd = b->logins.fd = -1;
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
 	b->now_ms = b->busy_ms = clock_ms();

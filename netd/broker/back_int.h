@@ -64,6 +64,14 @@ struct follow {
 	uint64_t watch_ms; /* the directory is looked for again */
 };
 
+/* Who has logged out: back_login.c. */
+struct logins {
+	int fd;          /* inotify; -1: none yet */
+	bool is_watched; /* the directory is there, and watched */
+	bool is_due;     /* it is to be looked at */
+	uint64_t at_ms;  /* it is, at the latest, or there is something to be watched again */
+};
+
 struct back {
 	const struct back_config *c;
 	struct back_marks marks;
@@ -79,6 +87,7 @@ struct back {
 	uint64_t mended_ms;  /* see back_tables.c */
 	bool is_looking, has_tables, has_told_other;
 	struct follow follow;
+	struct logins logins;
 	struct holdings held;
 	struct buckets rate;
 	/* For metrics; an upgrade begins anew. */
@@ -97,6 +106,7 @@ enum {
 	WATCH_TABLES,
 	WATCH_DOOR,
 	WATCH_POLICY,
+	WATCH_LOGINS,
 	WATCH_READY
 }; /* below: a job's report */
 
@@ -138,6 +148,11 @@ void back_follow_all(struct back *b); /* what is up is to be looked at anew */
 void back_follow_run(struct back *b); /* starts a worker when there is something to do */
 void back_follow_end(struct back *b, const struct job *j, const struct work_report *r);
 int back_follow_wait(const struct back *b); /* milliseconds until there may be, or -1 */
+
+/* back_login.c: what ends when its user logs out. Nothing is watched before there is any. */
+void back_login_heard(struct back *b);
+void back_login_run(struct back *b);
+int back_login_wait(const struct back *b); /* milliseconds until it is to be called, or -1 */
 
 /* back_upgrade.c: from the signal to the new program, or to going on. */
 void back_upgrade_begin(struct back *b);

@@ -322,6 +322,7 @@ void back_job_run(struct back *b)
 		return;
 	back_tables_run(b);
 	back_follow_run(b);
+	back_login_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
 	while (back_jobs(b, true) < BACK_WORKERS && !back_upgrade_holds(b)) {
@@ -347,9 +348,10 @@ static void end_reap(struct back *b, const struct job *j, const struct work_repo
 		struct holding *h = holdings_find(&b->held, o->reap[i].id, o->reap[i].ifname);
 
 		if (r->reaped & UINT64_C(1) << i) {
-			log_info("audit: uid=%u id=%s ifname=%s result=ended why=its namespace or "
-				 "interface is gone",
-				 o->reap[i].uid, o->reap[i].id, o->reap[i].ifname);
+			log_info("audit: uid=%u id=%s ifname=%s result=ended why=%s",
+				 o->reap[i].uid, o->reap[i].id, o->reap[i].ifname,
+				 o->reap[i].is_logged_out ? "its user has logged out"
+							  : "its namespace or interface is gone");
 			b->n_ended++;
 			holdings_drop(&b->held, o->reap[i].id, o->reap[i].ifname);
 		} else {
@@ -375,6 +377,7 @@ static void settle(struct back *b, const struct job *j, const struct work_report
 		now.is_doomed = true;
 	h = holdings_find(&b->held, id, j->call->ifname);
 	now.is_stale = h && h->is_stale;
+	b->logins.is_due |= now.is_until_logout;
 	if (h)
 		*h = now;
 	else if (holdings_put(&b->held, &now, NULL) < 0)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "broker/back_int.h"
+#include "broker/login.h"
 #include "broker/policy.h"
 #include "sys/sysctl.h"
 
@@ -55,6 +56,7 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 				     : "",
 		.verbs = verbs_of(c),
 		.is_new = is_attach && !have,
+		.is_logged_in = login_has(j->peer.who.uid) == 1,
 		.n_publish = c->n_publish,
 		.publish = c->publish,
 		.bandwidth = {.in_rate = c->rate[CALL_RATE_IN], .out_rate = c->rate[CALL_RATE_OUT]},
@@ -72,7 +74,9 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 	snprintf(why, 256, "%s", v.why);
 	if (v.result != POLICY_GRANTED)
 		return v.result == POLICY_OVER ? ERR_QUOTA : ERR_DENIED;
-	j->limits = (struct work_limits){.cap = v.limits.cap, .bandwidth = v.limits.bandwidth};
+	j->limits = (struct work_limits){.cap = v.limits.cap,
+					 .bandwidth = v.limits.bandwidth,
+					 .is_until_logout = v.limits.is_until_logout};
 	j->egress = v.limits.egress;
 	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
 		return ERR_NONE;

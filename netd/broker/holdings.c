@@ -74,6 +74,7 @@ bool holding_of(const struct attachment *a, struct holding *ret)
 {
 	*ret = (struct holding){.uid = a->uid,
 				.ifindex = a->host_ifindex,
+				.is_until_logout = a->is_until_logout,
 				/* What was half made when its maker died. */
 				.is_doomed = a->phase != ATTACH_COMMITTED};
 	memcpy(ret->id, a->id, sizeof(ret->id));

@@ -21,9 +21,10 @@ struct holding {
 	char network[NETNAME_STRLEN];
 	uint32_t ifindex; /* of its link on the host; 0: not known yet */
 	uint32_t n_ports;
-	bool is_busy;   /* somebody is at work on it */
-	bool is_doomed; /* its namespace is gone: it is to be taken down */
-	bool is_stale;  /* what the policy gives it may be something else by now */
+	bool is_busy;                        /* somebody is at work on it */
+	bool is_doomed;                      /* its namespace is gone: it is to be taken down */
+	bool is_until_logout, is_logged_out; /* ends with its user's login; that has ended */
+	bool is_stale; /* what the policy gives it may be something else by now */
 };
 
 struct holdings {

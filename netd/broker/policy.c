@@ -150,6 +150,11 @@ void policy_judge(const struct policy *p, const struct policy_subject *s,
 		snprintf(ret->why, sizeof(ret->why), "more than %u interfaces", ret->limits.nics);
 		return;
 	}
+	if (w->is_new && ret->limits.is_until_logout && !w->is_logged_in) {
+		ret->result = POLICY_DENIED;
+		snprintf(ret->why, sizeof(ret->why), "uid %u is not logged in", s->uid);
+		return;
+	}
 	if (ret->rule[4])
 		judge_bandwidth(w, ret);
 	if (ret->result == POLICY_GRANTED && ret->rule[1])
@@ -226,6 +231,8 @@ static void explain_limits(const struct policy_verdict *v, struct buf *out)
 	explain_caps(&v->limits.cap, out);
 	explain_egress(&v->limits.egress, false, out);
 	explain_egress(&v->limits.egress, true, out);
+	if (v->limits.is_until_logout)
+		buf_printf(out, " lifetime=login");
 	if (p && v->rule[1]->is_allow) {
 		buf_printf(out, " ports=%u", p->ports);
 		for (size_t i = 0; i < p->n_range; i++)

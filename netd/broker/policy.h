@@ -11,6 +11,7 @@
  *          rate-in=RATE  rate-out=RATE (bandwidth, as 250mbit)  conns=N (opened by it, at once)
  *          conn-rate=N (anew a second)  packet-rate=N (packets from it, a second)
  *          to=PREFIX[:PORT[-PORT]][,...] (nowhere else)  not-to=... (everywhere else)
+ *          lifetime=namespace|login (login: not without one, and no longer)
  *
  * For each verb that a request needs, the first rule that names the subject, the network and the
  * verb decides; none: denied. The limits ports, range and host are those of the rule that allows
@@ -54,6 +55,7 @@ struct policy_limits {
 	uint32_t nics, ports, rate;
 	struct attach_cap cap; /* of each interface */
 	struct attach_egress egress;
+	bool is_until_logout;
 	struct attach_rate bandwidth; /* of each interface; a rate of 0: no limit that way */
 	size_t n_range;               /* 0: every port that needs no privilege */
 	struct {
@@ -142,7 +144,8 @@ struct policy_subject {
 struct policy_want {
 	const char *network;
 	unsigned verbs;
-	bool is_new; /* an interface more */
+	bool is_new;       /* an interface more */
+	bool is_logged_in; /* the subject is (login.h) */
 	size_t n_publish;
 	const struct publish *publish;
 	struct attach_rate bandwidth; /* a rate of 0: none is asked for */

@@ -11,7 +11,7 @@
 #include "base/parse.h"
 #include "broker/policy.h"
 
-#define WORDS 18
+#define WORDS 19
 #define CAP_MAX 100000000
 #define UNSAID UINT32_MAX
 
@@ -140,6 +140,14 @@ static int parse_not_to(char *s, struct policy_limits *l, struct err *e)
 	return attach_egress_parse_list(s, true, &l->egress, NULL, e);
 }
 
+static int parse_lifetime(char *s, struct policy_limits *l, struct err *e)
+{
+	l->is_until_logout = strcmp(s, "login") == 0;
+	if (l->is_until_logout || strcmp(s, "namespace") == 0)
+		return 0;
+	return err_invalid(e, ERR_PROTOCOL, "lifetime: expected namespace or login");
+}
+
 static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)
 {
 	return attach_rate_parse(s, &l->bandwidth.in_rate, e);
@@ -162,6 +170,7 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		     {"range", 0, NULL, parse_ranges},
 		     {"to", 0, NULL, parse_to},
 		     {"not-to", 0, NULL, parse_not_to},
+		     {"lifetime", 0, NULL, parse_lifetime},
 		     {"conns", CAP_MAX, &l->cap.conns, NULL},
 		     {"conn-rate", CAP_MAX, &l->cap.conn_rate, NULL},
 		     {"packet-rate", CAP_MAX, &l->cap.packet_rate, NULL},
@@ -190,7 +199,8 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 	return err_invalid(
 		e, ERR_PROTOCOL,
 		"\"%s\": expected nics=, ports=, rate=, range=, host=, rate-in=, rate-out=, "
-		"conns=, conn-rate=, packet-rate=, in-conns=, in-conn-rate=, to= or not-to=",
+		"conns=, conn-rate=, packet-rate=, in-conns=, in-conn-rate=, to=, not-to= or "
+		"lifetime=",
 		word);
 }
 

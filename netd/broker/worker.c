@@ -181,6 +181,7 @@ static int attach(struct engine *g, const struct work_order *o, const char *id, 
 		.cap = o->own.cap,
 		.egress = o->egress,
 		.uid = o->uid,
+		.is_until_logout = o->own.is_until_logout,
 		.is_apart = true,
 	};
 	int r = get(g, o, id, &was, e);

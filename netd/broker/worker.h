@@ -21,6 +21,7 @@
 struct work_limits {
 	struct attach_cap cap;
 	struct attach_rate bandwidth; /* at most; 0: no limit */
+	bool is_until_logout;         /* of what is made */
 };
 
 struct work_order {

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/parse.h"
+#include "broker/login.h"
 #include "broker/policy.h"
 #include "cli/attach_opts.h"
 #include "cli/cli.h"
@@ -94,6 +95,7 @@ static int test(const struct policy_opts *o, struct err *e)
 				.bandwidth = a->rate};
 	int port = 1024, r = find_subject(o->user, &s, e);
 
+	w.is_logged_in = r >= 0 && login_has(s.uid) == 1;
 	if (r >= 0)
 		r = policy_load(o->dir ? o->dir : POLICY_DIR, &p, e);
 	if (r < 0)

@@ -52,7 +52,8 @@ struct up_request {
 	/* By whom a daemon with privilege was asked, 0: by nobody. It is on record with what is
 	 * made, and what another user has made by that name is ERR_CONFLICT. */
 	uint32_t uid;
-	bool is_apart; /* of a bridge: reaches no other container that is so */
+	bool is_until_logout; /* is on record with it: the daemon sees to it */
+	bool is_apart;        /* of a bridge: reaches no other container that is so */
 	/* Names beside the id that the other members find the container by. */
 	size_t n_alias;
 	const char *const *alias;

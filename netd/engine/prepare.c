@@ -386,6 +386,7 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	a->internal = w->net.internal;
 	a->isolate = w->net.isolate;
 	a->uid = req->uid;
+	a->is_until_logout = req->is_until_logout;
 	a->is_port_isolated = req->is_apart && w->net.mode == NET_BRIDGE;
 	a->created = (int64_t)now.tv_sec;
 	a->made_at = request_is_described(req) ? clock_boot_ns() : 0;

@@ -67,6 +67,7 @@ struct attachment {
 	struct publish *publish; /* host ports resolved; owned */
 
 	uint32_t uid; /* of the user that a daemon made it for; 0: none */
+	bool is_until_logout; /* ends when that user logs out */
 
 	/* What follows is all zero for an attachment of a network made by `network create`, but for
 	 * is_port_isolated of those with a uid. */

@@ -260,6 +260,7 @@ static void put_parts(struct out *o, const struct attachment *a)
 	put_flag(o, "dad", a->is_dad);
 	put_flag(o, "unguarded", a->is_unguarded);
 	put_flag(o, "portIsolated", a->is_port_isolated);
+	put_flag(o, "untilLogout", a->is_until_logout);
 }
 
 static void put_kind(struct out *o, const struct attachment *a)

@@ -192,6 +192,7 @@ static int in_flags(const struct in *in, struct attachment *a)
 		{"dad", &a->is_dad},
 		{"unguarded", &a->is_unguarded},
 		{"portIsolated", &a->is_port_isolated},
+		{"untilLogout", &a->is_until_logout},
 	};
 	int r = 0;
 

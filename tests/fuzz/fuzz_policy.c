@@ -33,6 +33,7 @@ static void check_rules(const struct policy *p)
 		     attach_egress_check(&r->limits.egress, NULL) == 0);
 		MUST(!r->limits.cap.conns || r->limits.cap.conn_rate);
 		MUST(r->line > 0);
+		MUST(r->is_allow || !r->limits.is_until_logout);
 	}
 }
 
@@ -81,6 +82,7 @@ static void check_verdicts(const struct policy *p)
 					.is_new = true,
 					.n_publish = 1,
 					.publish = &port,
+					.is_logged_in = i != 2,
 					.first_free_port = 1024};
 		CLEAN_BUF struct buf out = BUF_INIT;
 		struct policy_verdict v;
@@ -92,6 +94,7 @@ static void check_verdicts(const struct policy *p)
 			     w.bandwidth.in_rate);
 		if (v.result == POLICY_GRANTED) {
 			MUST(v.rule[0] && v.rule[0]->is_allow && v.limits.nics > 0);
+			MUST(w.is_logged_in || !v.limits.is_until_logout);
 			MUST(v.rule[1] && v.rule[1]->is_allow && v.rule[1]->limits.ports > 0);
 			MUST(ports[i] >= 1024 || v.rule[1]->limits.n_range > 0);
 		} else {

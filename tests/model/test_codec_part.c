@@ -37,7 +37,8 @@ static const char parts_doc[] =
 	"\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
 	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":"
 	"\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"
-	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true}";
+	"\"promisc\":true,\"dad\":true,\"unguarded\":true,\"portIsolated\":true,"
+	"\"untilLogout\":true}";
 
 static const char l2_doc[] =
 	"{\"version\":1,\"phase\":\"committed\",\"request\":\"1\",\"layer2\":true,\"id\":\"p\","
