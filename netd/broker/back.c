@@ -177,6 +177,8 @@ static int by_time(struct back *b)
 	if (!b->is_stopping && !back_upgrade_holds(b))
 		wait = least(least(wait, back_tables_wait(b)),
 			     least(back_follow_wait(b), back_login_wait(b)));
+	if (!b->is_stopping && !back_upgrade_holds(b))
+		wait = least(wait, back_refused_wait(b));
 	wait = least(wait, back_upgrade_wait(b));
 	if (!back_upgrade_holds(b) && b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
 		wait = least(wait, until(b->now_ms, b->reap_at_ms));
@@ -214,6 +216,8 @@ static int round_of(struct back *b, struct err *e)
 			back_follow_heard(b);
 		else if (what == WATCH_LOGINS)
 			back_login_heard(b);
+		else if (what == WATCH_REFUSED)
+			back_refused_heard(b);
 		else if (what == WATCH_READY)
 			back_upgrade_ready(b);
 		else if (what == WATCH_FRONT)
@@ -274,6 +278,7 @@ static void end(struct back *b)
 	fd_closep(&b->front_fd);
 	fd_closep(&b->follow.fd);
 	fd_closep(&b->logins.fd);
+	fd_closep(&b->refused.fd);
 	fd_closep(&b->signals);
 	fd_closep(&b->epoll);
 	engine_watch_closep(&b->watch);
@@ -305,7 +310,7 @@ int back_main(const struct back_config *c)
 		return 1;
 	b->c = c;
 	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
-	b->follow.fd = b->logins.fd = -1;
+	b->follow.fd = b->logins.fd = b->refused.fd = -1;
 	for (size_t i = 0; i < BACK_JOBS; i++)
 		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
 	b->now_ms = b->busy_ms = clock_ms();

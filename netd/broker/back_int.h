@@ -64,6 +64,15 @@ struct follow {
 	uint64_t watch_ms; /* the directory is looked for again */
 };
 
+/* What the kernel has refused: back_refused.c. */
+struct refused {
+	int fd; /* -1: nobody listens */
+	bool has_failed;
+	uint64_t at_ms;   /* not before it is tried to listen again */
+	uint64_t said_ms; /* of a second that began then */
+	uint32_t n_said, n_unsaid;
+};
+
 /* Who has logged out: back_login.c. */
 struct logins {
 	int fd;          /* inotify; -1: none yet */
@@ -88,6 +97,7 @@ struct back {
 	bool is_looking, has_tables, has_told_other;
 	struct follow follow;
 	struct logins logins;
+	struct refused refused;
 	struct holdings held;
 	struct buckets rate;
 	/* For metrics; an upgrade begins anew. */
@@ -107,6 +117,7 @@ enum {
 	WATCH_DOOR,
 	WATCH_POLICY,
 	WATCH_LOGINS,
+	WATCH_REFUSED,
 	WATCH_READY
 }; /* below: a job's report */
 
@@ -153,6 +164,12 @@ int back_follow_wait(const struct back *b); /* milliseconds until there may be, 
 void back_login_heard(struct back *b);
 void back_login_run(struct back *b);
 int back_login_wait(const struct back *b); /* milliseconds until it is to be called, or -1 */
+
+/* back_refused.c: audit lines of what the kernel has refused to what is up, once there is something
+ * that may not go everywhere. */
+void back_refused_heard(struct back *b);
+void back_refused_run(struct back *b);
+int back_refused_wait(const struct back *b); /* milliseconds until it is to be called, or -1 */
 
 /* back_upgrade.c: from the signal to the new program, or to going on. */
 void back_upgrade_begin(struct back *b);

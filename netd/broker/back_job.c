@@ -142,6 +142,7 @@ static int charge(struct back *b, struct job *j, const char *id, struct err *e)
 	const struct call *c = j->call;
 	struct holding *have = holdings_find(&b->held, id, c->ifname);
 	struct holding h = {.uid = j->peer.who.uid, .is_busy = true};
+	int r;
 
 	j->had = have != NULL;
 	if (have) {
@@ -156,7 +157,12 @@ static int charge(struct back *b, struct job *j, const char *id, struct err *e)
 	memcpy(h.ifname, c->ifname, sizeof(h.ifname));
 	memcpy(h.network, c->network, sizeof(h.network));
 	h.n_ports = count_ports(c);
-	return holdings_put(&b->held, &h, e);
+	h.has_egress = j->egress.n > 0;
+	r = holdings_put(&b->held, &h, e);
+	/* Whatever it will be refused is heard. */
+	if (r >= 0)
+		back_refused_run(b);
+	return r;
 }
 
 static void status(struct back *b, struct job *j)
@@ -323,6 +329,7 @@ void back_job_run(struct back *b)
 	back_tables_run(b);
 	back_follow_run(b);
 	back_login_run(b);
+	back_refused_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
 	while (back_jobs(b, true) < BACK_WORKERS && !back_upgrade_holds(b)) {

@@ -53,6 +53,15 @@ struct holding *holdings_by_link(struct holdings *l, uint32_t ifindex)
 	return NULL;
 }
 
+const struct holding *holdings_by_ip(const struct holdings *l, const struct ip *ip)
+{
+	for (size_t i = 0; i < l->n; i++)
+		for (int f = 0; f < N_FAM; f++)
+			if (l->h[i].ip[f].family && ip_equal(&l->h[i].ip[f], ip))
+				return &l->h[i];
+	return NULL;
+}
+
 struct charge holdings_charge(const struct holdings *l, uint32_t uid, const char *but_id,
 			      const char *but_ifname)
 {
@@ -75,6 +84,8 @@ bool holding_of(const struct attachment *a, struct holding *ret)
 	*ret = (struct holding){.uid = a->uid,
 				.ifindex = a->host_ifindex,
 				.is_until_logout = a->is_until_logout,
+				.has_egress = a->egress.n > 0,
+				.ip = {a->addr[FAM4].ip, a->addr[FAM6].ip},
 				/* What was half made when its maker died. */
 				.is_doomed = a->phase != ATTACH_COMMITTED};
 	memcpy(ret->id, a->id, sizeof(ret->id));

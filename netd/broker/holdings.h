@@ -21,6 +21,8 @@ struct holding {
 	char network[NETNAME_STRLEN];
 	uint32_t ifindex; /* of its link on the host; 0: not known yet */
 	uint32_t n_ports;
+	struct ip ip[N_FAM];                 /* family 0: none */
+	bool has_egress;                     /* may not go everywhere */
 	bool is_busy;                        /* somebody is at work on it */
 	bool is_doomed;                      /* its namespace is gone: it is to be taken down */
 	bool is_until_logout, is_logged_out; /* ends with its user's login; that has ended */
@@ -37,7 +39,8 @@ struct holding *holdings_find(struct holdings *l, const char *id, const char *if
 /* Adds or replaces by name; h->uid must be the same. Pointers from before are void. */
 int holdings_put(struct holdings *l, const struct holding *h, struct err *e);
 void holdings_drop(struct holdings *l, const char *id, const char *ifname);
-/* NULL: none. */
+/* Both NULL: none. */
+const struct holding *holdings_by_ip(const struct holdings *l, const struct ip *ip);
 struct holding *holdings_by_link(struct holdings *l, uint32_t ifindex);
 
 struct charge {

@@ -20,6 +20,7 @@
 #include "model/network.h"
 #include "model/pool.h"
 #include "model/publish.h"
+#include "model/refusal.h"
 
 struct engine;
 
@@ -306,6 +307,13 @@ void engine_hold_use(struct engine_hold *h);
 #define ENGINE_HOLD_FDS 2
 void engine_hold_fds(const struct engine_hold *h, int ret[ENGINE_HOLD_FDS]);
 int engine_hold_look(struct engine_hold *h, unsigned what, struct hold_result *ret, struct err *e);
+
+/* For a resident caller: packets that the destinations of attachments with a uid have refused, one
+ * a second and address at most (ten at once). ret_fd: readable when there are some; ERR_BUSY:
+ * somebody else listens. read: 0 when there are no more for now. */
+int engine_refusals_open(int *ret_fd, struct err *e);
+int engine_refusals_read(int fd, void (*fn)(const struct refusal *r, void *arg), void *arg,
+			 struct err *e);
 
 /* From now on the inside of namespaces is configured with the power of their owners only, by
  * sockets that a process in the owner's user namespace has opened. For the whole program. */

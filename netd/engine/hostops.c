@@ -132,14 +132,21 @@ static int load(unsigned int without, uint32_t owner, const struct elem_list *l,
 int hostop_load(uint32_t owner, const struct elem_list *l, int lock_fd, struct err *e)
 {
 	unsigned int forced = (probe_allowed(PROBE_NFT_BOUNDS) ? 0 : RULESET_BOUNDS) |
-			      (probe_allowed(PROBE_NFT_COUNTERS) ? 0 : RULESET_COUNTERS);
-	static const unsigned int tries[] = {0, RULESET_COUNTERS, RULESET_BOUNDS, RULESET_PARTS};
+			      (probe_allowed(PROBE_NFT_COUNTERS) ? 0 : RULESET_COUNTERS) |
+			      (probe_allowed(PROBE_NFT_LOG) ? 0 : RULESET_LOG);
+	/* Without bounds there is no log. */
+	static const unsigned int tries[] = {0,
+					     RULESET_LOG,
+					     RULESET_COUNTERS,
+					     RULESET_COUNTERS | RULESET_LOG,
+					     RULESET_BOUNDS | RULESET_LOG,
+					     RULESET_PARTS};
 	struct err one = ERR_INIT;
 	int r = -ENOENT;
 
 	/* The text is ours and complete: what the kernel does not find in it is a part of itself.
-	 * Where it is one of these parts, nobody can be given caps, or nothing is counted, and all
-	 * else works. */
+	 * Where it is one of these parts, nobody can be given caps, or nothing is counted, or told,
+	 * and all else works. */
 	for (size_t i = 0; i < sizeof(tries) / sizeof(tries[0]); i++) {
 		if ((tries[i] & forced) != forced || (r != -ENOENT && r != -EOPNOTSUPP))
 			continue;

@@ -66,7 +66,7 @@ struct attachment {
 	size_t n_publish;
 	struct publish *publish; /* host ports resolved; owned */
 
-	uint32_t uid; /* of the user that a daemon made it for; 0: none */
+	uint32_t uid;         /* of the user that a daemon made it for; 0: none */
 	bool is_until_logout; /* ends when that user logs out */
 
 	/* What follows is all zero for an attachment of a network made by `network create`, but for

@@ -101,6 +101,8 @@ const struct set_desc elem_sets[N_SETS] = {
 	[SET_IN_RATE6] = {.name = "in_rate6", .bound = BOUND_RATE, .is_sudden = true, KEY1(IP6)},
 	[SET_IN_CONNS4] = {.name = "in_conns4", .bound = BOUND_CONNS, KEY1(IP4)},
 	[SET_IN_CONNS6] = {.name = "in_conns6", .bound = BOUND_CONNS, KEY1(IP6)},
+	[SET_LOUD4] = {.name = "loud4", .bound = BOUND_UNDER, KEY1(IP4)},
+	[SET_LOUD6] = {.name = "loud6", .bound = BOUND_UNDER, KEY1(IP6)},
 	[SET_PACKETS_LINK] = {.name = "packets_link", .bound = BOUND_RATE, KEY1(IFNAME)},
 	[SET_GUARDED] = {.name = "guarded", .in_bridge_table = true, KEY1(IFNAME)},
 	[SET_MACONLY] = {.name = "maconly", .in_bridge_table = true, KEY1(IFNAME)},

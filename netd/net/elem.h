@@ -19,8 +19,13 @@
 enum field_type { FIELD_PROTO, FIELD_IP4, FIELD_IP6, FIELD_PORT, FIELD_IFNAME, FIELD_ETHER };
 
 /* Elements of a set may carry an expression of their own, with a number of their own: the set
- * matches when the number is exceeded. */
-enum elem_bound { BOUND_NONE, BOUND_RATE /* packets a second */, BOUND_CONNS /* connections */ };
+ * matches when the number is exceeded, or (BOUND_UNDER) while it is not. */
+enum elem_bound {
+	BOUND_NONE,
+	BOUND_RATE,  /* packets a second */
+	BOUND_CONNS, /* connections */
+	BOUND_UNDER, /* packets a second */
+};
 
 enum elem_verdict { VERDICT_NONE, VERDICT_ACCEPT, VERDICT_DROP };
 
@@ -85,6 +90,8 @@ enum set_id {
 	SET_IN_RATE6,
 	SET_IN_CONNS4,
 	SET_IN_CONNS6, /* address of a container: caps of what comes to it */
+	SET_LOUD4,
+	SET_LOUD6, /* address of a container: how often a second a refusal is told */
 	SET_PACKETS_LINK,
 	SET_GUARDED,
 	SET_MACONLY, /* guarded ports without addresses */

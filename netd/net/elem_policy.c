@@ -5,6 +5,8 @@
 
 #include "net/elem_int.h"
 
+#define REFUSALS_A_SECOND 1 /* and ELEM_BURST_MIN at once */
+
 struct policy_elems {
 	const struct attachment *a;
 	const char *comment;
@@ -112,6 +114,15 @@ static int add_dest(const struct policy_elems *t, const struct ip *from,
 	return 0;
 }
 
+/* Of whom a daemon made for a user. They come with caps: a kernel that has not got the ones has not
+ * got the others. */
+static int add_loud(const struct policy_elems *t, const struct ip *from)
+{
+	bool is_told = t->a->uid && attach_cap_is_set(&t->a->cap);
+
+	return add_in_cap(t, SET_LOUD4, from, is_told ? REFUSALS_A_SECOND : 0);
+}
+
 static int add_dests(const struct policy_elems *t, const struct ip *from)
 {
 	const struct attach_egress *g = &t->a->egress;
@@ -136,8 +147,11 @@ static int add_egress(const struct policy_elems *t)
 
 	if (n == 0)
 		return 0;
-	for (size_t i = 0; r == 0 && i < n; i++)
+	for (size_t i = 0; r == 0 && i < n; i++) {
 		r = add_dests(t, &list[i].addr.ip);
+		if (r == 0)
+			r = add_loud(t, &list[i].addr.ip);
+	}
 	if (r == 0)
 		r = add_source(t, &ll);
 	if (r == 0 && elem_changes_mac(t->a))

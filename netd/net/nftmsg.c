@@ -283,14 +283,15 @@ static void put_bound(struct nlmsghdr *h, const struct elem *x)
 	if (!bound)
 		return;
 	nest = mnl_attr_nest_start(h, NFTA_SET_ELEM_EXPR);
-	mnl_attr_put_strz(h, NFTA_EXPR_NAME, bound == BOUND_RATE ? "limit" : "connlimit");
+	mnl_attr_put_strz(h, NFTA_EXPR_NAME, bound == BOUND_CONNS ? "connlimit" : "limit");
 	data = mnl_attr_nest_start(h, NFTA_EXPR_DATA);
-	if (bound == BOUND_RATE) {
+	if (bound != BOUND_CONNS) {
 		put_be64(h, NFTA_LIMIT_RATE, x->bound);
 		put_be64(h, NFTA_LIMIT_UNIT, 1);
 		mnl_attr_put_u32(h, NFTA_LIMIT_BURST, htonl(elem_burst(x)));
 		mnl_attr_put_u32(h, NFTA_LIMIT_TYPE, htonl(NFT_LIMIT_PKTS));
-		mnl_attr_put_u32(h, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
+		if (bound == BOUND_RATE)
+			mnl_attr_put_u32(h, NFTA_LIMIT_FLAGS, htonl(NFT_LIMIT_F_INV));
 	} else {
 		mnl_attr_put_u32(h, NFTA_CONNLIMIT_COUNT, htonl(x->bound));
 		mnl_attr_put_u32(h, NFTA_CONNLIMIT_FLAGS, htonl(NFT_CONNLIMIT_F_INV));

@@ -18,6 +18,11 @@
 #include "base/hash.h"
 #include "net/link.h"
 
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+/* The headers are enough. */
+#define LOG "log group " NUMBER(RULESET_LOG_GROUP) " snaplen 96"
+
 /* `publish` is reached for local destinations only, otherwise transit traffic would be hijacked.
  * Exact entries come before ranges of the same specificity, a host address before the wildcard. */
 static const char inet_nat[] =
@@ -143,7 +148,10 @@ static const char inet_fresh[] =
 	"accept\n"
 	"		goto refuse\n"
 	"	}\n"
+	/* What the packet was, to who listens, as far as its container may have that told. */
 	"	chain refuse {\n"
+	"		ip saddr @loud4 " LOG "\n"
+	"		ip6 saddr @loud6 " LOG "\n"
 	"		meta l4proto tcp reject with tcp reset\n"
 	"		reject with icmpx type admin-prohibited\n"
 	"	}\n";
@@ -307,6 +315,7 @@ static void print_set(const struct set_desc *d, bool counted, struct buf *out)
 	/* What a set says here each of its elements gets, with numbers of its own. */
 	buf_printf(out, ";%s%s }\n", d->interval ? " flags interval;" : "",
 		   d->bound == BOUND_RATE     ? " limit rate over 1/second;"
+		   : d->bound == BOUND_UNDER  ? " limit rate 1/second;"
 		   : d->bound == BOUND_CONNS  ? " ct count over 1;"
 		   : d->is_counted && counted ? " counter;"
 					      : "");
@@ -326,13 +335,15 @@ static bool names_bound(const char *line, size_t len)
 	return false;
 }
 
-/* All lines, or those that need no set with a bound. */
-static void print_rules(const char *text, bool bounded, struct buf *out)
+/* The lines that need no part which is left out. */
+static void print_rules(const char *text, unsigned int without, struct buf *out)
 {
 	while (*text) {
 		size_t len = strcspn(text, "\n") + 1;
+		bool is_left_out = ((without & RULESET_BOUNDS) && names_bound(text, len)) ||
+				   ((without & RULESET_LOG) && memmem(text, len, LOG, strlen(LOG)));
 
-		if (bounded || !names_bound(text, len))
+		if (!is_left_out)
 			buf_add(out, text, len);
 		text += len;
 	}
@@ -351,14 +362,14 @@ static void print_table(bool bridge, unsigned int without, const char *comment, 
 			print_set(&elem_sets[i], counted, out);
 	}
 	if (bridge) {
-		print_rules(bridge_guard, bounded, out);
-		print_rules(bridge_egress, bounded, out);
+		print_rules(bridge_guard, without, out);
+		print_rules(bridge_egress, without, out);
 	} else {
-		print_rules(inet_nat, bounded, out);
-		print_rules(inet_guard, bounded, out);
-		print_rules(inet_fresh, bounded, out);
-		print_rules(inet_forward, bounded, out);
-		print_rules(inet_judge, bounded, out);
+		print_rules(inet_nat, without, out);
+		print_rules(inet_guard, without, out);
+		print_rules(inet_fresh, without, out);
+		print_rules(inet_forward, without, out);
+		print_rules(inet_judge, without, out);
 	}
 	buf_printf(out, "}\n");
 }
@@ -476,9 +487,9 @@ static void print_element(const struct elem *x, struct buf *out)
 			print_value(d->key[i], &x->key_end[i], out);
 		}
 	}
-	if (d->bound == BOUND_RATE)
-		buf_printf(out, " limit rate over %u/second burst %u packets", x->bound,
-			   elem_burst(x));
+	if (d->bound == BOUND_RATE || d->bound == BOUND_UNDER)
+		buf_printf(out, " limit rate %s%u/second burst %u packets",
+			   d->bound == BOUND_RATE ? "over " : "", x->bound, elem_burst(x));
 	else if (d->bound == BOUND_CONNS)
 		buf_printf(out, " ct count over %u", x->bound);
 	if (x->comment[0])

@@ -13,8 +13,15 @@
  * it in one transaction (add table; delete table; table ...). */
 void ruleset_base(uint32_t owner, struct buf *out);
 /* The same without what a kernel may lack. Bounds: sets with a bound, and the rules of these
- * (CONFIG_NFT_LIMIT, CONFIG_NFT_CONNLIMIT). Counters: of the elements of maps. */
-enum ruleset_part { RULESET_BOUNDS = 1, RULESET_COUNTERS = 2, RULESET_PARTS = 3 /* all */ };
+ * (CONFIG_NFT_LIMIT, CONFIG_NFT_CONNLIMIT). Counters: of the elements of maps. Log: what is refused
+ * is told to who listens (CONFIG_NFT_LOG, CONFIG_NETFILTER_NETLINK_LOG); never without bounds. */
+enum ruleset_part {
+	RULESET_BOUNDS = 1,
+	RULESET_COUNTERS = 2,
+	RULESET_LOG = 4,
+	RULESET_PARTS = 7 /* all */
+};
+#define RULESET_LOG_GROUP 19790
 void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out);
 /* "add element ..." for each. */
 void ruleset_elements(const struct elem_list *l, struct buf *out);

@@ -46,6 +46,7 @@ static const struct {
 	/* Tried by loading them: engine/hostops.c. */
 	[PROBE_NFT_BOUNDS] = {"nft-bounds", 5, 7, NULL, false},
 	[PROBE_NFT_COUNTERS] = {"nft-counters", 5, 7, NULL, false},
+	[PROBE_NFT_LOG] = {"nft-log", 3, 17, NULL, false},
 	[PROBE_NFT_KEEP] = {"nft-owner", 5, 12, NULL, false},
 	/* Only the kernel's configuration says: net/link_vlan.h asks it. */
 	[PROBE_BRIDGE_VLAN] = {"bridge-vlan", 3, 9, NULL, false},

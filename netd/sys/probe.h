@@ -28,6 +28,7 @@ enum probe {
 	PROBE_POLICY_ROUTING,        /* routing rules (CONFIG_IP_MULTIPLE_TABLES) */
 	PROBE_NFT_BOUNDS,            /* limits in elements of sets, Linux 5.7 */
 	PROBE_NFT_COUNTERS,          /* counters in elements of maps, Linux 5.7 */
+	PROBE_NFT_LOG,               /* packets to who listens, by rules */
 	N_PROBES,
 };
 

@@ -27,7 +27,7 @@ ARROWS = {
                     # records that are replaced whole
                     'store/file.h'],
   # of the daemon: how to ask it, what is said to it, and its policy's judge
-  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'rootless/host.h', 'broker/ask.h', 'broker/policy.h',
+  'netd/cli': ['cli', 'engine/engine.h', 'rootless/rootless.h', 'rootless/host.h', 'broker/ask.h', 'broker/login.h', 'broker/policy.h',
                'model', 'sys',
                'doctor/doctor.h', 'doctor/explain.h', 'doctor/finding.h',
                'base'],

@@ -325,6 +325,46 @@ static void egress(void **state)
 	assert_int_equal(count(&l, SET_EGRESS_PORT), 0);
 }
 
+/* What is refused to a user's is told, where there are caps. */
+static void loud(void **state)
+{
+	struct attachment a = attachment(NET_BRIDGE);
+	CLEAN_ELEMS struct elem_list l = {0};
+
+	(void)state;
+	for (unsigned i = 0; i < 8; i++) {
+		unsigned n = i == 7;
+
+		a.uid = i & 1 ? 1000 : 0;
+		a.cap.conns = i & 2 ? 5 : 0;
+		a.egress.n = 0;
+		if (i & 4)
+			assert_int_equal(
+				attach_egress_parse("192.0.2.0/24", true, &a.egress, NULL, NULL),
+				0);
+		l.n = 0;
+		assert_int_equal(elem_of_endpoint(&a, &l, NULL), 0);
+		assert_int_equal(count(&l, SET_LOUD4), n);
+		assert_int_equal(count(&l, SET_LOUD6), n);
+	}
+}
+
+static void without_log(void **state)
+{
+	CLEAN_BUF struct buf with = BUF_INIT, without = BUF_INIT, bounds = BUF_INIT;
+
+	(void)state;
+	ruleset_base(7, &with);
+	ruleset_base_without(RULESET_LOG, 7, &without);
+	ruleset_base_without(RULESET_BOUNDS, 7, &bounds);
+	assert_false(with.failed || without.failed || bounds.failed);
+	assert_non_null(strstr(with.p, "log group"));
+	assert_null(strstr(without.p, "log group"));
+	assert_null(strstr(bounds.p, "log group"));
+	assert_non_null(strstr(without.p, "limit rate"));
+	assert_non_null(strstr(without.p, "reject with tcp reset"));
+}
+
 /* What a kernel without bounds gets names none of it. */
 static void without_bounds(void **state)
 {
@@ -469,6 +509,8 @@ int main(void)
 		cmocka_unit_test(published_without_family),
 		cmocka_unit_test(caps),
 		cmocka_unit_test(egress),
+		cmocka_unit_test(loud),
+		cmocka_unit_test(without_log),
 		cmocka_unit_test(without_bounds),
 		cmocka_unit_test(counters),
 		cmocka_unit_test(population_fills_every_set),

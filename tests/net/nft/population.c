@@ -103,6 +103,7 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 					0);
 		}
 	}
+	a->uid = k % 3 == 1 ? 1000 + k : 0;
 	if (k % 3 == 1)
 		a->cap = (struct attach_cap){.conns = 1000 + k,
 					     .conn_rate = 100 + k,
