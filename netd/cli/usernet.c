@@ -76,8 +76,27 @@ int usernet_enter(struct usernet *u, bool is_lent, struct err *e)
 	return r < 0 ? r : open_engine(u, u->how == USERNET_LOOK, e);
 }
 
+/* Before the engine is closed: a responder with nothing left to answer ends then, and nobody is to
+ * miss it. */
+static void note_names(struct usernet *u)
+{
+	struct err e = ERR_INIT;
+	int32_t pid = 0;
+	int r;
+
+	if (!u->g || u->how == USERNET_LOOK)
+		return;
+	r = engine_names_who(u->g, &pid, &e);
+	/* One that is missing stays on record, so that it is brought back. */
+	if (r >= 0 && r != 2)
+		r = host_note_names(u->host, pid, &e);
+	if (r < 0)
+		log_warn("%s", e.text);
+}
+
 int usernet_leave(struct usernet *u, struct err *e)
 {
+	note_names(u);
 	engine_closep(&u->g);
 	u->is_away = true;
 	return host_leave(u->host, e);
@@ -98,6 +117,7 @@ void usernet_close(struct usernet *u)
 {
 	struct err e = ERR_INIT;
 
+	note_names(u);
 	engine_closep(&u->g);
 	if (u->host && !u->is_away && host_end_if_unused(u->host, &e) < 0)
 		log_warn("%s", e.text);

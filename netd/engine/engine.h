@@ -322,6 +322,9 @@ void engine_as_owner(bool always);
  * closed, for a namespace that others keep must not be held by it; and names that no container has
  * are asked of these resolvers, not of those in resolv.conf. For the whole program. */
 void engine_live_with(int end_fd, const struct ip resolver[N_FAM]);
+/* For who looks after the process that answers names: it is *ret. ENGINE_NOTHING: no container has
+ * names, none is needed. 2: there are some, and none answers. */
+int engine_names_who(struct engine *g, int32_t *ret, struct err *e);
 
 /* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a

@@ -429,6 +429,30 @@ static void revive(struct engine *g, const char *key, struct names *l)
 	store_unlock_key(g->store, key);
 }
 
+static int see_wanted(const struct attachment *a, void *arg)
+{
+	bool *is_wanted = arg;
+
+	*is_wanted = *is_wanted || attachment_has_names(a);
+	return 0;
+}
+
+int engine_names_who(struct engine *g, int32_t *ret, struct err *e)
+{
+	struct namesmsg first = {.op = NAMESMSG_LIST}, item = {0};
+	bool is_wanted = false;
+	int r = call(g, &first, &item, e);
+
+	if (r == 0 && item.op == NAMESMSG_ITEM)
+		r = nameslink_who(&g->names, ret, e);
+	else if (r == 0)
+		r = NAMESLINK_NONE;
+	if (r != NAMESLINK_NONE)
+		return r < 0 ? r : 0;
+	r = store_each_attachment(g->store, see_wanted, NULL, &is_wanted, e);
+	return r < 0 ? r : is_wanted ? 2 : ENGINE_NOTHING;
+}
+
 void names_revive(struct engine *g)
 {
 	struct names *names = g->names.started ? calloc(1, sizeof(*names)) : NULL;

@@ -117,6 +117,9 @@ __attribute__((no_sanitize("address"))) static void become(const char *path, con
 		_exit(126);
 	if (is_bound && dup2(end, NAMESMSG_END_FD) < 0)
 		_exit(126);
+	/* Once more: who connects from now on is told of this process. */
+	if (listen(FWDMSG_CONTROL_FD, BACKLOG) < 0)
+		_exit(126);
 	if (close_range(first_closed, ~0U, 0) < 0)
 		closefrom((int)first_closed);
 	sigemptyset(&none);

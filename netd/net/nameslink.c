@@ -140,6 +140,22 @@ int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct
 	return first;
 }
 
+int nameslink_who(struct nameslink *l, int32_t *ret, struct err *e)
+{
+	struct ucred who;
+	socklen_t len = sizeof(who);
+	int r;
+
+	nameslink_close(l);
+	r = nameslink_open(l, false, e);
+	if (r != NAMESLINK_OK)
+		return r;
+	if (getsockopt(l->fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0)
+		return err_sys(e, errno, "control socket of the names responder");
+	*ret = who.pid;
+	return NAMESLINK_OK;
+}
+
 /* ---- sockets ---- */
 
 static socklen_t address(const struct ip *ip, uint16_t port, struct sockaddr_storage *ret)

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 #include "model/namesmsg.h"
@@ -28,6 +29,10 @@ int nameslink_call(struct nameslink *l, struct namesmsg *m, const int *fds, size
 
 /* n requests at once, without descriptors, and then their answers: the first no is the error. */
 int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct err *e);
+
+/* The process of the responder, by a new connection: it has answered before. NAMESLINK_NONE: there
+ * is none. */
+int nameslink_who(struct nameslink *l, int32_t *ret, struct err *e);
 
 /* From here on, above what the kernel gives to programs that do not care
  * (net.ipv4.ip_local_port_range), so that neither is in the other's way, and where people seldom

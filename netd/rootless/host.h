@@ -84,6 +84,10 @@ void host_outer_ports(struct host *h, const struct attachment *a);
 int host_sweep_ports(struct host *h, int (*has)(const char *id, const char *ifname, void *arg),
 		     void *arg, struct err *e);
 
+/* Which process answers names in the host, 0: none is needed. Who keeps the host looks after it
+ * from now on. */
+int host_note_names(struct host *h, int32_t pid, struct err *e);
+
 /* What the uplink says of itself; cleared by the caller (rootless.h). False: it is not there. */
 bool host_uplink_state(struct host *h, struct rootless_state *ret);
 

@@ -52,6 +52,23 @@ static int note(struct host *h, struct uplink_record *u, int32_t pid, struct err
 	return uplink_save(h->fd, u, e);
 }
 
+int host_note_names(struct host *h, int32_t pid, struct err *e)
+{
+	struct uplink_record u;
+	uint64_t start = 0;
+	int r = uplink_load(h->fd, &u, e);
+
+	if (r < 0 || (pid == 0 && u.names_pid == 0))
+		return r < 0 ? r : 0;
+	if (pid != 0)
+		(void)keep_start_time(pid, &start);
+	if (u.names_pid == pid && u.names_start == start)
+		return 0;
+	u.names_pid = pid;
+	u.names_start = start;
+	return uplink_save(h->fd, &u, e);
+}
+
 static int up(struct host *h, struct uplink_record *u, struct err *e)
 {
 	char path[40];

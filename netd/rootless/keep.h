@@ -3,7 +3,8 @@
  * keep: the two processes that keep a user's host namespace (host.h), and their record. Each does
  * nothing but hold the namespace, as a descriptor, and look after the other: one that ends,
  * whatever ended it, is made anew by the one that is left. They are outside of it, where the way
- * out (uplink.h) has to be made: one of them does that when its process has ended (mend.h). Both
+ * out (uplink.h) has to be made: one of them does that when its process has ended, and sees to it
+ * that names are answered (mend.h). Both
  * end by SIGTERM to either, and when the record is removed, be it with the user's runtime directory
  * when he logs out. They are the only holders of the writing end of a pipe: who has the reading end
  * sees that both are gone.

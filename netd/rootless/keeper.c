@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * keeper: the life of a keeper: be there, and look after the other one; the one that made the other
- * looks after the way out as well (mend.h). It wakes when one of these ends, when it is told to
- * end, and when something in the directory comes or goes. It opens no file but two records, and of
- * what others write it reads the uplink's alone, which is not believed. Read pidfd_open(2),
- * inotify(7), signalfd(2).
+ * looks after the way out and after who answers names, too (mend.h). It wakes when one of these
+ * ends, when it is told to end, and when something in the directory comes or goes. It opens no file
+ * but two records, and of what others write it reads the uplink's alone, which is not believed.
+ * Read pidfd_open(2), inotify(7), signalfd(2).
  */
 #include "rootless/keeper.h"
 
@@ -181,12 +181,15 @@ static _Noreturn void live(struct life *l)
 	char events[1024];
 
 	for (;;) {
-		struct pollfd p[5] = {{.fd = l->partner, .events = POLLIN},
+		const struct mend_watch *w = l->mend.watch;
+		struct pollfd p[6] = {{.fd = l->partner, .events = POLLIN},
 				      {.fd = l->signals, .events = POLLIN},
 				      {.fd = l->names, .events = POLLIN},
-				      {.fd = l->mend.uplink, .events = POLLIN},
-				      {.fd = l->mend.child, .events = POLLIN}};
-		int n = poll(p, 5, wait_of(l));
+				      {.fd = l->mend.child, .events = POLLIN},
+				      {.fd = w[MEND_UPLINK].pidfd, .events = POLLIN},
+				      {.fd = w[MEND_NAMES].pidfd, .events = POLLIN}};
+		int n = poll(p, 6, wait_of(l));
+		const bool has_ended[MEND_N] = {n > 0 && p[4].revents, n > 0 && p[5].revents};
 
 		if (n > 0 && p[1].revents)
 			read_signals(l);
@@ -199,7 +202,7 @@ static _Noreturn void live(struct life *l)
 		if (l->partner < 0)
 			(void)make_partner(l);
 		else if (l->is_lead && n >= 0)
-			mend_turn(&l->mend, DIR_FD, n > 0 && p[3].revents, n > 0 && p[4].revents,
+			mend_turn(&l->mend, DIR_FD, has_ended, n > 0 && p[3].revents,
 				  n > 0 && p[2].revents);
 	}
 }

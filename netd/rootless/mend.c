@@ -24,40 +24,49 @@ static const int pause_ms[MEND_MAX] = {0, 200, 1000, 3000, 6000, 12000};
 
 void mend_forget(struct mend *m)
 {
-	fd_closep(&m->uplink);
+	for (int i = 0; i < MEND_N; i++)
+		fd_closep(&m->watch[i].pidfd);
 	fd_closep(&m->child);
 	*m = (struct mend)MEND_INIT;
 }
 
 /* The process on record, if it lives. */
-static int watch(const struct uplink_record *u)
+static int watch(int32_t pid, uint64_t on_record)
 {
-	CLEAN_FD int pidfd = (int)syscall(SYS_pidfd_open, u->pid, 0);
+	CLEAN_FD int pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
 	uint64_t start;
 
-	if (pidfd < 0 || keep_start_time(u->pid, &start) < 0 || start != u->start)
+	if (pidfd < 0 || keep_start_time(pid, &start) < 0 || start != on_record)
 		return -1;
 	return fd_take(&pidfd);
 }
 
-void mend_look(struct mend *m, int dir_fd)
+static void look_at(struct mend_watch *w, int32_t pid, uint64_t start)
 {
-	struct uplink_record u;
-
-	/* One that cannot be read is for somebody who can say so. */
-	if (uplink_load(dir_fd, &u, NULL) != 0 || u.pid == 0) {
-		fd_closep(&m->uplink);
-		m->pid = 0;
-		m->is_gone = false;
+	if (pid == 0) {
+		fd_closep(&w->pidfd);
+		w->pid = 0;
+		w->is_gone = false;
 		return;
 	}
-	if (u.pid == m->pid && u.start == m->start)
+	if (pid == w->pid && start == w->start)
 		return;
-	fd_closep(&m->uplink);
-	m->uplink = watch(&u);
-	m->pid = u.pid;
-	m->start = u.start;
-	m->is_gone = m->uplink < 0;
+	fd_closep(&w->pidfd);
+	w->pidfd = watch(pid, start);
+	w->pid = pid;
+	w->start = start;
+	w->is_gone = w->pidfd < 0;
+}
+
+void mend_look(struct mend *m, int dir_fd)
+{
+	struct uplink_record u = {0};
+
+	/* One that cannot be read is for somebody who can say so. */
+	if (uplink_load(dir_fd, &u, NULL) != 0)
+		u = (struct uplink_record){0};
+	look_at(&m->watch[MEND_UPLINK], u.pid, u.start);
+	look_at(&m->watch[MEND_NAMES], u.names_pid, u.names_start);
 }
 
 void mend_count(struct mend *m, uint64_t now_ms)
@@ -69,10 +78,13 @@ void mend_count(struct mend *m, uint64_t now_ms)
 
 int mend_wait(const struct mend *m, uint64_t now_ms)
 {
+	bool is_gone = false;
 	uint64_t until;
 	size_t n = 0;
 
-	if (!m->is_gone || m->child >= 0)
+	for (int i = 0; i < MEND_N; i++)
+		is_gone = is_gone || m->watch[i].is_gone;
+	if (!is_gone || m->child >= 0)
 		return -1;
 	while (n < m->n_begun && now_ms - m->begun[n] < MEND_WINDOW_MS)
 		n++;
@@ -126,16 +138,19 @@ static void begin(struct mend *m, int dir_fd)
 		m->child = -1;
 }
 
-void mend_turn(struct mend *m, int dir_fd, bool has_uplink_ended, bool has_child_ended,
+void mend_turn(struct mend *m, int dir_fd, const bool has_ended[MEND_N], bool has_child_ended,
 	       bool is_changed)
 {
-	if (has_uplink_ended) {
-		fd_closep(&m->uplink);
-		m->is_gone = true;
+	for (int i = 0; i < MEND_N; i++) {
+		if (!has_ended[i])
+			continue;
+		fd_closep(&m->watch[i].pidfd);
+		m->watch[i].is_gone = true;
+		is_changed = true;
 	}
 	if (has_child_ended)
 		fd_closep(&m->child);
-	if (has_uplink_ended || has_child_ended || is_changed)
+	if (has_child_ended || is_changed)
 		mend_look(m, dir_fd);
 	if (mend_wait(m, clock_ms()) == 0)
 		begin(m, dir_fd);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Names in networks of ordinary users: neighbours by name, alias and address, the rest of the world through the uplink,
-# internal networks, networks apart; and the life of the responder, which holds the user's host namespace for nobody:
-# killed itself, beside a dead uplink, and with the keepers, however these end.
+# internal networks, networks apart; and the life of the responder, which comes back by itself when it was killed, and
+# holds the user's host namespace for nobody: beside a dead uplink, and with the keepers, however these end.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 . "$(dirname "$0")/user_names_lib.sh"
@@ -90,6 +90,8 @@ is 'one process for all networks' "$(echo "$p" | wc -w)" 1
 is 'no capability' "$(sed -nE 's/^Cap(Prm|Eff|Bnd|Inh|Amb):\s*0*$/\1/p' "/proc/$p/status" | wc -l)" 5
 is 'no new privileges, a filter' "$(sed -nE 's/^(NoNewPrivs:\s*1|Seccomp:\s*2)$/x/p' "/proc/$p/status" | wc -l)" 2
 is 'an empty root' "$(find "/proc/$p/root/" -mindepth 1 2>/dev/null | wc -l)" 0
+is 'it is on record' "$(names_pid)" "$p"
+hold_keepers
 kill -KILL "$p"
 ok 'killed' ns_until 20 n_responders "$host" 0
 nna check a -q 2>/dev/null
@@ -103,6 +105,23 @@ kill -KILL "$(responders "$host")"
 ns_until 20 n_responders "$host" 0
 is 'killed once more: the next call starts it' "$(nna run --network db -q -- getent ahostsv4 c | awk 'NR == 1 { print $1 }')" "$(addr_of "$c" 4)"
 ok 'with the names of the others' knows_d
+is 'the one that is there is on record' "$(names_pid)" "$(responders "$host")"
+free_keepers
+
+# By itself, whichever keeper is the older, with all names.
+knows_all() { knows_d && [ "$(look "$i" "$(resolver_of i 4)" j A +time=20 +tries=1)" = "$(addr_of "$j" 4)" ]; }
+is_other() { # OLD-PID
+	n_responders "$host" 1 && [ "$(responders "$host")" != "$1" ] && [ "$(names_pid)" = "$(responders "$host")" ]
+}
+for k in 0 1 2; do
+	p=$(responders "$host")
+	one=$(named netns-up-host | sed -n "${k}p")
+	# shellcheck disable=SC2086 # one or two
+	kill -KILL $p $one
+	ok "killed ($k): another one comes by itself" ns_until 60 is_other "$p"
+	ok "killed ($k): it knows all names" ns_until 60 knows_all
+	ok "killed ($k): two keepers" ns_until 20 has_keepers 2
+done
 
 hold_keepers
 kill -KILL "$(named slirp-lite | head -n 1)"
@@ -154,6 +173,7 @@ for how in all_killed killed_beside_a_stopped_one by_order by_logout; do
 done
 nna down a -q
 nna down d -q
+is 'nobody is to miss it' "$(names_pid)" 0
 ok 'with the last container it ends' ns_until 20 n_responders "$host" 0
 ok 'the keepers do not' has_keepers 2
 ok 'the last network' nna network rm web
@@ -166,6 +186,13 @@ knows_e() { [ "$(nnb run --network web -q -- getent ahostsv4 e 2>/dev/null | awk
 ok 'a user with one id: names' ns_until 20 knows_e
 p=$(responders "$host")
 is 'no capability' "$(sed -nE 's/^Cap(Prm|Eff|Bnd|Inh|Amb):\s*0*$/\1/p' "/proc/$p/status" | wc -l)" 5
+kill -KILL "$p"
+is_other_b() { # OLD-PID
+	set -- "$1" "$(names_pid $UID_B)"
+	[ -n "$2" ] && [ "$2" != "$1" ] && ns_alive "$2"
+}
+ok 'killed: another one comes by itself' ns_until 60 is_other_b "$p"
+ok 'with the name' ns_until 20 knows_e
 kill -TERM "$box_e"
 gone_e() { nnb network rm web 2>/dev/null; }
 ok 'the last one' ns_until 20 gone_e

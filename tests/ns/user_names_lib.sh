@@ -24,6 +24,9 @@ n_responders() { # INODE N
 is_empty() { # INODE: nobody is in that namespace
 	[ -z "$(in_netns "$1")" ]
 }
+names_pid() { # [UID]: of the responder, by the record
+	on host sed -nE 's/.*"names_pid":([0-9]+).*/\1/p' /run/user/"${1:-$UID_A}"/netns-up/host/uplink
+}
 look() { # PID SERVER NAME TYPE [DIG OPTION...]: the answers
 	local p s n t
 	p=$1 s=$2 n=$3 t=$4
