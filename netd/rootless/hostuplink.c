@@ -5,9 +5,13 @@
  * is started, and whoever starts it again goes by it.
  */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include "base/fd.h"
 #include "rootless/host_int.h"
 #include "rootless/keeper.h"
 
@@ -69,6 +73,16 @@ int host_note_names(struct host *h, int32_t pid, struct err *e)
 	return uplink_save(h->fd, &u, e);
 }
 
+/* One that was stopped would not answer, and all that is to be done would wait for it. */
+static void wake(int32_t pid, uint64_t on_record)
+{
+	CLEAN_FD int pidfd = pid ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+	uint64_t start;
+
+	if (pidfd >= 0 && keep_start_time(pid, &start) == 0 && start == on_record)
+		(void)syscall(SYS_pidfd_send_signal, pidfd, SIGCONT, NULL, 0);
+}
+
 static int up(struct host *h, struct uplink_record *u, struct err *e)
 {
 	char path[40];
@@ -82,6 +96,8 @@ static int up(struct host *h, struct uplink_record *u, struct err *e)
 				     .end_fd = h->keep.pipe_fd};
 	int r;
 
+	wake(u->pid, u->start);
+	wake(u->names_pid, u->names_start);
 	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)h->keep.pid, KEEPER_NETNS);
 	r = rootless_up(h->uplink, &q, &s, e);
 	if (r >= 0 && note(h, u, s.pid, e) < 0)

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -161,6 +162,29 @@ static int take_signals(struct launch *l, struct err *e)
 		return err_sys(e, errno, "block signals");
 	l->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return l->signals < 0 ? err_sys(e, errno, "signalfd") : 0;
+}
+
+/* A supervisor that is stopped sees no end of anything, and would hold a namespace that others have
+ * kept: the kernel wakes it up. The pipe is opened once more, for whom it tells is a matter of each
+ * opening. What is no pipe is watched alone. Read F_SETSIG in fcntl(2). */
+static void wake_at_end(struct options *o)
+{
+	CLEAN_FD int fd = -1;
+	struct stat st;
+	char path[32];
+	int flags;
+
+	if (!o->is_netns_kept || o->exit_fd < 0 || fstat(o->exit_fd, &st) < 0 ||
+	    !S_ISFIFO(st.st_mode))
+		return;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", o->exit_fd);
+	fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	flags = fd < 0 ? -1 : fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETSIG, SIGCONT) < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
+		return;
+	(void)close(o->exit_fd);
+	o->exit_fd = fd_take(&fd);
 }
 
 static int open_log(struct launch *l, struct err *e)
@@ -528,8 +552,10 @@ static int run(struct launch *l)
 	const char *why = "";
 	int r = take_signals(l, &e);
 
-	if (r == 0)
+	if (r == 0) {
+		wake_at_end(&l->options);
 		r = open_all(l, &e);
+	}
 	if (r == 0 && l->options.kind == TARGET_BESS)
 		r = bess_open(l->options.target, l->signals, l->options.exit_fd, &l->target.tap_fd,
 			      &e);
