@@ -1,16 +1,21 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""slirp_load.py serve KIND PORT | KIND SERVER PORT SECONDS: many short connections, or many small exchanges.
+"""slirp_load.py serve KIND PORT | KIND SERVER PORT SECONDS: many short connections, many small exchanges, or
+many connections that rest.
 
 conn: connect, one byte there, one byte back, the server closes; two clients at a time. rr: one byte there
-and back over one connection. The client prints {"value": per second, "count", "p99_us"}.
+and back over one connection. The client prints {"value": per second, "count", "p99_us"}. many: for each
+number that it reads the client opens so many connections more, sends a byte there and back over each, and
+prints how many did; the server prints a line when it listens.
 """
 import json
 import os
+import selectors
 import socket
 import sys
 import time
 
 CLIENTS = 2
+AT_ONCE = 100  # of connections that rest
 
 
 def serve(kind, port):
@@ -35,6 +40,42 @@ def serve(kind, port):
             break
       except OSError:
         pass
+
+
+def serve_many(port):
+  listener = socket.create_server(('0.0.0.0', port), backlog=4096)
+  sel = selectors.DefaultSelector()
+  sel.register(listener, selectors.EVENT_READ)
+  print('ready', flush=True)
+  while True:
+    for key, _ in sel.select():
+      if key.fileobj is listener:
+        sel.register(listener.accept()[0], selectors.EVENT_READ)
+        continue
+      try:
+        if data := key.fileobj.recv(16):
+          key.fileobj.send(data)
+          continue
+      except OSError:
+        pass
+      sel.unregister(key.fileobj)
+      key.fileobj.close()
+
+
+def open_many(server):
+  kept = []
+  for line in sys.stdin:
+    wanted, right = int(line), 0
+    while right < wanted:
+      few = [socket.create_connection(server, timeout=20) for _ in range(min(AT_ONCE, wanted - right))]
+      for s in few:
+        s.send(b'x')
+      n = sum(s.recv(1) == b'x' for s in few)
+      kept += few
+      right += n
+      if n < len(few):
+        break
+    print(right, flush=True)
 
 
 def connections(server, end):
@@ -82,6 +123,10 @@ def drive(kind, server, seconds):
 
 if __name__ == '__main__':
   if sys.argv[1] == 'serve':
+    if sys.argv[2] == 'many':
+      serve_many(int(sys.argv[3]))
     serve(sys.argv[2], int(sys.argv[3]))
+  elif sys.argv[1] == 'many':
+    open_many((sys.argv[2], int(sys.argv[3])))
   else:
     drive(sys.argv[1], (sys.argv[2], int(sys.argv[3])), float(sys.argv[4]))

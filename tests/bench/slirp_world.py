@@ -16,7 +16,13 @@ from world import mount, sh
 UID = 1500
 SERVER = '198.51.100.2'
 MTUS = [1500, 65520]
-AS_USER = ['setpriv', f'--reuid={UID}', f'--regid={UID}', '--clear-groups']
+
+
+def as_user(uid):
+  return ['setpriv', f'--reuid={uid}', f'--regid={uid}', '--clear-groups']
+
+
+AS_USER = as_user(UID)
 LOAD = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'slirp_load.py')
 
 
@@ -31,8 +37,8 @@ def wait_for(what, test, seconds=5.0):
 class Space:
   """Namespaces held by a process that sleeps."""
 
-  def __init__(self, is_user):
-    prefix = AS_USER + ['unshare', '-Urn'] if is_user else ['unshare', '-n']
+  def __init__(self, is_user, uid=UID):
+    prefix = as_user(uid) + ['unshare', '-Urn'] if is_user else ['unshare', '-n']
     here = os.readlink('/proc/self/ns/net')
     self.process = subprocess.Popen(prefix + ['sleep', 'infinity'], stdin=subprocess.DEVNULL)
     self.pid = self.process.pid
