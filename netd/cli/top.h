@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* top: what the two kinds of `netns-up top` share: of slirp-lite's conversations (verb_top.c), of
- * the kernel's links (top_links.c). */
+/* top: what the two kinds of `netns-up top` share: without root (top_user.c) and with it
+ * (top_links.c). */
 #ifndef NETD_CLI_TOP_H
 #define NETD_CLI_TOP_H
 
@@ -16,6 +16,7 @@ struct top_how {
 /* Where the terminal begins anew. */
 #define TOP_CLEAR "\033[H\033[2J"
 
+int top_user(const struct top_how *how, const char *target, struct err *e);
 int top_links(const struct top_how *how, const char *target, struct err *e);
 
 #endif

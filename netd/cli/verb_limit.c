@@ -3,6 +3,7 @@
 #include "cli/cli.h"
 #include "cli/daemon.h"
 #include "cli/user.h"
+#include "cli/usernet.h"
 #include "model/name.h"
 
 struct limit_opts {
@@ -44,40 +45,16 @@ static const struct opt opts[] = {
 	{0},
 };
 
-/* What a user has from slirp-lite has no limits. */
-static int limit_by_daemon(const struct limit_opts *o, const char *id, struct err *e)
+static int adjust(struct engine *g, const struct limit_opts *o, const char *id,
+		  struct attachment **ret, struct err *e)
 {
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
-	int r = daemon_limit(id, o->ifname, o->has_in ? &o->rate.in_rate : NULL,
-			     o->has_out ? &o->rate.out_rate : NULL, &a, e);
-
-	if (r == 1)
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "limit: not for networks that are made without root, but for those "
-			       "of netd");
-	return r < 0 ? r : cli_print(&o->common, a);
-}
-
-static int limit(const struct limit_opts *o, const char *target, struct err *e)
-{
-	CLEAN_ENGINE struct engine *g = NULL;
-	CLEAN_ATTACHMENT struct attachment *was = NULL, *a = NULL;
-	CLEAN_TARGET struct target t = TARGET_INIT;
+	CLEAN_ATTACHMENT struct attachment *was = NULL;
 	struct attach_rate rate = o->rate;
-	struct adjust_request req = {.netns_fd = -1, .ifname = o->ifname, .rate = &rate};
-	int r;
+	struct adjust_request req = {.netns_fd = -1, .id = id, .ifname = o->ifname, .rate = &rate};
+	int r = engine_get(g, id, o->ifname, &was, e);
 
-	if (!o->has_in && !o->has_out)
-		return err_set(e, ERR_USAGE, 0, "limit: --rate-in or --rate-out is needed");
-	r = target_id(target, &t, e);
-	if (r >= 0 && user_is_rootless())
-		return limit_by_daemon(o, t.id, e);
-	if (r >= 0)
-		r = cli_open(&o->common, false, &g, e);
-	if (r >= 0)
-		r = engine_get(g, t.id, o->ifname, &was, e);
 	if (r == ENGINE_NOTHING)
-		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", t.id, o->ifname);
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, o->ifname);
 	if (r < 0)
 		return r;
 	/* A burst goes with the rate that it was chosen for. */
@@ -89,8 +66,59 @@ static int limit(const struct limit_opts *o, const char *target, struct err *e)
 		rate.out_rate = was->rate.out_rate;
 		rate.out_burst = was->rate.out_burst;
 	}
-	req.id = t.id;
-	r = engine_adjust(g, &req, &a, e);
+	return engine_adjust(g, &req, ret, e);
+}
+
+static int limit_in_usernet(const struct limit_opts *o, const char *id, struct err *e)
+{
+	CLEAN_USERNET struct usernet u = {0};
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	int r = usernet_open(&o->common, USERNET_USE, &u, e);
+
+	if (r == 0)
+		r = usernet_enter(&u, false, e);
+	if (r == 0)
+		r = adjust(u.g, o, id, &a, e);
+	if (r >= 0 && !a)
+		return err_set(e, ERR_ABSENT, 0, "there is no attachment %s/%s", id, o->ifname);
+	if (r < 0)
+		return r;
+	host_outer_ports(u.host, a);
+	return cli_print(&o->common, a);
+}
+
+static int limit_of_user(const struct limit_opts *o, const char *id, struct err *e)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	int r = daemon_limit(id, o->ifname, o->has_in ? &o->rate.in_rate : NULL,
+			     o->has_out ? &o->rate.out_rate : NULL, &a, e);
+
+	if (r <= 0)
+		return r < 0 ? r : cli_print(&o->common, a);
+	if (usernet_has_attachment(&o->common, id, o->ifname))
+		return limit_in_usernet(o, id, e);
+	return err_set(e, ERR_UNSUPPORTED, 0,
+		       "limit: without root for networks of several containers and those of netd, "
+		       "and %s/%s is on none",
+		       id, o->ifname);
+}
+
+static int limit(const struct limit_opts *o, const char *target, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+	CLEAN_TARGET struct target t = TARGET_INIT;
+	int r;
+
+	if (!o->has_in && !o->has_out)
+		return err_set(e, ERR_USAGE, 0, "limit: --rate-in or --rate-out is needed");
+	r = target_id(target, &t, e);
+	if (r >= 0 && user_is_rootless())
+		return limit_of_user(o, t.id, e);
+	if (r >= 0)
+		r = cli_open(&o->common, false, &g, e);
+	if (r >= 0)
+		r = adjust(g, o, t.id, &a, e);
 	return r < 0 ? r : cli_print(&o->common, a);
 }
 

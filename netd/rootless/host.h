@@ -18,6 +18,7 @@
 #ifndef NETD_ROOTLESS_HOST_H
 #define NETD_ROOTLESS_HOST_H
 
+#include <jansson.h>
 #include <stdbool.h>
 
 #include "base/err.h"
@@ -90,6 +91,8 @@ int host_note_names(struct host *h, int32_t pid, struct err *e);
 
 /* What the uplink says of itself; cleared by the caller (rootless.h). False: it is not there. */
 bool host_uplink_state(struct host *h, struct rootless_state *ret);
+/* What is under way by it (rootless_ask "flows"); a new reference. */
+int host_uplink_flows(struct host *h, json_t **ret, struct err *e);
 
 /* After the engine is closed: ends everything when no network is left. 1: there are some. */
 int host_end_if_unused(struct host *h, struct err *e);

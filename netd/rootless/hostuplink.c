@@ -129,3 +129,8 @@ bool host_uplink_state(struct host *h, struct rootless_state *ret)
 {
 	return rootless_get(h->uplink, UPLINK_ID, UPLINK_IFNAME, ret, NULL) == 0;
 }
+
+int host_uplink_flows(struct host *h, json_t **ret, struct err *e)
+{
+	return rootless_ask(h->uplink, UPLINK_ID, UPLINK_IFNAME, "flows", ret, e);
+}
