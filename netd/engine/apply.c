@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -265,6 +266,9 @@ static int wait_local(struct work *w, uint64_t deadline, struct err *e)
 
 	if (r >= 0)
 		r = route_is_local(w->inside, w->a->ctr_ifindex, ip, e);
+	/* What it waits for may wait for this very processor. */
+	if (r == 0 && sched_yield() == 0)
+		r = route_is_local(w->inside, w->a->ctr_ifindex, ip, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	r = w->watch ? 0 : route_watch_open(w->netns_fd, &w->watch, e);
@@ -299,6 +303,18 @@ static void targets(const struct attachment *a, struct ip ret[N_FAM])
 {
 	for (int f = 0; f < N_FAM; f++)
 		ret[f] = a->addr[f].ip;
+}
+
+static int ask_reserve(struct work *w, struct err *e)
+{
+	char key[KEY_STRLEN];
+	struct ip target[N_FAM];
+
+	(void)e;
+	name_key(w->a->id, w->a->ifname, key);
+	targets(w->a, target);
+	reserve_ask(w->res, key, target);
+	return 0;
 }
 
 static int do_reserve(struct work *w, struct err *e)
@@ -380,6 +396,7 @@ static const struct {
 	const char *what;
 	bool partial; /* may have done half of it when it fails, and undoing that harms nobody else
 		       */
+	int (*finish)(struct work *w, struct err *e); /* run has only asked somebody for it */
 } steps[N_OPS] = {
 	[OP_GUARD] = {do_guard, undo_guard, "guard", false},
 	[OP_VETH] = {do_veth, undo_veth, "link", false},
@@ -391,8 +408,8 @@ static const struct {
 	[OP_ANNOUNCE] = {do_announce, NULL, "announcement", false},
 	[OP_TUNE] = {tune_make, NULL, "settings", false},
 	[OP_RATE] = {do_rate, undo_rate, "rate", true},
-	[OP_NAMES] = {names_put, undo_names, "names", true},
-	[OP_RESERVE] = {do_reserve, undo_reserve, "reserve", true},
+	[OP_NAMES] = {names_ask, undo_names, "names", true, names_put},
+	[OP_RESERVE] = {ask_reserve, undo_reserve, "reserve", true, do_reserve},
 	[OP_DNAT] = {do_dnat, undo_dnat, "publish", false},
 	[OP_CONNTRACK] = {do_conntrack, NULL, "conntrack", false},
 };
@@ -407,19 +424,47 @@ static void undo_steps(struct work *w, size_t n, struct err *e)
 	}
 }
 
-int apply_endpoint(struct work *w, bool undo, struct err *e)
+/* Waits for what the first n steps have asked for: all of it, also after one says no, so that
+ * nobody is half way through when it is undone. The first no is the error. */
+static int finish_steps(struct work *w, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < w->plan.n; i++) {
+	int first = 0;
+
+	for (size_t i = 0; i < n; i++) {
 		enum op_kind k = w->plan.op[i].kind;
-		int r = steps[k].run ? steps[k].run(w, e) : 0;
+		struct err one = ERR_INIT;
+		int r = steps[k].finish ? steps[k].finish(w, &one) : 0;
+
 		if (r >= 0)
 			continue;
-		err_ctx(e, r, "%s", steps[k].what);
-		if (undo)
-			undo_steps(w, steps[k].partial ? i + 1 : i, e);
-		return r;
+		err_ctx(&one, r, "%s", steps[k].what);
+		if (first == 0)
+			err_gather(e, &one);
+		first = first == 0 ? r : first;
 	}
-	return 0;
+	return first;
+}
+
+int apply_endpoint(struct work *w, bool undo, struct err *e)
+{
+	size_t done = 0;
+	int r = 0;
+
+	while (r >= 0 && done < w->plan.n) {
+		enum op_kind k = w->plan.op[done].kind;
+
+		r = steps[k].run ? steps[k].run(w, e) : 0;
+		if (r < 0)
+			err_ctx(e, r, "%s", steps[k].what);
+		if (r >= 0 || steps[k].partial)
+			done++;
+	}
+	int asked = finish_steps(w, done, r < 0 ? NULL : e);
+	if (r >= 0)
+		r = asked;
+	if (r < 0 && undo)
+		undo_steps(w, done, e);
+	return r < 0 ? r : 0;
 }
 
 int apply_elements_again(struct work *w, struct err *e)

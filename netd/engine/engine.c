@@ -151,6 +151,8 @@ void work_clear(struct work *w)
 	reserve_closep(&w->res);
 	rtnl_close(w->inside);
 	w->inside = NULL;
+	free(w->names);
+	w->names = NULL;
 }
 
 int work_inside(struct work *w, struct err *e)

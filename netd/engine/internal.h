@@ -50,6 +50,7 @@ struct work {
 	struct rtnl *inside;       /* opened on demand */
 	struct route_watch *watch; /* opened where the first look finds nothing */
 	struct reserve *res;
+	struct names *names; /* what the responder is told */
 	struct observed obs;
 	struct plan plan;
 	enum member_first first;
@@ -173,7 +174,7 @@ int hold_writer(struct nftbatch *n, const char *state_dir, struct err *e);
 int hold_check(struct nftbatch *n, const char *state_dir, struct err *e);
 
 /* apply.c. Host operations: global lock held. Both stop at the first error; apply_endpoint undoes
- * what it did when undo is set. */
+ * what it did when undo is set. Answers of other processes are waited for last. */
 int apply_host(struct work *w, struct err *e);
 int apply_endpoint(struct work *w, bool undo, struct err *e);
 /* Elements that a reload of the tables during the transaction may have lost. */
@@ -238,6 +239,8 @@ int names_observe_network(struct work *w, struct err *e);
 int names_serve(struct work *w, struct err *e);
 /* Whether the attachment is known by its addresses and as many names as it has. */
 int names_observe(struct work *w, struct err *e);
+/* Tells them. names_ask only sends, names_put waits for the answers and does what else it takes. */
+int names_ask(struct work *w, struct err *e);
 int names_put(struct work *w, struct err *e);
 int names_remove(struct engine *g, const struct attachment *a, struct err *e);
 /* The network is not served any more; NULL: none is. */

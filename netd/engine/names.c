@@ -268,17 +268,22 @@ static void put_of(const struct attachment *a, struct namesmsg *ret)
 		ret->ip[ret->n_ip++] = list[i].addr.ip;
 }
 
+static void fill_put(const struct attachment *a, struct names *l)
+{
+	put_of(a, &l->m[0]);
+	for (size_t i = 0; i < l->n; i++) {
+		entry(a, NAMESMSG_NAME, &l->m[1 + i]);
+		memcpy(l->m[1 + i].name, l->v[i], sizeof(l->m[1 + i].name));
+	}
+}
+
 static int put_once(struct engine *g, const struct attachment *a, struct names *l, struct err *e)
 {
 	int r = nameslink_open(&g->names, false, e);
 
 	if (r != 0)
 		return r;
-	put_of(a, &l->m[0]);
-	for (size_t i = 0; i < l->n; i++) {
-		entry(a, NAMESMSG_NAME, &l->m[1 + i]);
-		memcpy(l->m[1 + i].name, l->v[i], sizeof(l->m[1 + i].name));
-	}
+	fill_put(a, l);
 	return nameslink_call_all(&g->names, l->m, 1 + l->n, e);
 }
 
@@ -322,16 +327,38 @@ int names_observe(struct work *w, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+static struct names *names_of_work(struct work *w)
+{
+	if (!w->names) {
+		w->names = calloc(1, sizeof(*w->names));
+		if (w->names)
+			names_of(w->a, w->names);
+	}
+	return w->names;
+}
+
+int names_ask(struct work *w, struct err *e)
+{
+	struct names *l = names_of_work(w);
+
+	if (!l)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "names");
+	if (nameslink_open(&w->g->names, false, NULL) != 0)
+		return 0; /* names_put finds out why */
+	fill_put(w->a, l);
+	nameslink_ask_all(&w->g->names, l->m, 1 + l->n);
+	return 0;
+}
+
 /* A responder that died since it was looked at is started again. */
 int names_put(struct work *w, struct err *e)
 {
-	struct names *l = calloc(1, sizeof(*l));
+	struct names *l = names_of_work(w);
 	struct err one = ERR_INIT;
 	int r;
 
 	if (!l)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "names");
-	names_of(w->a, l);
 	r = put_once(w->g, w->a, l, &one);
 	if ((r == NAMESLINK_NONE || r == -ENOENT) && has_resolver(&w->net)) {
 		err_reset(&one);
@@ -345,7 +372,6 @@ int names_put(struct work *w, struct err *e)
 		if (r == NAMESLINK_NONE)
 			r = err_set(&one, ERR_BUSY, 0, "the names responder is gone again");
 	}
-	free(l);
 	if (r < 0)
 		err_gather(e, &one);
 	return r < 0 ? r : 0;

@@ -28,29 +28,54 @@ static bool needs_announcement(const struct attachment *a)
 	       prefix_index(p4, &p4->ip) != prefix_index(p6, &p6->ip);
 }
 
+static bool has_vlan(const struct attachment *a, const struct observed *o)
+{
+	return o->has_vlan || !attach_vlan_is_set(&a->vlan);
+}
+
+/* Static entries are made for the VLANs that the port has: again when it gets others. */
+static bool has_port(const struct attachment *a, const struct observed *o)
+{
+	return o->has_port && has_vlan(a, o);
+}
+
+static bool needs_tune(const struct attachment *a, const struct observed *o)
+{
+	return (a->n_sysctl || attach_tune_is_set(&a->tune)) && !o->has_tune;
+}
+
+/* The kernel is through with an address a moment after it has been given one, and what comes after
+ * the link takes longer than that: then it is waited for as late as may be. Not where duplicates
+ * are looked for, which takes its time, nor where settings of the container's follow, which could
+ * take the address away. */
+static bool is_ready_soon(const struct attachment *a, const struct observed *o)
+{
+	return !a->is_dad && !needs_tune(a, o);
+}
+
+static void plan_ready(const struct attachment *a, const struct observed *o, struct plan *ret)
+{
+	if (a->is_down || (o->has_link && o->has_inside && has_port(a, o)))
+		return;
+	add(ret, OP_READY);
+	if (!a->is_l2 && needs_announcement(a))
+		add(ret, OP_ANNOUNCE);
+}
+
 static void plan_link(const struct attachment *a, const struct observed *o, struct plan *ret)
 {
-	bool has_vlan = o->has_vlan || !attach_vlan_is_set(&a->vlan);
-	/* Static entries are made for the VLANs that the port has: again when it gets others. */
-	bool has_port = o->has_port && has_vlan;
-	bool touched = !o->has_link || !o->has_inside || !has_port;
-
 	if (!o->has_link)
 		add(ret, OP_VETH);
-	if (a->mode == NET_BRIDGE && !has_vlan)
+	if (a->mode == NET_BRIDGE && !has_vlan(a, o))
 		add(ret, OP_VLAN);
-	if (a->mode == NET_BRIDGE && !has_port)
+	if (a->mode == NET_BRIDGE && !has_port(a, o))
 		add(ret, OP_PORT);
 	if (a->mode == NET_ROUTED && !o->has_host_route)
 		add(ret, OP_HOST_ROUTE);
-	if (a->is_down)
-		return;
-	if (!o->has_inside)
+	if (!a->is_down && !o->has_inside)
 		add(ret, OP_INSIDE);
-	if (touched)
-		add(ret, OP_READY);
-	if (touched && !a->is_l2 && needs_announcement(a))
-		add(ret, OP_ANNOUNCE);
+	if (!is_ready_soon(a, o))
+		plan_ready(a, o, ret);
 }
 
 void plan_up(const struct attachment *a, const struct observed *o, struct plan *ret)
@@ -73,7 +98,7 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		add(ret, OP_GUARD);
 	if (a->kind == ATTACH_VETH)
 		plan_link(a, o, ret);
-	if ((a->n_sysctl || attach_tune_is_set(&a->tune)) && !o->has_tune)
+	if (needs_tune(a, o))
 		add(ret, OP_TUNE);
 	if (attach_rate_is_set(&a->rate) && !o->has_rate)
 		add(ret, OP_RATE);
@@ -81,6 +106,8 @@ void plan_up(const struct attachment *a, const struct observed *o, struct plan *
 		add(ret, OP_NAMES);
 	if (a->n_publish && !o->has_reservation)
 		add(ret, OP_RESERVE);
+	if (a->kind == ATTACH_VETH && is_ready_soon(a, o))
+		plan_ready(a, o, ret);
 	if (a->n_publish && !o->has_dnat) {
 		add(ret, OP_DNAT);
 		add(ret, OP_CONNTRACK);

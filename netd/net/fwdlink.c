@@ -24,6 +24,7 @@
 void fwdlink_close(struct fwdlink *l)
 {
 	fd_closep(&l->fd);
+	l->n_ahead = 0;
 }
 
 /* SO_PEERCRED of a connection shows who called listen: us, root, or somebody we do not trust. */
@@ -228,13 +229,23 @@ static int send_ahead(int fd, const struct fwdlink_talk *t, struct talking *k, b
 	return 0;
 }
 
+void fwdlink_ask(struct fwdlink *l, const struct fwdlink_talk *t)
+{
+	struct talking k = {.sent = l->n_ahead};
+	bool some = false;
+
+	(void)send_ahead(l->fd, t, &k, &some, NULL);
+	l->n_ahead = k.sent;
+}
+
 int fwdlink_exchange(struct fwdlink *l, const struct fwdlink_talk *t, size_t *ret_failed,
 		     struct err *e)
 {
 	uint64_t deadline = clock_ms() + FWDLINK_WAIT_MS;
-	struct talking k = {0};
+	struct talking k = {.sent = l->n_ahead};
 	int r = 0;
 
+	l->n_ahead = 0;
 	while (r == 0 && k.answered < t->n) {
 		bool some = false;
 		int sending = send_ahead(l->fd, t, &k, &some, e);

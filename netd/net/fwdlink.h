@@ -14,8 +14,9 @@
 #define FWDLINK_WAIT_MS 10000
 
 struct fwdlink {
-	int fd;       /* -1: not connected */
-	bool started; /* the forwarder was started by us */
+	int fd;         /* -1: not connected */
+	bool started;   /* the forwarder was started by us */
+	size_t n_ahead; /* requests of the next exchange that were sent already */
 };
 
 enum { FWDLINK_OPEN = 0, FWDLINK_NONE = 1, FWDLINK_LOST = 2 };
@@ -38,6 +39,9 @@ struct fwdlink_talk {
 	int (*item)(const struct fwdmsg *m, void *arg); /* 0 or -errno */
 	void *arg;
 };
+/* Sends what can be sent at once and does not wait. The next exchange must be the same one, and
+ * goes on from there; where sending fails, that finds out why. */
+void fwdlink_ask(struct fwdlink *l, const struct fwdlink_talk *t);
 int fwdlink_exchange(struct fwdlink *l, const struct fwdlink_talk *t, size_t *ret_failed,
 		     struct err *e);
 

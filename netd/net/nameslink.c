@@ -33,6 +33,7 @@ int nameslink_open(struct nameslink *l, bool start, struct err *e)
 void nameslink_close(struct nameslink *l)
 {
 	fd_closep(&l->fd);
+	l->n_ahead = 0;
 }
 
 static int lost(struct nameslink *l)
@@ -102,12 +103,33 @@ static int hear(struct nameslink *l, struct namesmsg *ret, struct err *e)
 		       ret->name);
 }
 
+/* The answers to what was asked ahead, a no as well. 0, or what the connection has come to. */
+static int pass_over(struct nameslink *l, struct err *e)
+{
+	struct namesmsg answer = {0};
+	int r = 0;
+
+	while (r == 0 && l->n_ahead) {
+		struct err one = ERR_INIT;
+
+		l->n_ahead--;
+		r = hear(l, &answer, &one);
+		if (r < 0 && l->fd >= 0 && answer.op == NAMESMSG_ERROR)
+			r = 0;
+		else if (r < 0)
+			err_gather(e, &one);
+	}
+	return r;
+}
+
 int nameslink_call(struct nameslink *l, struct namesmsg *m, const int *fds, size_t n_fds,
 		   struct namesmsg *ret, struct err *e)
 {
 	struct namesmsg answer;
-	int r = ask(l, m, fds, n_fds, e);
+	int r = pass_over(l, e);
 
+	if (r == 0)
+		r = ask(l, m, fds, n_fds, e);
 	if (r == 0)
 		r = hear(l, &answer, e);
 	if (r == 0 && ret)
@@ -115,12 +137,20 @@ int nameslink_call(struct nameslink *l, struct namesmsg *m, const int *fds, size
 	return r;
 }
 
+void nameslink_ask_all(struct nameslink *l, struct namesmsg *m, size_t n)
+{
+	while (l->n_ahead < n && l->n_ahead < AHEAD_MAX &&
+	       ask(l, &m[l->n_ahead], NULL, 0, NULL) == 0)
+		l->n_ahead++;
+}
+
 int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct err *e)
 {
 	struct namesmsg answer;
-	size_t asked = 0, heard = 0;
+	size_t asked = l->n_ahead, heard = 0;
 	int first = 0;
 
+	l->n_ahead = 0;
 	while (heard < n && l->fd >= 0) {
 		struct err one = ERR_INIT;
 		int r = 0;

@@ -12,8 +12,9 @@
 #include "model/namesmsg.h"
 
 struct nameslink {
-	int fd;       /* -1: not connected */
-	bool started; /* the responder was started by us */
+	int fd;         /* -1: not connected */
+	bool started;   /* the responder was started by us */
+	size_t n_ahead; /* requests that were sent and whose answers were not taken */
 };
 
 enum { NAMESLINK_OK = 0, NAMESLINK_NONE = 1 };
@@ -27,6 +28,10 @@ void nameslink_close(struct nameslink *l);
 int nameslink_call(struct nameslink *l, struct namesmsg *m, const int *fds, size_t n_fds,
 		   struct namesmsg *ret, struct err *e);
 
+/* Sends as many of n requests, without descriptors, as fit and does not wait: nameslink_call_all
+ * with the same ones goes on from there. Where it fails, that finds out why. Answers that nobody
+ * took are passed over by the next nameslink_call. */
+void nameslink_ask_all(struct nameslink *l, struct namesmsg *m, size_t n);
 /* n requests at once, without descriptors, and then their answers: the first no is the error. */
 int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct err *e);
 

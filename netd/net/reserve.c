@@ -391,6 +391,15 @@ static bool key_fits(const char *key)
 	return key[0] != '\0' && strlen(key) < KEY_STRLEN;
 }
 
+void reserve_ask(struct reserve *r, const char *key, const struct ip target[N_FAM])
+{
+	struct batch b = {.places = &r->bound, .key = key, .target = target, .op = FWDMSG_ADD};
+	struct fwdlink_talk t = {.n = r->bound.n, .ask = ask_place, .arg = &b};
+
+	if (t.n && key_fits(key) && !r->is_probe && r->link.fd >= 0)
+		fwdlink_ask(&r->link, &t);
+}
+
 int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_FAM], struct err *e)
 {
 	struct batch b = {.places = &r->bound, .key = key, .target = target, .op = FWDMSG_ADD};

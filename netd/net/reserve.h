@@ -38,6 +38,9 @@ void reserve_only_probe(struct reserve *r);
  * somebody else turned out to have a claim on). */
 size_t reserve_n_bound(const struct reserve *r);
 void reserve_cut(struct reserve *r, size_t n);
+/* Sends what reserve_commit with the same arguments would send, as far as it fits, and does not
+ * wait. That has to follow, before anything else is asked of the forwarder. */
+void reserve_ask(struct reserve *r, const char *key, const struct ip target[N_FAM]);
 /* Hands all bound sockets to the forwarder under key, for the container's addresses. Starts it when
  * needed. Waits for its acknowledgements, 2 s without any at most. When it fails the sockets stay
  * with r, and what the forwarder had taken is withdrawn. */

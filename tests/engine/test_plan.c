@@ -179,8 +179,8 @@ static void test_text(void **state)
 		"nb-default\n"
 		"port nu0123456789abc: static FDB entry, no learning\n"
 		"container: eth0 up with 10.77.0.2/16 fd00::2/64 and default routes\n"
-		"wait: until nu0123456789abc passes packets\n"
 		"reserve: 8080:80/tcp\n"
+		"wait: until nu0123456789abc passes packets\n"
 		"publish: 8080:80/tcp\n"
 		"conntrack: forget stale flows of the published ports\n";
 	struct attachment a = sample(NET_BRIDGE, 1);
@@ -242,6 +242,38 @@ static void test_kinds_and_parts(void **state)
 	}
 }
 
+/* The wait is as late as may be: only the ports come after it. But nothing is told of a container
+ * whose address may turn out to be somebody else's, and settings inside come after the wait. */
+static void test_wait_is_late(void **state)
+{
+	struct plan p;
+
+	(void)state;
+	for (unsigned bits = 0; bits < 1u << N_FACTS; bits++) {
+		struct attachment a = sample(NET_BRIDGE, 1);
+		struct observed o = facts(bits, 0);
+
+		o.has_inside = o.has_names = o.has_reservation = false;
+		a.resolver[FAM4] = a.addr[FAM4].ip;
+		a.rate.in_rate = 8000;
+		plan_up(&a, &o, &p);
+		assert_before(&p, OP_RATE, OP_READY);
+		assert_before(&p, OP_NAMES, OP_READY);
+		assert_before(&p, OP_RESERVE, OP_READY);
+		a.is_dad = true;
+		plan_up(&a, &o, &p);
+		assert_before(&p, OP_READY, OP_NAMES);
+		assert_before(&p, OP_READY, OP_RESERVE);
+		a.is_dad = false;
+		a.tune.mtu = 1400;
+		plan_up(&a, &o, &p);
+		assert_before(&p, OP_READY, OP_TUNE);
+		o.has_tune = true;
+		plan_up(&a, &o, &p);
+		assert_before(&p, OP_RESERVE, OP_READY);
+	}
+}
+
 /* A port's VLANs come before its static entries, which are made for them; nobody else is asked. */
 static void test_vlan(void **state)
 {
@@ -289,6 +321,7 @@ int main(void)
 		cmocka_unit_test(test_most_sysctls_fit),
 		cmocka_unit_test(test_text),
 		cmocka_unit_test(test_kinds_and_parts),
+		cmocka_unit_test(test_wait_is_late),
 		cmocka_unit_test(test_vlan),
 	};
 
