@@ -117,7 +117,8 @@ static int do_veth(struct work *w, struct err *e)
 			      .ctr_mac = a->mac,
 			      .mtu = a->mtu,
 			      .master = a->mode == NET_BRIDGE ? w->bridge_index : 0,
-			      .group = LINK_GROUP_VETH};
+			      .group = LINK_GROUP_VETH,
+			      .ret_host = &w->fresh_link};
 
 	struct err first = ERR_INIT;
 
@@ -146,7 +147,8 @@ static bool has_br_netfilter(void)
 	int v4 = 0, v6 = 0;
 
 	sysctl_get_int("net/bridge/bridge-nf-call-iptables", &v4, NULL);
-	sysctl_get_int("net/bridge/bridge-nf-call-ip6tables", &v6, NULL);
+	if (!v4)
+		sysctl_get_int("net/bridge/bridge-nf-call-ip6tables", &v6, NULL);
 	return v4 || v6;
 }
 
@@ -217,16 +219,21 @@ static int undo_port(struct work *w, struct err *e)
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
-static int veth_forwarding(const struct attachment *a, struct err *e)
+/* Where the host forwards as it is, so does a new link of its. */
+static int veth_forwarding(struct work *w, struct err *e)
 {
+	const bool off[N_FAM] = {false, false};
+	const bool *is_on = w->is_fresh_link ? w->fresh_link.is_forwarding : off;
+	const struct attachment *a = w->a;
 	char key[SYSCTL_KEYLEN];
 	int r = 0;
 
-	if (a->addr[FAM4].ip.family) {
+	if (a->addr[FAM4].ip.family && !is_on[FAM4]) {
 		conf_key(key, FAM4, a->host_ifname, "forwarding");
 		r = sysctl_set_or_has(key, 1, e);
 	}
-	if (r >= 0 && a->addr[FAM6].ip.family && probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
+	if (r >= 0 && a->addr[FAM6].ip.family && !is_on[FAM6] &&
+	    probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
 		conf_key(key, FAM6, a->host_ifname, "force_forwarding");
 		r = sysctl_set_or_has(key, 1, e);
 	}
@@ -239,7 +246,7 @@ static int do_host_route(struct work *w, struct err *e)
 	const struct attachment *a = w->a;
 	struct attach_ip list[ATTACH_IP_MAX];
 	size_t n = attachment_ips(a, list);
-	int r = veth_forwarding(a, e);
+	int r = veth_forwarding(w, e);
 
 	if (r >= 0)
 		r = rtnl_batch_new(w->g->host, &b, e);

@@ -56,6 +56,8 @@ struct work {
 	enum member_first first;
 	struct link_info seen_bridge; /* looked at a moment ago, under the same lock */
 	bool has_seen_bridge;
+	struct link_info seen_uplink; /* of IPv4, likewise */
+	bool has_seen_uplink;
 	uint32_t bridge_index;
 	struct mac bridge_mac; /* as it is */
 	uint32_t bridge_mtu;
@@ -65,9 +67,11 @@ struct work {
 	struct network old_net; /* what is on record, where that is something else */
 	bool has_old_net;
 	bool is_force_address;
-	bool is_fresh_inside; /* the addresses inside were made by this transaction */
-	bool is_fresh_link;   /* made by this transaction, as a port of the bridge, up */
-	uint64_t generation;  /* of the tables when the transaction began */
+	bool is_fresh_inside;        /* the addresses inside were made by this transaction */
+	bool is_fresh_link;          /* made by this transaction, as a port of the bridge, up */
+	struct link_info fresh_link; /* then: as it was made */
+	bool has_force_forwarding;   /* the kernel has it: it was seen at an interface */
+	uint64_t generation;         /* of the tables when the transaction began */
 };
 uint32_t engine_owner(const char *state_dir); /* number of a state directory; NULL: the usual */
 void work_clear(struct work *w);
@@ -242,6 +246,8 @@ int names_observe(struct work *w, struct err *e);
 /* Tells them. names_ask only sends, names_put waits for the answers and does what else it takes. */
 int names_ask(struct work *w, struct err *e);
 int names_put(struct work *w, struct err *e);
+/* Likewise: names_ask_remove only sends. */
+void names_ask_remove(struct engine *g, const struct attachment *a);
 int names_remove(struct engine *g, const struct attachment *a, struct err *e);
 /* The network is not served any more; NULL: none is. */
 int names_drop(struct engine *g, const char *network, struct err *e);

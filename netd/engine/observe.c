@@ -33,15 +33,20 @@ static void want_sysctl(struct observed *o, int fam, const char *ifname, const c
 }
 
 /* What an interface to the outside needs so that packets coming in by it are forwarded. */
-static void observe_uplink(struct work *w, const char *ifname)
+static void observe_uplink(struct work *w, const struct link_info *l)
 {
 	int ra;
 	char key[SYSCTL_KEYLEN];
+	const char *ifname = l->name;
 
-	if (w->net.subnet[FAM4].ip.family)
+	if (w->net.subnet[FAM4].ip.family && !l->is_forwarding[FAM4])
 		want_sysctl(&w->obs, FAM4, ifname, "forwarding", 1);
 	if (!w->net.subnet[FAM6].ip.family)
 		return;
+	if (l->is_forwarding[FAM6] && probe_allowed(PROBE_IPV6_FORCE_FORWARDING)) {
+		w->has_force_forwarding = true;
+		return;
+	}
 	if (probe_has(PROBE_IPV6_FORCE_FORWARDING)) {
 		want_sysctl(&w->obs, FAM6, ifname, "force_forwarding", 1);
 		return;
@@ -61,15 +66,35 @@ static int each_uplink(const struct link_info *l, void *arg)
 	if (l->is_up && name_check_ifname(l->name, "interface", NULL) == 0 && !link_is_ours(l) &&
 	    l->master == 0 && strcmp(l->name, w->net.bridge) != 0 &&
 	    (strcmp(l->kind, "bridge") != 0 || !spec_is_bridge(w->g, l->name)))
-		observe_uplink(w, l->name);
+		observe_uplink(w, l);
 	return 0;
+}
+
+/* The interface of a family's default route. 1: there is none, or it is that of the index seen. */
+static int find_uplink(struct work *w, int f, uint32_t *io_seen, struct link_info *ret,
+		       struct err *e)
+{
+	uint32_t index;
+	int r;
+
+	if (f == FAM4 && w->has_seen_uplink) {
+		w->has_seen_uplink = false;
+		*ret = w->seen_uplink;
+		*io_seen = ret->index;
+		return 0;
+	}
+	r = uplink_index(w->g->host, f, &index, e);
+	if (r != 0 || index == *io_seen)
+		return r < 0 ? r : 1;
+	*io_seen = index;
+	return link_get_index(w->g->host, index, ret, e);
 }
 
 /* Every interface when the network is new; else only that of the default route, which may have
  * appeared since. */
 static int observe_forwarding(struct work *w, struct err *e)
 {
-	uint32_t index = 0, seen = 0;
+	uint32_t seen = 0;
 	struct link_info l;
 	int r = 0;
 
@@ -80,17 +105,14 @@ static int observe_forwarding(struct work *w, struct err *e)
 		r = link_each(w->g->host, each_uplink, w, e);
 	}
 	for (int f = 0; r >= 0 && w->obs.has_network && !w->net.internal && f < N_FAM; f++) {
-		r = w->net.subnet[f].ip.family ? uplink_index(w->g->host, f, &index, e) : 1;
-		if (r != 0 || index == seen)
-			continue;
-		seen = index;
-		r = link_get_index(w->g->host, index, &l, e);
+		r = w->net.subnet[f].ip.family ? find_uplink(w, f, &seen, &l, e) : 1;
 		if (r == 0)
 			each_uplink(&l, w);
 	}
 	if (r < 0)
 		return r;
-	if (w->net.subnet[FAM6].ip.family && !probe_has(PROBE_IPV6_FORCE_FORWARDING))
+	if (w->net.subnet[FAM6].ip.family && !w->has_force_forwarding &&
+	    !probe_has(PROBE_IPV6_FORCE_FORWARDING))
 		want_sysctl(&w->obs, FAM6, "all", "forwarding", 1);
 	return 0;
 }

@@ -312,7 +312,9 @@ static int find_mtu(struct work *w, const struct up_request *req, struct err *e)
 		a->mtu = w->seen_bridge.mtu;
 		return 0;
 	}
-	return uplink_mtu(w->g->host, &a->mtu, e);
+	int r = uplink_find(w->g->host, FAM4, &w->seen_uplink, &a->mtu, e);
+	w->has_seen_uplink = r == 0;
+	return r == 1 ? uplink_mtu(w->g->host, &a->mtu, e) : r;
 }
 
 /* Values that follow from the request and the addresses. */

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/if.h>
 #include <linux/if_link.h>
+#include <linux/ip.h>
 #include <linux/rtnetlink.h>
 #include <linux/veth.h>
 #include <netlink/attr.h>
@@ -26,6 +27,8 @@
 /* In units of 1/100 s; see link_bridge_add in the header. */
 #define MCAST_QUERY_RESPONSE 100
 #define MAX_SLICE_MS 16
+/* DEVCONF_FORCE_FORWARDING of linux/ipv6.h since 6.17 */
+#define CONF6_FORCE_FORWARDING 59
 
 _Static_assert(offsetof(struct link_info, index) == 0, "the key of a link comes first");
 
@@ -40,6 +43,20 @@ static void copy_str(const struct nlattr *a, char *out, size_t size)
 static uint32_t get_u32(const struct nlattr *a)
 {
 	return a && nla_len(a) >= (int)sizeof(uint32_t) ? nla_get_u32(a) : 0;
+}
+
+/* Is the index-th number of an interface's settings of one family 1? */
+static bool is_conf_on(const struct nlattr *spec, int af, int conf, size_t index)
+{
+	const struct nlattr *of_af, *values;
+	uint32_t v;
+
+	of_af = nla_find(nla_data(spec), nla_len(spec), af);
+	values = of_af ? nla_find(nla_data(of_af), nla_len(of_af), conf) : NULL;
+	if (!values || (size_t)nla_len(values) < (index + 1) * sizeof(v))
+		return false;
+	memcpy(&v, (const char *)nla_data(values) + index * sizeof(v), sizeof(v));
+	return v == 1;
 }
 
 static bool parse_link(const struct nlmsghdr *h, void *item)
@@ -68,6 +85,12 @@ static bool parse_link(const struct nlmsghdr *h, void *item)
 	if (tb[IFLA_LINKINFO] &&
 	    nla_parse_nested(info, IFLA_INFO_MAX, tb[IFLA_LINKINFO], NULL) >= 0)
 		copy_str(info[IFLA_INFO_KIND], li->kind, sizeof(li->kind));
+	if (tb[IFLA_AF_SPEC]) {
+		li->is_forwarding[FAM4] = is_conf_on(tb[IFLA_AF_SPEC], AF_INET, IFLA_INET_CONF,
+						     IPV4_DEVCONF_FORWARDING - 1);
+		li->is_forwarding[FAM6] = is_conf_on(tb[IFLA_AF_SPEC], AF_INET6, IFLA_INET6_CONF,
+						     CONF6_FORCE_FORWARDING);
+	}
 	return true;
 }
 
@@ -334,6 +357,8 @@ int link_veth_add(struct rtnl *host, const struct veth_spec *s, uint32_t *ret_ho
 	}
 	*ret_host = li.index;
 	*ret_ctr = li.peer_index;
+	if (s->ret_host)
+		*s->ret_host = li;
 	return 0;
 }
 

@@ -24,6 +24,7 @@
 /* What nobody owns any more, marked to be deleted by one request. */
 #define LINK_GROUP_STRAY 0x6e73
 
+struct link_info;
 struct veth_spec {
 	const char *host_ifname, *ctr_ifname;
 	int ctr_netns_fd;
@@ -31,6 +32,7 @@ struct veth_spec {
 	uint32_t mtu;
 	uint32_t master; /* ifindex of the bridge, 0: none */
 	uint32_t group;
+	struct link_info *ret_host; /* the host side as it was made; NULL: nobody wants to know */
 };
 
 /* One RTM_NEWLINK with the peer created in place, one queue each way, host side up. The kernel's
@@ -47,6 +49,8 @@ struct link_info {
 	uint32_t peer_index;     /* IFLA_LINK */
 	bool is_up, is_lower_up; /* IFF_UP, IFF_LOWER_UP */
 	bool is_operational;     /* carrier, and the kernel has acted on it (IF_OPER_UP) */
+	/* IPv4 forwarding, and IPv6 force_forwarding (Linux 6.17), are known to be on. */
+	bool is_forwarding[N_FAM];
 	struct mac mac;
 	char name[IFNAME_STRLEN];
 	char kind[16]; /* "veth", "bridge", "" */

@@ -19,6 +19,8 @@
 #include "base/fd.h"
 #include "net/link.h"
 #include "net/rtnl_wire.h"
+#include "sys/probe.h"
+#include "sys/sysctl.h"
 #include "world.h"
 
 /* A request that the kernel may refuse. */
@@ -94,6 +96,42 @@ static void check_veth(struct rtnl *r)
 	assert_string_equal(h.name, "nu0");
 	assert_int_equal(link_get(r, "nu1", &h, &world_err), 1);
 	assert_int_equal(link_get_index(r, 9999, &h, &world_err), 1);
+}
+
+/* What a link says of itself is what its sysctls say. */
+static void test_forwarding(void **state)
+{
+	static const char *const key[N_FAM] = {"net/ipv4/conf/nu0/forwarding",
+					       "net/ipv6/conf/nu0/force_forwarding"};
+	CLEAN_RTNL struct rtnl *r = NULL;
+	CLEAN_FD int netns = world_new_netns();
+	struct veth_spec s = spec_of("nu0", "eth0", netns);
+	struct link_info made, now;
+	uint32_t host = 0, ctr = 0;
+
+	(void)state;
+	OK(rtnl_open(&r, &world_err));
+	s.ret_host = &made;
+	OK(sysctl_set_int("net/ipv4/conf/default/forwarding", 1, &world_err));
+	OK(link_veth_add(r, &s, &host, &ctr, &world_err));
+	assert_int_equal(made.index, host);
+	assert_true(made.is_forwarding[FAM4]);
+	assert_false(made.is_forwarding[FAM6]);
+	for (unsigned bits = 0; bits < 4; bits++) {
+		for (int f = 0; f < N_FAM; f++) {
+			int v = bits >> f & 1;
+
+			if (f == FAM6 && !probe_has(PROBE_IPV6_FORCE_FORWARDING))
+				v = 0; /* not known to be on */
+			else
+				OK(sysctl_set_int(key[f], v, &world_err));
+			OK(link_get(r, "nu0", &now, &world_err));
+			assert_int_equal(now.is_forwarding[f], v);
+		}
+	}
+	OK(link_get(r, "lo", &now, &world_err));
+	assert_false(now.is_forwarding[FAM4]);
+	assert_false(now.is_forwarding[FAM6]);
 }
 
 static void test_veth(void **state)
@@ -469,6 +507,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_veth, world_enter),
+		cmocka_unit_test_setup(test_forwarding, world_enter),
 		cmocka_unit_test_setup(test_veth_no_echo, world_enter),
 		cmocka_unit_test_setup(test_veth_tiny_buffer, world_enter),
 		cmocka_unit_test_setup(test_veth_small_mtu, world_enter),
