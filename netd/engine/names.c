@@ -273,7 +273,7 @@ static void fill_put(const struct attachment *a, struct names *l)
 	put_of(a, &l->m[0]);
 	for (size_t i = 0; i < l->n; i++) {
 		entry(a, NAMESMSG_NAME, &l->m[1 + i]);
-		memcpy(l->m[1 + i].name, l->v[i], sizeof(l->m[1 + i].name));
+		memcpy(l->m[1 + i].name, l->v[i], strlen(l->v[i]) + 1);
 	}
 }
 
@@ -330,7 +330,8 @@ int names_observe(struct work *w, struct err *e)
 static struct names *names_of_work(struct work *w)
 {
 	if (!w->names) {
-		w->names = calloc(1, sizeof(*w->names));
+		/* Mostly it holds a name or two: the rest of its 70 KB is never touched. */
+		w->names = malloc(sizeof(*w->names));
 		if (w->names)
 			names_of(w->a, w->names);
 	}
@@ -377,13 +378,28 @@ int names_put(struct work *w, struct err *e)
 	return r < 0 ? r : 0;
 }
 
+void names_ask_remove(struct engine *g, const struct attachment *a)
+{
+	struct namesmsg m;
+
+	if (nameslink_open(&g->names, false, NULL) != 0)
+		return; /* names_remove finds out why */
+	entry(a, NAMESMSG_REMOVE, &m);
+	nameslink_ask_all(&g->names, &m, 1);
+}
+
 int names_remove(struct engine *g, const struct attachment *a, struct err *e)
 {
 	struct namesmsg m;
-	int r;
+	int r = NAMESLINK_NONE;
 
 	entry(a, NAMESMSG_REMOVE, &m);
-	r = call(g, &m, NULL, e);
+	for (int i = 0; r == NAMESLINK_NONE && i < 2; i++) {
+		r = nameslink_open(&g->names, false, e);
+		if (r != 0)
+			break;
+		r = nameslink_call_all(&g->names, &m, 1, e);
+	}
 	return r < 0 ? r : 0;
 }
 

@@ -27,10 +27,11 @@ static void del_elements(struct engine *g, const struct elem_list *l, struct err
 	gather(all, &one, nftbatch_del(g->nft, l, &one));
 }
 
-static void del_ports(struct engine *g, const struct attachment *a, struct err *all)
+/* The forwarder is only asked to let go of them: see release_ports. */
+static void del_ports(struct engine *g, const struct attachment *a, struct reserve **ret_res,
+		      struct err *all)
 {
 	struct err one = ERR_INIT;
-	struct reserve *res = NULL;
 	char key[KEY_STRLEN];
 	struct ip target[N_FAM] = {a->addr[FAM4].ip, a->addr[FAM6].ip};
 	CLEAN_ELEMS struct elem_list l = {0};
@@ -42,11 +43,21 @@ static void del_ports(struct engine *g, const struct attachment *a, struct err *
 	del_elements(g, &l, all);
 	gather(all, &one,
 	       conntrack_flush(nftbatch_fd(g->nft), a->publish, a->n_publish, target, true, &one));
-	int r = reserve_open(store_dirfd(g->store), &res, &one);
+	int r = reserve_open(store_dirfd(g->store), ret_res, &one);
 	if (r >= 0)
-		r = reserve_release(res, key, NULL, 0, &one);
+		reserve_ask_release(*ret_res, key);
 	gather(all, &one, r);
-	reserve_closep(&res);
+}
+
+static void release_ports(const struct attachment *a, struct reserve *res, struct err *all)
+{
+	struct err one = ERR_INIT;
+	char key[KEY_STRLEN];
+
+	if (!res)
+		return;
+	name_key(a->id, a->ifname, key);
+	gather(all, &one, reserve_release(res, key, NULL, 0, &one));
 }
 
 /* The name is a hash of the attachment's key, so a link of that name is this attachment's even when
@@ -93,18 +104,24 @@ static int teardown(struct engine *g, const struct attachment *a, bool fast, str
 {
 	struct err all = ERR_INIT, one = ERR_INIT;
 	CLEAN_ELEMS struct elem_list l = {0};
+	CLEAN_RESERVE struct reserve *res = NULL;
 
 	if (a->kind == ATTACH_LEASE)
 		return 0;
 	/* Of one that is leaving all of this is done, and its ports and addresses may be another's.
 	 * Links bear its own name: they go in any case. */
 	bool is_whole = a->phase != ATTACH_LEAVING;
-	if (is_whole && attachment_has_names(a))
-		gather(&all, &one, names_remove(g, a, &one));
+	bool has_names = is_whole && attachment_has_names(a);
+	if (has_names)
+		names_ask_remove(g, a);
 	if (is_whole)
-		del_ports(g, a, &all);
+		del_ports(g, a, &res, &all);
 	if (a->kind == ATTACH_VETH)
 		del_link(g, a, fast, &all);
+	/* What others were asked for is done by now: nobody has waited for it until here. */
+	release_ports(a, res, &all);
+	if (has_names)
+		gather(&all, &one, names_remove(g, a, &one));
 	if (is_whole && a->kind == ATTACH_VETH)
 		del_neighbours(g, a, &all);
 	if (a->kind == ATTACH_VETH)

@@ -437,6 +437,15 @@ static int list_places(const struct publish *p, size_t n, struct places *ret, st
 	return 0;
 }
 
+void reserve_ask_release(struct reserve *r, const char *key)
+{
+	struct batch b = {.key = key, .op = FWDMSG_REMOVE};
+	struct fwdlink_talk t = {.n = 1, .ask = ask_key, .arg = &b};
+
+	if (key_fits(key) && fwdlink_open(&r->link, false, NULL) == FWDLINK_OPEN)
+		fwdlink_ask(&r->link, &t);
+}
+
 int reserve_release(struct reserve *r, const char *key, const struct publish *p, size_t n,
 		    struct err *e)
 {

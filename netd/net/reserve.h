@@ -46,6 +46,9 @@ void reserve_ask(struct reserve *r, const char *key, const struct ip target[N_FA
  * with r, and what the forwarder had taken is withdrawn. */
 int reserve_commit(struct reserve *r, const char *key, const struct ip target[N_FAM],
 		   struct err *e);
+/* Sends what reserve_release of all of key would send, if there is a forwarder, and does not wait.
+ * That has to follow, before anything else is asked of the forwarder. */
+void reserve_ask_release(struct reserve *r, const char *key);
 /* Tells the forwarder to let go of p[0..n) of key (n 0: all of key): on return the ports are free
  * and flows through them are cut. No forwarder: success. */
 int reserve_release(struct reserve *r, const char *key, const struct publish *p, size_t n,

@@ -341,6 +341,45 @@ static void test_repair(void **state)
 	assert_true(is_served(PORT + 1));
 }
 
+/* Asked ahead is asked once, and whoever dies in between is asked again. */
+static void test_ask_ahead(void **state)
+{
+	(void)state;
+	struct publish p = {
+		.proto = IPPROTO_TCP, .host_port = PORT, .ctr_port = CTR_PORT, .count = 3};
+	const struct ip target[N_FAM] = {{.family = AF_INET, .b = {127, 0, 0, 5}}};
+	const bool fams[N_FAM] = {true, false};
+	struct err e = ERR_INIT;
+	size_t has = 0, want = 0;
+
+	server = world_serve("127.0.0.5", CTR_PORT, SOCK_STREAM, say_hello);
+	for (int dies = 0; dies < 2; dies++) {
+		CLEAN_RESERVE struct reserve *r = NULL;
+
+		assert_int_equal(reserve_open(-1, &r, &e), 0);
+		assert_int_equal(reserve_bind(r, &p, fams, &e), 0);
+		reserve_ask(r, KEY, target);
+		for (pid_t pid = dies ? world_forwarder() : 0; pid; pid = 0) {
+			kill(pid, SIGKILL);
+			world_reap(pid);
+		}
+		assert_int_equal(reserve_commit(r, KEY, target, &e), 0);
+		assert_int_equal(reserve_n_bound(r), 0);
+		assert_int_equal(reserve_count(r, KEY, &p, 1, &has, &want, &e), 0);
+		assert_int_equal(has, 3);
+		assert_true(is_served(PORT));
+		reserve_ask_release(r, KEY);
+		for (pid_t pid = dies ? world_forwarder() : 0; pid; pid = 0) {
+			kill(pid, SIGKILL);
+			world_reap(pid);
+		}
+		assert_int_equal(reserve_release(r, KEY, NULL, 0, &e), 0);
+		assert_int_equal(reserve_count(r, KEY, &p, 1, &has, &want, &e), 0);
+		assert_int_equal(has, 0);
+		assert_int_equal(want, 3);
+	}
+}
+
 static void test_start_race(void **state)
 {
 	(void)state;
@@ -471,6 +510,7 @@ int main(void)
 		cmocka_unit_test_teardown(test_only_probe, stop_all),
 		cmocka_unit_test_teardown(test_killed, stop_all),
 		cmocka_unit_test_teardown(test_repair, stop_all),
+		cmocka_unit_test_teardown(test_ask_ahead, stop_all),
 		cmocka_unit_test_teardown(test_start_race, stop_all),
 		cmocka_unit_test_teardown(test_end_race, stop_all),
 		cmocka_unit_test_teardown(test_caller_killed, stop_all),
