@@ -32,7 +32,8 @@ static bool is_proc_path(const char *s, pid_t *ret)
 	char pid[16];
 	int end = 0;
 
-	return sscanf(s, "/proc/%15[0-9]/ns/net%n", pid, &end) == 1 && end && s[end] == 0 &&
+	return strncmp(s, "/proc/", 6) == 0 &&
+	       sscanf(s, "/proc/%15[0-9]/ns/net%n", pid, &end) == 1 && end && s[end] == 0 &&
 	       is_pid(pid, ret);
 }
 

@@ -14,11 +14,9 @@
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -26,6 +24,7 @@
 #include "net/rtnl_wire.h"
 #include "sys/netns.h"
 #include "sys/outside.h"
+#include "sys/probe.h"
 #include "sys/userns.h"
 
 /* The kernel fills buffers of up to 32 KiB for a dump; a single answer can be larger. */
@@ -173,12 +172,11 @@ int rtnl_cookie(struct rtnl *r, uint64_t *ret, struct err *e)
 
 bool rtnl_echoes(const struct rtnl *r)
 {
-	struct utsname u;
 	unsigned int major = 0, minor = 0;
 	socklen_t len = sizeof(int);
 	int rcvbuf = 0;
 
-	if (uname(&u) < 0 || sscanf(u.release, "%u.%u", &major, &minor) != 2)
+	if (!probe_release(&major, &minor))
 		return false;
 	if (major < 6 || (major == 6 && minor < 2))
 		return false;

@@ -7,7 +7,7 @@
 #include "sys/probe.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "base/parse.h"
 #include "sys/pidfs.h"
 #include "sys/sandbox.h"
 
@@ -59,15 +60,20 @@ static const struct {
 	[PROBE_RING_SOCKET] = {"ring-socket", 5, 19, NULL, false},
 };
 
+#define DIGITS "0123456789"
+#define RELEASE_MAX 999
+
 /* "6.1", "6.1.0-18-amd64"; what follows the minor number does not count. */
 static bool parse_release(const char *s, unsigned *ret_major, unsigned *ret_minor)
 {
-	unsigned major, minor;
+	size_t a = strspn(s, DIGITS), b = s[a] == '.' ? strspn(s + a + 1, DIGITS) : 0;
+	uint64_t major, minor;
 
-	if (sscanf(s, "%3u.%3u", &major, &minor) != 2)
+	if (parse_u64_n(s, a, 0, RELEASE_MAX, &major) < 0 ||
+	    parse_u64_n(s + a + 1, b, 0, RELEASE_MAX, &minor) < 0)
 		return false;
-	*ret_major = major;
-	*ret_minor = minor;
+	*ret_major = (unsigned)major;
+	*ret_minor = (unsigned)minor;
 	return true;
 }
 
@@ -111,13 +117,18 @@ static bool try_landlock_scope(void)
 	return sandbox_landlock_abi() >= SANDBOX_LANDLOCK_SCOPE;
 }
 
+bool probe_release(unsigned *ret_major, unsigned *ret_minor)
+{
+	struct utsname u;
+
+	return uname(&u) == 0 && parse_release(u.release, ret_major, ret_minor);
+}
+
 static bool by_release(enum probe p)
 {
 	unsigned major, minor;
-	struct utsname u;
 
-	return uname(&u) == 0 && parse_release(u.release, &major, &minor) &&
-	       !is_newer(p, major, minor);
+	return probe_release(&major, &minor) && !is_newer(p, major, minor);
 }
 
 const char *probe_name(enum probe p)

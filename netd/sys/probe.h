@@ -38,5 +38,7 @@ const char *probe_name(enum probe p);
 bool probe_allowed(enum probe p);
 /* Allowed, and the kernel in fact has it (tests the sysctl file, or the system call once). */
 bool probe_has(enum probe p);
+/* The running kernel's release, whatever the environment says. */
+bool probe_release(unsigned *ret_major, unsigned *ret_minor);
 
 #endif

@@ -281,6 +281,10 @@ static void probes_tried(void **state)
 	(void)state;
 	assert_int_equal(uname(&u), 0);
 	assert_int_equal(sscanf(u.release, "%u.%u", &major, &minor), 2);
+	unsigned a = 0, b = 0;
+	assert_true(probe_release(&a, &b));
+	assert_int_equal(a, major);
+	assert_int_equal(b, minor);
 	assert_true(probe_has(PROBE_PIDFD_OPEN));
 	assert_int_equal(probe_has(PROBE_PIDFD_GET_NETNS), major * 1000 + minor >= 6011);
 	assert_int_equal(probe_has(PROBE_CT_FILTER_FLUSH), major * 1000 + minor >= 6011);
