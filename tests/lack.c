@@ -31,8 +31,11 @@ void lack_begin(size_t nth, bool for_good)
 
 bool lack_end(void)
 {
+	bool was = has_failed;
+
 	first = 0;
-	return has_failed;
+	has_failed = false;
+	return was;
 }
 
 size_t lack_count(void)
