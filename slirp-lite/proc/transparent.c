@@ -195,6 +195,9 @@ static int tune(const char *tap, struct err *e)
 
 	for (size_t i = 0; r == 0 && i < sizeof(values) / sizeof(values[0]); i++)
 		r = sysctl_set_text(values[i].key, values[i].value, e);
+	/* Between here and the container is no queue to share with others: what paces its segments
+	 * (bbr) sets a timer for each burst in vain. Every kernel has this one for everybody. */
+	(void)sysctl_set_text("net/ipv4/tcp_congestion_control", "reno", NULL);
 	/* Clients' ports are below 1024, too; where this is not to be had those come by the tap. */
 	(void)sysctl_set_int("net/ipv4/ip_unprivileged_port_start", 0, NULL);
 	return r < 0 ? r : relax_reverse_path(tap, e);

@@ -47,6 +47,7 @@ box_new r host -6 --for-network
 behind a r 1
 behind b r 2
 is 'a network: the relay engine' "$(told r engine): $(told r engine_why)" 'relay: it serves a network'
+is 'segments to a container wait for no timer' "$(inside r cat /proc/sys/net/ipv4/tcp_congestion_control)" reno
 w=$(worker r)
 fds=$(n_fds "$w")
 is 'the box itself' "$(probe_in r tcp_up $OUT4 7000 1000000)" equal
