@@ -83,17 +83,23 @@ void transparent_rules(const char *tap, const struct plan *plan, const uint16_t 
 		   "iifname { \"%s\", \"lo\" } accept\n"
 		   "meta l4proto != tcp accept\n"
 		   "%s fib daddr oifname \"%s\" notrack accept\n"
-		   /* One whose handshake is under way has no mark that could be asked for. */
-		   "socket transparent 1 socket mark %#" PRIx32 " meta mark set %#" PRIx32
-		   " accept\n"
-		   "socket transparent 1 notrack meta mark set %#" PRIx32 " accept\n"
+		   /* Of each packet one look for its socket; one whose handshake is under way has
+		    * no mark that could be asked for. */
+		   "socket mark vmap { %#" PRIx32 " : goto away, %#" PRIx32 " : goto towards }\n"
+		   "socket transparent 1 goto away\n"
+		   "}\n"
+		   "chain away {\n"
+		   "notrack meta mark set %#" PRIx32 " accept\n"
+		   "}\n"
+		   "chain towards {\n"
+		   "meta mark set %#" PRIx32 " accept\n"
 		   "}\n"
 		   "chain answers {\n"
 		   "type filter hook output priority raw; policy accept;\n"
 		   "meta mark %#" PRIx32 " notrack\n"
 		   "}\n",
-		   tap, syn, tap, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, TRANSPARENT_MARK_IN,
-		   TRANSPARENT_MARK_OUT);
+		   tap, syn, tap, TRANSPARENT_MARK_OUT, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN,
+		   TRANSPARENT_MARK_IN, TRANSPARENT_MARK_OUT);
 	shown_rules(tap, out);
 	buf_printf(out, "}\n");
 }
@@ -187,6 +193,8 @@ static int tune(const char *tap, struct err *e)
 		{"net/core/somaxconn", "65536"},
 		{"net/ipv4/tcp_max_syn_backlog", "65536"},
 		{"net/ipv4/tcp_synack_retries", "1"},
+		/* Five SYNs, 31 s in all: a container that does not answer at all. */
+		{"net/ipv4/tcp_syn_retries", "4"},
 		/* What lies here of one connection. */
 		{"net/ipv4/tcp_rmem", "4096 131072 786432"},
 		{"net/ipv4/tcp_wmem", "4096 65536 524288"},

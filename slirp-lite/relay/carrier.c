@@ -77,8 +77,9 @@ static int set_up(struct carrier *c, const struct carrier_conf *conf)
 				   .ops = &c->ops,
 				   .n_pipes = conf->pipes_max,
 				   .n_wide = N_WIDE,
-				   .own_buffer = conf->own_buffer,
-				   .own_unsent = conf->own_unsent,
+				   .outer_buffer = conf->outer_buffer,
+				   .outer_unsent = conf->outer_unsent,
+				   .is_patience_set = conf->is_patience_set,
 				   .are_reset = true};
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;

@@ -20,8 +20,9 @@ struct carrier_conf {
 	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
 	uint32_t conns_max; /* connections, two descriptors each */
 	uint32_t flows_max; /* of UDP, one descriptor each; 0: none */
-	int own_buffer, own_unsent; /* as relay_conf has them */
-	unsigned pipes_max;         /* pairs, two descriptors each; the rest is copied */
+	int outer_buffer, outer_unsent; /* as relay_conf has them */
+	bool is_patience_set;           /* the same */
+	unsigned pipes_max;             /* pairs, two descriptors each; the rest is copied */
 	/* A client that was taken, of whom nothing was read, and for whom no socket came: takes it
 	 * over, to serve it in another way. NULL: it is reset. */
 	void (*lost)(void *arg, int fd, const struct sockaddr_storage *peer, uint32_t port);

@@ -7,6 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -52,6 +54,19 @@ static bool note_read(struct end *from, ssize_t n)
 	return true;
 }
 
+/* Before something is sent. Nothing is held back while there is nothing on its way, so one that
+ * gets one answer and no more is spared the call. */
+static void note_send(struct end *to)
+{
+	const int on = 1;
+
+	if (to->is_sent && to->is_held_back) {
+		setsockopt(to->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+		to->is_held_back = false;
+	}
+	to->is_sent = true;
+}
+
 /* Reads and writes what is small; the rest that `to` does not take waits in the pipe, which is
  * empty and has room for it. */
 static ssize_t step_small(struct mover *m, struct end *from, struct end *to)
@@ -70,6 +85,7 @@ static ssize_t step_small(struct mover *m, struct end *from, struct end *to)
 	/* That was all: what comes now is another event. */
 	if (n < COPY_MIN && !from->is_thorough)
 		from->readable = false;
+	note_send(to);
 	do
 		sent = send(to->fd, m->copy, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	while (sent < 0 && errno == EINTR);
@@ -100,6 +116,7 @@ static ssize_t step_pipe(struct mover *m, struct end *from, struct end *to)
 	}
 	if (!to->writable)
 		return 0;
+	note_send(to);
 	ssize_t n = write_held(m, from, to);
 	if (n == -EAGAIN) {
 		to->writable = false;
@@ -124,6 +141,7 @@ static ssize_t step_copy(struct mover *m, struct end *from, struct end *to)
 		return -EIO;
 	if (n <= 0)
 		return 0;
+	note_send(to);
 	ssize_t sent = send(to->fd, m->copy, (size_t)n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0 && errno == EINTR)
 		return 1;

@@ -25,6 +25,10 @@ struct end {
 	uint32_t held;
 	uint32_t copy; /* size of the next copy, 0: the smallest */
 	bool is_bulk;  /* much comes at a time: worth moving pages */
+	bool is_sent;  /* something has been sent to it */
+	/* The kernel holds small writes of ours back while others are not acknowledged: to be ended
+	 * before the second one. */
+	bool is_held_back;
 };
 
 struct mover {

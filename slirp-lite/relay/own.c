@@ -5,7 +5,6 @@
  * wait, unread. Who gets none is handed back: another kind of path may have one.
  */
 #include <errno.h>
-#include <netinet/tcp.h>
 #include <unistd.h>
 
 #include "relay/relay_int.h"
@@ -34,11 +33,6 @@ int relay_take_own(struct relay *r, int fd, const struct sockaddr_storage *peer,
 	if (k < 0)
 		return k;
 	conn_at(r, i)->is_own = true;
-	if (r->own_buffer)
-		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &r->own_buffer, sizeof(r->own_buffer));
-	if (r->own_unsent)
-		setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &r->own_unsent,
-			   sizeof(r->own_unsent));
 	if (r->n_asked >= ASKED_MAX)
 		relay_queue_add(r, i, Q_UNASKED);
 	else

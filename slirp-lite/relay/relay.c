@@ -28,12 +28,10 @@
 /* In somebody else's loop, who has other things to do as well: so much, of so many connections. */
 #define TURN_BYTES_GUEST (256 * 1024)
 #define TURN_CONNS_GUEST 16
+/* So much in one turn is more than a question and its answer. */
+#define SETTLE_BYTES (16 * 1024)
 /* Five SYNs, 31 s in all: a container that does not answer at all. */
 #define SYN_RETRIES 4
-/* A container that vanished without a word is noticed after about ten minutes. */
-#define KEEP_IDLE_S 300
-#define KEEP_INTVL_S 60
-#define KEEP_COUNT 5
 
 int relay_new(const struct relay_conf *conf, struct relay **ret)
 {
@@ -50,8 +48,10 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 	r->ops = conf->ops;
 	r->spare = -1;
 	r->are_reset = conf->are_reset;
-	r->own_buffer = conf->own_buffer;
-	r->own_unsent = conf->own_unsent;
+	r->is_patience_set = conf->is_patience_set;
+	r->outer_buffer = conf->outer_buffer;
+	r->outer_unsent = conf->outer_unsent;
+	r->settle_ms = UINT64_MAX;
 	r->mover.may_write = r->ops != NULL; /* the forwarder's filter has no write(2) */
 	r->mover.turn = r->ops ? TURN_BYTES_GUEST : TURN_BYTES;
 	if (r->ops)
@@ -167,6 +167,8 @@ static void conn_turn(struct relay *r, uint32_t i)
 		r->ops->account(r->ops->arg, c->port, n_in, n_out);
 	if (n_in || n_out)
 		c->since_ms = now_of(r);
+	if (n_in + n_out >= SETTLE_BYTES && !c->is_settled)
+		relay_settle(r, c);
 	if (in == MOVED_RESET || out == MOVED_RESET)
 		conn_end(r, i, true);
 	else if (c->end[OUTER].is_shut && c->end[INNER].is_shut)
@@ -284,22 +286,18 @@ static int open_socket(struct relay *r, int family)
 
 int relay_connect(struct relay *r, uint32_t i, int fd)
 {
-	const int on = 1, syns = SYN_RETRIES, idle = KEEP_IDLE_S, intvl = KEEP_INTVL_S,
-		  count = KEEP_COUNT;
+	const int syns = SYN_RETRIES;
 	struct conn *c = conn_at(r, i);
 	socklen_t len = c->to.sin6_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(c->to);
 
 	c->end[INNER].fd = fd;
+	c->end[INNER].is_held_back = true;
 	c->is_connecting = true;
 	if (r->are_reset)
 		guard(fd);
-	/* Only the time a dead peer is noticed, and delays, hang on these: not worth an error. */
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof(idle));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &intvl, sizeof(intvl));
-	setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof(count));
-	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
+	if (!r->is_patience_set)
+		setsockopt(fd, IPPROTO_TCP, TCP_SYNCNT, &syns, sizeof(syns));
+	relay_settle_begin(r, c, c->since_ms);
 	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
 		return -errno;
 	return watch_add(r->epoll_fd, fd, WATCHED, WATCH_INNER, i, c->slot.gen);
@@ -330,7 +328,6 @@ void relay_lose(struct relay *r, uint32_t i)
 int relay_admit(struct relay *r, int fd, const struct sockaddr_storage *peer, uint32_t port,
 		const struct dest *to, uint64_t now_ms, uint32_t *ret_i)
 {
-	const int on = 1;
 	struct sockaddr_storage ss;
 	uint32_t i = slots_take(&r->conns);
 
@@ -342,14 +339,13 @@ int relay_admit(struct relay *r, int fd, const struct sockaddr_storage *peer, ui
 	memcpy(&c->peer, peer, sizeof(c->peer));
 	c->port = port;
 	c->since_ms = now_ms;
-	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE};
+	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE, .is_held_back = true};
 	c->end[INNER] = (struct end){.fd = -1, .pipe = PIPES_NONE};
 	int k = watch_add(r->epoll_fd, fd, WATCHED, WATCH_OUTER, i, c->slot.gen);
 	if (k < 0) {
 		slots_give(&r->conns, i);
 		return k;
 	}
-	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	if (r->are_reset)
 		guard(fd);
 	*ret_i = i;
@@ -391,8 +387,10 @@ int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_stor
 	memcpy(&c->peer, peer, sizeof(c->peer));
 	c->since_ms = now_of(r);
 	c->is_joined = true;
+	relay_settle_begin(r, c, c->since_ms);
 	/* What is there to be read is told by the first event. */
-	c->end[OUTER] = (struct end){.fd = outer, .writable = true, .pipe = PIPES_NONE};
+	c->end[OUTER] = (struct end){
+		.fd = outer, .writable = true, .pipe = PIPES_NONE, .is_held_back = true};
 	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
 	int k = watch_add(r->epoll_fd, outer, WATCHED, WATCH_OUTER, i, c->slot.gen);
 	if (k == 0) {
@@ -440,7 +438,7 @@ uint64_t relay_due(const struct relay *r)
 			uint64_t at = conn_at(r, r->queues[q].first - 1)->since_ms + RELAY_WAIT_MS;
 			due = at < due ? at : due;
 		}
-	return due;
+	return r->settle_ms < due ? r->settle_ms : due;
 }
 
 bool relay_expire(struct relay *r, uint64_t now_ms)
@@ -453,6 +451,7 @@ bool relay_expire(struct relay *r, uint64_t now_ms)
 			is_missed |= q == Q_ASKED;
 			relay_lose(r, r->queues[q].first - 1);
 		}
+	relay_settle_some(r, now_ms);
 	return is_missed;
 }
 

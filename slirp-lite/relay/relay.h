@@ -46,9 +46,11 @@ struct relay_conf {
 	/* A close that nobody means, by the death of the process, resets (SO_LINGER). Sockets for
 	 * relay_join come like this. */
 	bool are_reset;
-	/* SO_RCVBUF and TCP_NOTSENT_LOWAT of clients for relay_take_own: what lies in the host's
-	 * sockets of one. 0: as the kernel thinks best. */
-	int own_buffer, own_unsent;
+	/* SO_RCVBUF and TCP_NOTSENT_LOWAT of the outer sockets of relay_take_own and relay_join,
+	 * once much comes: what lies in the host's socket of one. 0: as the kernel thinks best. */
+	int outer_buffer, outer_unsent;
+	/* The namespace of the container itself limits how often a SYN of ours is repeated. */
+	bool is_patience_set;
 };
 
 struct relay;
@@ -85,7 +87,8 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 /* Goes on with connections that had more to move than is fair in one go. True: some still have. */
 bool relay_go_on(struct relay *r);
 bool relay_has_more(const struct relay *r);
-/* Gives up clients that have waited too long. True: some of them for ops->bound. */
+/* Gives up clients that have waited too long, and settles connections that go on. True: some of
+ * the former for ops->bound. */
 bool relay_expire(struct relay *r, uint64_t now_ms);
 /* When relay_expire has something to do, UINT64_MAX: never. */
 uint64_t relay_due(const struct relay *r);

@@ -31,6 +31,7 @@ struct conn {
 	uint8_t queue;  /* with more to move, or waiting for a socket of a family, or its own */
 	bool is_connecting;
 	bool is_joined;    /* both sockets came connected */
+	bool is_settled;   /* its sockets have all options of a long life */
 	uint64_t since_ms; /* it waits; of one that does not: something moved */
 	/* Addresses of both families fit. */
 	struct sockaddr_in6 to, peer;
@@ -44,7 +45,11 @@ struct relay {
 	uint32_t n_asked; /* in Q_ASKED */
 	int spare;        /* see take_spare */
 	bool are_reset;
-	int own_buffer, own_unsent;
+	bool is_patience_set;
+	int outer_buffer, outer_unsent;
+	uint64_t settle_ms; /* when the next are settled, UINT64_MAX: there are none */
+	uint32_t settle_at; /* from this slot on; above 0: the sweep is under way */
+	bool has_newer;     /* some have come since it began */
 	struct mover mover;
 };
 
@@ -63,6 +68,11 @@ int relay_connect(struct relay *r, uint32_t i, int fd);
 /* The client is the caller's again; nothing was read from it. _lose: it is ops->lost's. */
 void relay_release(struct relay *r, uint32_t i);
 void relay_lose(struct relay *r, uint32_t i);
+/* Options that only connections of some length need, settle.c. _begin: c does not have them yet.
+ * _settle: now it has. _settle_some: when it is time, those who have waited, a bounded number. */
+void relay_settle_begin(struct relay *r, struct conn *c, uint64_t now_ms);
+void relay_settle(struct relay *r, struct conn *c);
+void relay_settle_some(struct relay *r, uint64_t now_ms);
 struct ip relay_address(const struct sockaddr_in6 *sa, uint16_t *ret_port);
 
 #endif

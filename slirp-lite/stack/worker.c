@@ -154,8 +154,10 @@ static int make_carrier(struct worker *w, struct err *e)
 					  .conns_max = w->conf.local_max,
 					  .flows_max = w->conf.local_max,
 					  .pipes_max = CARRIER_PIPES,
-					  .own_buffer = w->through ? through_buffer(w->through) : 0,
-					  .own_unsent = w->through ? THROUGH_UNSENT : 0,
+					  .outer_buffer =
+						  w->through ? through_buffer(w->through) : 0,
+					  .outer_unsent = w->through ? THROUGH_UNSENT : 0,
+					  .is_patience_set = w->through != NULL,
 					  .lost = on_carrier_lost,
 					  .account = on_carrier_bytes,
 					  .arg = w};
@@ -216,7 +218,6 @@ static int make_through(struct worker *w, const struct host_ops *host, struct tc
 	tcp->others_gone = on_through_gone;
 	tcp->others_again = on_through_again;
 	tcp->hand_over = on_through;
-	tcp->others_buffer = through_buffer(w->through);
 	return 0;
 }
 

@@ -48,13 +48,12 @@ struct tcp_env {
 	/* Connections whose container's side another TCP takes, when the host has connected:
 	 * whether it is one, from its SYN (1: yes; 0: no; -1: one too many of its source, drop it),
 	 * and that nothing came of it; that the SYN came again is its affair (true); it takes over
-	 * the socket (or -errno). NULL: there is none. buffer: of such a socket, 0: no matter. */
+	 * the socket (or -errno). NULL: there is none. */
 	int (*is_others)(void *arg, const struct flow_key *k);
 	void (*others_gone)(void *arg, const struct flow_key *k);
 	bool (*others_again)(void *arg, const struct flow_key *k, uint64_t now);
 	int (*hand_over)(void *arg, const struct flow_key *k, int fd, const struct syn *syn,
 			 uint32_t seq, uint64_t now);
-	int others_buffer;
 	void *arg;
 };
 

@@ -132,9 +132,6 @@ static int start(struct tcp_flow *f, const struct ip *to, uint32_t scope, uint16
 		v6.sin6_scope_id = scope;
 		memcpy(&sa, &v6, sizeof(v6));
 	}
-	if (f->is_others && env->others_buffer)
-		env->host->setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &env->others_buffer,
-				      sizeof(env->others_buffer));
 	r = set_source(f, fd, to);
 	if (r == 0)
 		r = env->host->connect(fd, (const struct sockaddr *)&sa, len);

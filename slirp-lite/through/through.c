@@ -16,7 +16,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,9 +38,6 @@
 #define N_WIDE 16
 /* What lies in the host's socket of one connection for the container. */
 #define BUFFER (512 * 1024)
-#define KEEP_IDLE_S 300
-#define KEEP_INTVL_S 60
-#define KEEP_COUNT 5
 
 struct held {
 	struct table_node node;
@@ -61,7 +57,7 @@ struct through {
 	struct through_env env;
 	struct table *held;
 	struct held *first, *last;
-	struct timer timer;
+	struct timer timer, settle;
 	struct siphash_key secret;
 	uint32_t n_of[N_SOURCES]; /* not open yet, by source */
 	struct relay *relay;
@@ -206,24 +202,20 @@ bool through_again(struct through *t, const struct flow_key *k, uint64_t now)
 
 /* ---- the other half ---- */
 
-/* The rest of what a socket of a long life needs; delays and the time in which a dead peer is
- * noticed hang on it alone. The other half has it from its listener. */
-static void set_options(const struct host_ops *host, int fd)
+static void set_settle_timer(struct through *t)
 {
-	static const struct {
-		int level, name, value;
-	} options[] = {
-		{IPPROTO_TCP, TCP_NODELAY, 1},
-		{IPPROTO_TCP, TCP_NOTSENT_LOWAT, THROUGH_UNSENT},
-		{IPPROTO_TCP, TCP_KEEPIDLE, KEEP_IDLE_S},
-		{IPPROTO_TCP, TCP_KEEPINTVL, KEEP_INTVL_S},
-		{IPPROTO_TCP, TCP_KEEPCNT, KEEP_COUNT},
-		{SOL_SOCKET, SO_KEEPALIVE, 1},
-	};
+	uint64_t due = relay_due(t->relay);
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++)
-		host->setsockopt(fd, options[i].level, options[i].name, &options[i].value,
-				 sizeof(options[i].value));
+	if (due != UINT64_MAX && !timer_is_set(&t->settle))
+		timer_set(t->env.wheel, &t->settle, due);
+}
+
+static void on_settle(struct timer *timer, uint64_t now)
+{
+	struct through *t = (struct through *)((char *)timer - offsetof(struct through, settle));
+
+	(void)relay_expire(t->relay, now);
+	set_settle_timer(t);
 }
 
 /* Nobody waits for one that was given up, or that somebody in the namespace made by himself. */
@@ -245,7 +237,6 @@ static void join(struct through *t, int fd, const struct sockaddr_storage *peer,
 		return;
 	}
 	outer = release(t, h);
-	set_options(host, outer);
 	if (relay_join(t->relay, outer, fd, peer, &own) < 0) {
 		t->env.stats->n[STAT_DROP_TABLE_FULL]++;
 		host->close(outer);
@@ -253,6 +244,7 @@ static void join(struct through *t, int fd, const struct sockaddr_storage *peer,
 		return;
 	}
 	t->env.stats->n[STAT_THROUGH_OPENED]++;
+	set_settle_timer(t);
 }
 
 static void on_listener(struct source *s, uint32_t events, uint64_t now)
@@ -381,6 +373,8 @@ static int set_up(struct through *t, struct err *e)
 				  .ops = &t->ops,
 				  .n_pipes = N_PIPES,
 				  .n_wide = N_WIDE,
+				  .outer_buffer = t->buffer,
+				  .outer_unsent = THROUGH_UNSENT,
 				  .are_reset = true};
 	int r = table_new(HELD_MAX, sizeof(struct held), &t->held, e);
 
@@ -418,6 +412,7 @@ int through_new(const struct through_env *env, struct through **ret, struct err 
 	for (int f = 0; f < N_FAM; f++)
 		t->listeners[f].src.fd = -1;
 	t->timer.fn = on_timer;
+	t->settle.fn = on_settle;
 	t->from = plan_second_mac(env->plan);
 	t->buffer = find_buffer(env->host);
 	r = set_up(t, e);
@@ -438,6 +433,7 @@ void through_free(struct through *t)
 	for (int f = 0; f < N_FAM; f++)
 		loop_remove(t->env.loop, &t->listeners[f].src);
 	loop_remove(t->env.loop, &t->relay_src);
+	timer_clear(t->env.wheel, &t->settle);
 	relay_free(t->relay);
 	table_free(t->held);
 	if (t->epoll_fd >= 0)

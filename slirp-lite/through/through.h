@@ -51,8 +51,7 @@ int through_wants(struct through *t, const struct flow_key *k);
 void through_gone(struct through *t, const struct flow_key *k);
 /* What the host's socket may hold of the container's that is not sent yet (TCP_NOTSENT_LOWAT). */
 #define THROUGH_UNSENT (256 * 1024)
-/* What the host's socket may hold for the container (SO_RCVBUF), to be set before it connects; 0:
- * as the kernel thinks best. */
+/* What the host's socket may hold for the container (SO_RCVBUF); 0: as the kernel thinks best. */
 int through_buffer(const struct through *t);
 /* The host has connected fd for it (in no loop; its close resets): takes it over. -errno: it stays
  * the caller's, and through_gone follows. */

@@ -102,6 +102,10 @@ both() { [ "$(flows r '.relayed and .peer_port == 7000 and .state == "ESTABLISHE
 ok 'two connections are listed' ns_until 20 both
 is 'as the containers know them' "$(flows r '.relayed and .peer_port == 7000')" "tcp 10.88.1.2 true $OUT4 7000 ESTABLISHED true false
 tcp fd88:2::2 true $OUT6 7000 ESTABLISHED true false"
+kept() { [ "$(on host ss -Htno state established dport = :7000 | grep -c keepalive)" -ge 2 ]; }
+ok 'that a peer vanishes would be noticed' ns_until 20 kept
+kept_inside() { [ "$(inside r ss -Htno state established sport = :7000 | grep -c keepalive)" -ge 2 ]; }
+ok 'that a container vanishes, too' ns_until 20 kept_inside
 unserve $four
 unserve $six
 none() { [ -z "$(flows r '.relayed and .peer_port == 7000')" ]; }

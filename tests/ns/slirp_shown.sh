@@ -83,6 +83,7 @@ like 'to the address of the container itself' "$(api r '{"execute":"add_hostfwd"
 nsd=$(process_of r slirp-nsd)
 w=$(worker r)
 
+kept() { inside r ss -Htno state established dport = :8080 | grep -q keepalive; }
 for f in 4 6; do
 	eval "host=\$HOST$f own=\$OUT$f"
 	for port in 8080 8090; do
@@ -98,6 +99,7 @@ for f in 4 6; do
 	is "IPv$f: nobody there" "$(probe_on out tcp_who $host 8082)" ECONNRESET
 	hold $host 8080
 	ok "IPv$f: it is carried by a socket inside" ns_until 20 is_by r 8080 inside
+	ok "IPv$f: that the container vanishes would be noticed" ns_until 20 kept
 	unserve $held
 	ok "IPv$f: and gone with its client" ns_until 20 is_by r 8080 ''
 done

@@ -31,10 +31,15 @@ static void test_rules(void **state)
 	assert_int_equal(count(two.p, "iifname \"tap7\" ether saddr 0a:00:00:00:00:01"), 2);
 	assert_int_equal(count(two.p, "tproxy ip to 127.0.0.1:4001"), 1);
 	assert_int_equal(count(two.p, "tproxy ip6 to [::1]:4002"), 1);
-	assert_int_equal(count(two.p, "socket transparent 1 notrack meta mark set 0x736c0001"), 1);
-	/* Clients of published ports are tracked, and their answers come here. */
-	assert_int_equal(count(two.p, "socket transparent 1 socket mark 0x736c0003 meta mark set"),
+	/* One look for the socket of a packet, but of a handshake. */
+	assert_int_equal(count(two.p, "socket "), 2);
+	assert_int_equal(count(two.p, "socket mark vmap { 0x736c0002 : goto away, "
+				      "0x736c0003 : goto towards }\n"
+				      "socket transparent 1 goto away\n"),
 			 1);
+	assert_int_equal(count(two.p, "chain away {\nnotrack meta mark set 0x736c0001 accept"), 1);
+	/* Clients of published ports are tracked, and their answers come here. */
+	assert_int_equal(count(two.p, "chain towards {\nmeta mark set 0x736c0001 accept"), 1);
 	assert_int_equal(count(two.p, "meta mark 0x736c0003 ct mark set meta mark accept"), 1);
 	assert_int_equal(count(two.p, "ct direction reply ct mark 0x736c0003 meta mark set"), 1);
 	assert_int_equal(count(two.p, "iifname \"tap7\" ct mark set 0"), 1);

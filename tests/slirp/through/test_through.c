@@ -35,6 +35,7 @@ static struct {
 	struct through *through;
 	int tap, listener[2]; /* the container's end; [0] is the room's */
 	uint64_t now;
+	int outer;    /* the room's end of the host's socket that was taken last */
 	int accepted; /* what accept() gives, once */
 	struct flow_key key;
 } t;
@@ -205,6 +206,7 @@ static int take(const struct flow_key *k, int want)
 	int fds[2];
 
 	pair(SOCK_STREAM, fds);
+	t.outer = fds[0];
 	syn_keep(&s, hdr, tcphdr_build(hdr, &h));
 	s.ttl = 63;
 	assert_int_equal(through_take(t.through, k, fds[0], &s, 77, t.now), want);
@@ -277,6 +279,91 @@ static void test_join(void **state)
 	pass(1);
 	assert_int_equal(through_gauges(t.through).n_conns, 0);
 	close(guest);
+}
+
+static bool is_looked_after(int fd)
+{
+	int value = 0;
+	socklen_t len = sizeof(value);
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &value, &len), 0);
+	return value;
+}
+
+/* Options of a long life: not at once, but when it has lasted, or when much came. */
+static void test_settled(void **state)
+{
+	struct flow_key k[3] = {key_of("10.88.1.2", 40000), key_of("10.88.1.2", 40001),
+				key_of("10.88.1.2", 40002)};
+	int host[3], guest[3], outer[3];
+	static char much[32 * 1024];
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(through_wants(t.through, &k[i]), 1);
+		host[i] = take(&k[i], 0);
+		outer[i] = t.outer;
+		guest[i] = accept_one(&k[i]);
+	}
+	assert_int_equal(write(guest[0], "a", 1), 1);
+	assert_int_equal(write(guest[1], much, sizeof(much)), sizeof(much));
+	pass(1);
+	assert_false(is_looked_after(outer[0]));
+	assert_true(is_looked_after(outer[1]));
+	assert_false(is_looked_after(outer[2]));
+	pass(4000);
+	assert_true(is_looked_after(outer[0]));
+	assert_true(is_looked_after(outer[2]));
+	/* And so is one that comes afterwards. */
+	close(guest[2]);
+	close(host[2]);
+	pass(1);
+	host[2] = take(&k[2], 0);
+	outer[2] = t.outer;
+	guest[2] = accept_one(&k[2]);
+	assert_false(is_looked_after(outer[2]));
+	pass(4000);
+	assert_true(is_looked_after(outer[2]));
+	for (int i = 0; i < 3; i++) {
+		close(guest[i]);
+		close(host[i]);
+	}
+}
+
+/* A sweep takes several turns, and who comes meanwhile is in the next. */
+static void test_settled_many(void **state)
+{
+	enum { N = 150 };
+	struct flow_key k = key_of("10.88.1.2", 0);
+	int host[N + 1], guest[N + 1], outer[N + 1];
+
+	(void)state;
+	for (int i = 0; i <= N; i++) {
+		if (i == N) {
+			pass(3000); /* as many as one turn has */
+			assert_true(is_looked_after(outer[0]));
+			assert_false(is_looked_after(outer[N - 1]));
+		}
+		k.guest_port = (uint16_t)(1000 + i);
+		host[i] = take(&k, 0);
+		assert_true(is_syn());
+		outer[i] = t.outer;
+		guest[i] = accept_one(&k);
+		/* Its share is another's once it is open; it was not asked for here. */
+	}
+	for (int i = 0; i < 5; i++)
+		pass(10);
+	for (int i = 0; i < N; i++)
+		assert_true(is_looked_after(outer[i]));
+	pass(4000);
+	pass(10);
+	pass(10);
+	pass(10);
+	assert_true(is_looked_after(outer[N]));
+	for (int i = 0; i <= N; i++) {
+		close(guest[i]);
+		close(host[i]);
+	}
 }
 
 /* What is listed: first what waits, then what is open. */
@@ -417,6 +504,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_join, start, stop),
+		cmocka_unit_test_setup_teardown(test_settled, start, stop),
+		cmocka_unit_test_setup_teardown(test_settled_many, start, stop),
 		cmocka_unit_test_setup_teardown(test_list, start, stop),
 		cmocka_unit_test_setup_teardown(test_again, start, stop),
 		cmocka_unit_test_setup_teardown(test_given_up, start, stop),
