@@ -18,6 +18,7 @@
 #include "rootless/host_int.h"
 #include "store/file.h"
 #include "sys/outside.h"
+#include "sys/sysctl.h"
 
 #define HOST_DIR "host"
 
@@ -176,6 +177,20 @@ int host_end_fd(const struct host *h)
 
 /* ---- entering ---- */
 
+/* Frames between containers of one network are the bridge's and its guard's; the hooks of IP, which
+ * see them too where br_netfilter is loaded, have nothing to say about them and take their time. */
+static void set_bridges(void)
+{
+	static const char *const keys[] = {"net/bridge/bridge-nf-call-iptables",
+					   "net/bridge/bridge-nf-call-ip6tables",
+					   "net/bridge/bridge-nf-call-arptables"};
+	int value;
+
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (sysctl_get_int(keys[i], &value, NULL) == 0 && value)
+			(void)sysctl_set_int(keys[i], 0, NULL);
+}
+
 int host_enter(struct host *h, bool with_outside, struct err *e)
 {
 	int r = with_outside ? outside_start(e) : 0;
@@ -186,6 +201,7 @@ int host_enter(struct host *h, bool with_outside, struct err *e)
 		return err_sys(e, errno, "enter the user namespace of the user's networks");
 	if (setns(h->keep.netns_fd, CLONE_NEWNET) < 0)
 		return err_sys(e, errno, "enter the network namespace of the user's networks");
+	set_bridges();
 	return 0;
 }
 

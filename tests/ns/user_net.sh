@@ -68,6 +68,9 @@ like 'check of the one elsewhere' "$(nna check "$a" 2>&1)" "pid-$a eth0: healthy
 is 'within a network, IPv4' "$(get "$a" "http://$b4/hello")" 'hello from b'
 is 'within a network, IPv6' "$(get "$b" "http://[$a6]/hello")" 'hello from a'
 is 'the neighbour is seen' "$(get "$a" "http://$b4/cgi-bin/peer")" "$a4"
+# Whether br_netfilter is loaded or not: their connections are the bridge's alone.
+is 'nothing of it is tracked' "$(nsenter -t "$(named slirp-nsd | head -n 1)" -U -n sh -c 'cat /proc/net/nf_conntrack 2>/dev/null
+	cat /proc/sys/net/bridge/bridge-nf-call-*tables 2>/dev/null | grep -v 0' | grep -c "src=$a4 dst=$b4\|^1")" 0
 ok 'not across, IPv4' closed_to "$c" "$b4"
 ok 'not across, IPv6' closed_to "$c" "[$a6]"
 ok 'nor back' closed_to "$a" "$c4"
