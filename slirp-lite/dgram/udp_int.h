@@ -19,7 +19,7 @@
 #define UDP_RUN_SEGMENTS 64u /* UDP_MAX_SEGMENTS of Linux 6.1 */
 #define UDP_PIECES 128u
 #define UDP_ARENA (256u * 1024)
-#define UDP_RX 16u
+#define UDP_RX 32u
 #define UDP_RX_SIZE 65536u
 
 /* Bytes in the arena, or in the caller's buffer for one call. */

@@ -14,7 +14,9 @@
 
 #include "dgram/udp_int.h"
 
-#define BATCHES 4 /* a call; the loop comes back for more */
+#define BATCHES 2 /* a call; the loop comes back for more */
+
+_Static_assert(UDP_RX <= EMIT_IOV_MAX && UDP_RX <= UDP_RUN_SEGMENTS, "a batch may leave as one");
 
 /* Datagrams that leave as one. */
 struct group {
@@ -24,7 +26,7 @@ struct group {
 	bool is_closed;
 	size_t total;
 	int n;
-	struct iovec iov[EMIT_IOV_MAX];
+	struct iovec iov[UDP_RX];
 };
 
 static void send_group(struct udp *u, const struct mapping *m, struct group *g)
@@ -52,9 +54,9 @@ static size_t whole_max(const struct udp *u, const struct mapping *m)
 static bool joins(const struct group *g, const struct emit_ip *h, uint16_t port, size_t len,
 		  uint16_t seg)
 {
-	return g->n > 0 && g->n < EMIT_IOV_MAX && !g->is_closed && seg == 0 && len > 0 &&
-	       len <= g->seg && g->port == port && g->h.tos == h->tos &&
-	       ip_equal(&g->h.src, &h->src) && g->total + len <= UDP_RUN_BYTES;
+	return g->n > 0 && !g->is_closed && seg == 0 && len > 0 && len <= g->seg &&
+	       g->port == port && g->h.tos == h->tos && ip_equal(&g->h.src, &h->src) &&
+	       g->total + len <= UDP_RUN_BYTES;
 }
 
 static void add(struct udp *u, const struct mapping *m, struct group *g, const struct emit_ip *h,

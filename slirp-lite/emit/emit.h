@@ -62,7 +62,7 @@ struct emit_ip {
 };
 
 #define EMIT_L4_MAX 60
-#define EMIT_IOV_MAX 8
+#define EMIT_IOV_MAX 32
 
 /* One packet (or super-segment): l4 is the transport header, data follows. 0 or -errno; losses are
  * counted. UDP without a checksum is never sent. */

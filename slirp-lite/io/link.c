@@ -17,7 +17,7 @@
 #include "sys/probe.h"
 
 #define VNET_LEN sizeof(struct virtio_net_hdr)
-#define IOV_MAX_FRAME 16
+#define IOV_MAX_FRAME 40
 
 /* Linux 6.2 */
 #ifndef TUN_F_USO4

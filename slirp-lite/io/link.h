@@ -51,7 +51,7 @@ int link_init(struct link *l, int fd, bool is_raw, struct err *e);
  */
 ssize_t link_read(struct link *l, uint8_t *buf, size_t size, const uint8_t **ret_frame,
 		  struct link_meta *ret);
-/* Writes one frame, gathered from at most 16 pieces. 0, -EAGAIN (dropped, count it), or -errno: the
+/* Writes one frame, gathered from at most 40 pieces. 0, -EAGAIN (dropped, count it), or -errno: the
  * link is gone. m NULL: plain. */
 int link_write(struct link *l, const struct link_meta *m, const struct iovec *iov, int n_iov);
 
