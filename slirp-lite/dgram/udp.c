@@ -129,10 +129,18 @@ static void on_socket(struct source *s, uint32_t events, uint64_t now)
 	struct udp *u = mappings_env(m->owner)->arg;
 	bool is_local;
 
+	u->n_events++;
 	if (events & EPOLLERR)
 		udp_drain_errors(u, m, NULL, now, &is_local);
 	if (events & EPOLLIN)
 		udp_receive(u, m, now);
+}
+
+void udp_take_heard(struct udp *u, unsigned *ret_events, unsigned *ret_messages)
+{
+	*ret_events = u->n_events;
+	*ret_messages = u->n_messages;
+	u->n_events = u->n_messages = 0;
 }
 
 void udp_forget_waiting(struct udp *u, const struct mapping *m)

@@ -53,6 +53,8 @@ void udp_input(struct udp *u, const struct ip_packet *p, const struct link_meta 
  * batch of frames. Returns the number of them. */
 uint32_t udp_n_since(const struct udp *u);
 uint32_t udp_flush(struct udp *u, uint64_t now);
+/* Sockets whose events were served, and messages of theirs, since the last call. */
+void udp_take_heard(struct udp *u, unsigned *ret_events, unsigned *ret_messages);
 uint32_t udp_count(const struct udp *u);
 
 /* udp_port.c: a published socket, which is the room's from now on, also when this fails (0 or

@@ -108,7 +108,8 @@ struct udp {
 	uint8_t *arena;
 	uint32_t arena_used;
 	uint16_t n_pieces, n_runs, n_waiting;
-	uint32_t n_since; /* datagrams since the last flush from outside */
+	uint32_t n_since;              /* datagrams since the last flush from outside */
+	unsigned n_events, n_messages; /* of sockets, since udp_take_heard */
 	struct piece piece[UDP_PIECES];
 	struct run run[UDP_PIECES];
 	struct mapping *waiting[UDP_PIECES]; /* with runs; NULL: gone meanwhile */

@@ -203,6 +203,7 @@ void udp_receive(struct udp *u, struct mapping *m, uint64_t now)
 				return;
 			continue;
 		}
+		u->n_messages += (unsigned)n;
 		for (unsigned i = 0; i < (unsigned)n; i++)
 			deliver(u, m, &g, i, now);
 		send_group(u, m, &g);

@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -23,15 +24,18 @@
 #define TURN_REST 16u /* and risks the next one after so many times as long */
 #define REST_MIN_NS 20000000u
 #define REST_MAX_NS 2000000000u
+#define GATHER_NS 50000
 
 struct loop {
 	int epfd;
+	int idle_fd; /* an empty set, to sleep by */
 	uint64_t now;
 	bool is_held;                 /* time is what loop_hold said */
 	uint32_t linger_ns;           /* how long to look on before it sleeps */
 	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
 	uint64_t yield_at;            /* clock_ns before which loop_yield does not */
 	int n, at;                    /* events of this round; the next one */
+	unsigned n_called;
 	struct epoll_event events[EVENTS];
 };
 
@@ -42,10 +46,11 @@ int loop_new(struct loop **ret, struct err *e)
 	if (!l)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "event loop");
 	l->epfd = epoll_create1(EPOLL_CLOEXEC);
-	if (l->epfd < 0) {
+	l->idle_fd = l->epfd < 0 ? -1 : epoll_create1(EPOLL_CLOEXEC);
+	if (l->idle_fd < 0) {
 		int sys = errno;
 
-		free(l);
+		loop_free(l);
 		return err_sys(e, sys, "epoll_create1");
 	}
 	l->now = clock_ms();
@@ -58,6 +63,7 @@ void loop_free(struct loop *l)
 	if (!l)
 		return;
 	fd_closep(&l->epfd);
+	fd_closep(&l->idle_fd);
 	free(l);
 }
 
@@ -196,12 +202,15 @@ uint64_t loop_round(struct loop *l, uint64_t until)
 	if (!l->is_held)
 		l->now = clock_ms();
 	l->n = n < 0 ? 0 : n; /* EINTR: the next round */
+	l->n_called = 0;
 	for (l->at = 0; l->at < l->n;) {
 		struct epoll_event *ev = &l->events[l->at++];
 		struct source *s = ev->data.ptr;
 
-		if (s)
-			s->fn(s, ev->events, l->now);
+		if (!s)
+			continue;
+		l->n_called++;
+		s->fn(s, ev->events, l->now);
 	}
 	l->at = l->n = 0;
 	return l->now;
@@ -210,6 +219,21 @@ uint64_t loop_round(struct loop *l, uint64_t until)
 uint64_t loop_now(const struct loop *l)
 {
 	return l->now;
+}
+
+unsigned loop_n_called(const struct loop *l)
+{
+	return l->n_called;
+}
+
+void loop_gather(struct loop *l)
+{
+	const struct timespec ts = {.tv_nsec = GATHER_NS};
+	struct epoll_event none;
+
+	/* Before Linux 5.11 it just does not. */
+	if (!l->is_held)
+		(void)epoll_pwait2(l->idle_fd, &none, 1, &ts, NULL);
 }
 
 void loop_yield(struct loop *l)

@@ -39,7 +39,12 @@ uint64_t loop_now(const struct loop *l); /* of the present round, ms */
  * would need: then others are at work. */
 void loop_yield(struct loop *l);
 
-/* For tests: from now on time stands still at `now` (until the next call), and no round waits. */
+/* Sleeps for a moment (50 us, and what the system's timers add), whatever comes meanwhile. */
+void loop_gather(struct loop *l);
+/* How many sources the last round called. */
+unsigned loop_n_called(const struct loop *l);
+
+/* For tests: from now on time stands still at `now` (until the next call), and nothing waits. */
 void loop_hold(struct loop *l, uint64_t now);
 
 #endif

@@ -7,6 +7,7 @@
 #include "dgram/ping.h"
 #include "dgram/udp.h"
 #include "emit/emit.h"
+#include "flow/flood.h"
 #include "flow/pool.h"
 #include "flow/stats.h"
 #include "flow/wheel.h"
@@ -39,6 +40,11 @@ struct worker {
 	struct through *through; /* NULL: the tap engine alone */
 	struct source link_src, control_src, carrier_src;
 	struct timer trim, reass_timer;
+	struct flood flood;
+	/* Of this round: events of the link, datagrams from it, and whether anything else was done.
+	 */
+	unsigned n_link, n_datagrams;
+	bool is_mixed;
 	bool is_busy; /* something waits for the next round, which must not wait */
 	bool is_over;
 	int status;

@@ -21,6 +21,7 @@
 /* A third of what a socket's buffer of the default size holds, of datagrams that fill a packet: who
  * receives them gets to take them out before the next ones come. */
 #define DATAGRAMS_A_FLUSH 32u
+#define GATHER_BELOW 48u /* datagrams of a round */
 #define TRIM_MS 1000
 #define STATUS_LINK_GONE 71
 #define CARRIER_PIPES                                                                              \
@@ -29,10 +30,35 @@
 
 static void flush(struct worker *w, uint64_t now)
 {
+	uint32_t n;
+
+	w->is_mixed |= tcp_has_work(w->tcp);
 	w->is_busy = tcp_flush(w->tcp, now);
-	if (udp_flush(w->udp, now) >= DATAGRAMS_A_FLUSH)
+	n = udp_flush(w->udp, now);
+	w->n_datagrams += n;
+	if (n >= DATAGRAMS_A_FLUSH)
 		loop_yield(w->loop);
 	w->at = 0;
+}
+
+/* A flood of datagrams of which each look finds a few takes its time for the looks, and for waking
+ * who gets them, one by one: some of them gather before the next look, when nothing else is done. A
+ * look that found many has a queue to catch up with. */
+static void gather(struct worker *w)
+{
+	const unsigned n_out = w->n_datagrams, n_link = w->n_link;
+	const bool is_mixed = w->is_mixed;
+	unsigned n_events, n_in;
+
+	udp_take_heard(w->udp, &n_events, &n_in);
+	w->n_datagrams = w->n_link = 0;
+	w->is_mixed = false;
+	if (n_in + n_out == 0)
+		return;
+	flood_note(&w->flood, n_in, n_out, clock_ns());
+	if (w->flood.is_on && n_in + n_out < GATHER_BELOW && !is_mixed &&
+	    loop_n_called(w->loop) == n_events + n_link)
+		loop_gather(w->loop);
 }
 
 static void on_link(struct source *s, uint32_t events, uint64_t now)
@@ -41,6 +67,7 @@ static void on_link(struct source *s, uint32_t events, uint64_t now)
 	size_t since = 0;
 
 	(void)events;
+	w->n_link++;
 	for (int i = 0; i < FRAMES_A_ROUND; i++) {
 		struct link_meta m;
 		const uint8_t *frame;
@@ -395,6 +422,7 @@ bool worker_round(struct worker *w, uint64_t until)
 	if (w->through)
 		through_go_on(w->through);
 	flush(w, now);
+	gather(w);
 	if (pool_n_held(w->pool) > 0 && !timer_is_set(&w->trim))
 		timer_set(w->wheel, &w->trim, now + TRIM_MS);
 	return !w->is_over;

@@ -348,6 +348,11 @@ static void feed(struct tcp *t)
 	}
 }
 
+bool tcp_has_work(const struct tcp *t)
+{
+	return t->gather.f || t->dirty.first;
+}
+
 bool tcp_flush(struct tcp *t, uint64_t now)
 {
 	struct tcp_flow *last, *f;

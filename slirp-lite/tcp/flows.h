@@ -89,6 +89,7 @@ bool tcp_list(const struct tcp *t, uint32_t *cursor, uint64_t now, struct tcp_se
 /* Moves and sends what the last inputs and events have made possible: after each batch. True: there
  * is more to do, call it again after the next look at the link. */
 bool tcp_flush(struct tcp *t, uint64_t now);
+bool tcp_has_work(const struct tcp *t); /* for tcp_flush */
 uint32_t tcp_count(const struct tcp *t);
 
 #endif

@@ -62,7 +62,7 @@ fds() {
 # Its control socket and the one to the maker of sockets inside, the loop and what serves clients on this
 # host by it, eight pipes for them, sockets inside that wait for clients, published ones.
 is 'worker: its descriptors' "$(fds "$w" | cut -d' ' -f2 | sort | uniq -c | tr -s ' ' | grep -v socket | tr '\n' ',')" \
-	' 1 /dev/net/tun, 2 anon_inode:[eventpoll], 2 null, 17 pipe,'
+	' 1 /dev/net/tun, 3 anon_inode:[eventpoll], 2 null, 17 pipe,'
 ok 'worker: a few sockets' [ "$(fds "$w" | grep -c socket)" -le 140 ]
 limits() { awk '/core file|processes|file size|locked memory|msgqueue/ { print $(NF - 2), $(NF - 1) }' "/proc/$1/limits"; }
 is 'worker: limits' "$(limits "$w" | sort | uniq -c | tr -s ' ')" ' 5 0 0'

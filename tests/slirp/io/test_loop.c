@@ -220,12 +220,35 @@ static void yields(void **state)
 	away_ns = 0;
 }
 
+/* It sleeps, whoever calls; and tells how many it has called. */
+static void gathers(void **state)
+{
+	enum { TIMES = 20, LEAST_NS = 50000 };
+	uint64_t begin;
+
+	(void)state;
+	victim = -1;
+	make();
+	begin = clock_ns();
+	for (int i = 0; i < TIMES; i++)
+		loop_gather(loop);
+	assert_true(clock_ns() - begin >= TIMES * LEAST_NS);
+	assert_int_equal(loop_n_called(loop), 0);
+	loop_round(loop, 0);
+	assert_int_equal(loop_n_called(loop), N);
+	for (int i = 1; i < N; i++)
+		assert_int_equal(loop_change(loop, &sources[i], 0), 0);
+	loop_round(loop, 0);
+	assert_int_equal(loop_n_called(loop), 1);
+	unmake();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(removed_in_round), cmocka_unit_test(changed),
 		cmocka_unit_test(time_held),        cmocka_unit_test(sleeps_when_idle),
-		cmocka_unit_test(yields),
+		cmocka_unit_test(yields),           cmocka_unit_test(gathers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

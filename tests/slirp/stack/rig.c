@@ -18,6 +18,7 @@
 #include "io/loop.h"
 #include "wire/cksum.h"
 #include "wire/eth.h"
+#include "wire/udphdr.h"
 
 struct rig rig;
 
@@ -41,7 +42,7 @@ static int fake_socket(int family, enum host_kind kind)
 	int pair[2];
 
 	(void)family;
-	assert_int_equal(kind, HOST_TCP);
+	assert_true(kind == HOST_TCP || kind == HOST_UDP);
 	if (rig.how == RIG_NO_SOCKET)
 		return -rig.sys;
 	assert_true(rig.n_sockets < SOCKETS_MAX);
@@ -108,6 +109,16 @@ static ssize_t fake_sendmsg(int fd, const struct msghdr *m, int flags)
 	return r < 0 ? -errno : r;
 }
 
+static int fake_sendmmsg(int fd, struct mmsghdr *m, unsigned n, int flags)
+{
+	(void)flags;
+	(void)find(fd);
+	for (unsigned i = 0; i < n; i++)
+		m[i].msg_len = (unsigned)m[i].msg_hdr.msg_iov->iov_len;
+	rig.n_datagrams += n;
+	return (int)n;
+}
+
 static int fake_shutdown(int fd, int how)
 {
 	return shutdown(fd, how) < 0 ? -errno : 0;
@@ -149,6 +160,7 @@ static const struct host_ops fake_ops = {
 	.bind = fake_bind,
 	.readv = fake_readv,
 	.sendmsg = fake_sendmsg,
+	.sendmmsg = fake_sendmmsg,
 	.shutdown = fake_shutdown,
 	.setsockopt = fake_setsockopt,
 	.getsockopt = fake_getsockopt,
@@ -307,6 +319,18 @@ bool rig_read(struct rig_packet *ret)
 		assert_int_equal(icmp_parse(ret->ip.payload, ret->ip.len, &ret->icmp), 0);
 	}
 	return true;
+}
+
+void rig_datagram(const char *dst, uint16_t dport, uint16_t sport)
+{
+	struct ip_build b = {
+		.src = ip_of("10.0.2.100"), .dst = ip_of(dst), .proto = IPPROTO_UDP, .ttl = 64};
+	uint8_t frame[ETH_HDR_LEN + IP4_HDR_LEN + UDP_HDR_LEN];
+
+	eth_build(frame, &our_mac, &guest_mac, ETH_TYPE_IP4);
+	udphdr_build(frame + ETH_HDR_LEN + IP4_HDR_LEN, sport, dport, 0, 0);
+	ip_build4(frame + ETH_HDR_LEN, &b, UDP_HDR_LEN);
+	assert_int_equal(write(rig.link, frame, sizeof(frame)), sizeof(frame));
 }
 
 void peer_init(struct peer *p, const char *dst, uint16_t dport, uint16_t sport)

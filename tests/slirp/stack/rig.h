@@ -50,6 +50,7 @@ struct rig {
 	struct rig_socket *sockets; /* in the order of socket() */
 	size_t n_sockets;
 	int host_buffer;
+	unsigned n_datagrams; /* that the host was given */
 };
 
 extern struct rig rig;
@@ -94,6 +95,9 @@ struct peer {
 	uint64_t sum_in;
 	uint64_t n_probes; /* segments below rcv_nxt without data */
 };
+
+/* One of the container's datagrams. */
+void rig_datagram(const char *dst, uint16_t dport, uint16_t sport);
 
 void peer_init(struct peer *p, const char *dst, uint16_t dport, uint16_t sport);
 void peer_send(struct peer *p, uint8_t flags, uint32_t seq, const void *data, size_t len);
