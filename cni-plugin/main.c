@@ -49,19 +49,20 @@ static int print(json_t *doc)
 /* One line for each failure, and for each call that is part of a trace. */
 static void tell(const struct call *c, const struct fault *f)
 {
-	const char *trace = getenv("TRACEPARENT");
+	const char *trace = getenv("TRACEPARENT"), *command = getenv("CNI_COMMAND");
 	char shown[64] = "";
 
+	if (!command) /* as it was given, for it may be none that there is */
+		command = "";
 	if (trace && *trace) {
 		snprintf(shown, sizeof(shown), " traceparent=%.50s", trace);
 		text_clean(shown, strlen(shown));
 	}
 	if (f->code)
-		log_error("%s %s: code %d: %s%s%s%s", c->plugin->name,
-			  env_command_str(c->env.command), f->code, f->msg,
+		log_error("%s %.16s: code %d: %s%s%s%s", c->plugin->name, command, f->code, f->msg,
 			  f->details[0] ? ": " : "", f->details, shown);
 	else if (shown[0])
-		log_info("%s %s: done%s", c->plugin->name, env_command_str(c->env.command), shown);
+		log_info("%s %.16s: done%s", c->plugin->name, command, shown);
 }
 
 static int fail(const struct call *c, const struct fault *f)

@@ -44,14 +44,17 @@ static const struct opt *find_short(const struct opt_verb *v, char c)
 	return NULL;
 }
 
+/* Of a verb's name; a program without verbs has none. */
+#define SEE "; see \"%s%s--help\""
+#define SEE_ARGS(v) (v)->name, *(v)->name ? " " : ""
+
 static int unknown(struct walk *w, const char *arg, struct err *e)
 {
 	if (w->is_dry)
 		return STEP_ON;
 	if (w->v->unknown)
 		return w->v->unknown(w->into, arg, e);
-	return err_invalid(e, ERR_USAGE, "%.80s: unknown option; see \"%s --help\"", arg,
-			   w->v->name);
+	return err_invalid(e, ERR_USAGE, "%.80s: unknown option" SEE, arg, SEE_ARGS(w->v));
 }
 
 /* name is the option as written, value what was attached to it or NULL. */
@@ -155,12 +158,12 @@ static int run(struct walk *w, struct err *e)
 static int check_count(const struct opt_verb *v, char **argv, size_t n, struct err *e)
 {
 	if (n < v->min_operands)
-		return err_invalid(e, ERR_USAGE, "%s: expected %s, found %s; see \"%s --help\"",
-				   v->name, v->operands ? v->operands : "an operand",
-				   n ? "fewer operands" : "no operand", v->name);
+		return err_invalid(e, ERR_USAGE, "%s: expected %s, found %s" SEE, v->name,
+				   v->operands ? v->operands : "an operand",
+				   n ? "fewer operands" : "no operand", SEE_ARGS(v));
 	if (n > v->max_operands)
-		return err_invalid(e, ERR_USAGE, "\"%.80s\": unexpected operand; see \"%s --help\"",
-				   argv[1 + v->max_operands], v->name);
+		return err_invalid(e, ERR_USAGE, "\"%.80s\": unexpected operand" SEE,
+				   argv[1 + v->max_operands], SEE_ARGS(v));
 	return 0;
 }
 

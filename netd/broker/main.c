@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <limits.h>
+#include <linux/capability.h>
 #include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,6 +25,8 @@
 #include "broker/listen.h"
 #include "broker/policy.h"
 #include "broker/request.h"
+#include "engine/engine.h"
+#include "sys/sandbox.h"
 
 #define PROGRAM "netd"
 #define NOBODY 65534
@@ -179,6 +182,27 @@ static int get_listener(const struct options *o, const struct handover *h, struc
 	return 0;
 }
 
+/* Without these nothing would ever be granted: said at the start, not to each who asks. A directory
+ * that is there is not looked at: what is held and watched by it does not need it to be written. */
+static int check_start(const char *state_dir, struct err *e)
+{
+	const uint64_t needed = 1ULL << CAP_NET_ADMIN | 1ULL << CAP_SYS_ADMIN;
+	CLEAN_ENGINE struct engine *g = NULL;
+	uint64_t caps = 0;
+	int r = sandbox_capabilities(&caps);
+
+	if (r < 0)
+		return err_sys(e, -r, "capabilities");
+	if ((caps & needed) != needed)
+		return err_set(e, ERR_DENIED, 0,
+			       "CAP_NET_ADMIN and CAP_SYS_ADMIN are needed: start it as root");
+	r = engine_open(state_dir, true, &g, e);
+	engine_closep(&g);
+	if (r == 1)
+		r = engine_open(state_dir, false, &g, e);
+	return r < 0 ? r : 0;
+}
+
 static int run(const struct options *o, char *const *argv)
 {
 	static struct handover from;
@@ -197,6 +221,8 @@ static int run(const struct options *o, char *const *argv)
 	}
 	if (r >= 0)
 		r = find_user(o->user, &c, &e);
+	if (r >= 0 && !c.from)
+		r = check_start(o->state_dir, &e);
 	if (r >= 0)
 		r = get_listener(o, c.from, &l, &e);
 	if (r < 0) {

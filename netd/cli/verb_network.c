@@ -293,7 +293,7 @@ static int net_import(struct net_opts *o, const char *dir, struct err *e)
 	if (r < 0)
 		return r;
 	r = engine_import_host_local(g, dir, name, &n, e);
-	if (!o->common.quiet)
+	if (!o->common.quiet && (r >= 0 || n > 0))
 		printf("leases taken over: %zu\n", n);
 	return r;
 }

@@ -60,7 +60,7 @@ static int find_subject(const char *user, struct policy_subject *ret, struct err
 	uint32_t uid;
 
 	if (!user)
-		return err_set(e, ERR_USAGE, 0, "expected --user");
+		return err_set(e, ERR_USAGE, 0, "policy test: --user is needed");
 	if (parse_u32(user, 0, UINT32_MAX - 1, &uid) == 0)
 		p = getpwuid(uid);
 	else if (!(p = getpwnam(user)))
