@@ -84,6 +84,8 @@ static const struct filter_rule worker[] = {
 	FILTER_ANY(epoll_ctl),
 	FILTER_ANY(epoll_wait),
 	FILTER_ANY(epoll_pwait),
+	/* A sleep of microseconds: see loop_gather. */
+	{SCMP_SYS(epoll_pwait2), {{2, FILTER_EQ, 1}}},
 	FILTER_ANY(sched_yield),
 	/* Memory is given back, never asked for. */
 	{SCMP_SYS(madvise), {{2, FILTER_EQ, MADV_DONTNEED}}},
