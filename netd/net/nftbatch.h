@@ -64,7 +64,8 @@ int nftbatch_adopt(struct nftbatch *n, struct err *e);
 int nftbatch_can_hold(struct nftbatch *n, struct err *e);
 /* The stand-in (RULESET_KEEP), which belongs to the share of nftbatch_use. can_keep: 1: the kernel
  * knows the flag `owner`, 0: not; leaves no trace. keeps: 1: it is there, belongs to that port and
- * has this comment; asks for no share. keep: makes it, or makes it anew, by messages of nftclone.h.
+ * has this comment; asks for no share. keep: makes it, or makes it anew, by messages of nftclone.h
+ * (which may make other tables, too).
  * drop: 1 when there was none. */
 int nftbatch_can_keep(struct nftbatch *n, struct err *e);
 int nftbatch_keeps(struct nftbatch *n, uint32_t port, const char *comment, struct err *e);

@@ -95,6 +95,7 @@ int nftbatch_keep(struct nftbatch *n, const void *run, size_t len, struct err *e
 	if (r < 0)
 		return err_set(e, ERR_INTERNAL, EPROTO, "the messages of the stand-in");
 	v.n = (size_t)r;
+	nftmsg_number(&m, n->seq);
 	r = nftbatch_transact(n, &m, &v, e);
 	return r < 0 || !v.error ? r : nftbatch_refused(&v, NULL, e);
 }

@@ -162,6 +162,7 @@ static int ask(struct reader *rd, uint16_t type, uint8_t family, const char *tab
 struct content {
 	uint8_t family;
 	const char *as; /* the name that the table gets */
+	bool is_elsewhere, is_bare;
 	struct buf table, chains, sets, objects, rules;
 	struct set {
 		const struct nlmsghdr *h; /* in sets */
@@ -295,7 +296,7 @@ static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 		struct nlmsghdr *h;
 
 		/* Of another name there may be none, and what is not there cannot be deleted. */
-		if (strcmp(c->as, RULESET_TABLE) != 0)
+		if (c->is_elsewhere)
 			put_new_table(m, c, from, flags);
 		h = nftmsg_open(m, NFT_MSG_DELTABLE, 0, c->family, ROOM);
 		if (!h)
@@ -537,7 +538,8 @@ static int put_content(struct reader *rd, struct nftmsg *m, const struct content
 	for (size_t i = 0; i < c->n_set; i++)
 		put_set(m, c, &c->set[i]);
 	for (size_t i = 0; r == 0 && i < c->n_set; i++)
-		r = put_elements(rd, m, c, &c->set[i], e);
+		if (!c->is_bare || c->set[i].is_nameless)
+			r = put_elements(rd, m, c, &c->set[i], e);
 	put_rules(m, c);
 	return r;
 }
@@ -564,12 +566,10 @@ static int read_generation(struct reader *rd, uint32_t *ret, struct err *e)
 	return r == 0 && *ret == 0 ? err_set(e, ERR_PROTOCOL, EPROTO, "the rules' generation") : r;
 }
 
-int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct nftmsg *ret,
-		   size_t *ret_n, struct err *e)
+static int build(int fd, uint32_t *seq, const struct content *like, uint32_t flags,
+		 struct nftmsg *ret, size_t *ret_n, struct err *e)
 {
-	const char *name = as ? as : RULESET_TABLE;
-	struct content c[2] = {{.family = NFPROTO_INET, .as = name},
-			       {.family = NFPROTO_BRIDGE, .as = name}};
+	struct content c[2] = {*like, *like};
 	CLEAN_FREE char *data = malloc(RECV_BYTES);
 	struct reader rd = {.fd = fd, .seq = *seq, .data = data};
 	CLEAN_NFTMSG struct nftmsg m = {0};
@@ -578,7 +578,9 @@ int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct
 		     : err_set(e, ERR_INTERNAL, ENOMEM, "reading the tables");
 	size_t n = 0;
 
-	if (r == 0 && !as)
+	c[0].family = NFPROTO_INET;
+	c[1].family = NFPROTO_BRIDGE;
+	if (r == 0 && !like->is_elsewhere)
 		nftmsg_begin_at(&m, generation);
 	for (size_t i = 0; r == 0 && i < 2; i++) {
 		r = read_content(&rd, &c[i], &id, e);
@@ -595,8 +597,25 @@ int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct
 		return err_set(e, ERR_INTERNAL, ENOMEM, "the tables anew");
 	if (n == 0)
 		return 1;
-	*ret_n = count(&m) - !as;
+	*ret_n = count(&m) - !like->is_elsewhere;
 	*ret = m;
 	m = (struct nftmsg){0};
 	return 0;
+}
+
+int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct nftmsg *ret,
+		   size_t *ret_n, struct err *e)
+{
+	const struct content like = {.as = as ? as : RULESET_TABLE, .is_elsewhere = as != NULL};
+
+	return build(fd, seq, &like, flags, ret, ret_n, e);
+}
+
+int nftclone_build_rules(int fd, struct nftmsg *ret, struct err *e)
+{
+	const struct content like = {.as = RULESET_TABLE, .is_elsewhere = true, .is_bare = true};
+	uint32_t seq = 1;
+	size_t n;
+
+	return build(fd, &seq, &like, 0, ret, &n, e);
 }
