@@ -12,10 +12,11 @@
 
 /* One read takes several super-segments: fewer window updates to the host's peer, each of which
  * costs its TCP, and ours, a turn. Still little enough to be warm when it is sent. */
-#define READ_SEGMENTS 4u
+#define READ_SEGMENTS 8u
 #define READ_IOV (READ_SEGMENTS * 65536 / POOL_CHUNK + 1)
-#define PUMP_READS 2           /* one flow's turn */
-#define HELD_MAX (512u * 1024) /* sent and not acknowledged, or about to be */
+#define PUMP_READS 1 /* one flow's turn */
+/* Sent and not acknowledged, or about to be: a ring, of which a chunk may be begun. */
+#define HELD_MAX ((uint32_t)RING_MAX - POOL_CHUNK)
 
 static uint32_t min32(uint32_t a, uint32_t b)
 {
@@ -27,8 +28,10 @@ static uint32_t held_max(const struct pool *p)
 {
 	size_t n = pool_n_chunks(p), left = pool_n_free(p);
 
-	if (left > n / 2)
+	if (left > n - n / 4)
 		return HELD_MAX;
+	if (left > n / 2)
+		return HELD_MAX / 2;
 	return left > n / 8 ? 4 * POOL_CHUNK : POOL_CHUNK;
 }
 

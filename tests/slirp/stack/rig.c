@@ -353,7 +353,7 @@ void peer_send(struct peer *p, uint8_t flags, uint32_t seq, const void *data, si
 			     .dport = p->dport,
 			     .seq = seq,
 			     .ack = flags & TCP_ACK ? p->rcv_nxt : 0,
-			     .wnd = (uint16_t)p->own_wnd,
+			     .wnd = (uint16_t)(p->own_wnd >> (flags & TCP_SYN ? 0 : p->own_shift)),
 			     .flags = flags};
 	static uint8_t frame[70000];
 	uint8_t *l4 = frame + ETH_HDR_LEN + ip_len;
@@ -363,6 +363,7 @@ void peer_send(struct peer *p, uint8_t flags, uint32_t seq, const void *data, si
 	if (flags & TCP_SYN) {
 		h.mss = 1460;
 		h.has_wscale = h.has_sack_ok = true;
+		h.wscale = p->own_shift;
 	}
 	eth_build(frame, &our_mac, &guest_mac, is_v4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
 	head = tcphdr_build(l4, &h);

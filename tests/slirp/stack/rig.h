@@ -88,8 +88,9 @@ struct peer {
 	uint32_t rcv_nxt;
 	uint32_t wnd;     /* what the worker promised: bytes from snd_una on */
 	uint8_t shift;    /* of the worker's window field */
-	uint32_t own_wnd; /* what this end promises, unscaled: at most 65,535 */
-	bool is_budget;   /* what comes uses own_wnd up */
+	uint32_t own_wnd; /* what this end promises: at most 65,535 << own_shift */
+	uint8_t own_shift;
+	bool is_budget; /* what comes uses own_wnd up */
 	bool is_synced, has_fin, is_reset;
 	uint64_t n_in; /* payload bytes that came in order */
 	uint64_t sum_in;

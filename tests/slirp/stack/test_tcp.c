@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "flow/ring.h"
 #include "stack/internal.h"
 #include "stack/rig.h"
 #include "wire/eth.h"
@@ -300,6 +301,46 @@ static void downwards(void **state)
 	rig_pass(1000);
 	peer_run(&p);
 	assert_int_equal(worker_memory(rig.worker), 0);
+}
+
+/* Bytes that wait for an ACK when the host has more than enough and the container's window is
+ * large, once that has come through many times. */
+static uint64_t unacknowledged(size_t memory_max)
+{
+	const struct rig_conf conf = {.memory_max = memory_max};
+	struct peer p;
+	uint64_t before;
+	bool has_more;
+
+	rig_stop();
+	rig_start(&conf);
+	peer_init(&p, "198.51.100.7", 80, 45100);
+	p.own_shift = 7;
+	p.own_wnd = 4u << 20;
+	peer_open(&p);
+	for (int i = 0; i < 20; i++) {
+		peer_send(&p, TCP_ACK, p.snd_nxt, NULL, 0);
+		before = p.n_in;
+		do {
+			has_more = write(rig_last()->peer, buf, sizeof(buf)) > 0;
+			rig_settle();
+			while (rig_read(&packet)) {
+				peer_take(&p, &packet, false);
+				has_more = true;
+			}
+		} while (has_more);
+		assert_true(worker_memory(rig.worker) <= RING_MAX);
+	}
+	return p.n_in - before;
+}
+
+/* One connection may fill a ring; when memory is scarce it has less, and goes on. */
+static void in_flight(void **state)
+{
+	(void)state;
+	assert_in_range(unacknowledged(64u << 20), RING_MAX / 2 + 1, RING_MAX);
+	assert_in_range(unacknowledged(2u << 20), POOL_CHUNK, RING_MAX);
+	assert_in_range(unacknowledged(1u << 20), POOL_CHUNK, RING_MAX * 3 / 4);
 }
 
 /* While the window is shut, the container is asked, and nothing of the host's is held for it. */
@@ -596,6 +637,7 @@ int main(void)
 		T(forbidden),
 		T(back_pressure),
 		T(downwards),
+		T(in_flight),
 		T(shut_window),
 		T(half_close_container),
 		T(half_close_host),
