@@ -34,7 +34,9 @@ struct loop {
 	uint32_t linger_ns;           /* how long to look on before it sleeps */
 	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
 	uint64_t yield_at;            /* clock_ns before which loop_yield does not */
-	int n, at;                    /* events of this round; the next one */
+	void (*lent_fn)(void *arg, uint64_t data, uint32_t events);
+	void *lent_arg;
+	int n, at; /* events of this round; the next one */
 	unsigned n_called;
 	struct epoll_event events[EVENTS];
 };
@@ -113,6 +115,13 @@ void loop_remove(struct loop *l, struct source *s)
 		return;
 	control(l, EPOLL_CTL_DEL, s->fd, NULL, 0);
 	loop_forget(l, s);
+}
+
+int loop_lend(struct loop *l, void (*fn)(void *arg, uint64_t data, uint32_t events), void *arg)
+{
+	l->lent_fn = fn;
+	l->lent_arg = arg;
+	return l->epfd;
 }
 
 static int wait_ms(const struct loop *l, uint64_t until)
@@ -210,7 +219,10 @@ uint64_t loop_round(struct loop *l, uint64_t until)
 		if (!s)
 			continue;
 		l->n_called++;
-		s->fn(s, ev->events, l->now);
+		if (ev->data.u64 >> 63 == 0)
+			s->fn(s, ev->events, l->now);
+		else if (l->lent_fn)
+			l->lent_fn(l->lent_arg, ev->data.u64, ev->events);
 	}
 	l->at = l->n = 0;
 	return l->now;

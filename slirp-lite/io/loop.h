@@ -29,6 +29,10 @@ void loop_remove(struct loop *l, struct source *s); /* before the fd is closed; 
 /* As loop_remove for a descriptor that is closed at once and of which no duplicate exists: the
  * kernel takes it out of the set itself. */
 void loop_forget(struct loop *l, struct source *s);
+/* Lends the epoll set, a descriptor, to a room that watches descriptors of its own in it: what it
+ * registers has bit 63 of its data set, no pointer has, and its events come to fn. fn has to know
+ * late ones. One room at a time; fn NULL: none. */
+int loop_lend(struct loop *l, void (*fn)(void *arg, uint64_t data, uint32_t events), void *arg);
 /* Waits until `until` (ms, UINT64_MAX: for ever) and calls what is ready. Returns the new time,
  * which every fn got as now. */
 uint64_t loop_round(struct loop *l, uint64_t until);

@@ -82,8 +82,10 @@ static ssize_t step_small(struct mover *m, struct end *from, struct end *to)
 	if (n <= 0)
 		return 0;
 	from->is_bulk = n == COPY_MIN;
-	/* That was all: what comes now is another event. */
-	if (n < COPY_MIN && !from->is_thorough)
+	/* That was all: what comes now is another event, or it was the end. */
+	if (n < COPY_MIN && from->is_last)
+		from->has_ended = true;
+	else if (n < COPY_MIN && !from->is_thorough)
 		from->readable = false;
 	note_send(to);
 	do

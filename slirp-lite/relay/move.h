@@ -20,6 +20,7 @@ struct end {
 	bool has_ended; /* its FIN has been read */
 	/* Its end is near, or there is urgent data: it is read until there is nothing. */
 	bool is_thorough;
+	bool is_last;  /* its FIN has come: what is in its queue is all */
 	bool is_shut;  /* our FIN has been sent to it */
 	uint16_t pipe; /* holds `held` bytes read from this end */
 	uint32_t held;

@@ -241,6 +241,8 @@ void relay_event(struct relay *r, uint32_t index, uint32_t gen, bool is_outer, u
 	struct end *n = &c->end[is_outer ? OUTER : INNER];
 	if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
 		n->is_thorough = true;
+	/* At an urgent byte a read ends before the queue does. */
+	n->is_last = (events & (EPOLLRDHUP | EPOLLPRI | EPOLLERR)) == EPOLLRDHUP;
 	if (c->is_connecting || c->end[INNER].fd < 0) {
 		connecting_event(r, index, is_outer, events);
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* watch: packs kind (8 bits), generation (24) and index (32) into epoll's 64 bits of user data. */
+/* watch: packs kind (7 bits), generation (24) and index (32) into epoll's 64 bits of user data,
+ * the first of which is set: in an epoll instance that is shared it tells them from pointers. */
 #include "relay/watch.h"
 
 #include <errno.h>
@@ -7,10 +8,12 @@
 
 #include "relay/slots.h"
 
+#define IS_WATCH (1ULL << 63)
+
 static int control(int epoll_fd, int op, int fd, uint32_t events, struct watch_id id)
 {
 	struct epoll_event ev = {.events = events,
-				 .data.u64 = (uint64_t)id.kind << 56 |
+				 .data.u64 = IS_WATCH | (uint64_t)id.kind << 56 |
 					     (uint64_t)(id.gen & SLOT_GEN_MASK) << 32 | id.index};
 
 	return epoll_ctl(epoll_fd, op, fd, &ev) < 0 ? -errno : 0;
@@ -35,7 +38,7 @@ void watch_del(int epoll_fd, int fd)
 
 struct watch_id watch_decode(uint64_t data)
 {
-	return (struct watch_id){.kind = (uint8_t)(data >> 56),
+	return (struct watch_id){.kind = (uint8_t)((data & ~IS_WATCH) >> 56),
 				 .gen = (uint32_t)(data >> 32) & SLOT_GEN_MASK,
 				 .index = (uint32_t)data};
 }

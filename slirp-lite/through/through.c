@@ -33,7 +33,6 @@
 /* A SYN is not written into the tap more often than this. */
 #define AGAIN_MS 200
 #define ACCEPTS_A_TURN 64
-#define EVENTS_A_TURN 64
 #define N_PIPES 48
 #define N_WIDE 16
 /* What lies in the host's socket of one connection for the container. */
@@ -63,9 +62,8 @@ struct through {
 	struct relay *relay;
 	struct relay_ops ops;
 	struct listener listeners[N_FAM];
-	struct source relay_src;
 	struct mac from;
-	int epoll_fd, buffer;
+	int buffer;
 };
 
 static uint32_t *count_of(struct through *t, const struct ip *source)
@@ -261,24 +259,19 @@ static void on_listener(struct source *s, uint32_t events, uint64_t now)
 
 		if (fd >= 0)
 			join(t, fd, &peer, len);
-		else if (fd != -EINTR && fd != -ECONNABORTED)
+		if (fd >= 0 && !t->first)
+			return; /* nobody waits for more; what comes all the same is told again */
+		if (fd < 0 && fd != -EINTR && fd != -ECONNABORTED)
 			return;
 	}
 }
 
-static void on_relay(struct source *s, uint32_t events, uint64_t now)
+static void on_relay(void *arg, uint64_t data, uint32_t events)
 {
-	struct through *t = (struct through *)((char *)s - offsetof(struct through, relay_src));
-	struct epoll_event ev[EVENTS_A_TURN];
-	int n = epoll_wait(t->epoll_fd, ev, EVENTS_A_TURN, 0);
+	struct through *t = arg;
+	const struct watch_id id = watch_decode(data);
 
-	(void)events;
-	(void)now;
-	for (int i = 0; i < n; i++) {
-		struct watch_id id = watch_decode(ev[i].data.u64);
-
-		relay_event(t->relay, id.index, id.gen, id.kind == WATCH_OUTER, ev[i].events);
-	}
+	relay_event(t->relay, id.index, id.gen, id.kind == WATCH_OUTER, events);
 }
 
 bool through_has_more(const struct through *t)
@@ -382,15 +375,9 @@ static int set_up(struct through *t, struct err *e)
 		return r;
 	if (getrandom(&t->secret, sizeof(t->secret), 0) != (ssize_t)sizeof(t->secret))
 		return err_sys(e, EIO, "random secret");
-	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-	if (t->epoll_fd < 0)
-		return err_sys(e, errno, "epoll");
 	t->ops = (struct relay_ops){.account = count, .now_ms = now_ms, .arg = t};
-	conf.epoll_fd = t->epoll_fd;
+	conf.epoll_fd = loop_lend(t->env.loop, on_relay, t);
 	r = relay_new(&conf, &t->relay);
-	t->relay_src.fn = on_relay;
-	if (r == 0)
-		r = loop_add(t->env.loop, &t->relay_src, t->epoll_fd, EPOLLIN);
 	for (int f = 0; r == 0 && f < N_FAM; f++) {
 		t->listeners[f].owner = t;
 		t->listeners[f].src.fn = on_listener;
@@ -408,7 +395,6 @@ int through_new(const struct through_env *env, struct through **ret, struct err 
 	if (!t)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "connections through the kernel");
 	t->env = *env;
-	t->epoll_fd = t->relay_src.fd = -1;
 	for (int f = 0; f < N_FAM; f++)
 		t->listeners[f].src.fd = -1;
 	t->timer.fn = on_timer;
@@ -432,11 +418,9 @@ void through_free(struct through *t)
 		t->env.host->close(release(t, t->first));
 	for (int f = 0; f < N_FAM; f++)
 		loop_remove(t->env.loop, &t->listeners[f].src);
-	loop_remove(t->env.loop, &t->relay_src);
+	(void)loop_lend(t->env.loop, NULL, NULL);
 	timer_clear(t->env.wheel, &t->settle);
 	relay_free(t->relay);
 	table_free(t->held);
-	if (t->epoll_fd >= 0)
-		t->env.host->close(t->epoll_fd);
 	free(t);
 }

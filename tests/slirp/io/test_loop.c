@@ -243,12 +243,54 @@ static void gathers(void **state)
 	unmake();
 }
 
+static uint64_t lent_data;
+static uint32_t lent_events;
+
+static void on_lent(void *arg, uint64_t data, uint32_t events)
+{
+	assert_ptr_equal(arg, &lent_data);
+	lent_data = data;
+	lent_events = events;
+}
+
+/* What another room watches in the same set comes to it alone, and to nobody when it is gone. */
+static void lent(void **state)
+{
+	const uint64_t data = 1ULL << 63 | 77;
+	struct epoll_event ev = {.events = EPOLLIN, .data.u64 = data};
+	int pair[2];
+
+	(void)state;
+	victim = -1;
+	make();
+	int fd = loop_lend(loop, on_lent, &lent_data);
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
+			 0);
+	assert_int_equal(epoll_ctl(fd, EPOLL_CTL_ADD, pair[0], &ev), 0);
+	assert_int_equal(write(pair[1], "x", 1), 1);
+	(void)loop_round(loop, 0);
+	assert_true(lent_data == data && lent_events == EPOLLIN);
+	assert_int_equal(n_called, N);
+	assert_int_equal(loop_lend(loop, NULL, NULL), fd);
+	lent_data = 0;
+	(void)loop_round(loop, 0);
+	assert_true(lent_data == 0 && n_called == 2 * N);
+	close(pair[0]);
+	close(pair[1]);
+	unmake();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(removed_in_round), cmocka_unit_test(changed),
-		cmocka_unit_test(time_held),        cmocka_unit_test(sleeps_when_idle),
-		cmocka_unit_test(yields),           cmocka_unit_test(gathers),
+		cmocka_unit_test(removed_in_round),
+		cmocka_unit_test(changed),
+		cmocka_unit_test(time_held),
+		cmocka_unit_test(sleeps_when_idle),
+		cmocka_unit_test(yields),
+		cmocka_unit_test(gathers),
+		cmocka_unit_test(lent),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
