@@ -51,8 +51,9 @@ static int check_opts(const struct attach_opts *o, struct err *e)
 {
 	if (o->ip[FAM4].family || o->ip[FAM6].family)
 		return refuse("--ip without --network", e);
-	if (attach_rate_is_set(&o->rate))
-		return refuse("--rate-in, --rate-out without --network", e);
+	if (attach_rate_is_set(&o->rate) && o->engine && strcmp(o->engine, "relay") == 0)
+		return err_set(e, ERR_USAGE, 0,
+			       "--rate-in, --rate-out: the tap engine's, not with --engine relay");
 	if (o->n_alias)
 		return refuse("--alias without --network", e);
 	return 0;
@@ -84,6 +85,8 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.engine = o->engine,
 		.egress = &o->egress,
 		.names = &o->names,
+		.rate_in = o->rate.in_rate,
+		.rate_out = o->rate.out_rate,
 	};
 	if (pid <= 0 && !t->path[0])
 		return err_set(e, ERR_USAGE, 0, "target: a path of at most %d plain characters",
@@ -417,6 +420,10 @@ static int show_one(struct rootless *r, const struct rootless_state *s, void *ar
 			printf("  dns        %s\n", ip_str(&s->dns[f], text));
 	print_engine(s);
 	printf("  mtu        %u\n", s->mtu);
+	if (s->rate_in)
+		printf("  rate in    %s\n", attach_rate_str(s->rate_in, text));
+	if (s->rate_out)
+		printf("  rate out   %s\n", attach_rate_str(s->rate_out, text));
 	for (size_t i = 0; i < s->n_publish; i++)
 		printf("  published  %s\n", publish_str(&s->publish[i], text));
 	return 0;

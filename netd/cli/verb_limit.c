@@ -99,7 +99,7 @@ static int limit_of_user(const struct limit_opts *o, const char *id, struct err 
 		return limit_in_usernet(o, id, e);
 	return err_set(e, ERR_UNSUPPORTED, 0,
 		       "limit: without root for networks of several containers and those of netd, "
-		       "and %s/%s is on none",
+		       "and %s/%s is on none; what is alone gets its limits when it comes up",
 		       id, o->ifname);
 }
 

@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "model/attach.h"
 #include "rootless/ask.h"
 #include "rootless/dir.h"
 #include "rootless/start.h"
@@ -158,6 +159,18 @@ static int read_egress(json_t *doc, struct rootless_state *s, struct err *e)
 	return 0;
 }
 
+static int read_limit(json_t *doc, struct rootless_state *s, struct err *e)
+{
+	json_t *o = NULL;
+	int r = json_get_obj(doc, "", "limit", JSON_OPTIONAL, &o, e);
+
+	if (r == 0)
+		r = json_get_u64(o, "limit", "in", JSON_OPTIONAL, 1, INT64_MAX, &s->rate_in, e);
+	if (r >= 0 && o)
+		r = json_get_u64(o, "limit", "out", JSON_OPTIONAL, 1, INT64_MAX, &s->rate_out, e);
+	return r < 0 ? r : 0;
+}
+
 /* Takes the reference. */
 static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 {
@@ -185,6 +198,8 @@ static int read_state(json_t *doc, struct rootless_state *ret, struct err *e)
 		r = json_get_str(doc, "", "engine_asked", JSON_OPTIONAL, &s.engine_asked, e);
 	if (r >= 0)
 		r = read_egress(doc, &s, e);
+	if (r >= 0)
+		r = read_limit(doc, &s, e);
 	if (r >= 0)
 		r = read_ports(doc, &s, e);
 	if (r < 0) {
@@ -287,9 +302,10 @@ int rootless_down(struct rootless *r, const char *id, const char *ifname, struct
 /* ---- up ---- */
 
 struct args {
-	char *v[30 + 2 * LOOPBACK_MAX];
+	char *v[34 + 2 * LOOPBACK_MAX];
 	size_t n;
 	char to[ATTACH_EGRESS_STRLEN], not_to[ATTACH_EGRESS_STRLEN];
+	char rate_in[ATTACH_RATE_STRLEN], rate_out[ATTACH_RATE_STRLEN];
 	char mtu[12], target[16], mac[MAC_STRLEN], path[ROOTLESS_PATH_STRLEN];
 };
 
@@ -331,6 +347,10 @@ static int make_args(const struct rootless *r, const struct rootless_request *q,
 		arg_pair(a, "--to", a->to);
 	if (q->egress && *attach_egress_str(q->egress, q->names, true, a->not_to))
 		arg_pair(a, "--not-to", a->not_to);
+	if (q->rate_in)
+		arg_pair(a, "--rate-in", attach_rate_str(q->rate_in, a->rate_in));
+	if (q->rate_out)
+		arg_pair(a, "--rate-out", attach_rate_str(q->rate_out, a->rate_out));
 	if (q->end_fd > 0) {
 		arg_pair(a, "--exit-fd", START_FD);
 		arg(a, "--netns-kept");
@@ -445,6 +465,13 @@ static bool has_destinations(const struct rootless_state *s, const struct rootle
 	       memcmp(&s->names, q->names ? q->names : &none, sizeof(none)) == 0;
 }
 
+/* Without any of its own it is content with what there is, as with root. */
+static bool has_limits(const struct rootless_state *s, const struct rootless_request *q)
+{
+	return (!q->rate_in && !q->rate_out) ||
+	       (s->rate_in == q->rate_in && s->rate_out == q->rate_out);
+}
+
 /* 1: this very attachment is up. 0: nothing is there. */
 static int look(struct rootless *r, const struct rootless_request *q, const char *file,
 		struct rootless_state *ret, struct err *e)
@@ -457,11 +484,17 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 		(void)unlinkat(r->fd, file, 0);
 		return 0;
 	}
-	if (is_same_netns(ret, q) && has_engine(ret, q) && has_destinations(ret, q))
+	if (is_same_netns(ret, q) && has_engine(ret, q) && has_destinations(ret, q) &&
+	    has_limits(ret, q))
 		return 1;
 	if (is_same_netns(ret, q) && !has_engine(ret, q))
 		w = err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",
 			    ret->id, ret->ifname, ret->engine, ret->engine_why);
+	else if (is_same_netns(ret, q) && has_destinations(ret, q))
+		w = err_set(e, ERR_CONFLICT, EEXIST,
+			    "%s %s is up with other limits (--rate-in, --rate-out): take it down "
+			    "first",
+			    ret->id, ret->ifname);
 	else if (is_same_netns(ret, q))
 		w = err_set(e, ERR_CONFLICT, EEXIST,
 			    "%s %s is up with other destinations (--to, --not-to): take it down "

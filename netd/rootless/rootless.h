@@ -40,6 +40,7 @@ struct rootless_request {
 	const char *const *loopback;
 	const struct attach_egress *egress; /* NULL: everywhere */
 	const struct attach_names *names;   /* of egress; NULL: none */
+	uint64_t rate_in, rate_out;         /* bits a second; 0: no limit */
 	size_t n_publish;
 	const struct publish *publish;
 	const char *engine; /* "tap" or "relay": that one or none; NULL: as slirp-lite chooses */
@@ -57,6 +58,7 @@ struct rootless_state {
 	struct ip gateway[N_FAM], dns[N_FAM];
 	struct attach_egress egress;
 	struct attach_names names;
+	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
 	size_t n_publish;
 	struct publish *publish; /* owned */
 	/* How TCP goes out, why, and what was asked for ("auto", "tap", "relay"); in doc; "": it

@@ -235,6 +235,14 @@ static void note_sent(struct sent *s, const struct ip_packet *p, const struct ud
 	}
 }
 
+bool udp_may_pass(struct udp *u, struct limit *l, size_t len, uint64_t now)
+{
+	if (!l || limit_admit(l, len, now))
+		return true;
+	u->env.stats->n[STAT_DROP_LIMIT]++;
+	return false;
+}
+
 static void forward(struct udp *u, const struct ip_packet *p, const struct udphdr_v *h,
 		    const struct link_meta *m, const struct ip *to, struct udp_client *client,
 		    uint64_t now)

@@ -15,6 +15,7 @@
 
 #include "emit/emit.h"
 #include "flow/key.h"
+#include "flow/limit.h"
 #include "flow/policy.h"
 #include "flow/port.h"
 #include "flow/wheel.h"
@@ -36,6 +37,7 @@ struct udp_env {
 	uint32_t max;                /* sockets */
 	uint64_t once_ms, stream_ms; /* idle times (RFC 4787 4.3): before and after both sides have
 				      * spoken twice */
+	struct limit *limit[2];      /* of bytes to the container and from it; NULL: none */
 	/* A datagram of a client on this host that came to a published socket; h as recvmsg(2)
 	 * left it. True: it is dealt with. NULL: it goes through the tap. */
 	bool (*local)(void *arg, const struct port_spec *s, int fd, struct msghdr *h,

@@ -119,6 +119,8 @@ struct udp {
 	struct udp_ports ports;
 };
 
+/* Whether a limit lets len bytes pass; else they are counted as lost. */
+bool udp_may_pass(struct udp *u, struct limit *l, size_t len, uint64_t now);
 /* udp.c: the ICMP error about a datagram of len bytes that m sent to dst:port (as the container
  * knows them). */
 void udp_tell(struct udp *u, struct mapping *m, const struct hosterr *e, const struct ip *dst,

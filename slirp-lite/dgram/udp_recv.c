@@ -161,6 +161,8 @@ static void deliver(struct udp *u, struct mapping *m, struct group *g, unsigned 
 		u->env.stats->n[STAT_DROP_ANSWER]++;
 		return;
 	}
+	if (!udp_may_pass(u, u->env.limit[0], len, now))
+		return;
 	if (seg >= len)
 		seg = 0;
 	if (seg <= whole_max(u, m)) {

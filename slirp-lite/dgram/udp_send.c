@@ -184,6 +184,8 @@ static void send_run(struct udp *u, struct mapping *m, const struct udp_target *
 void udp_send(struct udp *u, struct mapping *m, const struct udp_target *to, const struct sent *s,
 	      const uint8_t *data, size_t len, uint16_t seg, uint64_t now)
 {
+	if (!udp_may_pass(u, u->env.limit[1], len, now))
+		return;
 	m->sent = *s;
 	u->n_since += seg ? (uint32_t)((len + seg - 1) / seg) : 1;
 	if (seg == 0)

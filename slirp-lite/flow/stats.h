@@ -36,6 +36,7 @@
 	X(DROP_LINK, "drop_link")             /* the tap took no frame */                          \
 	X(DROP_TTL, "drop_ttl")               /* its hops are over (RFC 1812 5.3.1) */             \
 	X(DROP_SEND, "drop_send")             /* datagrams that the host's socket did not take */  \
+	X(DROP_LIMIT, "drop_limit")           /* datagrams above a limit of bytes */               \
 	X(DROP_ANSWER, "drop_answer")     /* from a source that may not write to the container */  \
 	X(DGRAM_EVICTED, "dgram_evicted") /* UDP and ping: idle longest when one more came */      \
 	X(TCP_OPENED, "tcp_opened")                                                                \

@@ -352,6 +352,16 @@ static int set_not_to(void *into, const char *value, struct err *e)
 	return attach_egress_parse_list(value, true, &o->egress, &o->names, e);
 }
 
+static int set_rate_in(void *into, const char *value, struct err *e)
+{
+	return attach_rate_parse(value, &((struct options *)into)->rate_in, e) < 0 ? -EINVAL : 0;
+}
+
+static int set_rate_out(void *into, const char *value, struct err *e)
+{
+	return attach_rate_parse(value, &((struct options *)into)->rate_out, e) < 0 ? -EINVAL : 0;
+}
+
 FLAG(set_publish_auto, is_publish_auto, true)
 FLAG(set_kept, is_netns_kept, true)
 
@@ -396,6 +406,8 @@ static const struct opt table[] = {
 	 "PREFIX or NAME[:PORT[-PORT]]: there it may open connections to, and nowhere else",
 	 set_to},
 	{0, "not-to", "DEST[,...]", "and there it may not, whatever --to says", set_not_to},
+	{0, "rate-in", "RATE", "limit of TCP and UDP to the container, as 250mbit", set_rate_in},
+	{0, "rate-out", "RATE", "limit of what comes from it", set_rate_out},
 	{'p', "publish", "SPEC",
 	 "publish ports: [HOSTIP:]HOST[-HOST][:CTR[-CTR]][/tcp|udp]; HOST 0: a free one",
 	 set_publish},
@@ -510,6 +522,11 @@ static int check_together(const struct options *o, struct err *e)
 	if (o->engine == ENGINE_RELAY && (o->kind == TARGET_TAPFD || o->kind == TARGET_BESS))
 		return err_invalid(e, ERR_USAGE, "--engine: relay needs a namespace, not a %s",
 				   o->kind == TARGET_BESS ? "socket" : "tap");
+	if ((o->rate_in || o->rate_out) && (o->is_network || o->engine == ENGINE_RELAY))
+		return err_invalid(
+			e, ERR_USAGE,
+			"--rate-in, --rate-out: the tap engine's, not with --engine relay "
+			"or --for-network");
 	if (o->exit_fd >= 0 && o->exit_fd == o->ready_fd)
 		return err_invalid(e, ERR_USAGE, "--ready-fd: %d is what --exit-fd was given too",
 				   o->ready_fd);
@@ -553,6 +570,9 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 			return r;
 		if (n > 1)
 			memcpy(o.tap, argv[2], strlen(argv[2]) + 1);
+		/* What comes by other ways than the tap is not counted. */
+		if (o.rate_in || o.rate_out)
+			o.local = PORT_LOCAL_GATEWAY;
 		/* Its clients ask for IPv6 whatever the MTU is, and get what is possible. */
 		o.is_without_ipv6 = o.is_ipv6 && o.mtu < MTU_MIN6;
 		o.is_ipv6 = o.is_ipv6 && !o.is_without_ipv6;
@@ -581,6 +601,8 @@ void options_limits(const struct options *o, struct worker_config *ret)
 		.udp_once_s = 30,
 		.udp_stream_s = 120,
 		.is_pcap = o->pcap != NULL,
+		.rate_in = o->rate_in,
+		.rate_out = o->rate_out,
 	};
 	if (o->engine == ENGINE_TAP || (o->engine == ENGINE_AUTO && !o->is_network))
 		ret->through_max = 0;

@@ -16,6 +16,7 @@
 #include "base/opt.h"
 #include "flow/port.h"
 #include "model/addr.h"
+#include "model/attach.h"
 #include "model/attach_egress.h"
 #include "model/name.h"
 #include "model/publish_list.h"
@@ -64,6 +65,7 @@ struct options {
 	struct publish_list except; /* but not these */
 	enum port_local local;      /* how clients on this host come in */
 	struct pasta pasta;
+	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
 	struct attach_egress egress;
 	struct attach_names names;   /* of egress */
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */

@@ -25,6 +25,7 @@ struct worker {
 	struct worker_config conf;
 	struct worker_fds fds;
 	struct stats stats;
+	struct limit limit[2]; /* to the container, from it */
 	struct link link;
 	struct loop *loop;
 	struct wheel *wheel;

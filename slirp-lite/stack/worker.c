@@ -248,6 +248,18 @@ static int make_through(struct worker *w, const struct host_ops *host, struct tc
 	return 0;
 }
 
+static void make_limits(struct worker *w, struct limit *ret[2])
+{
+	const uint64_t bits[2] = {w->conf.rate_in, w->conf.rate_out};
+
+	for (int i = 0; i < 2; i++)
+		if (bits[i]) {
+			limit_init(&w->limit[i], bits[i], w->conf.policy.plan.mtu,
+				   loop_now(w->loop));
+			ret[i] = &w->limit[i];
+		}
+}
+
 static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
 {
 	struct tcp_env tcp = {.emit = w->emit,
@@ -261,18 +273,18 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 			      .resolver = pick_resolver,
 			      .resolver_failed = on_resolver_failed,
 			      .arg = w};
-	const struct udp_env udp = {.emit = w->emit,
-				    .loop = w->loop,
-				    .wheel = w->wheel,
-				    .policy = &w->conf.policy,
-				    .host = host,
-				    .stats = &w->stats,
-				    .max = w->conf.udp_max,
-				    .once_ms = w->conf.udp_once_s * 1000ull,
-				    .stream_ms = w->conf.udp_stream_s * 1000ull,
-				    .local = on_local_datagram,
-				    .dns = on_dns,
-				    .arg = w};
+	struct udp_env udp = {.emit = w->emit,
+			      .loop = w->loop,
+			      .wheel = w->wheel,
+			      .policy = &w->conf.policy,
+			      .host = host,
+			      .stats = &w->stats,
+			      .max = w->conf.udp_max,
+			      .once_ms = w->conf.udp_once_s * 1000ull,
+			      .stream_ms = w->conf.udp_stream_s * 1000ull,
+			      .local = on_local_datagram,
+			      .dns = on_dns,
+			      .arg = w};
 	const struct ping_env ping = {.emit = w->emit,
 				      .loop = w->loop,
 				      .wheel = w->wheel,
@@ -288,8 +300,11 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 		.stats = &w->stats,
 		.emit = w->emit,
 		.is_shown_inside = {w->fds.listen[FAM4] >= 0, w->fds.listen[FAM6] >= 0}};
-	int r = make_through(w, host, &tcp, e);
+	int r;
 
+	make_limits(w, tcp.limit);
+	memcpy(udp.limit, tcp.limit, sizeof(udp.limit));
+	r = make_through(w, host, &tcp, e);
 	if (r == 0)
 		r = make_carrier(w, e);
 	if (r == 0)

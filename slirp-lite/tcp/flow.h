@@ -12,6 +12,7 @@
 #define SLIRP_TCP_FLOW_H
 
 #include "flow/bucket.h"
+#include "flow/limit.h"
 #include "flow/ring.h"
 #include "flow/table.h"
 #include "tcp/flows.h"
@@ -33,8 +34,19 @@ struct gather {
 	size_t len;
 };
 
+enum gate_dir { GATE_IN, GATE_OUT, N_GATES }; /* to the container, from it */
+
+/* A limit of what passes, and who waits for it. */
+struct gate {
+	struct tcp *owner;
+	struct limit *limit; /* NULL: none */
+	struct flow_list waiting;
+	struct timer timer; /* set while somebody waits */
+};
+
 struct tcp {
 	struct gather gather;
+	struct gate gate[N_GATES];
 	struct tcp_env env;
 	struct table *table;
 	struct siphash_key secret;
@@ -55,6 +67,14 @@ struct flow_links {
 	struct tcp_flow *prev, *next;
 };
 
+enum flow_links_kind {
+	LINKS_DIRTY,
+	LINKS_OTHER, /* waiting, promised or others */
+	N_LINKS,
+	LINKS_GATE_IN = N_LINKS,
+	LINKS_GATE_OUT
+};
+
 struct tcp_flow {
 	struct table_node node;
 	struct tcb tcb;
@@ -62,12 +82,18 @@ struct tcp_flow {
 	struct timer timer;
 	struct tcp *owner;
 	struct ring rx, tx;
-	struct flow_links dirty, other; /* other: waiting, promised or others */
-	struct port_tally *tally;       /* of the port it came by; NULL: the container's own */
-	uint32_t taken;  /* bytes the host took since the window last grew or looked idle */
-	uint64_t began;  /* DNS: the order of the resolvers is that of this time */
-	uint8_t attempt; /* which one */
-	struct syn syn;  /* when is_others */
+	struct flow_links links[N_LINKS];
+	/* Where there are limits no other TCP takes anything. */
+	union {
+		struct syn syn; /* when is_others */
+		struct flow_links gate_links[N_GATES];
+	};
+	struct port_tally *tally; /* of the port it came by; NULL: the container's own */
+	uint32_t taken;         /* bytes the host took since the window last grew or looked idle */
+	uint64_t began;         /* DNS: the order of the resolvers is that of this time */
+	uint8_t attempt;        /* which one */
+	bool is_gated[N_GATES]; /* waits in the gate's line */
+	bool has_turn[N_GATES]; /* is first in it, until it was flushed */
 	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
 	bool is_connecting : 1;
 	bool is_dns : 1;
@@ -82,11 +108,14 @@ struct tcp_flow {
 	bool is_starved : 1;   /* the pool had no chunk to read into */
 	bool is_others : 1;    /* goes to hand_over when the host has connected */
 	bool is_near : 1;      /* node.key.peer is held in emit */
+	bool is_ungated : 1;   /* no limit: its last bytes */
 	bool is_over : 1;      /* the machine is done; the host has bytes to take */
 };
 _Static_assert(sizeof(struct tcp_flow) <= 1024, "an idle connection holds no more than this");
 
 /* flows.c */
+void flow_list_add(struct flow_list *l, struct tcp_flow *f, enum flow_links_kind kind);
+void flow_list_remove(struct flow_list *l, struct tcp_flow *f, enum flow_links_kind kind);
 void flow_mark(struct tcp_flow *f); /* to be flushed */
 /* From now on a close of the host's socket that nobody means, by the death of this process, resets:
  * what was cut must not look like the end of a stream. */
@@ -101,6 +130,16 @@ void flow_emit(struct tcp *t, const struct flow_key *k, struct tcphdr_v *h,
 	       const struct iovec *data, int n, uint16_t gso_size);
 void flow_promise(struct tcp_flow *f,
 		  unsigned n_chunks); /* sets its reservation, if there is room */
+
+/* gate.c: how many bytes may pass now, SIZE_MAX where there is no limit. 0: it waits in line, and
+ * is marked when its turn comes. */
+void gate_init(struct tcp *t);
+size_t gate_room(struct tcp_flow *f, enum gate_dir d);
+bool gate_is_open(const struct tcp_flow *f, enum gate_dir d); /* for who does not wait */
+void gate_pass(struct tcp_flow *f, enum gate_dir d, size_t n);
+uint64_t gate_rate(const struct tcp *t, enum gate_dir d); /* bytes a second; 0: no limit */
+void gate_end_turn(struct tcp_flow *f);                   /* after it was flushed */
+void gate_forget(struct tcp_flow *f);
 
 /* open.c: a SYN for a key that has no flow. */
 void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,

@@ -24,31 +24,31 @@
 #define OPENS_PER_MS 10u
 #define OPENS_BURST 1000u
 
-static struct flow_links *links_of(struct tcp_flow *f, bool is_dirty)
+static struct flow_links *links_of(struct tcp_flow *f, enum flow_links_kind kind)
 {
-	return is_dirty ? &f->dirty : &f->other;
+	return kind < N_LINKS ? &f->links[kind] : &f->gate_links[kind - N_LINKS];
 }
 
-static void list_add(struct flow_list *l, struct tcp_flow *f, bool is_dirty)
+void flow_list_add(struct flow_list *l, struct tcp_flow *f, enum flow_links_kind kind)
 {
-	*links_of(f, is_dirty) = (struct flow_links){.prev = l->last};
+	*links_of(f, kind) = (struct flow_links){.prev = l->last};
 	if (l->last)
-		links_of(l->last, is_dirty)->next = f;
+		links_of(l->last, kind)->next = f;
 	else
 		l->first = f;
 	l->last = f;
 }
 
-static void list_remove(struct flow_list *l, struct tcp_flow *f, bool is_dirty)
+void flow_list_remove(struct flow_list *l, struct tcp_flow *f, enum flow_links_kind kind)
 {
-	struct flow_links at = *links_of(f, is_dirty);
+	struct flow_links at = *links_of(f, kind);
 
 	if (at.prev)
-		links_of(at.prev, is_dirty)->next = at.next;
+		links_of(at.prev, kind)->next = at.next;
 	else
 		l->first = at.next;
 	if (at.next)
-		links_of(at.next, is_dirty)->prev = at.prev;
+		links_of(at.next, kind)->prev = at.prev;
 	else
 		l->last = at.prev;
 }
@@ -58,7 +58,7 @@ void flow_mark(struct tcp_flow *f)
 	if (f->is_dirty)
 		return;
 	f->is_dirty = true;
-	list_add(&f->owner->dirty, f, true);
+	flow_list_add(&f->owner->dirty, f, LINKS_DIRTY);
 }
 
 static void unmark(struct tcp_flow *f)
@@ -66,7 +66,7 @@ static void unmark(struct tcp_flow *f)
 	if (!f->is_dirty)
 		return;
 	f->is_dirty = false;
-	list_remove(&f->owner->dirty, f, true);
+	flow_list_remove(&f->owner->dirty, f, LINKS_DIRTY);
 }
 
 static void set_waiting(struct tcp_flow *f, bool is_waiting)
@@ -77,10 +77,10 @@ static void set_waiting(struct tcp_flow *f, bool is_waiting)
 		return;
 	f->is_waiting = is_waiting;
 	if (is_waiting) {
-		list_add(&t->waiting, f, false);
+		flow_list_add(&t->waiting, f, LINKS_OTHER);
 		t->n_waiting++;
 	} else {
-		list_remove(&t->waiting, f, false);
+		flow_list_remove(&t->waiting, f, LINKS_OTHER);
 		t->n_waiting--;
 	}
 }
@@ -93,11 +93,11 @@ static void set_promised(struct tcp_flow *f, bool is_promised, uint64_t now)
 		return;
 	f->is_promised = is_promised;
 	if (is_promised) {
-		list_add(&t->promised, f, false);
+		flow_list_add(&t->promised, f, LINKS_OTHER);
 		if (!timer_is_set(&t->reclaim))
 			timer_set(t->env.wheel, &t->reclaim, now + RECLAIM_MS);
 	} else {
-		list_remove(&t->promised, f, false);
+		flow_list_remove(&t->promised, f, LINKS_OTHER);
 	}
 }
 
@@ -116,7 +116,7 @@ static void on_reclaim(struct timer *timer, uint64_t now)
 	struct tcp_flow *next;
 
 	for (struct tcp_flow *f = t->promised.first; f; f = next) {
-		next = f->other.next;
+		next = f->links[LINKS_OTHER].next;
 		if (f->rx.end == 0 && !f->is_blocked && now - f->tcb.last_rx >= RECLAIM_MS)
 			flow_promise(f, 0);
 	}
@@ -130,9 +130,9 @@ void flow_set_others(struct tcp_flow *f, bool is_others)
 		return;
 	f->is_others = is_others;
 	if (is_others)
-		list_add(&f->owner->others, f, false);
+		flow_list_add(&f->owner->others, f, LINKS_OTHER);
 	else
-		list_remove(&f->owner->others, f, false);
+		flow_list_remove(&f->owner->others, f, LINKS_OTHER);
 }
 
 void flow_guard_host(const struct tcp *t, int fd)
@@ -173,6 +173,7 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);
 	ring_reset(&f->tx, t->env.pool);
+	gate_forget(f);
 	unmark(f);
 	set_waiting(f, false);
 	set_promised(f, false, 0);
@@ -278,6 +279,7 @@ static bool may_challenge(struct tcp *t, uint64_t now)
 /* The host's side has failed: the container gets what came before, then RST. */
 static void fail(struct tcp_flow *f, uint64_t now)
 {
+	f->is_ungated = true;
 	while (tx_pump(f, now))
 		;
 	tx_output(f, now);
@@ -331,6 +333,7 @@ static bool flush_one(struct tcp_flow *f, uint64_t now)
 		set_waiting(f, true);
 	}
 	set_timer(f);
+	gate_end_turn(f);
 	return is_more;
 }
 
@@ -498,6 +501,7 @@ int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
 	t->mss[FAM4] = mss_of(mtu, IP4_HDR_LEN);
 	t->mss[FAM6] = mss_of(mtu, IP6_HDR_LEN);
 	t->reclaim.fn = on_reclaim;
+	gate_init(t);
 	r = getrandom(&t->secret, sizeof(t->secret), 0) == (ssize_t)sizeof(t->secret)
 		    ? table_new(env->max, sizeof(struct tcp_flow), &t->table, e)
 		    : err_sys(e, EIO, "random secret of TCP");

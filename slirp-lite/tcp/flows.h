@@ -17,6 +17,7 @@
 
 #include "emit/emit.h"
 #include "flow/key.h"
+#include "flow/limit.h"
 #include "flow/policy.h"
 #include "flow/port.h"
 #include "flow/pool.h"
@@ -54,6 +55,7 @@ struct tcp_env {
 	bool (*others_again)(void *arg, const struct flow_key *k, uint64_t now);
 	int (*hand_over)(void *arg, const struct flow_key *k, int fd, const struct syn *syn,
 			 uint32_t seq, uint64_t now);
+	struct limit *limit[2]; /* of bytes to the container and from it; NULL: none */
 	void *arg;
 };
 

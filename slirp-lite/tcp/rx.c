@@ -45,13 +45,21 @@ uint32_t rx_accept(struct tcp_flow *f)
 		room = promised;
 	}
 	/* Else the host's socket, which is empty or nearly so, takes it. */
-	if (f->is_blocked || f->is_connecting || f->rx.end > 0) {
+	if (f->is_blocked || f->is_connecting || f->rx.end > 0 || !gate_is_open(f, GATE_OUT)) {
 		size_t left = ring_room(&f->rx, p, f->rx.len);
 
 		if (left < room)
 			room = (uint32_t)left;
 	}
 	return room;
+}
+
+/* Where a limit holds, more than a tenth of a second's bytes would but wait here. */
+static unsigned chunks_max(const struct tcp *t)
+{
+	const uint64_t rate = gate_rate(t, GATE_OUT), n = rate / 10 / POOL_CHUNK;
+
+	return rate == 0 || n > WINDOW_CHUNKS_MAX ? WINDOW_CHUNKS_MAX : (unsigned)n;
 }
 
 /* A window that the host's socket empties is worth doubling, while half of the pool is free. */
@@ -61,7 +69,7 @@ static void grow(struct tcp_flow *f, size_t n)
 	unsigned now = capacity(f), want = now * 2;
 
 	f->taken += (uint32_t)n;
-	if (now >= WINDOW_CHUNKS_MAX || f->taken < now * POOL_CHUNK)
+	if (now >= chunks_max(f->owner) || f->taken < now * POOL_CHUNK)
 		return;
 	f->taken = 0;
 	if (pool_n_free(p) >= pool_n_chunks(p) / 2 + want)
@@ -111,6 +119,7 @@ static ssize_t give(struct tcp_flow *f, struct iovec *iov, int n_iov, size_t len
 	if ((size_t)n < len)
 		f->is_blocked = true; /* EPOLLOUT follows */
 	grow(f, (size_t)n);
+	gate_pass(f, GATE_OUT, (size_t)n);
 	if (f->tally)
 		f->tally->out += (uint64_t)n;
 	return n;
@@ -183,7 +192,10 @@ bool rx_drain(struct tcp_flow *f)
 	if (f->owner->gather.f == f)
 		rx_settle(f->owner);
 	while (f->rx.len > 0 && !f->is_blocked && f->src.fd >= 0) {
-		size_t len = f->rx.len;
+		const size_t room = gate_room(f, GATE_OUT);
+		size_t len = f->rx.len < room ? f->rx.len : room;
+		if (len == 0)
+			break;
 		int n_iov = ring_bytes(&f->rx, f->owner->env.pool, 0, len, iov, RING_CHUNKS + 1);
 		ssize_t n = give(f, iov, n_iov, len);
 
@@ -210,7 +222,7 @@ bool rx_take(struct tcp_flow *f, const struct tcb_result *r, const uint8_t *payl
 		return true;
 	}
 	if (r->data_len > 0 && r->data_at == 0 && r->advance == r->data_len && f->rx.end == 0 &&
-	    !f->is_blocked && !f->is_connecting) {
+	    !f->is_blocked && !f->is_connecting && gate_is_open(f, GATE_OUT)) {
 		hold(f, iov.iov_base, iov.iov_len);
 		if (!may_hold)
 			rx_settle(f->owner);

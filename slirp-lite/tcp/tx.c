@@ -92,10 +92,12 @@ static ssize_t read_some(struct tcp_flow *f, size_t max)
 		return -EAGAIN;
 	}
 	n = f->owner->env.host->readv(f->src.fd, iov, n_iov);
-	if (n > 0)
+	if (n > 0) {
 		ring_extend(&f->tx, (size_t)n);
-	if (n > 0 && f->tally)
-		f->tally->in += (uint64_t)n;
+		gate_pass(f, GATE_IN, (size_t)n);
+		if (f->tally)
+			f->tally->in += (uint64_t)n;
+	}
 	ring_tidy(&f->tx, p);
 	after_read(f, n, asked);
 	return n;
@@ -103,12 +105,18 @@ static ssize_t read_some(struct tcp_flow *f, size_t max)
 
 static bool pump_once(struct tcp_flow *f, uint64_t now)
 {
-	size_t room = usable(f);
+	size_t room = usable(f), allowed;
 	ssize_t n;
 
 	/* A silly window is left to grow while something is in flight. */
 	if (room == 0 || (room < f->tcb.mss && f->tx.len > 0))
 		return false;
+	allowed = gate_room(f, GATE_IN);
+	if (allowed == 0)
+		return false;
+	/* A segment is owed rather than cut. */
+	if (room > allowed)
+		room = allowed > f->tcb.mss ? allowed : min32((uint32_t)room, f->tcb.mss);
 	room = whole_segments(f, room);
 	n = read_some(f, room);
 	/* The end is near: the FIN goes with the last bytes. */

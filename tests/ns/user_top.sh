@@ -116,7 +116,7 @@ is 'it holds' "$(time_of_big "$a" | awk '{ print ($1 > 1) }')" 1
 ok 'none' nna limit a --rate-in none --rate-out none -q
 is 'it is gone' "$(nna status a | grep -c 'rate')" 0
 nna limit c --rate-in 1mbit 2>"$NS_TMP/err"
-is 'the one alone has none' $? 8
+is 'the one alone gets its own when it comes up' $? 8
 nna limit nobody --rate-in 1mbit 2>"$NS_TMP/err"
 is 'nobody has none either' $? 8
 ok 'up with a limit' nna up "$c" --network web --ifname eth1 --name c1 --rate-in 1mbit --rate-out 1mbit -q

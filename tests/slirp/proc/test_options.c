@@ -144,6 +144,24 @@ static void test_name(void **state)
 }
 
 /* Every line that is known to be passed, by podman 4.3 and 5.8 and rootlesskit 1.1, 2 and 3. */
+static void test_rates(void **state)
+{
+	struct options o = good("--rate-in 250mbit --local-client splice 1");
+	struct worker_config c;
+
+	(void)state;
+	options_config(&o, &c);
+	assert_int_equal(c.rate_in, 250000000);
+	assert_int_equal(c.rate_out, 0);
+	/* Clients that came by other ways would not be counted. */
+	assert_int_equal(o.local, PORT_LOCAL_GATEWAY);
+	o = good("--rate-out 8000bit --engine tap 1");
+	options_config(&o, &c);
+	assert_int_equal(c.rate_out, 8000);
+	o = good("--rate-out none --local-client splice 1");
+	assert_int_equal(o.local, PORT_LOCAL_SPLICE);
+}
+
 /* What the relay engine may have, of all that is open. */
 static void test_engine(void **state)
 {
@@ -289,6 +307,10 @@ static const struct {
 	{"--sandbox maybe 1", "--sandbox: "},
 	{"--engine fast 1", "--engine: "},
 	{"--engine relay --netns-type tapfd 0", "--engine: "},
+	{"--rate-in 1 1", "--rate-in: "},
+	{"--rate-out 7999bit 1", "--rate-out: "},
+	{"--rate-in 1mbit --engine relay 1", "--rate-in, --rate-out: "},
+	{"--rate-out 1mbit --for-network 1", "--rate-in, --rate-out: "},
 	{"--engine relay --target-type bess /tmp/x", "--engine: "},
 	{"--log-level loud 1", "--log-level: "},
 	{"--name a/b 1", "--name: "},
@@ -349,10 +371,11 @@ static void test_many_ports(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_defaults),   cmocka_unit_test(test_clients),
-		cmocka_unit_test(test_values),     cmocka_unit_test(test_wrong),
-		cmocka_unit_test(test_many_ports), cmocka_unit_test(test_name),
-		cmocka_unit_test(test_engine),     cmocka_unit_test(test_known_lines),
+		cmocka_unit_test(test_defaults),    cmocka_unit_test(test_clients),
+		cmocka_unit_test(test_values),      cmocka_unit_test(test_wrong),
+		cmocka_unit_test(test_many_ports),  cmocka_unit_test(test_name),
+		cmocka_unit_test(test_rates),       cmocka_unit_test(test_engine),
+		cmocka_unit_test(test_known_lines),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -17,10 +17,11 @@
 #include "wire/tcphdr.h"
 
 struct rig_conf {
-	uint32_t tcp_max;  /* 0: 65,536 */
-	size_t memory_max; /* 0: 64 MiB */
-	int host_buffer;   /* SO_SNDBUF of the worker's host sockets; 0: the system's */
-	bool is_bridged;   /* the container has another MAC address than the plan's */
+	uint32_t tcp_max;           /* 0: 65,536 */
+	size_t memory_max;          /* 0: 64 MiB */
+	int host_buffer;            /* SO_SNDBUF of the worker's host sockets; 0: the system's */
+	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
+	bool is_bridged;            /* the container has another MAC address than the plan's */
 };
 
 /* What connect() of the host does next. */

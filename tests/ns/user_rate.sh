@@ -1,0 +1,78 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Limits of what a container of an ordinary user's, that is alone, is sent and sends: by the tap engine of its
+# slirp-lite, whoever its clients are. 80 kbit/s: what is asserted is that 20 kB take more than a second and a half.
+. "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/user_net_lib.sh"
+
+refused() { # EXIT-CODE PATTERN ARGUMENT...
+	local code pattern out rc
+	code=$1 pattern=$2
+	shift 2
+	out=$(nna "$@" 2>&1)
+	rc=$?
+	is "$*: exit code" "$rc" "$code"
+	like "$*: says why" "$out" "$pattern"
+}
+slow() { # CMD...: curl with what is before it
+	rm -f "$NS_TMP/open/got"
+	"$@" -sS -g -m 120 --noproxy '*' -o "$NS_TMP/open/got" -w '%{time_total} %{size_download}\n' |
+		awk '{ print ($1 > 1.5 && $2 == 20000) ? "slow" : $0 }'
+}
+counter() { nna status c --json | jq ".[0].counters.$1 // 0"; }
+
+serve_http out 80
+www in
+for d in out in; do head -c 20000 /dev/urandom >"$NS_TMP/www.$d/big"; done
+mkdir -m 777 "$NS_TMP/open"
+snapshot host >"$NS_TMP/before"
+foreign c $UID_A
+c=$box_c
+ok 'up with limits' nna up "$c" --name c --rate-in 80kbit --rate-out 80kbit -p 8080:80 -q
+like 'status has them' "$(nna status c)" '*rate in    80kbit*rate out   80kbit*'
+is 'as JSON, too' "$(nna status c --json | jq -r '.[0].limit | "\(.in) \(.out)"')" '80000 80000'
+ok 'the same again' nna up "$c" --name c --rate-in 80kbit --rate-out 80kbit -p 8080:80 -q
+ok 'and without naming them' nna up "$c" --name c -q
+refused 4 '*other limits*' up "$c" --name c --rate-in 90kbit --rate-out 80kbit
+refused 4 '*other limits*' up "$c" --name c --rate-in 80kbit
+refused 4 '*other destinations*' up "$c" --name c --not-to 192.0.2.1
+refused 8 '*when it comes up*' limit c --rate-in 90kbit
+serve_in "$c" in
+
+is 'to the container' "$(slow inside "$c" curl "http://$OUT4/big")" slow
+ok 'all of it' cmp "$NS_TMP/open/got" "$NS_TMP/www.out/big"
+is 'over IPv6' "$(slow inside "$c" curl "http://[$OUT6]/big")" slow
+is 'from it' "$(slow on out curl "http://$HOST4:8080/big")" slow
+ok 'all of that' cmp "$NS_TMP/open/got" "$NS_TMP/www.in/big"
+is 'to a client of the host' "$(slow on host curl http://127.0.0.1:8080/big)" slow
+is 'who is shown as the gateway, for he comes by the tap' "$(http host http://127.0.0.1:8080/cgi-bin/peer)" 10.0.2.2
+is 'one from outside as himself' "$(http out "http://$HOST4:8080/cgi-bin/peer")" "$OUT4"
+
+# Somebody wants all there is; what is little comes all the same.
+head -c 1000000 /dev/zero >"$NS_TMP/www.out/more"
+(inside "$c" setpriv --pdeathsig KILL curl -sS -m 600 -o /dev/null "http://$OUT4/more") >/dev/null 2>&1 &
+busy=$!
+NS_SERVERS="$NS_SERVERS $busy"
+is_busy() { [ "$(nna top --json c | jq '[.[0].flows[] | select(.state == "ESTABLISHED")] | length')" -ge 1 ]; }
+ok 'one is busy' ns_until 60 is_busy
+is 'another is served' "$(get "$c" "http://$OUT4/hello")" 'hello from out'
+ok 'the first is busy still' is_busy
+unserve "$busy"
+
+# Datagrams have no way to wait.
+blast() {
+	inside "$c" python3 -c 'import socket, sys
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+for i in range(100): s.sendto(b"x" * 1000, (sys.argv[1], 9))' $OUT4 && [ "$(counter drop_limit)" -gt 0 ]
+}
+ok 'datagrams above it are dropped and counted' ns_until 60 blast
+is 'nothing else is' "$(nna status c --json | jq -r '.[0].counters | keys[] | select(startswith("drop_"))')" drop_limit
+ok 'down' nna down c -q
+ok 'run has the options, too' nna run --rate-in 80kbit --rate-out 80kbit -- curl -sS -m 60 -o /dev/null "http://$OUT4/hello"
+refused 2 '*tap engine*' up "$c" --name c --engine relay --rate-in 80kbit
+is 'nothing is up' "$(nna ls | wc -l)" 1
+kill -KILL "$c"
+ok 'no process stays' ns_until 20 no_slirp
+on host rm -rf /run/user/$UID_A/netns-up
+residue host "$NS_TMP/before" 'nothing is left'
+ns_done
