@@ -143,7 +143,7 @@ static void look_local(struct path *p)
 	char key[KEY_STRLEN];
 
 	if (!p->is_host || p->run.is_unheld || p->run.proto == IPPROTO_SCTP ||
-	    p->run.count > PUBLISH_EXPLODE_MAX || reserve_open(-1, &r, NULL) < 0)
+	    p->run.count > PUBLISH_HELD_MAX || reserve_open(-1, &r, NULL) < 0)
 		return;
 	name_key(p->a->id, p->a->ifname, key);
 	if (reserve_count(r, key, &one, 1, &p->n_local, &p->n_local_want, NULL) < 0)

@@ -27,9 +27,11 @@ struct publish {
 	bool is_unheld;
 };
 
-/* A run of more ports than this with equal host and container ports becomes one interval element
- * and is bind-probed only (no local forwarder). */
+/* A run of more ports than this with equal host and container ports becomes one interval element.
+ */
 #define PUBLISH_EXPLODE_MAX 64
+/* One of more than this is bind-probed only (no local forwarder): each port is a socket. */
+#define PUBLISH_HELD_MAX 1024
 #define PUBLISH_STRLEN (IP_STRLEN + 32)
 #define PUBLISH_MAX 8192 /* runs for one attachment */
 

@@ -107,7 +107,7 @@ void reserve_closep(struct reserve **r)
 /* Whether the run gets sockets that stay, or is only tried (or not even that: is_unheld). */
 static bool is_kept(const struct publish *p)
 {
-	return !p->is_unheld && p->count <= PUBLISH_EXPLODE_MAX &&
+	return !p->is_unheld && p->count <= PUBLISH_HELD_MAX &&
 	       (p->proto == IPPROTO_TCP || p->proto == IPPROTO_UDP);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * reserve: binds the reservation sockets of published ports and hands them to the local forwarder,
- * which is started when it is not there. SCTP and runs longer than PUBLISH_EXPLODE_MAX are
+ * which is started when it is not there. SCTP and runs longer than PUBLISH_HELD_MAX are
  * bind-probed only (SCTP where the kernel has it loaded). One socket a port: for every address of
  * the host a dual-stack one, or AF_INET where the kernel has no IPv6.
  */

@@ -58,6 +58,15 @@ is 'from 127.0.0.1' "$(http host http://127.0.0.1:8080/hello)" 'hello from c1'
 is 'from ::1' "$(http host 'http://[::1]:8080/hello')" 'hello from c1'
 is 'route_localnet is off everywhere' "$(on host sh -c 'cat /proc/sys/net/ipv4/conf/*/route_localnet' | sort -u)" 0
 isnt 'UDP from 127.0.0.1' "$(ask host udp 127.0.0.1 5353)" ''
+isnt 'a port of a wide range from 127.0.0.1' "$(ask host tcp 127.0.0.1 40500)" ''
+isnt 'from ::1' "$(ask host tcp ::1 40500)" ''
+ok 'a range on 127.0.0.1 alone' nu publish one 127.0.0.1:43000-43099:81-180 -q
+isnt 'a port of it' "$(ask host tcp 127.0.0.1 43000)" ''
+is 'not from outside' "$(ask far tcp $HOST4 43000)" ''
+ok 'and back' nu unpublish one 127.0.0.1:43000-43099 -q
+nu publish one 127.0.0.1:43000-44024:81-1105 2>"$NS_TMP/err"
+is 'more than 1024 are not served there' $? 8
+like 'and that is said' "$(cat "$NS_TMP/err")" '*at most 1024 ports*'
 isnt 'UDP from ::1' "$(ask host udp ::1 5353)" ''
 
 ok 'publish on loopback alone' nu publish one 127.0.0.1:8090:80 '[::1]:8091:80' 127.0.0.1:5390:53/udp
