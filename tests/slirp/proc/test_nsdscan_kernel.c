@@ -388,7 +388,7 @@ static int feed_bytes(const void *p, size_t len)
 static void test_messages(void **state)
 {
 	const struct inet_diag_msg m = sock4(80, 0, 0, 0, 0);
-	char room[512];
+	char room[512] = {0};
 	size_t n;
 
 	(void)state;
