@@ -107,12 +107,24 @@ const char *hostfwd_parse(json_t *a, const struct plan *plan, struct publish *re
 	return NULL;
 }
 
-static void set_ports(json_t *o, const char *key, uint16_t first, uint16_t count)
+/* False: no memory. */
+static bool set_ports(json_t *o, const char *key, uint16_t first, uint16_t count)
 {
 	char text[16];
 
 	(void)snprintf(text, sizeof(text), "%u-%u", first, first + count - 1u);
-	(void)json_object_set_new(o, key, count == 1 ? json_integer(first) : json_string(text));
+	return json_object_set_new(o, key, count == 1 ? json_integer(first) : json_string(text)) ==
+	       0;
+}
+
+/* The ports, then o; NULL without memory. */
+static json_t *with_ports(json_t *o, const struct publish *p)
+{
+	if (set_ports(o, "host_port", p->host_port, p->count) &&
+	    set_ports(o, "guest_port", p->ctr_port, p->count))
+		return o;
+	json_decref(o);
+	return NULL;
 }
 
 static const char *addr_or(const struct ip *ip, const char *otherwise, char out[IP_STRLEN])
@@ -131,28 +143,23 @@ json_t *hostfwd_entry(const struct published_rule *r)
 	o = json_pack("{s:I,s:s,s:s,s:s}", "id", (json_int_t)r->id, "proto", proto, "host_addr",
 		      addr_or(&r->p.host_ip, "0.0.0.0", host), "guest_addr",
 		      addr_or(guest, "", inside));
-	if (o) {
-		set_ports(o, "host_port", r->p.host_port, r->p.count);
-		set_ports(o, "guest_port", r->p.ctr_port, r->p.count);
-	}
-	return o;
+	return with_ports(o, &r->p);
 }
 
 int hostfwd_parse_list(json_t *arguments, struct publish_list *ret, struct err *e)
 {
-	json_t *list, *item;
-	size_t i;
+	json_t *list;
 	int r = json_get_arr(arguments, "arguments", "ports", JSON_REQUIRED, &list, e);
 
 	if (r < 0)
 		return r;
-	json_array_foreach(list, i, item)
-	{
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const char *spec = json_string_value(json_array_get(list, i));
 		struct publish p;
 
-		if (!json_is_string(item))
+		if (!spec)
 			return json_bad("arguments", "ports", e, "expected strings");
-		r = publish_parse(json_string_value(item), &p, e);
+		r = publish_parse(spec, &p, e);
 		if (r == 0 && p.proto == IPPROTO_SCTP)
 			r = err_set(e, ERR_UNSUPPORTED, 0,
 				    "SCTP cannot be carried without privilege");
@@ -174,13 +181,14 @@ json_t *hostfwd_rule(const struct published_rule *r)
 			  (json_int_t)r->n_sockets, "flows", (json_int_t)r->tally.flows, "bytes_in",
 			  (json_int_t)r->tally.in, "bytes_out", (json_int_t)r->tally.out);
 
-	if (!o)
+	if (r->p.host_ip.family &&
+	    json_object_set_new(o, "host_addr", json_string(ip_str(&r->p.host_ip, a))) < 0) {
+		json_decref(o);
 		return NULL;
-	if (r->p.host_ip.family)
-		(void)json_object_set_new(o, "host_addr", json_string(ip_str(&r->p.host_ip, a)));
-	set_ports(o, "host_port", r->p.host_port, r->p.count);
-	set_ports(o, "guest_port", r->p.ctr_port, r->p.count);
-	if (r->is_auto)
-		(void)json_object_set_new(o, "auto", json_true());
-	return o;
+	}
+	o = with_ports(o, &r->p);
+	if (!r->is_auto || json_object_set_new(o, "auto", json_true()) == 0)
+		return o;
+	json_decref(o);
+	return NULL;
 }
