@@ -77,11 +77,12 @@ def report(summary):
   """(lines of text, how many gates are met, how many are not)."""
   gates = gates_of(summary)
   missed = [g for _, g in gates if not g.is_met]
-  lines = ['each room, by the unit tests alone:'] + rooms_text(summary)
-  for title, want in ((f'gates that are met (parsers {PARSER[0]} % of lines and {PARSER[1]} % of branches, TCP '
-                       f'{MACHINE[0]} % and {MACHINE[1]} %):', True), ('gates that are not met:', False)):
+  lines = [f'gates: {len(gates) - len(missed)} are met, {len(missed)} are not (parsers {PARSER[0]} % of lines and '
+           f'{PARSER[1]} % of branches, TCP {MACHINE[0]} % and {MACHINE[1]} %), by the unit tests alone']
+  for title, want in (('not met:', False), ('met:', True)):
     rows = [g.text() for _, g in gates if g.is_met == want]
     lines += ['', title] + (rows or ['  none'])
+  lines += ['', 'each room, which has no gate:'] + rooms_text(summary)
   return lines, len(gates) - len(missed), len(missed)
 
 

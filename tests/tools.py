@@ -43,6 +43,8 @@ def test_gates():
   ok('what is no parser has no gate', 'netd/cli/main.c' not in gates)
   lines, passed, failed = coverage.report(summary)
   ok('all are counted', passed == sum(gates.values()) and passed + failed == len(gates), (passed, failed, gates))
+  ok('how many are met is said first', lines[0].startswith(f'gates: {passed} are met, {failed} are not'), lines[0])
+  ok('and what is not met before what is', lines.index('not met:') < lines.index('met:'), lines)
   ok('what is missing is told', any('lines.c' in l and 'missing: 3 lines, 0 branches' in l for l in lines), lines)
 
 
