@@ -3,7 +3,8 @@
  * back: the process with privilege. It takes calls from the front, asks the kernel who sent them
  * and the policy whether they may, counts what everybody holds, has the work done by workers, and
  * takes down what has lost its namespace. It reads nothing that a stranger wrote but values of
- * fixed layout, and waits for nobody.
+ * fixed layout and, for the log, the headers of packets that were refused (model/refusal.h), and
+ * waits for nobody.
  */
 #ifndef NETD_BROKER_BACK_H
 #define NETD_BROKER_BACK_H
