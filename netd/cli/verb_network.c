@@ -148,6 +148,8 @@ static int net_open(const struct net_opts *o, enum usernet_how how, struct net_e
 	if (!n->is_user)
 		return cli_open(&o->common, how == USERNET_LOOK, &n->g, e);
 	r = usernet_open_by(&o->common, how, o->engine, &n->u, e);
+	if (r == 0 && how == USERNET_MAKE)
+		r = engine_avoid_here(e);
 	if (r == 0)
 		r = usernet_enter(&n->u, false, e);
 	n->g = n->u.g;
@@ -162,6 +164,21 @@ static void net_close(struct net_engine *n)
 		engine_closep(&n->g);
 }
 #define CLEAN_NET __attribute__((cleanup(net_close)))
+
+/* Its user asked for it, and may know why. */
+static void warn_avoided(const struct network *n)
+{
+	char s[PREFIX_STRLEN], t[PREFIX_STRLEN];
+
+	for (int f = 0; f < N_FAM; f++) {
+		const struct prefix *by = engine_avoided(&n->subnet[f]);
+
+		if (by)
+			log_warn("subnet %s overlaps %s, which this machine has: containers of %s "
+				 "do not reach who has such an address there",
+				 prefix_str(&n->subnet[f], s), prefix_str(by, t), n->name);
+	}
+}
 
 static int net_create(struct net_opts *o, const char *name, struct err *e)
 {
@@ -182,6 +199,8 @@ static int net_create(struct net_opts *o, const char *name, struct err *e)
 			host_uplink_unask(n.u.host);
 		return r;
 	}
+	if (n.is_user)
+		warn_avoided(&o->n);
 	if (o->common.json)
 		return cli_print_json(codec_network(&o->n));
 	if (!o->common.quiet)

@@ -326,6 +326,12 @@ void engine_live_with(int end_fd, const struct ip resolver[N_FAM]);
  * names, none is needed. 2: there are some, and none answers. */
 int engine_names_who(struct engine *g, int32_t *ret, struct err *e);
 
+/* From now on subnets are chosen that are none of what the calling thread's network namespace has
+ * addresses in or routes to, while there are others: for who then enters a namespace that has its
+ * way out there. What is left out by that and overlaps *p, NULL: nothing. For the whole program. */
+int engine_avoid_here(struct err *e);
+const struct prefix *engine_avoided(const struct prefix *p);
+
 /* Networks. `default` exists without having been made. ERR_CONFLICT when the name is taken with
  * other settings; ENGINE_NOTHING when it exists with the same. Fields left zero are chosen: a
  * subnet that collides with no route, address or network of the host. */

@@ -19,8 +19,13 @@
 struct taken {
 	size_t n, cap;
 	struct prefix *p;
+	const struct taken *also;
 	struct err *e;
 };
+
+/* What is better left alone: taken by somebody else where the host is. */
+static struct taken avoided;
+#define AVOID_LEN_MIN 8 /* shorter ones are ways to the world at large, as a default route is */
 
 static int take(struct taken *t, const struct prefix *p)
 {
@@ -70,7 +75,36 @@ static const struct prefix *taken_by(const struct taken *t, const struct prefix 
 	for (size_t i = 0; i < t->n; i++)
 		if (prefix_overlaps(&t->p[i], p))
 			return &t->p[i];
-	return NULL;
+	return t->also ? taken_by(t->also, p) : NULL;
+}
+
+static int avoid_addr(uint32_t ifindex, const struct prefix *p, void *arg)
+{
+	return p->len < AVOID_LEN_MIN ? 0 : take_addr(ifindex, p, arg);
+}
+
+static int avoid_route(const struct route_spec *s, void *arg)
+{
+	return avoid_addr(0, &s->dst, arg);
+}
+
+int engine_avoid_here(struct err *e)
+{
+	CLEAN_RTNL struct rtnl *rtnl = NULL;
+	int r = rtnl_open(&rtnl, e);
+
+	avoided.e = e;
+	if (r >= 0)
+		r = route_each(rtnl, avoid_route, &avoided, e);
+	if (r >= 0)
+		r = route_each_addr(rtnl, avoid_addr, &avoided, e);
+	avoided.e = NULL;
+	return r < 0 ? r : 0;
+}
+
+const struct prefix *engine_avoided(const struct prefix *p)
+{
+	return p->ip.family ? taken_by(&avoided, p) : NULL;
 }
 
 static struct prefix v4(uint32_t host_order, uint8_t len)
@@ -132,6 +166,24 @@ static bool host_has_ipv6(void)
 	return access("/proc/net/if_inet6", F_OK) == 0;
 }
 
+/* Among what is to be avoided only when nothing else is left. */
+static int pick(struct taken *t, bool large, struct network *n, struct err *e)
+{
+	int r;
+
+	t->also = &avoided;
+	if (pick_v4(t, large, &n->subnet[FAM4], NULL) < 0)
+		t->also = NULL;
+	r = pick_v4(t, large, &n->subnet[FAM4], e);
+	t->also = &avoided;
+	if (r < 0 || !host_has_ipv6())
+		return r;
+	if (pick_v6(t, &n->subnet[FAM6], NULL) == 0)
+		return 0;
+	t->also = NULL;
+	return pick_v6(t, &n->subnet[FAM6], e);
+}
+
 static int check_taken(const struct taken *t, const struct network *n, struct err *e)
 {
 	char a[PREFIX_STRLEN], b[PREFIX_STRLEN];
@@ -158,9 +210,7 @@ static int choose_subnets(struct engine *g, struct network *n, bool large, struc
 	if (r == 0 && given)
 		r = check_taken(&t, n, e);
 	if (r == 0 && !given)
-		r = pick_v4(&t, large, &n->subnet[FAM4], e);
-	if (r == 0 && !given && host_has_ipv6())
-		r = pick_v6(&t, &n->subnet[FAM6], e);
+		r = pick(&t, large, n, e);
 	free(t.p);
 	return r;
 }

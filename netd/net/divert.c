@@ -48,13 +48,18 @@ static struct nl_msg *route_msg(uint8_t family, uint32_t table)
 	return rtnl_msg_done(m, bad);
 }
 
-int divert_add(struct rtnl_batch *b, uint8_t family, uint32_t mark, uint32_t table, struct err *e)
+int divert_rule_add(struct rtnl_batch *b, uint8_t family, uint32_t mark, uint32_t table,
+		    struct err *e)
 {
-	int r;
-
 	if (family != AF_INET && family != AF_INET6)
 		return err_invalid(e, ERR_INTERNAL, "a rule of an unknown family");
-	r = rtnl_batch_add(b, rule_msg(family, mark, table), EEXIST, "adding a routing rule", e);
+	return rtnl_batch_add(b, rule_msg(family, mark, table), EEXIST, "adding a routing rule", e);
+}
+
+int divert_add(struct rtnl_batch *b, uint8_t family, uint32_t mark, uint32_t table, struct err *e)
+{
+	int r = divert_rule_add(b, family, mark, table, e);
+
 	return r < 0 ? r
 		     : rtnl_batch_add(b, route_msg(family, table), EEXIST,
 				      "adding a route to ourselves", e);

@@ -14,5 +14,8 @@
 /* Queues a rule (packets with this mark look into this table) and the table's one route (everything
  * is local, on lo). What is there already counts as success. family: AF_INET, AF_INET6. */
 int divert_add(struct rtnl_batch *b, uint8_t family, uint32_t mark, uint32_t table, struct err *e);
+/* The rule alone, for a table with routes of the caller's. */
+int divert_rule_add(struct rtnl_batch *b, uint8_t family, uint32_t mark, uint32_t table,
+		    struct err *e);
 
 #endif

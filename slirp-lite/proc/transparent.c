@@ -23,6 +23,7 @@
 #include "net/divert.h"
 #include "net/link.h"
 #include "net/nft.h"
+#include "net/route.h"
 #include "net/rtnl.h"
 #include "sys/probe.h"
 #include "sys/sysctl.h"
@@ -39,7 +40,8 @@
 
 /* Clients of published ports. What they send may be translated on its way out, and answers are put
  * right only when they have been delivered here, so their socket is not found by their addresses:
- * the connection remembers whose it is. Answers of the namespace itself go by their route. */
+ * the connection remembers whose it is. Answers of the namespace itself go by their route. What
+ * comes by the tap is answered by the tap, whatever address it has. */
 static void shown_rules(const char *tap, struct buf *out)
 {
 	buf_printf(out,
@@ -50,12 +52,15 @@ static void shown_rules(const char *tap, struct buf *out)
 		   "}\n"
 		   "chain seen {\n"
 		   "type filter hook prerouting priority mangle; policy accept;\n"
+		   "iifname \"%s\" ct state new ct mark set %#" PRIx32 " accept\n"
+		   "ct mark %#" PRIx32 " ct direction reply meta mark set %#" PRIx32 " accept\n"
 		   "ct mark != %#" PRIx32 " accept\n"
 		   "ct direction reply meta mark set %#" PRIx32 " accept\n"
-		   "iifname \"%s\" ct mark set 0\n"
+		   "iifname \"%s\" ct mark set %#" PRIx32 "\n"
 		   "}\n",
-		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN,
-		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, tap);
+		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, tap,
+		   TRANSPARENT_MARK_BACK, TRANSPARENT_MARK_BACK, TRANSPARENT_MARK_BACK,
+		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, tap, TRANSPARENT_MARK_BACK);
 }
 
 void transparent_rules(const char *tap, const struct plan *plan, const uint16_t ports[N_FAM],
@@ -211,12 +216,32 @@ static int tune(const char *tap, struct err *e)
 	return r < 0 ? r : relax_reverse_path(tap, e);
 }
 
-static int set_routes(const int listen_fd[N_FAM], struct err *e)
+static int lead_back(struct rtnl_batch *b, int f, uint32_t tap, const struct plan *plan,
+		     struct err *e)
+{
+	const struct route_spec way = {.dst.ip.family = plan->gateway[f].family,
+				       .gateway = plan->gateway[f],
+				       .ifindex = tap,
+				       .beside = true,
+				       .table = TRANSPARENT_TABLE_BACK};
+	int r = divert_rule_add(b, plan->gateway[f].family, TRANSPARENT_MARK_BACK,
+				TRANSPARENT_TABLE_BACK, e);
+
+	return r < 0 ? r : route_add(b, &way, e);
+}
+
+static int set_routes(const char *tap, const struct plan *plan, const int listen_fd[N_FAM],
+		      struct err *e)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
 	CLEAN_RTNL struct rtnl *rtnl = NULL;
+	struct link_info link = {0};
 	int r = rtnl_open(&rtnl, e);
 
+	if (r == 0)
+		r = link_get(rtnl, tap, &link, e);
+	if (r > 0)
+		r = err_set(e, ERR_ABSENT, 0, "interface %s is gone", tap);
 	if (r == 0)
 		r = rtnl_batch_new(rtnl, &b, e);
 	if (r == 0)
@@ -225,6 +250,9 @@ static int set_routes(const int listen_fd[N_FAM], struct err *e)
 		if (listen_fd[f] >= 0)
 			r = divert_add(b, f == FAM4 ? AF_INET : AF_INET6, TRANSPARENT_MARK_IN,
 				       TRANSPARENT_TABLE, e);
+	for (int f = 0; r == 0 && f < N_FAM; f++)
+		if (listen_fd[f] >= 0 && plan->gateway[f].family)
+			r = lead_back(b, f, link.index, plan, e);
 	return r < 0 ? r : rtnl_batch_run(b, e);
 }
 
@@ -254,7 +282,7 @@ int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen
 		if (plan->net[f].ip.family)
 			r = open_listener(f, &fds[f], &ports[f], e);
 	if (r == 0)
-		r = err_ctx(e, set_routes(fds, e), "policy routing");
+		r = err_ctx(e, set_routes(tap, plan, fds, e), "policy routing");
 	if (r == 0) {
 		transparent_rules(tap, plan, ports, &rules);
 		r = rules.failed ? err_set(e, ERR_INTERNAL, ENOMEM, "rules")

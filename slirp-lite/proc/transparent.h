@@ -6,12 +6,12 @@
  * has CAP_NET_ADMIN there for as long as it lives; what stays are two listeners.
  *
  * In the namespace: table inet slirp-lite, a routing rule for TRANSPARENT_MARK_IN with table
- * TRANSPARENT_TABLE, and some of its sysctl values. All of it may be there already, from a start
- * before. Firewall rules of the namespace's owner must let pass: the first packet of a connection
- * on its way from the container to the tap (so forwarding is where destinations are forbidden); to
- * the input hook what carries TRANSPARENT_MARK_IN, from the output hook TRANSPARENT_MARK_OUT. None
- * of these are in conntrack. Clients of published ports come from the output hook with
- * TRANSPARENT_MARK_SHOWN, and have it as their connection's mark.
+ * TRANSPARENT_TABLE, one for TRANSPARENT_MARK_BACK, and some of its sysctl values. All of it may be
+ * there already, from a start before. Firewall rules of the namespace's owner must let pass: the
+ * first packet of a connection on its way from the container to the tap (so forwarding is where
+ * destinations are forbidden); to the input hook what carries TRANSPARENT_MARK_IN, from the output
+ * hook TRANSPARENT_MARK_OUT. None of these are in conntrack. Clients of published ports come from
+ * the output hook with TRANSPARENT_MARK_SHOWN, and have it as their connection's mark.
  */
 #ifndef SLIRP_PROC_TRANSPARENT_H
 #define SLIRP_PROC_TRANSPARENT_H
@@ -26,6 +26,10 @@
  * namespace's rules may lead what they send on to a container. */
 #define TRANSPARENT_MARK_SHOWN 0x736c0003u
 #define TRANSPARENT_TABLE 0x736c
+/* Of connections that come in by the tap: their answers go back there, whatever their client's
+ * address means in the namespace; it may be one of its own networks'. */
+#define TRANSPARENT_MARK_BACK 0x736c0004u
+#define TRANSPARENT_TABLE_BACK 0x736d
 
 /* In the namespace, when the tap is configured. Listeners of the families that the plan has (else
  * -1), the caller's. What the kernel lacks is ERR_UNSUPPORTED or as the kernel says. */

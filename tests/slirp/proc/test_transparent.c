@@ -42,7 +42,10 @@ static void test_rules(void **state)
 	assert_int_equal(count(two.p, "chain towards {\nmeta mark set 0x736c0001 accept"), 1);
 	assert_int_equal(count(two.p, "meta mark 0x736c0003 ct mark set meta mark accept"), 1);
 	assert_int_equal(count(two.p, "ct direction reply ct mark 0x736c0003 meta mark set"), 1);
-	assert_int_equal(count(two.p, "iifname \"tap7\" ct mark set 0"), 1);
+	/* What comes by the tap is answered there. */
+	assert_int_equal(count(two.p, "iifname \"tap7\" ct state new ct mark set 0x736c0004"), 1);
+	assert_int_equal(count(two.p, "ct mark 0x736c0004 ct direction reply meta mark set"), 1);
+	assert_int_equal(count(two.p, "iifname \"tap7\" ct mark set 0x736c0004"), 1);
 	assert_int_equal(count(two.p, "meta mark 0x736c0002 notrack"), 1);
 	/* It can be loaded over one that is there. */
 	assert_int_equal(count(two.p, "delete table inet slirp-lite"), 1);
