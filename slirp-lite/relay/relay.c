@@ -28,7 +28,7 @@
 /* In somebody else's loop, who has other things to do as well: so much, of so many connections. */
 #define TURN_BYTES_GUEST (256 * 1024)
 #define TURN_CONNS_GUEST 16
-/* So much in one turn is more than a question and its answer. */
+/* So much is more than a question and its answer. */
 #define SETTLE_BYTES (16 * 1024)
 /* Five SYNs, 31 s in all: a container that does not answer at all. */
 #define SYN_RETRIES 4
@@ -167,7 +167,8 @@ static void conn_turn(struct relay *r, uint32_t i)
 		r->ops->account(r->ops->arg, c->port, n_in, n_out);
 	if (n_in || n_out)
 		c->since_ms = now_of(r);
-	if (n_in + n_out >= SETTLE_BYTES && !c->is_settled)
+	/* Before the kernel has cause to widen a buffer. */
+	if (!c->is_settled && (c->n_before += (uint32_t)(n_in + n_out)) >= SETTLE_BYTES)
 		relay_settle(r, c);
 	if (in == MOVED_RESET || out == MOVED_RESET)
 		conn_end(r, i, true);

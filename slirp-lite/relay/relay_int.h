@@ -32,6 +32,7 @@ struct conn {
 	bool is_connecting;
 	bool is_joined;    /* both sockets came connected */
 	bool is_settled;   /* its sockets have all options of a long life */
+	uint32_t n_before; /* bytes that it has moved until then */
 	uint64_t since_ms; /* it waits; of one that does not: something moved */
 	/* Addresses of both families fit. */
 	struct sockaddr_in6 to, peer;

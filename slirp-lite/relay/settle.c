@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * settle: options of a connection's sockets that matter when it rests for long or moves much. Most
- * connections do neither: they are a few calls cheaper. The others get them once much has come, or
+ * connections do neither: they are a few calls cheaper. The others get them once some has come, or
  * in a sweep of all that are there a while after they came.
  */
 #include <netinet/in.h>
