@@ -34,8 +34,8 @@ struct loop {
 	uint32_t linger_ns;           /* how long to look on before it sleeps */
 	uint64_t rest_ns, rest_until; /* clock_ns before which it does not */
 	uint64_t yield_at;            /* clock_ns before which loop_yield does not */
-	void (*lent_fn)(void *arg, uint64_t data, uint32_t events);
-	void *lent_arg;
+	loop_lent_fn *lent_fn[LOOP_ROOMS];
+	void *lent_arg[LOOP_ROOMS];
 	int n, at; /* events of this round; the next one */
 	unsigned n_called;
 	struct epoll_event events[EVENTS];
@@ -117,11 +117,19 @@ void loop_remove(struct loop *l, struct source *s)
 	loop_forget(l, s);
 }
 
-int loop_lend(struct loop *l, void (*fn)(void *arg, uint64_t data, uint32_t events), void *arg)
+int loop_lend(struct loop *l, enum loop_room room, loop_lent_fn *fn, void *arg)
 {
-	l->lent_fn = fn;
-	l->lent_arg = arg;
+	l->lent_fn[room] = fn;
+	l->lent_arg[room] = arg;
 	return l->epfd;
+}
+
+static void call_lent(const struct loop *l, uint64_t data, uint32_t events)
+{
+	const enum loop_room room = data >> 62 & 1 ? LOOP_SECOND : LOOP_FIRST;
+
+	if (l->lent_fn[room])
+		l->lent_fn[room](l->lent_arg[room], data, events, l->now);
 }
 
 static int wait_ms(const struct loop *l, uint64_t until)
@@ -221,8 +229,8 @@ uint64_t loop_round(struct loop *l, uint64_t until)
 		l->n_called++;
 		if (ev->data.u64 >> 63 == 0)
 			s->fn(s, ev->events, l->now);
-		else if (l->lent_fn)
-			l->lent_fn(l->lent_arg, ev->data.u64, ev->events);
+		else
+			call_lent(l, ev->data.u64, ev->events);
 	}
 	l->at = l->n = 0;
 	return l->now;

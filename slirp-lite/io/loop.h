@@ -29,10 +29,12 @@ void loop_remove(struct loop *l, struct source *s); /* before the fd is closed; 
 /* As loop_remove for a descriptor that is closed at once and of which no duplicate exists: the
  * kernel takes it out of the set itself. */
 void loop_forget(struct loop *l, struct source *s);
-/* Lends the epoll set, a descriptor, to a room that watches descriptors of its own in it: what it
- * registers has bit 63 of its data set, no pointer has, and its events come to fn. fn has to know
- * late ones. One room at a time; fn NULL: none. */
-int loop_lend(struct loop *l, void (*fn)(void *arg, uint64_t data, uint32_t events), void *arg);
+/* Lends the epoll set, a descriptor, to one of two rooms that watch descriptors of their own in it:
+ * what they register has bit 63 of its data set, as no pointer has, and bit 62 for the second of
+ * them. Its events come to fn, which has to know late ones. fn NULL: they come to nobody. */
+enum loop_room { LOOP_FIRST, LOOP_SECOND, LOOP_ROOMS };
+typedef void loop_lent_fn(void *arg, uint64_t data, uint32_t events, uint64_t now);
+int loop_lend(struct loop *l, enum loop_room room, loop_lent_fn *fn, void *arg);
 /* Waits until `until` (ms, UINT64_MAX: for ever) and calls what is ready. Returns the new time,
  * which every fn got as now. */
 uint64_t loop_round(struct loop *l, uint64_t until);

@@ -19,6 +19,7 @@
 
 struct carrier {
 	int epoll_fd, channel;
+	bool is_lent;
 	struct relay_ops ops;
 	struct inside *inside;
 	struct relay *relay;
@@ -84,7 +85,8 @@ static int set_up(struct carrier *c, const struct carrier_conf *conf)
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;
 
-	c->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	c->is_lent = conf->epoll_fd >= 0;
+	c->epoll_fd = c->is_lent ? conf->epoll_fd : epoll_create1(EPOLL_CLOEXEC);
 	if (c->epoll_fd < 0)
 		return -errno;
 	relay.epoll_fd = dgram.epoll_fd = c->epoll_fd;
@@ -130,7 +132,9 @@ void carrier_free(struct carrier *c)
 	relay_free(c->relay);
 	dgram_free(c->dgram);
 	inside_free(c->inside);
-	if (c->epoll_fd >= 0)
+	if (c->is_lent && c->channel >= 0)
+		watch_del(c->epoll_fd, c->channel);
+	else if (!c->is_lent && c->epoll_fd >= 0)
 		close(c->epoll_fd);
 	free(c);
 }
@@ -159,23 +163,26 @@ static void channel_event(struct carrier *c)
 	go_on(c);
 }
 
+void carrier_watched(struct carrier *c, uint64_t data, uint32_t events, uint64_t now_ms)
+{
+	struct watch_id id = watch_decode(data);
+
+	c->now_ms = now_ms;
+	if (id.kind == WATCH_FLOW)
+		dgram_event(c->dgram, id.index, id.gen, now_ms);
+	else if (id.kind == WATCH_OTHER)
+		channel_event(c);
+	else
+		relay_event(c->relay, id.index, id.gen, id.kind == WATCH_OUTER, events);
+}
+
 void carrier_event(struct carrier *c, uint64_t now_ms)
 {
 	struct epoll_event ev[N_EVENTS];
 	int n = epoll_wait(c->epoll_fd, ev, N_EVENTS, 0);
 
-	c->now_ms = now_ms;
-	for (int i = 0; i < n; i++) {
-		struct watch_id id = watch_decode(ev[i].data.u64);
-
-		if (id.kind == WATCH_FLOW)
-			dgram_event(c->dgram, id.index, id.gen, now_ms);
-		else if (id.kind == WATCH_OTHER)
-			channel_event(c);
-		else
-			relay_event(c->relay, id.index, id.gen, id.kind == WATCH_OUTER,
-				    ev[i].events);
-	}
+	for (int i = 0; i < n; i++)
+		carrier_watched(c, ev[i].data.u64, ev[i].events, now_ms);
 }
 
 uint64_t carrier_due(const struct carrier *c)

@@ -17,9 +17,10 @@
 #include "relay/relay.h"
 
 struct carrier_conf {
-	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
-	uint32_t conns_max; /* connections, two descriptors each */
-	uint32_t flows_max; /* of UDP, one descriptor each; 0: none */
+	int epoll_fd; /* of whose events carrier_watched hears; stays the caller's; -1: its own */
+	int channel;  /* to proc/nsd.h's process; stays the caller's; -1: there is none */
+	uint32_t conns_max;             /* connections, two descriptors each */
+	uint32_t flows_max;             /* of UDP, one descriptor each; 0: none */
 	int outer_buffer, outer_unsent; /* as relay_conf has them */
 	bool is_patience_set;           /* the same */
 	unsigned pipes_max;             /* pairs, two descriptors each; the rest is copied */
@@ -41,10 +42,12 @@ struct carrier;
 int carrier_new(const struct carrier_conf *conf, struct carrier **ret); /* 0 or -errno */
 void carrier_free(struct carrier *c); /* resets all connections; accepts NULL */
 
-/* Readable when there is something to do: level-triggered, EPOLLIN alone. */
+/* Readable when there is something to do: level-triggered, EPOLLIN alone. Of one with its own. */
 int carrier_fd(const struct carrier *c);
 /* Serves what is ready, a bounded part of it. */
 void carrier_event(struct carrier *c, uint64_t now_ms);
+/* The same for one event of the set that it was given, data and bits as they are there. */
+void carrier_watched(struct carrier *c, uint64_t data, uint32_t events, uint64_t now_ms);
 /* When carrier_tick is due, in ms of the same clock: 0 at once, UINT64_MAX never. Makes no call. */
 uint64_t carrier_due(const struct carrier *c);
 void carrier_tick(struct carrier *c, uint64_t now_ms);

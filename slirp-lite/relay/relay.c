@@ -45,6 +45,7 @@ int relay_new(const struct relay_conf *conf, struct relay **ret)
 		return k;
 	}
 	r->epoll_fd = conf->epoll_fd;
+	r->kinds = conf->is_second ? WATCH_SECOND : 0;
 	r->ops = conf->ops;
 	r->spare = -1;
 	r->are_reset = conf->are_reset;
@@ -223,7 +224,7 @@ static void connecting_event(struct relay *r, uint32_t i, bool is_outer, uint32_
 	}
 	if (!(events & (EPOLLOUT | EPOLLERR | EPOLLHUP)))
 		return;
-	if (error_of(c->end[INNER].fd) != 0) {
+	if ((events & (EPOLLERR | EPOLLHUP)) && error_of(c->end[INNER].fd) != 0) {
 		conn_end(r, i, true);
 		return;
 	}
@@ -287,6 +288,11 @@ static int open_socket(struct relay *r, int family)
 	return fd < 0 ? -errno : fd;
 }
 
+static int watch(const struct relay *r, int fd, uint8_t kind, uint32_t i)
+{
+	return watch_add(r->epoll_fd, fd, WATCHED, kind | r->kinds, i, conn_at(r, i)->slot.gen);
+}
+
 int relay_connect(struct relay *r, uint32_t i, int fd)
 {
 	const int syns = SYN_RETRIES;
@@ -303,7 +309,7 @@ int relay_connect(struct relay *r, uint32_t i, int fd)
 	relay_settle_begin(r, c, c->since_ms);
 	if (connect(fd, (struct sockaddr *)&c->to, len) < 0 && errno != EINPROGRESS)
 		return -errno;
-	return watch_add(r->epoll_fd, fd, WATCHED, WATCH_INNER, i, c->slot.gen);
+	return watch(r, fd, WATCH_INNER, i);
 }
 
 void relay_release(struct relay *r, uint32_t i)
@@ -344,7 +350,7 @@ int relay_admit(struct relay *r, int fd, const struct sockaddr_storage *peer, ui
 	c->since_ms = now_ms;
 	c->end[OUTER] = (struct end){.fd = fd, .pipe = PIPES_NONE, .is_held_back = true};
 	c->end[INNER] = (struct end){.fd = -1, .pipe = PIPES_NONE};
-	int k = watch_add(r->epoll_fd, fd, WATCHED, WATCH_OUTER, i, c->slot.gen);
+	int k = watch(r, fd, WATCH_OUTER, i);
 	if (k < 0) {
 		slots_give(&r->conns, i);
 		return k;
@@ -395,9 +401,9 @@ int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_stor
 	c->end[OUTER] = (struct end){
 		.fd = outer, .writable = true, .pipe = PIPES_NONE, .is_held_back = true};
 	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
-	int k = watch_add(r->epoll_fd, outer, WATCHED, WATCH_OUTER, i, c->slot.gen);
+	int k = watch(r, outer, WATCH_OUTER, i);
 	if (k == 0) {
-		k = watch_add(r->epoll_fd, inner, WATCHED, WATCH_INNER, i, c->slot.gen);
+		k = watch(r, inner, WATCH_INNER, i);
 		if (k < 0)
 			watch_del(r->epoll_fd, outer);
 	}

@@ -38,6 +38,7 @@ struct relay_ops {
 
 struct relay_conf {
 	int epoll_fd;
+	bool is_second; /* in epoll_fd's set, after another: its kinds have WATCH_SECOND */
 	uint32_t max;
 	/* NULL: socket(2), and pipes are made when they are wanted. Else n_pipes are made at the
 	 * start and no call but those of sockets, splice, read and epoll is ever made. */

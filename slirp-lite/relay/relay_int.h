@@ -40,6 +40,7 @@ struct conn {
 
 struct relay {
 	int epoll_fd;
+	uint8_t kinds; /* 0 or WATCH_SECOND */
 	const struct relay_ops *ops;
 	struct slots conns;
 	struct queue queues[N_QUEUES];

@@ -9,7 +9,8 @@ enum {
 	WATCH_OUTER, /* a relayed connection, the client's end */
 	WATCH_INNER, /* the same, the container's end */
 	WATCH_FLOW,  /* a UDP flow, the container's end */
-	WATCH_OTHER, /* from here on: kinds of whoever the epoll instance belongs to */
+	WATCH_OTHER, /* from here on: kinds of whoever the epoll instance belongs to, below 64 */
+	WATCH_SECOND = 64, /* added to the others: of the second relay in one instance */
 };
 
 struct watch_id {

@@ -39,7 +39,7 @@ struct worker {
 	struct ports *ports;
 	struct carrier *carrier;
 	struct through *through; /* NULL: the tap engine alone */
-	struct source link_src, control_src, carrier_src;
+	struct source link_src, control_src;
 	struct timer trim, reass_timer;
 	struct flood flood;
 	/* Of this round: events of the link, datagrams from it, and whether anything else was done.

@@ -107,12 +107,11 @@ static void on_control(struct source *s, uint32_t events, uint64_t now)
 	told_read((struct worker *)((char *)s - offsetof(struct worker, control_src)), now);
 }
 
-static void on_carrier(struct source *s, uint32_t events, uint64_t now)
+static void on_carrier(void *arg, uint64_t data, uint32_t events, uint64_t now)
 {
-	struct worker *w = (struct worker *)((char *)s - offsetof(struct worker, carrier_src));
+	struct worker *w = arg;
 
-	(void)events;
-	carrier_event(w->carrier, now);
+	carrier_watched(w->carrier, data, events, now);
 }
 
 /* A client for whom no socket inside came. */
@@ -177,7 +176,8 @@ static void on_reass(struct timer *t, uint64_t now)
 
 static int make_carrier(struct worker *w, struct err *e)
 {
-	const struct carrier_conf conf = {.channel = w->fds.inside,
+	const struct carrier_conf conf = {.epoll_fd = loop_lend(w->loop, LOOP_FIRST, on_carrier, w),
+					  .channel = w->fds.inside,
 					  .conns_max = w->conf.local_max,
 					  .flows_max = w->conf.local_max,
 					  .pipes_max = CARRIER_PIPES,
@@ -381,12 +381,9 @@ static int add_sources(struct worker *w, struct err *e)
 
 	w->link_src.fn = on_link;
 	w->control_src.fn = on_control;
-	w->carrier_src.fn = on_carrier;
 	r = loop_add(w->loop, &w->link_src, w->fds.link, EPOLLIN);
 	if (r == 0 && w->fds.control >= 0)
 		r = loop_add(w->loop, &w->control_src, w->fds.control, EPOLLIN);
-	if (r == 0 && w->carrier)
-		r = loop_add(w->loop, &w->carrier_src, carrier_fd(w->carrier), EPOLLIN);
 	return r < 0 ? err_sys(e, -r, "worker: link and control socket") : 0;
 }
 
@@ -404,7 +401,7 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	w->conf.policy.learned = NULL;
 	w->conf.policy.audit = NULL;
 	w->fds = *fds;
-	w->link_src.fd = w->control_src.fd = w->carrier_src.fd = -1;
+	w->link_src.fd = w->control_src.fd = -1;
 	w->trim.fn = on_trim;
 	w->reass_timer.fn = on_reass;
 	r = make_rooms(w, host, e);

@@ -266,12 +266,13 @@ static void on_listener(struct source *s, uint32_t events, uint64_t now)
 	}
 }
 
-static void on_relay(void *arg, uint64_t data, uint32_t events)
+static void on_relay(void *arg, uint64_t data, uint32_t events, uint64_t now)
 {
 	struct through *t = arg;
 	const struct watch_id id = watch_decode(data);
 
-	relay_event(t->relay, id.index, id.gen, id.kind == WATCH_OUTER, events);
+	(void)now;
+	relay_event(t->relay, id.index, id.gen, id.kind == (WATCH_OUTER | WATCH_SECOND), events);
 }
 
 bool through_has_more(const struct through *t)
@@ -376,7 +377,8 @@ static int set_up(struct through *t, struct err *e)
 	if (getrandom(&t->secret, sizeof(t->secret), 0) != (ssize_t)sizeof(t->secret))
 		return err_sys(e, EIO, "random secret");
 	t->ops = (struct relay_ops){.account = count, .now_ms = now_ms, .arg = t};
-	conf.epoll_fd = loop_lend(t->env.loop, on_relay, t);
+	conf.epoll_fd = loop_lend(t->env.loop, LOOP_SECOND, on_relay, t);
+	conf.is_second = true;
 	r = relay_new(&conf, &t->relay);
 	for (int f = 0; r == 0 && f < N_FAM; f++) {
 		t->listeners[f].owner = t;
@@ -418,7 +420,7 @@ void through_free(struct through *t)
 		t->env.host->close(release(t, t->first));
 	for (int f = 0; f < N_FAM; f++)
 		loop_remove(t->env.loop, &t->listeners[f].src);
-	(void)loop_lend(t->env.loop, NULL, NULL);
+	(void)loop_lend(t->env.loop, LOOP_SECOND, NULL, NULL);
 	timer_clear(t->env.wheel, &t->settle);
 	relay_free(t->relay);
 	table_free(t->held);

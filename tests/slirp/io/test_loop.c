@@ -246,8 +246,9 @@ static void gathers(void **state)
 static uint64_t lent_data;
 static uint32_t lent_events;
 
-static void on_lent(void *arg, uint64_t data, uint32_t events)
+static void on_lent(void *arg, uint64_t data, uint32_t events, uint64_t now)
 {
+	assert_int_equal(now, loop_now(loop));
 	assert_ptr_equal(arg, &lent_data);
 	lent_data = data;
 	lent_events = events;
@@ -263,7 +264,7 @@ static void lent(void **state)
 	(void)state;
 	victim = -1;
 	make();
-	int fd = loop_lend(loop, on_lent, &lent_data);
+	int fd = loop_lend(loop, LOOP_FIRST, on_lent, &lent_data);
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair),
 			 0);
@@ -272,10 +273,20 @@ static void lent(void **state)
 	(void)loop_round(loop, 0);
 	assert_true(lent_data == data && lent_events == EPOLLIN);
 	assert_int_equal(n_called, N);
-	assert_int_equal(loop_lend(loop, NULL, NULL), fd);
+	/* The second one has another bit. */
+	ev.data.u64 = data | 1ULL << 62;
+	assert_int_equal(epoll_ctl(fd, EPOLL_CTL_MOD, pair[0], &ev), 0);
 	lent_data = 0;
 	(void)loop_round(loop, 0);
-	assert_true(lent_data == 0 && n_called == 2 * N);
+	assert_true(lent_data == 0);
+	assert_int_equal(loop_lend(loop, LOOP_SECOND, on_lent, &lent_data), fd);
+	(void)loop_round(loop, 0);
+	assert_true(lent_data == ev.data.u64);
+	assert_int_equal(loop_lend(loop, LOOP_FIRST, NULL, NULL), fd);
+	assert_int_equal(loop_lend(loop, LOOP_SECOND, NULL, NULL), fd);
+	lent_data = 0;
+	(void)loop_round(loop, 0);
+	assert_true(lent_data == 0 && n_called == 4 * N);
 	close(pair[0]);
 	close(pair[1]);
 	unmake();

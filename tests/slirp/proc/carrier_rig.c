@@ -166,7 +166,8 @@ static bool confine(void)
 
 static bool make_worker(int channel, int control, const int *listeners, unsigned pipes)
 {
-	const struct carrier_conf conf = {.channel = channel,
+	const struct carrier_conf conf = {.epoll_fd = -1,
+					  .channel = channel,
 					  .conns_max = 2048,
 					  .flows_max = 256,
 					  .pipes_max = pipes,
