@@ -7,7 +7,6 @@
 #include "cni-plugin/conf.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "cni-plugin/gojson.h"
 #include "model/name.h"

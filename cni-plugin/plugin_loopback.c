@@ -2,7 +2,6 @@
 /* plugin_loopback: `loopback` by name: lo of the namespace is up. The kernel gives it its
  * addresses; nothing is recorded, and DEL has nothing to take away that the namespace does not take
  * with it. */
-#include <string.h>
 
 #include "cni-plugin/call.h"
 #include "cni-plugin/iface.h"

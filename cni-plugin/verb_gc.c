@@ -4,7 +4,6 @@
  * of our plugins. A list that is absent is an error and never an empty list. Goes on after errors.
  */
 #include <stdlib.h>
-#include <string.h>
 
 #include "cni-plugin/exec.h"
 #include "cni-plugin/gojson.h"

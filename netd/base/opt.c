@@ -7,7 +7,6 @@
  */
 #include "base/opt.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -6,9 +6,7 @@
  * is not in there, all stays as it is until he asks. So it does where the policy denies, or is
  * broken. Read inotify(7).
  */
-#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 

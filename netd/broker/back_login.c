@@ -5,7 +5,6 @@
  * on; where that cannot be, it is looked at every few seconds. Who is logged in again by the time
  * that it is looked at keeps what he has.
  */
-#include <errno.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <unistd.h>

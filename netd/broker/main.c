@@ -4,7 +4,6 @@
  * does not detach: it is started by a service manager, or with --foreground by whoever looks after
  * it.
  */
-#include <errno.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <pwd.h>

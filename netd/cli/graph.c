@@ -2,8 +2,6 @@
 /* graph: how the value grows, its JSON, and words that all drawings use. */
 #include "cli/graph.h"
 
-#include <errno.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 

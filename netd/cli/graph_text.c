@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* graph_text: a tree for the terminal, and DOT. */
 #include <stdio.h>
-#include <string.h>
 
 #include "base/buf.h"
 #include "cli/graph.h"

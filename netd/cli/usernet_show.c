@@ -2,7 +2,6 @@
 /* usernet_show: down, check, status, ls and gc in the user's host. */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/usernet.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_check: compares an attachment with the kernel; prints what is missing. verb_gc: mends and
  * removes. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "cli/cli.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_doctor: prints what stops traffic, one finding a line, and with --fix mends what it may. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "cli/cli.h"

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* verb_explain: the path of a packet to a container, one step a line. */
-#include <errno.h>
 #include <jansson.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "base/text.h"
 #include "cli/cli.h"

@@ -2,7 +2,6 @@
 /* verb_up: `netns-up up TARGET`, also spelled `netns-up PID`. The attachment options are shared
  * with `run` (attach_opts.h). */
 #include <stdio.h>
-#include <string.h>
 
 #include "cli/attach_opts.h"
 #include "cli/cli.h"

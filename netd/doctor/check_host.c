@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_host: PURE. Who asks and what he may, what the kernel has, and our own tables. */
-#include <errno.h>
 #include <string.h>
 
 #include "doctor/facts.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check_user: PURE. What keeps ordinary users from networks of their own (slirp-lite). */
-#include <string.h>
 
 #include "doctor/facts.h"
 #include "doctor/finding.h"

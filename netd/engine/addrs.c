@@ -3,8 +3,6 @@
  * addrs: the addresses of an attachment: claimed from the network's subnet, from sets of ranges, or
  * as somebody else decided; and the routes that follow from them. Global lock held throughout.
  */
-#include <errno.h>
-#include <string.h>
 
 #include "engine/internal.h"
 #include "store/claim.h"

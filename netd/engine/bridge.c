@@ -7,7 +7,6 @@
  * while anybody else could be using it. Global lock held throughout.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"

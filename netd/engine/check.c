@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* check: the plan of a healthy attachment is empty; what is in it otherwise is what is missing.
  * Read-only. */
-#include <errno.h>
 #include <string.h>
 
 #include "base/fd.h"

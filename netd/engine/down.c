@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* down: takes an attachment away by its record; idempotent, and at peace with a namespace, a
  * network or a record that is gone or broken. Owns nothing; see teardown for the order. */
-#include <errno.h>
 #include <stdio.h>
 
 #include "engine/internal.h"

@@ -3,8 +3,6 @@
  * inside: the interface in the container's namespace: up, addresses, routes, neighbours. Everything
  * here goes with the link.
  */
-#include <errno.h>
-#include <string.h>
 
 #include "engine/internal.h"
 #include "net/route.h"

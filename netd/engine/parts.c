@@ -5,7 +5,6 @@
  * exist. A foreign attachment without any part is none.
  */
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "engine/internal.h"

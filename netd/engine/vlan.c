@@ -7,7 +7,6 @@
  * one VLAN untagged, so a bridge is the gateway of one.
  */
 #include <errno.h>
-#include <string.h>
 
 #include "engine/internal.h"
 #include "net/link_vlan.h"

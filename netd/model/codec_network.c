@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* codec_network: the reading half of the schema for networks. As codec_parse does, it refuses
  * whatever the writer cannot have written and names the place. */
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -6,7 +6,6 @@
  */
 #include "model/network.h"
 
-#include <errno.h>
 #include <string.h>
 
 /* Ranges that no container can have addresses in, and what they are. */

@@ -6,7 +6,6 @@
  */
 #include "model/publish.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>

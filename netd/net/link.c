@@ -16,7 +16,6 @@
 #include <netlink/attr.h>
 #include <poll.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 

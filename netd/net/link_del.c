@@ -12,7 +12,6 @@
  * standard output sees the end of file when we exit. Read clone(2), close_range(2).
  */
 #include <errno.h>
-#include <linux/close_range.h>
 #include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <netlink/attr.h>

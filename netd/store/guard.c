@@ -8,7 +8,6 @@
  * holds an attachment's lock; therefore a lock that is held stays good.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

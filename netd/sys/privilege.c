@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <linux/capability.h>
 #include <linux/nsfs.h>
-#include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>

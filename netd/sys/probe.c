@@ -6,7 +6,6 @@
  */
 #include "sys/probe.h"
 
-#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>

@@ -5,7 +5,6 @@
  * as long as they are: the container learns that an address is nobody's. In one that is the host's,
  * everybody is reached through us whom the link has not. RFC 826, RFC 5227.
  */
-#include <netinet/in.h>
 
 #include "local/inside.h"
 #include "wire/arp.h"

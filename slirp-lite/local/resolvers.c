@@ -4,7 +4,6 @@
  * lately come last. A query sees the order of when it began, so that none is skipped or asked twice
  * while others fail around it.
  */
-#include <netinet/in.h>
 
 #include "local/inside.h"
 #include "wire/dns.h"

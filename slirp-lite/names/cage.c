@@ -6,8 +6,6 @@
  * sockets of two kinds, and bind none. The watcher keeps its eyes: it may open files to read, and
  * makes no socket but the one that tells an interface's index.
  */
-#include <fcntl.h>
-#include <netinet/in.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>

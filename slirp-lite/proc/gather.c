@@ -3,7 +3,6 @@
 #include "proc/gather.h"
 
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 
 #include "proc/flowname.h"

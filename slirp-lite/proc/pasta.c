@@ -5,7 +5,6 @@
  */
 #include "proc/pasta.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>

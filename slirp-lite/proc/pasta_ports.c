@@ -5,7 +5,6 @@
  */
 #include "proc/pasta_ports.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <string.h>
 

@@ -4,7 +4,6 @@
  * one for each. So many are asked for at a time as fit the way to their maker; the other clients
  * wait, unread. Who gets none is handed back: another kind of path may have one.
  */
-#include <errno.h>
 #include <unistd.h>
 
 #include "relay/relay_int.h"

@@ -6,7 +6,6 @@
  */
 #include <sys/uio.h>
 #include <time.h>
-#include <unistd.h>
 
 #include "stack/internal.h"
 

@@ -8,7 +8,6 @@
 #include "wire/ip.h"
 
 #include <netinet/in.h>
-#include <string.h>
 
 #include "wire/bytes.h"
 #include "wire/cksum.h"

@@ -4,7 +4,6 @@
  * lets through, that all else is refused, that texts of errors say nothing of their cause; and the
  * buckets.
  */
-#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

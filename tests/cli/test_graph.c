@@ -3,14 +3,11 @@
  * Drawings of invented networks: what is in them, and that names that came from an enemy end as
  * text. Such names never pass name_check_*; here they are put into the value as they are.
  */
-#include <errno.h>
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 

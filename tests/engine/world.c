@@ -2,7 +2,6 @@
 /* world: see world.h. Everything made here goes with the process's namespaces. */
 #include "world.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdlib.h>

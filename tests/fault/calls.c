@@ -7,7 +7,6 @@
  */
 #include "calls.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <linux/netlink.h>

@@ -6,7 +6,6 @@
  */
 #include <dlfcn.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <sys/socket.h>
 
 static void *next(const char *name)

@@ -9,7 +9,6 @@
 #include <linux/rtnetlink.h>
 #include <poll.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>

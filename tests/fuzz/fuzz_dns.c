@@ -3,7 +3,6 @@
  * fuzz_dns: one message. A question that is found lies inside it and equals itself; answers of our
  * own parse and have the same question. Addresses of an answer are of its question's name.
  */
-#include <string.h>
 
 #include "wire/dns.h"
 #include "wire/dnsaddr.h"

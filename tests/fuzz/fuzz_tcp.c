@@ -6,7 +6,6 @@
  * sent, taken and promised is kept beside it, and after each step the invariants are held against
  * it.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "tcp/tcb.h"

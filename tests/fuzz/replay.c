@@ -5,7 +5,6 @@
  * failure. Usage: replay-TARGET DIRECTORY
  */
 #include <dirent.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,6 @@
 /* UDP through the forwarder: flows of several clients, both families, answers from the right
  * address, refusals, and the sizes of datagrams. */
 #include <dirent.h>
-#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

@@ -3,7 +3,6 @@
  * it was killed; what it holds on to while it runs, and what is left of it (nothing). */
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netinet/in.h>
 #include <seccomp.h>
 #include <setjmp.h>
@@ -11,9 +10,7 @@
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>

@@ -2,7 +2,6 @@
 /* claim_port: ports, host addresses and intervals against publish_overlaps() as the model. */
 #include "util.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>

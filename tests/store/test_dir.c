@@ -2,7 +2,6 @@
 /* dir: opening, identity, other boots and hosts, strange modes, removal under others' feet. */
 #include "util.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

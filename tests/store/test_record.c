@@ -2,11 +2,9 @@
 /* record: attachments, networks and the host log; every way a file can be wrong. */
 #include "util.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -6,7 +6,6 @@
  * everything known to it told in advance, and a routed veth.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/if_link.h>
 #include <netinet/in.h>
 #include <poll.h>

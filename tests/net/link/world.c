@@ -5,7 +5,6 @@
  */
 #include "world.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>

@@ -4,7 +4,6 @@
  */
 #include "population.h"
 
-#include <arpa/inet.h>
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <setjmp.h>

@@ -4,7 +4,6 @@
  * isolation, hairpin, in both families and both modes. Every "does not arrive" has a counterpart
  * that shows the same packet arriving without the tables.
  */
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -12,7 +12,6 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <linux/errqueue.h>
 
 #include "flow/wheel.h"

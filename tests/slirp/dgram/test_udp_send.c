@@ -2,11 +2,9 @@
 /* UDP on its way out: runs of datagrams and their fall-backs, sizes, and every error of the host.
  */
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/udp.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>

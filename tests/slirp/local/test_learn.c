@@ -4,7 +4,6 @@
  * hears it, for as long as it is said; what is not asked for, not listed, or leads to the host, is
  * not.
  */
-#include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

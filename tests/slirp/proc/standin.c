@@ -5,9 +5,7 @@
  * make. With STANDIN=deaf it closes its control channel when a port is published, and stays. For
  * tests alone; it is linked into a program of its own.
  */
-#include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* pasta's command line: what its clients pass, what each word becomes, and the refusals. And the
  * plan that is made of it with what the host has. */
-#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>

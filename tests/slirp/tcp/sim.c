@@ -2,7 +2,6 @@
 /* sim: see sim.h. */
 #include "sim.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "tcp/tcb.h"
