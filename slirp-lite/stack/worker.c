@@ -248,20 +248,18 @@ static int make_through(struct worker *w, const struct host_ops *host, struct tc
 	return 0;
 }
 
-static void make_limits(struct worker *w, struct limit *ret[2])
+static struct limit *make_limit(struct worker *w, struct limit *l, uint64_t bits)
 {
-	const uint64_t bits[2] = {w->conf.rate_in, w->conf.rate_out};
-
-	for (int i = 0; i < 2; i++)
-		if (bits[i]) {
-			limit_init(&w->limit[i], bits[i], w->conf.policy.plan.mtu,
-				   loop_now(w->loop));
-			ret[i] = &w->limit[i];
-		}
+	if (!bits)
+		return NULL;
+	limit_init(l, bits, w->conf.policy.plan.mtu, loop_now(w->loop));
+	return l;
 }
 
 static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
 {
+	struct limit *limit[2] = {make_limit(w, &w->limit[0], w->conf.rate_in),
+				  make_limit(w, &w->limit[1], w->conf.rate_out)};
 	struct tcp_env tcp = {.emit = w->emit,
 			      .loop = w->loop,
 			      .wheel = w->wheel,
@@ -272,19 +270,21 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 			      .max = w->conf.tcp_max,
 			      .resolver = pick_resolver,
 			      .resolver_failed = on_resolver_failed,
+			      .limit = {limit[0], limit[1]},
 			      .arg = w};
-	struct udp_env udp = {.emit = w->emit,
-			      .loop = w->loop,
-			      .wheel = w->wheel,
-			      .policy = &w->conf.policy,
-			      .host = host,
-			      .stats = &w->stats,
-			      .max = w->conf.udp_max,
-			      .once_ms = w->conf.udp_once_s * 1000ull,
-			      .stream_ms = w->conf.udp_stream_s * 1000ull,
-			      .local = on_local_datagram,
-			      .dns = on_dns,
-			      .arg = w};
+	const struct udp_env udp = {.emit = w->emit,
+				    .loop = w->loop,
+				    .wheel = w->wheel,
+				    .policy = &w->conf.policy,
+				    .host = host,
+				    .stats = &w->stats,
+				    .max = w->conf.udp_max,
+				    .once_ms = w->conf.udp_once_s * 1000ull,
+				    .stream_ms = w->conf.udp_stream_s * 1000ull,
+				    .limit = {limit[0], limit[1]},
+				    .local = on_local_datagram,
+				    .dns = on_dns,
+				    .arg = w};
 	const struct ping_env ping = {.emit = w->emit,
 				      .loop = w->loop,
 				      .wheel = w->wheel,
@@ -300,11 +300,8 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 		.stats = &w->stats,
 		.emit = w->emit,
 		.is_shown_inside = {w->fds.listen[FAM4] >= 0, w->fds.listen[FAM6] >= 0}};
-	int r;
+	int r = make_through(w, host, &tcp, e);
 
-	make_limits(w, tcp.limit);
-	memcpy(udp.limit, tcp.limit, sizeof(udp.limit));
-	r = make_through(w, host, &tcp, e);
 	if (r == 0)
 		r = make_carrier(w, e);
 	if (r == 0)
