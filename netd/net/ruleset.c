@@ -374,7 +374,7 @@ static void print_table(bool bridge, unsigned int without, const char *comment, 
 	buf_printf(out, "}\n");
 }
 
-uint32_t ruleset_text_version(void)
+uint32_t ruleset_version(void)
 {
 	CLEAN_BUF struct buf b = BUF_INIT;
 
@@ -394,7 +394,7 @@ void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out)
 {
 	char text[RULESET_COMMENT_STRLEN], line[RULESET_COMMENT_STRLEN + 16];
 
-	ruleset_comment(ruleset_text_version(), owner, text);
+	ruleset_comment(ruleset_version(), owner, text);
 	snprintf(line, sizeof(line), "\tcomment \"%s\"\n", text);
 	print_table(false, parts, line, out);
 	print_table(true, parts, line, out);

@@ -27,9 +27,6 @@ void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out);
 void ruleset_elements(const struct elem_list *l, struct buf *out);
 /* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */
 uint32_t ruleset_version(void);
-/* The same from the text itself, which takes as long as all else that a process does before it has
- * looked at the tables: ruleset_number.c does it when the program is built. */
-uint32_t ruleset_text_version(void);
 
 /* The comment of both tables. owner: a number for the state directory that the elements come from,
  * so that another one does not take the tables for a lost state of its own. */
