@@ -417,9 +417,9 @@ int policy_find_id(const char *text, size_t len, const char *name, uint32_t *ret
 
 static bool is_member(const struct field *list, const struct field *name)
 {
-	const char *at = list->p, *end = list->p + list->len;
+	const char *at = list->p, *end = list->p ? list->p + list->len : NULL;
 
-	while (list->len && at < end) {
+	while (at && at < end) {
 		const char *comma = memchr(at, ',', (size_t)(end - at));
 		const struct field one = {at, (size_t)((comma ? comma : end) - at)};
 

@@ -30,9 +30,9 @@ static void test_groups(void **state)
 	static const struct policy_text
 		passwd = TEXT("root:x:0:0::/:\nalice:x:1000:100::/:\nali:x:1001:\nbad:x:1002:1x:\n"
 			      ":x:1003:1::\nshort:x:1004\nfew:x:1005:7"),
-		group = TEXT(
-			"devs:x:500:bob,alice\nnone:x:501:\nmore:x:502:alice,ali\nbad:x:x:alice\n"
-			"other:x:503:alicia,lice,,alice:x\nlast:x:504:,alice,few"),
+		group = TEXT("devs:x:500:bob,alice\nnone:x:501:\nshort:x:505\nmore:x:502:alice,"
+			     "ali\nbad:x:x:alice\n"
+			     "other:x:503:alicia,lice,,alice:x\nlast:x:504:,alice,few"),
 		empty = {NULL, 0};
 	struct policy_subject s = {.uid = 1000, .n_gid = 9};
 
