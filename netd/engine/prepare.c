@@ -151,7 +151,8 @@ static int check_host_ip(const struct publish *p, const bool has[N_FAM], struct 
 	if (!ip_is_loopback(&p->host_ip) && !has[ip_fam(&p->host_ip)])
 		return err_set(e, ERR_USAGE, 0, "publish %s: the container has no IPv%d address",
 			       publish_str(p, s), p->host_ip.family == AF_INET ? 4 : 6);
-	if (ip_is_loopback(&p->host_ip) && (p->count > PUBLISH_HELD_MAX || p->proto == IPPROTO_SCTP))
+	if (ip_is_loopback(&p->host_ip) &&
+	    (p->count > PUBLISH_HELD_MAX || p->proto == IPPROTO_SCTP))
 		return err_set(
 			e, ERR_UNSUPPORTED, 0,
 			"publish %s: on loopback only tcp and udp, and ranges of at most %d ports",
