@@ -206,12 +206,16 @@ static int nets_json(struct top *t, const struct usernet_seen *seen, const struc
 	int r = 0;
 
 	for (size_t i = 0; r == 0 && i < rows->n; i++) {
-		const struct members m = {.t = t, .seen = seen, .only = find(seen, &rows->row[i])};
-		json_t *doc = top_row_json(&rows->row[i]);
+		const struct attachment *a = find(seen, &rows->row[i]);
+		const struct members m = {.t = t, .seen = seen, .only = a};
+		json_t *doc;
 
+		if (!a)
+			continue;
+		doc = top_row_json(&rows->row[i]);
 		if (json_array_append_new(t->docs, doc) < 0)
 			return no_memory(e);
-		r = set_json(doc, "ports", ports_json(seen->uplink, m.only), e);
+		r = set_json(doc, "ports", ports_json(seen->uplink, a), e);
 		if (r == 0)
 			r = set_json(
 				doc, "flows",
