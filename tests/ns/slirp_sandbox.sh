@@ -59,10 +59,10 @@ fds() {
 		printf '%s %s\n' "${f##*/}" "$(readlink "$f" | sed -E 's/:?\[[0-9]+\]$//; s,^.*/null$,null,')"
 	done
 }
-# Its control socket and the one to the maker of sockets inside, the loop and what serves clients on this
-# host by it, eight pipes for them, sockets inside that wait for clients, published ones.
+# Its control socket and the one to the maker of sockets inside, the loop and the empty set it rests on, for
+# clients on this host eight pipes, sockets inside that wait for them, published ones.
 is 'worker: its descriptors' "$(fds "$w" | cut -d' ' -f2 | sort | uniq -c | tr -s ' ' | grep -v socket | tr '\n' ',')" \
-	' 1 /dev/net/tun, 3 anon_inode:[eventpoll], 2 null, 17 pipe,'
+	' 1 /dev/net/tun, 2 anon_inode:[eventpoll], 2 null, 17 pipe,'
 ok 'worker: a few sockets' [ "$(fds "$w" | grep -c socket)" -le 140 ]
 limits() { awk '/core file|processes|file size|locked memory|msgqueue/ { print $(NF - 2), $(NF - 1) }' "/proc/$1/limits"; }
 is 'worker: limits' "$(limits "$w" | sort | uniq -c | tr -s ' ')" ' 5 0 0'
