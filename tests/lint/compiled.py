@@ -68,7 +68,9 @@ def read_commands(build, top, folders):
       path = os.path.relpath(os.path.join(entry['directory'], entry['file']), top)
       if path.endswith('.c') and path.startswith(folders) and path not in seen:
         seen.add(path)
-        out.append((path, entry['directory'], shlex.split(entry['command'])))
+        argv = shlex.split(entry['command'])
+        # Where there is ccache, it starts the compiler.
+        out.append((path, entry['directory'], argv[1:] if os.path.basename(argv[0]) == 'ccache' else argv))
   return out
 
 
