@@ -396,11 +396,11 @@ int relay_join(struct relay *r, int outer, int inner, const struct sockaddr_stor
 	memcpy(&c->peer, peer, sizeof(c->peer));
 	c->since_ms = now_of(r);
 	c->is_joined = true;
-	relay_settle_begin(r, c, c->since_ms);
 	/* What is there to be read is told by the first event. */
 	c->end[OUTER] = (struct end){
 		.fd = outer, .writable = true, .pipe = PIPES_NONE, .is_held_back = true};
 	c->end[INNER] = (struct end){.fd = inner, .writable = true, .pipe = PIPES_NONE};
+	relay_settle_begin(r, c, c->since_ms);
 	int k = watch(r, outer, WATCH_OUTER, i);
 	if (k == 0) {
 		k = watch(r, inner, WATCH_INNER, i);

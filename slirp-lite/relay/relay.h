@@ -47,9 +47,9 @@ struct relay_conf {
 	/* A close that nobody means, by the death of the process, resets (SO_LINGER). Sockets for
 	 * relay_join come like this. */
 	bool are_reset;
-	/* SO_RCVBUF and TCP_NOTSENT_LOWAT of the outer sockets of relay_take_own and relay_join,
-	 * once something comes: what lies in the host's socket of one. 0: as the kernel thinks
-	 * best. */
+	/* SO_RCVBUF, before the first read, and TCP_NOTSENT_LOWAT, once some came, of the outer
+	 * sockets of relay_take_own and relay_join: what lies in the host's socket of one. 0: as
+	 * the kernel thinks best. */
 	int outer_buffer, outer_unsent;
 	/* The namespace of the container itself limits how often a SYN of ours is repeated. */
 	bool is_patience_set;

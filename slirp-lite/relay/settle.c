@@ -17,21 +17,24 @@
 #define KEEP_INTVL_S 60
 #define KEEP_COUNT 5
 
+static void set(int fd, int level, int name, int value)
+{
+	/* Only the time in which a dead peer is noticed, and buffers, hang on these: not worth an
+	 * error. */
+	(void)setsockopt(fd, level, name, &value, sizeof(value));
+}
+
 void relay_settle_begin(struct relay *r, struct conn *c, uint64_t now_ms)
 {
+	/* Before the first read, which lets the kernel widen it and promise that to the peer. */
+	if ((c->is_joined || c->is_own) && r->outer_buffer)
+		set(c->end[OUTER].fd, SOL_SOCKET, SO_RCVBUF, r->outer_buffer);
 	if (!r->ops)
 		relay_settle(r, c); /* nobody sweeps */
 	else if (r->settle_ms == UINT64_MAX)
 		r->settle_ms = now_ms + REST_MS;
 	else if (r->settle_at > 0)
 		r->has_newer = true;
-}
-
-static void set(int fd, int level, int name, int value)
-{
-	/* Only the time in which a dead peer is noticed, and buffers, hang on these: not worth an
-	 * error. */
-	(void)setsockopt(fd, level, name, &value, sizeof(value));
 }
 
 static void keep_alive(int fd)
@@ -54,8 +57,6 @@ void relay_settle(struct relay *r, struct conn *c)
 		keep_alive(c->end[INNER].fd);
 	if (!c->is_joined && !c->is_own)
 		return;
-	if (r->outer_buffer)
-		set(outer, SOL_SOCKET, SO_RCVBUF, r->outer_buffer);
 	if (r->outer_unsent)
 		set(outer, IPPROTO_TCP, TCP_NOTSENT_LOWAT, r->outer_unsent);
 }
