@@ -51,7 +51,7 @@ is 'another user sees nothing' "$(nnb top --json)" '[]'
 
 # --- conversations, as long as it takes ---
 busy() { # PID
-	(inside "$1" setpriv --pdeathsig KILL sh -c "while :; do curl -sS -m 60 --limit-rate 300k http://$OUT4/big || sleep 1; done") >/dev/null 2>&1 &
+	(inside "$1" setpriv --pdeathsig KILL sh -c "while :; do setpriv --pdeathsig KILL curl -sS -m 60 --limit-rate 300k http://$OUT4/big || sleep 1; done") >/dev/null 2>&1 &
 	NS_SERVERS="$NS_SERVERS $!"
 	busy="$busy $!"
 }
