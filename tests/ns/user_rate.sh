@@ -66,7 +66,8 @@ s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 for i in range(100): s.sendto(b"x" * 1000, (sys.argv[1], 9))' $OUT4 && [ "$(counter drop_limit)" -gt 0 ]
 }
 ok 'datagrams above it are dropped and counted' ns_until 60 blast
-is 'nothing else is' "$(nna status c --json | jq -r '.[0].counters | keys[] | select(startswith("drop_"))')" drop_limit
+# Segments may be: of the connection whose client was killed, when they come after its RST.
+is 'nothing else is' "$(nna status c --json | jq -r '.[0].counters | keys[] | select(startswith("drop_") and . != "drop_tcp")')" drop_limit
 ok 'down' nna down c -q
 ok 'run has the options, too' nna run --rate-in 80kbit --rate-out 80kbit -- curl -sS -m 60 -o /dev/null "http://$OUT4/hello"
 refused 2 '*tap engine*' up "$c" --name c --engine relay --rate-in 80kbit
