@@ -250,11 +250,21 @@ static bool is_passing(int sys)
 	}
 }
 
-static void rest(struct port *q, uint64_t now)
+/* A client is accepted only while one more can come in through the tap, which is the way of last
+ * resort also for those who still wait for a socket of the namespace. One that cannot be served yet
+ * is better off in the listener's queue than reset. */
+static bool has_room(const struct ports *p)
+{
+	const struct carrier *c = p->env.carrier;
+
+	return tcp_has_room(p->env.tcp, 1 + (c ? carrier_gauges(c).n_waiting : 0));
+}
+
+static void rest(struct port *q, enum stat_id why, uint64_t now)
 {
 	struct ports *p = q->owner;
 
-	p->env.stats->n[STAT_DROP_SOCKET]++;
+	p->env.stats->n[why]++;
 	if (loop_change(p->env.loop, &q->src, 0) < 0)
 		return;
 	q->is_resting = true;
@@ -283,14 +293,18 @@ static void on_listener(struct source *s, uint32_t events, uint64_t now)
 	for (int i = 0; i < ACCEPT_BATCH; i++) {
 		struct sockaddr_storage ss;
 		socklen_t len = sizeof(ss);
-		int fd = host->accept(s->fd, (struct sockaddr *)&ss, &len);
 
+		if (!has_room(q->owner)) {
+			rest(q, STAT_DROP_TABLE_FULL, now);
+			return;
+		}
+		int fd = host->accept(s->fd, (struct sockaddr *)&ss, &len);
 		if (fd >= 0) {
 			take_client(q, fd, &ss, len, now);
 		} else if (fd == -EAGAIN) {
 			return;
 		} else if (!is_passing(-fd)) {
-			rest(q, now);
+			rest(q, STAT_DROP_SOCKET, now);
 			return;
 		}
 	}

@@ -5,8 +5,8 @@
  * that can be; UDP sockets are handed to dgram. The supervisor has bound them and knows them by the
  * number of their slot.
  *
- * A listener for which the host has no descriptor or memory rests and is tried again; it is never
- * closed for that.
+ * A listener for whose clients there is no room, descriptor or memory rests and is tried again; it
+ * is never closed for that, and those who wait in its queue are not reset.
  */
 #ifndef SLIRP_PORTS_PORTS_H
 #define SLIRP_PORTS_PORTS_H

@@ -264,5 +264,6 @@ struct carrier_gauges carrier_gauges(const struct carrier *c)
 {
 	return (struct carrier_gauges){.n_conns = relay_count(c->relay),
 				       .n_flows = dgram_count(c->dgram),
+				       .n_waiting = relay_waiting(c->relay),
 				       .n_ready = inside_count(c->inside)};
 }

@@ -34,7 +34,8 @@ struct carrier_conf {
 
 struct carrier_gauges {
 	uint32_t n_conns, n_flows;
-	unsigned n_ready; /* sockets that wait for clients */
+	uint32_t n_waiting; /* of the connections, those that may still be given back (lost) */
+	unsigned n_ready;   /* sockets that wait for clients */
 };
 
 struct carrier;

@@ -71,6 +71,7 @@ void relay_queue_del(struct relay *r, uint32_t i)
 	if (c->queue == Q_NONE)
 		return;
 	r->n_asked -= c->queue == Q_ASKED;
+	r->n_waiting -= c->queue != Q_MORE;
 	c->queue = Q_NONE;
 	if (c->prev)
 		conn_at(r, c->prev - 1)->next = c->next;
@@ -91,6 +92,7 @@ void relay_queue_add(struct relay *r, uint32_t i, uint8_t queue)
 		return;
 	relay_queue_del(r, i);
 	r->n_asked += queue == Q_ASKED;
+	r->n_waiting += queue != Q_MORE;
 	c->queue = queue;
 	c->prev = q->last;
 	c->next = 0;
@@ -467,6 +469,11 @@ bool relay_expire(struct relay *r, uint64_t now_ms)
 uint32_t relay_count(const struct relay *r)
 {
 	return r->conns.n_used;
+}
+
+uint32_t relay_waiting(const struct relay *r)
+{
+	return r->n_waiting;
 }
 
 struct ip relay_address(const struct sockaddr_in6 *sa, uint16_t *ret_port)

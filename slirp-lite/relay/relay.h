@@ -97,6 +97,8 @@ uint64_t relay_due(const struct relay *r);
 /* Resets every connection that came in through this port. */
 void relay_cut(struct relay *r, uint32_t port);
 uint32_t relay_count(const struct relay *r);
+/* Of these, clients for whom no socket has come yet: each of them may still be lost. */
+uint32_t relay_waiting(const struct relay *r);
 /* The first connection at or after *cursor (0 to begin with), which is moved past it; false at the
  * end. */
 struct relay_seen {

@@ -44,8 +44,9 @@ struct relay {
 	const struct relay_ops *ops;
 	struct slots conns;
 	struct queue queues[N_QUEUES];
-	uint32_t n_asked; /* in Q_ASKED */
-	int spare;        /* see take_spare */
+	uint32_t n_asked;   /* in Q_ASKED */
+	uint32_t n_waiting; /* in any queue but Q_MORE */
+	int spare;          /* see take_spare */
 	bool are_reset;
 	bool is_patience_set;
 	int outer_buffer, outer_unsent;

@@ -54,7 +54,7 @@ struct tcp {
 	struct flow_list waiting;  /* TIME_WAIT, oldest first */
 	struct flow_list promised; /* those with a reservation in the pool */
 	struct flow_list others;   /* those with is_others, oldest first */
-	uint32_t n_waiting;
+	uint32_t n_waiting, n_others;
 	bool is_starved;       /* some flow is */
 	struct timer reclaim;  /* set while promised is not empty */
 	uint64_t challenge_at; /* the second in which n_challenges were sent (RFC 5961 7) */

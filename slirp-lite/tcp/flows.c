@@ -129,10 +129,13 @@ void flow_set_others(struct tcp_flow *f, bool is_others)
 	if (f->is_others == is_others)
 		return;
 	f->is_others = is_others;
-	if (is_others)
+	if (is_others) {
+		f->owner->n_others++;
 		flow_list_add(&f->owner->others, f, LINKS_OTHER);
-	else
+	} else {
+		f->owner->n_others--;
 		flow_list_remove(&f->owner->others, f, LINKS_OTHER);
+	}
 }
 
 void flow_guard_host(const struct tcp *t, int fd)

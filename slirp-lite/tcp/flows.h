@@ -73,6 +73,8 @@ bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t
  * bytes and outlives it. */
 int tcp_dial(struct tcp *t, const struct flow_key *k, int fd, struct port_tally *tally,
 	     uint64_t now);
+/* Whether so many more can be dialled: those that a new one would end do not count. */
+bool tcp_has_room(const struct tcp *t, uint32_t n);
 /* Whether k is that of a connection which is more than a memory of one (TIME_WAIT). */
 bool tcp_has(const struct tcp *t, const struct flow_key *k);
 /* Resets every connection that counts in this tally. */

@@ -326,6 +326,13 @@ static void on_host(struct source *s, uint32_t events, uint64_t now)
 	flow_mark(f);
 }
 
+bool tcp_has_room(const struct tcp *t, uint32_t n)
+{
+	uint32_t lasting = table_count(t->table) - t->n_waiting - t->n_others;
+
+	return n <= table_max(t->table) - lasting;
+}
+
 bool tcp_has(const struct tcp *t, const struct flow_key *k)
 {
 	const struct tcp_flow *f = table_find(t->table, k);

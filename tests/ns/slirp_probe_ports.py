@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Verbs of slirp_probe.py about published ports and the control socket. It is never run by itself."""
+import errno
 import os
 import socket
 import time
@@ -82,6 +83,25 @@ def tcp_hold(host, port, n, seconds):
     held.append(s)
   print(len(held), flush=True)
   time.sleep(float(seconds))
+
+
+def tcp_crowd(host, port, n):
+  """n clients at once; how many are answered, and what the others hear."""
+  held = [socket.create_connection((host, int(port)), PATIENCE) for _ in range(int(n))]
+  heard = {}
+  for s in held:
+    try:
+      s.sendall(b'peer\n')
+    except OSError as e:
+      heard[errno.errorcode[e.errno]] = heard.get(errno.errorcode[e.errno], 0) + 1
+  for s in held:
+    try:
+      what = 'answered' if receive_text(s) else 'nothing'
+    except OSError as e:
+      what = errno.errorcode.get(e.errno, str(e))
+    heard[what] = heard.get(what, 0) + 1
+    s.close()
+  print(*(f'{k} {v}' for k, v in sorted(heard.items())))
 
 
 def restarts(n, program, target, port, host):

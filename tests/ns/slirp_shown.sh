@@ -181,6 +181,7 @@ SLIRP_LITE=$NS_TMP/few
 box_new few host --for-network -p 8480:7000
 SLIRP_LITE=$whole
 serve_in few 7000
+is 'clients without a descriptor wait: all are served' "$(probe_on out tcp_crowd $HOST4 8480 300)" 'answered 300'
 probe_on out tcp_hold $HOST4 8480 300 2 >"$NS_TMP/held" &
 held=$!
 ns_until 20 sh -c 'grep -q 300 "$1"' sh "$NS_TMP/held"
