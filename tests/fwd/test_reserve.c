@@ -9,11 +9,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-#include "base/clock.h"
 #include "base/fd.h"
 #include "net/portowner.h"
 #include "world.h"
@@ -166,10 +166,10 @@ static void test_long_range(void **state)
 	for (int i = 0; i < 2; i++) {
 		struct publish p = {
 			.proto = protos[i], .host_port = 2000, .ctr_port = 2000, .count = 60000};
-		uint64_t start = clock_ms();
+		clock_t start = clock(); /* processor time: others may have the processors */
 		assert_int_equal(try_bind(&p, &e), 0);
 		/* Generous: a fault that scans something for each port takes minutes. */
-		assert_in_range(clock_ms() - start, 0, 10000);
+		assert_in_range(clock() - start, 0, 10 * CLOCKS_PER_SEC);
 		/* Tried, not kept. */
 		close(hold("0.0.0.0", 30000, i ? SOCK_DGRAM : SOCK_STREAM, false, !i));
 		int fd = hold("127.0.0.1", 61999, i ? SOCK_DGRAM : SOCK_STREAM, false, !i);
