@@ -35,7 +35,8 @@ is_flushed() { # whoever was about to mend has done so
 	sleep 0.1
 	[ "$(on host nft list tables)" = 'table inet netd-keep' ]
 }
-_reach() { on "$1" ping -q -c1 -W5 "$2" >/dev/null 2>&1 && echo "$3" >>"$NS_TMP/reached"; }
+# Ten seconds, and a ping in each, until one is answered.
+_reach() { on "$1" ping -q -c1 -w10 "$2" >/dev/null 2>&1 && echo "$3" >>"$NS_TMP/reached"; }
 reached() { # which of these pairs reach each other, all asked at once
 	local pair from to f pids p
 	: >"$NS_TMP/reached"
