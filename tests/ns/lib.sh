@@ -24,7 +24,7 @@ if [ -z "${NS_ALONE:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	export NS_NUMBER=$$
 	setsid sh -c 'while kill -0 "$1"; do sleep 1; done; until rm -rf "$2"; do sleep 1; done' - \
 		$$ "$NS_ALONE" </dev/null >/dev/null 2>&1 &
-	env --default-signal=INT,QUIT setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount-proc \
+	env --default-signal=INT,QUIT,HUP setpriv --pdeathsig KILL unshare --fork --kill-child --pid --mount-proc \
 		-- sh "$0" "$@" <&0 &
 	trap 'kill -KILL $!' HUP INT TERM
 	wait $!

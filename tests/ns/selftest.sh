@@ -136,8 +136,8 @@ early_left() {
 early_is_gone() { [ -z "$(early_left)" ]; }
 early_start() { # HOW
 	rm -f "$NS_TMP/pids"
-	# A shell has its background ignore INT, and what is ignored at its start a shell cannot trap.
-	TMPDIR=$NS_TMP env --default-signal=INT setsid sh "$early" "$(dirname "$0")/lib.sh" "$NS_TMP/pids" "$1" \
+	# A shell has its background ignore INT, nohup all HUP, and what is ignored at its start a shell cannot trap.
+	TMPDIR=$NS_TMP env --default-signal=INT,HUP setsid sh "$early" "$(dirname "$0")/lib.sh" "$NS_TMP/pids" "$1" \
 		>"$NS_TMP/early.out" 2>&1 &
 	early_pid=$!
 	ns_until 20 test -s "$NS_TMP/pids"
