@@ -30,7 +30,7 @@
 /* Takes the reference. The text goes out in one write. */
 static int print(json_t *doc)
 {
-	char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	char *text = json_print(doc);
 	struct err e = ERR_INIT;
 	int r = -1;
 

@@ -158,7 +158,7 @@ static int note_dns(struct add *w, struct fault *f)
 	if (w->ipam.kind != IPAM_OTHER || result_dns_is_empty(&w->ipam.dns))
 		return 0;
 	dns = result_dns_json(&w->ipam.dns);
-	w->note = dns ? json_dumps(dns, JSON_COMPACT) : NULL;
+	w->note = json_print(dns);
 	if (!w->note)
 		return fault_set(f, FAULT_INTERNAL, "no memory for dns");
 	w->iface.req.note = w->note;

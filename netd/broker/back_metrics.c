@@ -101,7 +101,7 @@ void back_metrics(struct back *b, const struct job *j)
 	else
 		print_quotas(b, j, &text);
 	doc = text.failed ? NULL : json_pack("{s:b,s:s}", "ok", 1, "metrics", text.p);
-	answer = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	answer = json_print(doc);
 	if (answer)
 		back_answer(b, j, answer, strlen(answer));
 	else

@@ -59,7 +59,7 @@ static int print(struct done *d, const char *key, json_t *value, bool is_more, s
 	if (doc && json_object_set_new(doc, "ok", json_true()) == 0 &&
 	    (!key || json_object_set(doc, key, value) == 0) &&
 	    (!is_more || json_object_set_new(doc, "more", json_true()) == 0))
-		text = json_dumps(doc, JSON_COMPACT);
+		text = json_print(doc);
 	json_decref(value);
 	if (text)
 		buf_add(&d->text, text, strlen(text));

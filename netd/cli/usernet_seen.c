@@ -155,7 +155,7 @@ static void child(const struct cli_common *c, const char *target, int to)
 			    : json_pack("{s:{s:i,s:s}}", "error", "kind", (int)e.kind, "text",
 					e.text);
 	}
-	text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	text = json_print(doc);
 	if (text)
 		(void)fd_write_all(to, text, strlen(text), NULL);
 }

@@ -202,7 +202,7 @@ int ask_with(int fd, const char *verb, json_t *arguments, json_t **ret, struct e
 	size_t len = 0;
 	int r;
 
-	request = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	request = json_print(doc);
 	if (!request || !text)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "request to slirp-lite");
 	r = send_all(fd, request, strlen(request), deadline, e);

@@ -123,7 +123,7 @@ static int save(struct host *h, const struct book *b, struct err *e)
 							     "interface", b->v[i].ifname, "spec",
 							     publish_str(&b->v[i].p, spec), "inner",
 							     (int)b->v[i].inner));
-	line = doc && bad == 0 ? json_dumps(doc, JSON_COMPACT) : NULL;
+	line = bad == 0 ? json_print(doc) : NULL;
 	if (!line)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "record of published ports");
 	return err_ctx(e, file_put(h->fd, PORTS_FILE, line, strlen(line), false, e),

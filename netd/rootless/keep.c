@@ -62,7 +62,7 @@ int keep_write(int dir_fd, const struct keep_record *k, struct err *e)
 		(json_int_t)k->pidns_ino, "netns_dev", (json_int_t)k->netns_dev, "netns_ino",
 		(json_int_t)k->netns_ino, "pids", (int)k->pid[0], (int)k->pid[1], "starts",
 		(json_int_t)k->start[0], (json_int_t)k->start[1]);
-	CLEAN_FREE char *line = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	CLEAN_FREE char *line = json_print(doc);
 
 	if (!line)
 		return err_set(e, ERR_INTERNAL, ENOMEM, KEEP_FILE);

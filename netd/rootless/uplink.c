@@ -63,7 +63,7 @@ int uplink_save(int dir_fd, const struct uplink_record *u, struct err *e)
 		json_pack("{s:s,s:i,s:I,s:i,s:I}", "engine", u->engine, "pid", (int)u->pid, "start",
 			  (json_int_t)u->start, "names_pid", (int)u->names_pid, "names_start",
 			  (json_int_t)u->names_start);
-	CLEAN_FREE char *line = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	CLEAN_FREE char *line = json_print(doc);
 
 	if (!line)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "record of the uplink");

@@ -233,7 +233,7 @@ static void refuse(struct client *k, const char *text, const char *detail)
 		*detail ? json_pack("{s:{s:s,s:s}}", "error", "desc", text, "detail", detail)
 			: json_pack("{s:{s:s}}", "error", "desc", text);
 
-	dump = o ? json_print(o) : NULL;
+	dump = json_print(o);
 	answer(k, dump ? dump : "{\"error\":{\"desc\":\"bad request: out of memory\"}}");
 }
 
@@ -469,7 +469,7 @@ void ctl_answer_text(struct ctl *c, uint64_t id, const char *text)
 			   strlen(text), text);
 	} else {
 		CLEAN_JSON json_t *o = json_pack("{s:{s:s}}", "return", "text", text);
-		CLEAN_FREE char *dump = o ? json_print(o) : NULL;
+		CLEAN_FREE char *dump = json_print(o);
 
 		if (dump)
 			buf_printf(&out, "%s", dump);

@@ -148,7 +148,7 @@ char *pesto_request(const struct pesto *p)
 		if (json_array_append_new(list, json_string(publish_str(&p->ports.p[i], text))) < 0)
 			return NULL;
 	top = json_pack("{s:s,s:{s:O}}", "execute", p->verb, "arguments", "ports", list);
-	return top ? json_dumps(top, JSON_COMPACT) : NULL;
+	return json_print(top);
 }
 
 int pesto_answer(const char *text, size_t len, struct err *e)

@@ -59,7 +59,7 @@ void requests_guest(const struct plan *plan, bool is_configured, struct ip ret[N
 static void answer_json(struct requests *q, uint64_t id, json_t *o)
 {
 	CLEAN_JSON json_t *doc = o;
-	CLEAN_FREE char *text = doc ? json_dumps(doc, JSON_COMPACT) : NULL;
+	CLEAN_FREE char *text = json_print(doc);
 
 	ctl_answer(q->ctl, id,
 		   text ? text : "{\"error\":{\"desc\":\"bad request: out of memory\"}}");
@@ -116,7 +116,7 @@ static void answer_settled(struct requests *q)
 /* When the worker has heard of it. */
 static void answer_later(struct requests *q, uint64_t id, json_t *o)
 {
-	char *text = o ? json_dumps(o, JSON_COMPACT) : NULL;
+	char *text = json_print(o);
 
 	if (!text || q->n_settling == N_WAITING) {
 		free(text);
