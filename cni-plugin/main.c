@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,7 +14,9 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/fd.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/text.h"
@@ -72,46 +73,24 @@ static int fail(const struct call *c, const struct fault *f)
 	return 1;
 }
 
-/* Standard input to its end, or to a limit. NUL-terminated. */
-static int read_stdin(char **ret, size_t *ret_len, struct fault *f)
+/* Standard input to its end, or to a limit. */
+static int read_stdin(struct buf *out, struct fault *f)
 {
-	uint64_t deadline = clock_ms() + STDIN_DEADLINE_MS;
-	size_t len = 0, cap = 4096;
-	CLEAN_FREE char *text = malloc(cap + 1);
+	int r = fd_drain(STDIN_FILENO, clock_ms() + STDIN_DEADLINE_MS, CONF_SIZE_MAX, out);
 
-	for (;;) {
-		struct pollfd p = {.fd = 0, .events = POLLIN};
-		if (!text)
-			return fault_set(f, FAULT_INTERNAL, "no memory for the configuration");
-		if (clock_left(deadline) == 0)
-			return fault_set(f, FAULT_IO, "standard input does not end");
-		if (poll(&p, 1, clock_left(deadline)) <= 0)
-			continue;
-		ssize_t n = read(0, text + len, cap - len);
-		if (n < 0 && errno != EINTR && errno != EAGAIN)
-			return fault_set(f, FAULT_IO, "cannot read standard input: %s",
-					 strerror(errno));
-		if (n == 0)
-			break;
-		len += n > 0 ? (size_t)n : 0;
-		if (len > CONF_SIZE_MAX)
-			return fault_set(f, FAULT_DECODE,
-					 "the configuration is larger than %zu bytes",
-					 CONF_SIZE_MAX);
-		if (len == cap) {
-			char *more = realloc(text, 2 * cap + 1);
-			if (!more)
-				return fault_set(f, FAULT_INTERNAL,
-						 "no memory for the configuration");
-			text = more;
-			cap *= 2;
-		}
+	switch (r) {
+	case 0:
+		return 0;
+	case -ENOMEM:
+		return fault_set(f, FAULT_INTERNAL, "no memory for the configuration");
+	case -ETIMEDOUT:
+		return fault_set(f, FAULT_IO, "standard input does not end");
+	case -EFBIG:
+		return fault_set(f, FAULT_DECODE, "the configuration is larger than %zu bytes",
+				 CONF_SIZE_MAX);
+	default:
+		return fault_set(f, FAULT_IO, "cannot read standard input: %s", strerror(-r));
 	}
-	text[len] = 0;
-	*ret = text;
-	text = NULL;
-	*ret_len = len;
-	return 0;
 }
 
 static int about(void)
@@ -127,13 +106,12 @@ static int about(void)
 /* Answers whatever standard input holds; echoes the version that it asks with. */
 static int version(void)
 {
-	CLEAN_FREE char *text = NULL;
+	CLEAN_BUF struct buf text = BUF_INIT;
 	CLEAN_JSON json_t *doc = NULL;
 	enum cni_version says = V110;
 	const char *s = "";
-	size_t len = 0;
 
-	if (read_stdin(&text, &len, NULL) == 0 && gojson_parse(text, len, &doc, NULL) == 0 &&
+	if (read_stdin(&text, NULL) == 0 && gojson_parse(text.p, text.len, &doc, NULL) == 0 &&
 	    gojson_str(doc, "", "cniVersion", &s, NULL) == 0 && *s && version_parse(s, &says) < 0)
 		says = V110;
 	return print(result_version_json(says)) < 0;
@@ -198,12 +176,16 @@ static bool is_strict(const struct call *c)
 static int prepare(struct call *c, const struct plugin *by_name, bool is_stdin_open,
 		   struct fault *f)
 {
-	char *text = NULL;
-	size_t len = 0;
+	CLEAN_BUF struct buf text = BUF_INIT;
+	char *taken;
 
 	if (!is_stdin_open)
 		return fault_set(f, FAULT_IO, "standard input is closed");
-	if (read_stdin(&text, &len, f) < 0 || conf_parse(text, len, &c->conf, f) < 0)
+	if (read_stdin(&text, f) < 0)
+		return -1;
+	taken = text.p;
+	text.p = NULL;
+	if (conf_parse(taken, text.len, &c->conf, f) < 0)
 		return -1;
 	c->plugin = choose(by_name, &c->conf);
 	if (gate(c, f) < 0)

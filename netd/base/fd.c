@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 
@@ -189,4 +190,29 @@ int fd_await(int fd, short events, uint64_t deadline)
 		r = poll(&p, 1, clock_left(deadline));
 	while (r < 0 && errno == EINTR);
 	return r < 0 ? -errno : r;
+}
+
+int fd_drain(int fd, uint64_t deadline, size_t max, struct buf *out)
+{
+	char part[16384];
+
+	for (;;) {
+		int r = fd_await(fd, POLLIN, deadline);
+		ssize_t n;
+
+		if (r <= 0)
+			return r < 0 ? r : -ETIMEDOUT;
+		n = read_some(fd, part, sizeof(part));
+		if (n < 0 && errno == EAGAIN)
+			continue;
+		if (n < 0)
+			return -errno;
+		buf_add(out, part, (size_t)n);
+		if (out->failed)
+			return -ENOMEM;
+		if (n == 0)
+			return 0;
+		if (out->len > max)
+			return -EFBIG;
+	}
 }

@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct buf;
 struct err;
 
 void fd_closep(int *fd); /* closes *fd when >= 0, keeps errno, sets it to -1 */
@@ -36,6 +37,10 @@ int fd_read_file(int dirfd, const char *path, size_t max, char **ret, size_t *re
 /* Waits until one of events (poll(2)) is there, or the end or an error, or it is clock_ms() ==
  * deadline: 1, 0 or -errno. Signals do not end it. */
 int fd_await(int fd, short events, uint64_t deadline);
+
+/* Adds what fd gives until its end, whether or not it blocks, even if it is nothing: out->p is a
+ * text then. 0 or -errno: -ETIMEDOUT at the deadline, -EFBIG when out holds more than max bytes. */
+int fd_drain(int fd, uint64_t deadline, size_t max, struct buf *out);
 
 /* Writes all of len bytes, going on after short writes and EINTR. */
 int fd_write_all(int fd, const void *data, size_t len, struct err *e);

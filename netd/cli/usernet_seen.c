@@ -4,8 +4,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -162,29 +162,6 @@ static void child(const struct cli_common *c, const char *target, int to)
 
 /* ---- in the caller ---- */
 
-static int read_answer(int fd, struct buf *out, struct err *e)
-{
-	uint64_t deadline = clock_ms() + CHILD_MS;
-	char part[16384];
-
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int r = poll(&p, 1, clock_left(deadline));
-		ssize_t n;
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return err_sys(e, r < 0 ? errno : ETIMEDOUT, "networks of the user");
-		n = read(fd, part, sizeof(part));
-		if (n < 0)
-			return err_sys(e, errno, "networks of the user");
-		if (n == 0)
-			return out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "networks") : 0;
-		buf_add(out, part, (size_t)n);
-	}
-}
-
 static int ask_child(const struct cli_common *c, const char *target, struct buf *out, struct err *e)
 {
 	CLEAN_FD int from = -1, to = -1;
@@ -205,12 +182,12 @@ static int ask_child(const struct cli_common *c, const char *target, struct buf 
 		_exit(0);
 	}
 	fd_closep(&to);
-	r = read_answer(from, out, e);
+	r = fd_drain(from, clock_ms() + CHILD_MS, SIZE_MAX, out);
 	if (r < 0)
 		(void)kill(pid, SIGKILL);
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return r;
+	return r < 0 ? err_sys(e, -r, "networks of the user") : 0;
 }
 
 static int read_counters(json_t *one, const char *key, uint64_t *bytes, uint64_t *packets,

@@ -145,11 +145,9 @@ static bool receive(int fd, struct trial *ret)
 	size_t n = 0;
 
 	while (n < sizeof(*ret)) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int r = poll(&p, 1, clock_left(deadline));
-		if (r < 0 && errno == EINTR)
-			continue;
+		int r = fd_await(fd, POLLIN, deadline);
 		ssize_t k = r > 0 ? read(fd, (char *)ret + n, sizeof(*ret) - n) : 0;
+
 		if (k <= 0)
 			return false;
 		n += (size_t)k;

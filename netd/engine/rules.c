@@ -10,9 +10,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -62,28 +62,6 @@ static void copy_child(int to, const void *none)
 		_exit(1);
 }
 
-static int read_all(int fd, struct buf *out, struct err *e)
-{
-	uint64_t deadline = clock_ms() + CHILD_MS;
-	char part[4096];
-
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int r = poll(&p, 1, clock_left(deadline));
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return err_sys(e, r < 0 ? errno : ETIMEDOUT,
-				       "waiting for the model ruleset");
-		ssize_t n = read(fd, part, sizeof(part));
-		if (n < 0)
-			return err_sys(e, errno, "reading the model ruleset");
-		if (n == 0)
-			return 0;
-		buf_add(out, part, (size_t)n);
-	}
-}
-
 int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf *out,
 		struct err *e)
 {
@@ -102,14 +80,16 @@ int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf
 		_exit(0);
 	}
 	fd_closep(&to);
-	int r = read_all(from, out, e);
+	int r = fd_drain(from, clock_ms() + CHILD_MS, SIZE_MAX, out);
 	if (r < 0)
 		kill(pid, SIGKILL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
-	if (r == 0 && status != 0)
-		r = err_set(e, ERR_KERNEL, 0, "the model ruleset cannot be loaded");
-	return r;
+	if (r < 0)
+		return err_sys(e, -r, "waiting for the model ruleset");
+	if (status != 0)
+		return err_set(e, ERR_KERNEL, 0, "the model ruleset cannot be loaded");
+	return 0;
 }
 
 /* Whether a copy of what is there is what should be there. */

@@ -13,7 +13,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -195,34 +194,13 @@ child_main(const char *text, int keep_fd, pid_t parent, int report_fd)
 	_exit(0);
 }
 
-/* Reads fd to its end, or fails at the deadline. */
 static int drain(int fd, struct buf *to, struct err *e)
 {
-	uint64_t deadline = clock_ms() + CHILD_MS;
-	char chunk[4096];
+	int r = fd_drain(fd, clock_ms() + CHILD_MS, SIZE_MAX, to);
 
-	for (;;) {
-		struct pollfd p = {.fd = fd, .events = POLLIN};
-		int r = poll(&p, 1, clock_left(deadline));
-		ssize_t n;
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r < 0)
-			return err_sys(e, errno, "nft: poll");
-		if (r == 0)
-			return err_set(e, ERR_KERNEL, ETIMEDOUT, "nft: no answer");
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, errno, "nft: read");
-		if (n == 0)
-			return 0;
-		buf_add(to, chunk, (size_t)n);
-		if (to->failed)
-			return err_set(e, ERR_INTERNAL, ENOMEM, "nft: answer");
-	}
+	if (r == -ETIMEDOUT)
+		return err_set(e, ERR_KERNEL, ETIMEDOUT, "nft: no answer");
+	return r < 0 ? err_sys(e, -r, "nft: answer") : 0;
 }
 
 static void reap(pid_t pid, bool kill_first)

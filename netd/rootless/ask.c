@@ -14,6 +14,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -81,38 +82,15 @@ int ask_connect(const char *path, int *ret_fd, int *ret_pidfd, struct err *e)
 	return 0;
 }
 
-static int wait_for(int fd, short events, uint64_t deadline, struct err *e)
+static int read_answer(int fd, uint64_t deadline, struct buf *out, struct err *e)
 {
-	int r = fd_await(fd, events, deadline);
+	int r = fd_drain(fd, deadline, ANSWER_MAX, out);
 
-	if (r < 0)
-		return err_sys(e, -r, "poll");
-	return r ? 0 : err_set(e, ERR_BUSY, ETIMEDOUT, "slirp-lite does not answer");
-}
-
-static int read_answer(int fd, uint64_t deadline, char *text, size_t *ret_len, struct err *e)
-{
-	size_t len = 0;
-
-	for (;;) {
-		int r = wait_for(fd, POLLIN, deadline, e);
-		ssize_t n;
-
-		if (r < 0)
-			return r;
-		n = recv(fd, text + len, ANSWER_MAX - len, MSG_DONTWAIT);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n < 0)
-			return err_sys(e, errno, "answer of slirp-lite");
-		if (n == 0)
-			break;
-		len += (size_t)n;
-		if (len == ANSWER_MAX)
-			return err_set(e, ERR_PROTOCOL, EMSGSIZE, "answer of slirp-lite");
-	}
-	*ret_len = len;
-	return 0;
+	if (r == -ETIMEDOUT)
+		return err_set(e, ERR_BUSY, ETIMEDOUT, "slirp-lite does not answer");
+	if (r == -EFBIG)
+		return err_set(e, ERR_PROTOCOL, EMSGSIZE, "answer of slirp-lite");
+	return r < 0 ? err_sys(e, -r, "answer of slirp-lite") : 0;
 }
 
 static const struct {
@@ -196,19 +174,18 @@ int ask(int fd, const char *verb, json_t **ret, struct err *e)
 int ask_with(int fd, const char *verb, json_t *arguments, json_t **ret, struct err *e)
 {
 	CLEAN_FREE char *request = NULL;
-	CLEAN_FREE char *text = malloc(ANSWER_MAX);
+	CLEAN_BUF struct buf answer = BUF_INIT;
 	CLEAN_JSON json_t *doc = json_pack("{s:s,s:o*}", "execute", verb, "arguments", arguments);
 	uint64_t deadline = clock_ms() + ASK_MS;
-	size_t len = 0;
 	int r;
 
 	request = json_print(doc);
-	if (!request || !text)
+	if (!request)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "request to slirp-lite");
 	r = send_all(fd, request, strlen(request), deadline, e);
 	if (r < 0)
 		return r;
 	(void)shutdown(fd, SHUT_WR);
-	r = read_answer(fd, deadline, text, &len, e);
-	return r < 0 ? r : open_answer(text, len, ret, e);
+	r = read_answer(fd, deadline, &answer, e);
+	return r < 0 ? r : open_answer(answer.p, answer.len, ret, e);
 }

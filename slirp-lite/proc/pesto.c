@@ -7,13 +7,13 @@
 #include <errno.h>
 #include <jansson.h>
 #include <netinet/in.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
@@ -183,45 +183,15 @@ static int dial(const char *path, int *ret, struct err *e)
 	return 0;
 }
 
-/* Everything until its end, into out. */
-static int read_answer(int fd, char *out, size_t size, size_t *ret_len, struct err *e)
-{
-	struct pollfd p = {.fd = fd, .events = POLLIN};
-	uint64_t deadline = clock_ms() + ANSWER_MS;
-	size_t len = 0;
-
-	for (;;) {
-		int r = poll(&p, 1, clock_left(deadline));
-		ssize_t n;
-
-		if (r < 0 && errno == EINTR)
-			continue;
-		if (r <= 0)
-			return err_sys(e, r < 0 ? errno : ETIMEDOUT, "answer");
-		n = recv(fd, out + len, size - len, 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, errno, "answer");
-		if (n == 0)
-			break;
-		len += (size_t)n;
-		if (len == size)
-			return err_set(e, ERR_PROTOCOL, EFBIG, "answer");
-	}
-	*ret_len = len;
-	return 0;
-}
-
 static int run(const struct pesto *p, struct err *e)
 {
 	CLEAN_FREE char *request = pesto_request(p);
-	CLEAN_FREE char *answer = malloc(ANSWER_MAX);
+	CLEAN_BUF struct buf answer = BUF_INIT;
 	CLEAN_FD int fd = -1;
 	size_t at = 0, len;
 	int r;
 
-	if (!request || !answer)
+	if (!request)
 		return err_sys(e, ENOMEM, "request");
 	r = dial(p->socket, &fd, e);
 	len = strlen(request);
@@ -235,9 +205,10 @@ static int run(const struct pesto *p, struct err *e)
 	}
 	if (r == 0 && shutdown(fd, SHUT_WR) < 0)
 		r = err_sys(e, errno, "%s", p->socket);
-	if (r == 0)
-		r = read_answer(fd, answer, ANSWER_MAX, &len, e);
-	return r < 0 ? r : pesto_answer(answer, len, e);
+	if (r < 0)
+		return r;
+	r = fd_drain(fd, clock_ms() + ANSWER_MS, ANSWER_MAX, &answer);
+	return r < 0 ? err_sys(e, -r, "answer") : pesto_answer(answer.p, answer.len, e);
 }
 
 static void print_help(void)

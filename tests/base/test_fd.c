@@ -22,6 +22,7 @@
 
 #include <cmocka.h>
 
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/fd.h"
@@ -340,13 +341,86 @@ static void test_await(void **state)
 	close(p[0]);
 }
 
+struct giver {
+	int fd;
+	size_t len;
+};
+
+static void *give(void *arg)
+{
+	struct giver *g = arg;
+	char block[1000];
+
+	for (size_t done = 0; done < g->len; done += sizeof(block)) {
+		for (size_t i = 0; i < sizeof(block); i++)
+			block[i] = (char)(uint8_t)((done + i) * 31);
+		fd_write_all(g->fd, block, sizeof(block), NULL);
+	}
+	close(g->fd);
+	return NULL;
+}
+
+/* All of a pipe, blocking or not, after what was there; with one byte less allowed it is refused.
+ */
+static void drain_all(int flags)
+{
+	for (size_t less = 0; less < 2; less++) {
+		CLEAN_BUF struct buf out = BUF_INIT;
+		struct giver g = {.len = 200000};
+		pthread_t thread;
+		int p[2];
+
+		assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+		assert_int_equal(fcntl(p[0], F_SETFL, flags), 0);
+		g.fd = p[1];
+		buf_add(&out, "before", 6);
+		assert_int_equal(pthread_create(&thread, NULL, give, &g), 0);
+		assert_int_equal(fd_drain(p[0], UINT64_MAX, 6 + g.len - less, &out),
+				 less ? -EFBIG : 0);
+		pthread_join(thread, NULL);
+		close(p[0]);
+		assert_int_equal(out.len, 6 + g.len);
+		assert_memory_equal(out.p, "before", 6);
+		for (size_t i = 0; i < g.len; i++)
+			assert_int_equal((uint8_t)out.p[6 + i], (uint8_t)(i * 31));
+	}
+}
+
+static void test_drain(void **state)
+{
+	CLEAN_BUF struct buf out = BUF_INIT, broken = {.failed = true};
+	int p[2];
+
+	(void)state;
+	drain_all(0);
+	drain_all(O_NONBLOCK);
+	/* Nothing is a text, too. */
+	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
+	assert_int_equal(fd_drain(p[0], clock_ms() + 20, 0, &out), -ETIMEDOUT);
+	assert_int_equal(write(p[1], "x", 1), 1);
+	assert_int_equal(fd_drain(p[0], clock_ms() + 20, 1, &out), -ETIMEDOUT);
+	assert_string_equal(out.p, "x");
+	close(p[1]);
+	assert_int_equal(fd_drain(p[0], UINT64_MAX, 0, &broken), -ENOMEM);
+	buf_free(&out);
+	assert_int_equal(fd_drain(p[0], UINT64_MAX, 0, &out), 0);
+	assert_string_equal(out.p, "");
+	close(p[0]);
+	assert_int_equal(fd_drain(p[0], UINT64_MAX, 0, &out), -EBADF);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ownership),        cmocka_unit_test(test_read_limits),
-		cmocka_unit_test(test_read_refusals),    cmocka_unit_test(test_read_at),
-		cmocka_unit_test(test_write_all),        cmocka_unit_test(test_fill_stdio),
-		cmocka_unit_test(test_read_interrupted), cmocka_unit_test(test_await),
+		cmocka_unit_test(test_ownership),
+		cmocka_unit_test(test_read_limits),
+		cmocka_unit_test(test_read_refusals),
+		cmocka_unit_test(test_read_at),
+		cmocka_unit_test(test_write_all),
+		cmocka_unit_test(test_fill_stdio),
+		cmocka_unit_test(test_read_interrupted),
+		cmocka_unit_test(test_await),
+		cmocka_unit_test(test_drain),
 	};
 
 	return cmocka_run_group_tests_name("fd", tests, make_dir, remove_dir);
