@@ -40,13 +40,13 @@ for turn in 1 2; do
 		local/box:1 c$turn
 	client=$SERVED client_log=$SERVED_LOG
 	ok "ctr run --cni, turn $turn" ns_until 20 running c$turn
-	is 'the published port answers another host' "$(ns_until 10 http out http://$HOST4:8080/hello)" hello
+	is 'the published port answers another host' "$(ns_until 20 http out http://$HOST4:8080/hello)" hello
 	is 'over IPv6 too' "$(http out "http://[$HOST6]:8080/hello")" hello
 	is 'and the host itself' "$(http host http://127.0.0.1:8080/hello)" hello
 	isnt 'the container is known' "$(traces host default-c$turn)" ''
 	ctr task kill -s KILL c$turn >/dev/null 2>&1
-	ok 'it ends' ns_until 10 ended c$turn
-	ns_until 10 sh -c '! kill -0 "$1" 2>/dev/null || grep -q "^State:.[ZX]" "/proc/$1/status"' sh "$client"
+	ok 'it ends' ns_until 20 ended c$turn
+	ns_until 20 sh -c '! kill -0 "$1" 2>/dev/null || grep -q "^State:.[ZX]" "/proc/$1/status"' sh "$client"
 	wait "$client" 2>/dev/null
 	[ $turn = 1 ] || cat "$client_log"
 	ctr container rm c$turn >/dev/null 2>&1

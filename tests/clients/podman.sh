@@ -47,7 +47,7 @@ id=$(podman inspect -f '{{.Id}}' c1)
 ip4=$(field c1 IPAddress) ip6=$(field c1 GlobalIPv6Address)
 like 'it has an IPv4 address' "$ip4" '203.0.113.*'
 like 'it has an IPv6 address' "$ip6" '2001:db8:83::*'
-is 'the port answers another host' "$(ns_until 5 http out http://$HOST4:8080/hello)" hello
+is 'the port answers another host' "$(ns_until 20 http out http://$HOST4:8080/hello)" hello
 is 'over IPv6 too' "$(http out "http://[$HOST6]:8080/hello")" hello
 is 'and the host itself by its address' "$(http host http://$HOST4:8080/hello)" hello
 is 'the container answers the host' "$(http host "http://$ip4/hello")" hello
@@ -68,7 +68,7 @@ podman stop -t 0 c1 >/dev/null
 is 'stopped: the port is free' "$(http out http://$HOST4:8080/hello)" ''
 is 'stopped: no trace of its address' "$(traces host "$id")" ''
 ok 'started again' podman start c1
-is 'the port answers' "$(ns_until 5 http out http://$HOST4:8080/hello)" hello
+is 'the port answers' "$(ns_until 20 http out http://$HOST4:8080/hello)" hello
 
 id2=$(podman inspect -f '{{.Id}}' c2)
 ip4=$(field c1 IPAddress)

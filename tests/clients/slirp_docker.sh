@@ -73,7 +73,7 @@ for driver in builtin slirp4netns; do
 	kill -TERM "$(kit)"
 	ok "$driver: dockerd ends" ns_until 60 no_kit
 	unserve "$daemon"
-	ok "$driver: and slirp-lite with it" ns_until 10 no_slirp
+	ok "$driver: and slirp-lite with it" ns_until 20 no_slirp
 done
 on host sh -c 'rm -rf "$1"/docker* "$1/home/.config"' sh "$RUNTIME" # docker's own
 residue host "$NS_TMP/before" 'nothing is left on the host'

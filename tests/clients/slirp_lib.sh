@@ -127,5 +127,5 @@ udp_peer() {
 	(exec nsenter -t "$1" -n -- setpriv --pdeathsig KILL env "$NS_MARK" "$PYTHON" "$NS_TMP/peer.py" 90) >/dev/null 2>&1 &
 	NS_SERVERS="$NS_SERVERS $!"
 	UDP_SERVER=$!
-	ns_until 10 nsenter -t "$1" -n sh -c 'ss -Hlnu "sport = 90" | grep -q .' || fail 'no server of datagrams'
+	ns_until 20 nsenter -t "$1" -n sh -c 'ss -Hlnu "sport = 90" | grep -q .' || fail 'no server of datagrams'
 }

@@ -71,10 +71,10 @@ for handler in slirp4netns rootlesskit; do
 		n=$((n + 1))
 	done
 	is "$handler: twenty restarts" "$n $(cat "$NS_TMP/restart")" '20 c1'
-	is "$handler: served again" "$(ns_until 5 page out $HOST4:8080 hello | tail -n 1)" hello
+	is "$handler: served again" "$(ns_until 20 page out $HOST4:8080 hello | tail -n 1)" hello
 	podman stop -t 0 c1 >/dev/null
-	ok "$handler: stopped: the ports are free" ns_until 5 free_ports
-	ok "$handler: and slirp-lite is gone" ns_until 5 no_slirp
+	ok "$handler: stopped: the ports are free" ns_until 20 free_ports
+	ok "$handler: and slirp-lite is gone" ns_until 20 no_slirp
 	podman rm -f -t 0 c1 >/dev/null
 	is "$handler: no socket is left" "$(on host find "$RUNTIME/libpod" "$RUNTIME/netns" -name '*.net' -o -name 'netns-*')" ''
 done
@@ -89,7 +89,7 @@ podman rm -f -t 0 b1 >/dev/null
 ok 'as root' rootful run -d --name r1 --network slirp4netns $OPTIONS -p 8080:80 --rootfs "$root" serve
 is 'as root: the published port' "$(page out $HOST4:8080 hello)" hello
 rootful rm -f -t 0 r1 >/dev/null
-ok 'as root: slirp-lite ends' ns_until 5 no_slirp
+ok 'as root: slirp-lite ends' ns_until 20 no_slirp
 for p in $(_ns_strays); do # podman's own, which holds its namespaces
 	! grep -q '^podman' "/proc/$p/comm" || kill -KILL "$p"
 done

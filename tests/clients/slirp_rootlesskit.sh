@@ -17,7 +17,7 @@ kit() { # PORT-DRIVER OPTION...: the server in it
 	client_serve rootlesskit --state-dir "$RUNTIME/kit" --net slirp4netns --slirp4netns-binary "$S4" --port-driver "$driver" \
 		--copy-up=/etc --propagation=rslave "$@" "$PYTHON" "$NS_TMP/peer.py" 80
 	KIT=$SERVED
-	ns_until 15 grep -q listening "$SERVED_LOG" || bail "rootlesskit: $(cat "$SERVED_LOG")"
+	ns_until 20 grep -q listening "$SERVED_LOG" || bail "rootlesskit: $(cat "$SERVED_LOG")"
 }
 ctl() { client rootlessctl --socket "$RUNTIME/kit/api.sock" "$@" 2>&1; }
 inside() { # CMD...: in it
@@ -45,7 +45,7 @@ for driver in slirp4netns builtin; do
 	ok "$driver: remove-ports" client rootlessctl --socket "$RUNTIME/kit/api.sock" remove-ports "$id"
 	is "$driver: served no longer" "$(who out tcp $HOST4 8081)" 'Connection refused'
 	unserve "$KIT"
-	ok "$driver: slirp-lite ends with it" ns_until 5 no_slirp
+	ok "$driver: slirp-lite ends with it" ns_until 20 no_slirp
 	on host rm -rf "$RUNTIME/kit"
 done
 kit none

@@ -26,7 +26,7 @@ group_end() {
 	while read -r p; do
 		kill -KILL "$p"
 	done <"$GROUP/cgroup.procs"
-	ns_until 10 rmdir "$GROUP"
+	ns_until 20 rmdir "$GROUP"
 }
 trap 'group_end 2>/dev/null; _ns_cleanup' EXIT
 [ ! -e "$GROUP/memory.swap.max" ] || echo 0 >"$GROUP/memory.swap.max"
@@ -86,7 +86,7 @@ while [ "$(date +%s)" -lt "$end" ] || [ $rounds -lt 12 ]; do
 	0) nu down c -q >"$NS_TMP/out" 2>&1 || broken "down after $size bytes: $(cat "$NS_TMP/out")" ;;
 	1)
 		on host ip netns del c
-		ns_until 10 links_are "$stay" || broken "$size bytes: the link of a dead container stays"
+		ns_until 20 links_are "$stay" || broken "$size bytes: the link of a dead container stays"
 		nu gc -q >"$NS_TMP/out" 2>&1 || broken "gc after $size bytes: $(cat "$NS_TMP/out")"
 		;;
 	2)
@@ -111,6 +111,6 @@ fresh
 ok "with $MOST bytes it succeeds" limited $MOST "$NETNS_UP" up c -q -p 8080:80
 ok 'down' nu down c -q
 exec 9>&-
-ok 'the group is empty' ns_until 10 rmdir "$GROUP"
+ok 'the group is empty' ns_until 20 rmdir "$GROUP"
 trap _ns_cleanup EXIT
 ns_done

@@ -70,6 +70,6 @@ is "$rounds rounds of up, check, ls and down: calls that failed" $bad 0
 unserve "$churn"
 on host ip link del churn0 2>/dev/null
 same() { picture >"$NS_TMP/after" && diff -U0 "$NS_TMP/before" "$NS_TMP/after" >"$NS_TMP/diff"; }
-ns_until 5 same
+ns_until 20 same
 is 'nothing is left' "$(head -n 20 "$NS_TMP/diff")" ''
 ns_done

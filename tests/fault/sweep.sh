@@ -26,7 +26,7 @@ fresh() { # the container of a round
 }
 dead() { # the container is gone, and the kernel has taken its link away
 	on host ip netns del c
-	ns_until 5 _links_are "$LINKS"
+	ns_until 20 _links_are "$LINKS"
 }
 _links_are() {
 	[ "$(on host ip -o link show group 28277 | wc -l)" -eq "$1" ]

@@ -30,7 +30,7 @@ kept=$(awk '/renameat.*"keepers"/ { n = $1 } END { print n + 0 }' "$NS_TMP/killa
 last=$(sed -nE 's/^ended ([0-9]+) status 0$/\1/p' "$NS_TMP/killat.out")
 ok 'calls are counted' [ "$first" -gt 0 -a "$kept" -gt $((first + 10)) -a "${last:-0}" -gt $((kept + 40)) ]
 ok 'what was made goes' nna network rm web
-ok 'all of it' ns_until 5 all_gone
+ok 'all of it' ns_until 20 all_gone
 k=$first n=0
 while [ "$k" -lt "${last:-0}" ]; do
 	k=$((k + (k < kept ? 1 : 8))) n=$((n + 1))
@@ -40,10 +40,10 @@ while [ "$k" -lt "${last:-0}" ]; do
 	killat $how $k
 	nna network create web -q 2>"$NS_TMP/err" || broken "$round: the next call: $(cat "$NS_TMP/err")"
 	[ "$(nna network ls 2>&1 | sed 's/ .*//')" = web ] || broken "$round: the network: $(nna network ls 2>&1)"
-	ns_until 5 has_keepers 2 || broken "$round: keepers: $(n_named netns-up-host)"
+	ns_until 20 has_keepers 2 || broken "$round: keepers: $(n_named netns-up-host)"
 	[ "$(named slirp-lite)" = "$(uplink_pid)" ] || broken "$round: the uplink on record: $(uplink_pid), it is $(named slirp-lite)"
 	nna network rm web 2>"$NS_TMP/err" || broken "$round: its end: $(cat "$NS_TMP/err")"
-	ns_until 5 all_gone || broken "$round: still there: $(ours | tr '\n' ' ')"
+	ns_until 20 all_gone || broken "$round: still there: $(ours | tr '\n' ' ')"
 	no_files || broken "$round: files: $(on host find /run/user/$UID_A -type f -o -type s | tr '\n' ' ')"
 done
 note "$n rounds"

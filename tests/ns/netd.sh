@@ -115,10 +115,10 @@ ok 'up again' nta "$(ns_pid one)" -p 8080:80 -q
 ns_kill three
 has_links_soon 1 # in the kernel's own time, which ends one namespace after the other
 ended() { [ "$(on host "$NETNS_UP" ls | wc -l)" -eq "$1" ]; }
-ok 'a namespace that is gone is noticed at once' ns_until 10 ended 2
-ok 'which is a line of the log' ns_until 10 grep -q "audit: uid=$UID_B id=user-$UID_B.pid-.* result=ended" "$NETD_LOG"
+ok 'a namespace that is gone is noticed at once' ns_until 20 ended 2
+ok 'which is a line of the log' ns_until 20 grep -q "audit: uid=$UID_B id=user-$UID_B.pid-.* result=ended" "$NETD_LOG"
 inside one ip link del eth0
-ok 'an interface that its owner deletes too' ns_until 10 ended 1
+ok 'an interface that its owner deletes too' ns_until 20 ended 1
 ok 'and up again' nta "$(ns_pid one)" -p 8080:80 -q
 
 on host "$NETD" --foreground --policy-dir "$POLICY" 2>"$NS_TMP/err"
@@ -129,7 +129,7 @@ like 'and the first is unharmed' "$(ask_netd $UID_A status)" '*"ok":true*'
 front=$(netd_front)
 kill -KILL "$front"
 new_front() { f=$(netd_front); [ -n "$f" ] && [ "$f" != "$front" ]; }
-ok 'a front that dies is started again' ns_until 10 new_front
+ok 'a front that dies is started again' ns_until 20 new_front
 like 'and answers' "$(ask_netd $UID_A status)" '*"interfaces":1*'
 ok 'SIGTERM: the end' netd_stop
 is 'the socket is gone' "$(on host ls /run/netd/netd.sock 2>/dev/null)" ''
@@ -142,12 +142,12 @@ like 'and counts it' "$(ask_netd $UID_A status)" '*"interfaces":1,"ports":1*'
 kill -KILL "$NETD_PID"
 netd_killed
 no_front() { ! pgrep -x netd-front --ns "$(ns_pid host)" --nslist net >/dev/null; }
-ok 'netd was killed: its front ends' ns_until 10 no_front
+ok 'netd was killed: its front ends' ns_until 20 no_front
 unserve $httpd
 ns_kill one
 has_links_soon 0
 netd_start
-ok 'what has died meanwhile is taken down at the start' ns_until 5 ended 1
+ok 'what has died meanwhile is taken down at the start' ns_until 20 ended 1
 
 # --- socket activation ----------------------------------------------------------------------------
 ok 'SIGTERM with nothing held' netd_stop
@@ -173,7 +173,7 @@ sleep 6.5
 ok 'it stays while somebody holds something' ns_alive "$NETD_PID"
 ok 'down' nta down four -q
 gone() { ! ns_alive "$NETD_PID"; }
-ok 'and ends when nobody does' ns_until 15 gone
+ok 'and ends when nobody does' ns_until 20 gone
 wait "$NETD_PID"
 is 'with success' $? 0
 NS_SERVERS=$(_ns_without "$NETD_PID" "$NS_SERVERS")

@@ -39,14 +39,14 @@ start() {
 }
 _gone() { ! ns_alive "$SL"; }
 ended() {
-	ns_until 10 _gone || return 1
+	ns_until 20 _gone || return 1
 	wait "$SL"
 	STATUS=$?
 	unserve "$WRITER" 2>/dev/null
 	NS_SERVERS=$(_ns_without "$SL" "$NS_SERVERS")
 }
 stop() { kill -TERM "$SL" && ended; }
-works() { ns_until 5 inside ctr ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
+works() { ns_until 20 inside ctr ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
 contract() { as_user host "$PYTHON" "$CONTRACT" "$@" 2>&1; }
 
 # --- what it says ---
@@ -120,7 +120,7 @@ is 'a transfer' "$SAID" equal
 alone=$TOOK
 serve host setpriv --reuid $BOX_UID --regid $BOX_UID --clear-groups "$PYTHON" "$CONTRACT" hostile "$API" 64
 hostile=$SERVED
-ns_until 10 grep -q there "$SERVED_LOG"
+ns_until 20 grep -q there "$SERVED_LOG"
 took probe_in ctr tcp_up $OUT4 7000 60000000
 is 'a transfer beside 64 idle and hostile clients' "$SAID" equal
 note "alone $alone ms, beside them $TOOK ms"
@@ -212,15 +212,15 @@ done
 (_box_exec host "$PYTHON" "$CONTRACT" died "$S4" -c -r READY -a "$API" "$CTR" tap0) >"$NS_TMP/died" &
 parent=$!
 NS_SERVERS="$NS_SERVERS $parent"
-ns_until 10 test -s "$NS_TMP/died"
+ns_until 20 test -s "$NS_TMP/died"
 SL=$(cat "$NS_TMP/died")
 all="$SL $(_descendants "$SL")"
 is 'three processes' "$(echo $all | wc -w)" 3
 kill -KILL $parent
 no_tap() { ! inside ctr ip link show tap0 >/dev/null 2>&1; }
 none_of() { for p in $all; do ! ns_alive "$p" || return 1; done; }
-ok 'the parent-death signal ends them all' ns_until 5 none_of
-ok 'and the tap' ns_until 5 no_tap
+ok 'the parent-death signal ends them all' ns_until 20 none_of
+ok 'and the tap' ns_until 20 no_tap
 ctr_end
 
 # --- frames over a socket ---
@@ -232,7 +232,7 @@ bess() { # OPTION...: no container: whoever connects
 	(_box_exec host "$S4" --target-type=bess -6 -r 3 "$@" "$NS_TMP/api/bess" 3>"$NS_TMP/ready") >"$NS_TMP/log" 2>&1 </dev/null &
 	SL=$!
 	NS_SERVERS="$NS_SERVERS $SL"
-	ns_until 10 test -S "$NS_TMP/api/bess"
+	ns_until 20 test -S "$NS_TMP/api/bess"
 }
 bess
 is 'a guest on a socket' "$(contract bess "$NS_TMP/api/bess" $PORT)" 'arp 10.0.2.2 dhcp 10.0.2.100 ping True loopback closed'

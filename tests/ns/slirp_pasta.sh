@@ -142,7 +142,7 @@ chmod 755 "$NS_TMP/www.out/cgi-bin/peer"
 web=$!
 NS_SERVERS="$NS_SERVERS $web"
 _serves() { ctr c ss -Hlnt 'sport = :80' | grep -q .; }
-ok 'published: the server is up' ns_until 10 _serves
+ok 'published: the server is up' ns_until 20 _serves
 is 'published: the client keeps its address' "$(http far http://$HOST4:8080/cgi-bin/peer)" $FAR4
 is 'published: over IPv6' "$(http far "http://[$HOST6]:8080/cgi-bin/peer")" $FAR6
 is 'published: the router, a neighbour' "$(http out http://$HOST4:8081/cgi-bin/peer)" $OUT4
@@ -155,13 +155,13 @@ unserve "$web"
 listens() { on host ss -Hlnt 'sport = :8080' | grep -q .; }
 no_listener() { ! listens; }
 ns_gone c
-ok 'unmounted: its ports are free within a second' ns_until 1 no_listener
+ok 'unmounted: its ports are free' ns_until 20 no_listener
 i=0 bad=0
 while [ $i -lt 20 ]; do
 	ns_file c
 	pasta --config-net -t 8080 -u none -T none -U none -q --netns $D/c >"$NS_TMP/out" || bad=$((bad + 1))
 	ns_gone c
-	ns_until 2 no_listener || bad=$((bad + 1))
+	ns_until 20 no_listener || bad=$((bad + 1))
 	i=$((i + 1))
 done
 is '20 restarts on the same port' "$bad$(cat "$NS_TMP/out")" 0
@@ -179,7 +179,7 @@ is 'bridge: standard descriptors' \
 is 'bridge: TCP' "$(peer_of probe b tcp_peer $OUT4 7000)" $HOST4
 closed b bridge
 kill -TERM "$(daemon)"
-ok 'bridge: ends by SIGTERM' ns_until 2 _ended "$(daemon)"
+ok 'bridge: ends by SIGTERM' ns_until 20 _ended "$(daemon)"
 out=$(pasta --config-net --pid $D/pid --dns-forward 169.254.1.1 -t none -u none -T none -U none --no-map-gw \
 	--quiet --netns $D/b --map-guest-addr 169.254.1.2 -c $D/c.sock)
 is 'podman 6: ready' "$? $out" '0 '
@@ -193,7 +193,7 @@ is 'pesto --add' "$(pestos --add -t 0.0.0.0/8080 -t '[::1]/8082' $D/c.sock)" ' 0
 ok 'pesto: it listens' listens
 like 'pesto: what is taken' "$(pestos --add -t 8083 -t 0.0.0.0/8080 $D/c.sock)" 'pesto: *1'
 is 'pesto --delete' "$(pestos --delete -t 0.0.0.0/8080 $D/c.sock)" ' 0'
-ok 'pesto: it listens no more' ns_until 2 no_listener
+ok 'pesto: it listens no more' ns_until 20 no_listener
 many=$(seq -s , 14000 2 29998)
 is 'pesto: eight thousand runs' "$(pestos --add -t "0.0.0.0/$many" $D/c.sock)" ' 0'
 is 'pesto: and back' "$(pestos --delete -t "0.0.0.0/$many" $D/c.sock)" ' 0'
@@ -201,7 +201,7 @@ like 'pesto: what is not there' "$(pestos --delete -t 8099 $D/c.sock)" 'pesto: *
 like 'pesto: no such socket' "$(pestos --add -t 80 $D/none)" 'pesto: *No such file or directory 1'
 # Somebody else's hand takes the file away: where the mount is not seen, unlinking takes it too.
 on host rm $D/b
-ok 'unlinked: the daemon ends' ns_until 2 _ended "$(daemon)"
+ok 'unlinked: the daemon ends' ns_until 20 _ended "$(daemon)"
 is 'unlinked: its socket is gone' "$(pause ls $D)" pid
 
 # --- rootlesskit: the interface is made before, the child configures it itself ---
@@ -233,7 +233,7 @@ NS_SERVERS="$NS_SERVERS $kit"
 inside kit ip addr add 10.0.2.100/24 dev tap0
 inside kit ip link set tap0 mtu 65520
 inside kit ip route add default via 10.0.2.2
-ok 'rootlesskit 2: the gateway answers' ns_until 5 inside kit ping -q -c1 -W1 10.0.2.2
+ok 'rootlesskit 2: the gateway answers' ns_until 20 inside kit ping -q -c1 -W1 10.0.2.2
 is 'rootlesskit 2: TCP' "$(peer_of probe kit tcp_peer $OUT4 7000)" $HOST4
 is 'rootlesskit 2: names' "$(inside kit dig +short +time=20 @10.0.2.3 four.test A)" 192.0.2.4
 is 'rootlesskit 2: nobody else is in its network' "$(probe kit tcp_connect 10.0.2.77 80 0.5)" silence
@@ -241,7 +241,7 @@ nok 'rootlesskit 2: no lease' inside kit busybox udhcpc -i tap0 -n -q -f -t 2 -T
 closed kit 'rootlesskit 2'
 ok 'rootlesskit 2: stays in the foreground' ns_alive "$kit"
 unserve "$KIT"
-ok 'rootlesskit 2: ends with its process' ns_until 2 _ended "$kit"
+ok 'rootlesskit 2: ends with its process' ns_until 20 _ended "$kit"
 wait "$kit"
 is 'rootlesskit 2: status' $? 0
 
@@ -258,12 +258,12 @@ is 'rootlesskit 3: TCP over it' "$(peer_of probe kit tcp_peer $OUT6 7000)" $HOST
 (inside_exec kit "$PYTHON" "$PROBE" serve_tcp 7800) >/dev/null 2>&1 </dev/null &
 NS_SERVERS="$NS_SERVERS $!"
 _has_auto() { on host ss -Hlnt 'sport = :7800' | grep -q .; }
-ok 'rootlesskit 3: what is served inside is published' ns_until 10 _has_auto
+ok 'rootlesskit 3: what is served inside is published' ns_until 20 _has_auto
 is 'rootlesskit 3: its client keeps its address' "$(peer_of probe_on far tcp_peer $HOST4 7800)" $FAR4
 ok 'rootlesskit 3: a client of the host' probe_on host tcp_peer 127.0.0.1 7800
 unserve "${NS_SERVERS##* }"
 _has_no_auto() { ! _has_auto; }
-ok 'rootlesskit 3: and it is taken back' ns_until 10 _has_no_auto
+ok 'rootlesskit 3: and it is taken back' ns_until 20 _has_no_auto
 closed kit 'rootlesskit 3'
 
 # --- the loopback, where its user says so ---

@@ -33,7 +33,7 @@ slirp() { slirp_from _box_exec host "$SLIRP_LITE" -r 9 "$@"; }
 
 # ended: it has ended by itself; its status in $STATUS.
 ended() {
-	ns_until 10 _gone "$SL" || return 1
+	ns_until 20 _gone "$SL" || return 1
 	wait "$SL"
 	STATUS=$?
 	NS_SERVERS=$(_ns_without "$SL" "$NS_SERVERS")
@@ -42,7 +42,7 @@ _gone() { ! ns_alive "$1"; }
 stop() { kill -TERM "$SL" && ended; }
 has_tap() { inside ctr ip link show tap0 >/dev/null 2>&1; }
 no_tap() { ! has_tap; }
-works() { ns_until 5 inside ctr ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
+works() { ns_until 20 inside ctr ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
 ask_ctl() { # REQUEST [PATH]
 	printf '%s' "$1" | as_user host timeout 60 socat -t60 - "UNIX-CONNECT:${2:-$D/api}"
 }
@@ -98,7 +98,7 @@ nok 'control: not for other users' on host setpriv --reuid $((BOX_UID + 1)) --re
 	socat -t1 - UNIX-CONNECT:$D/api
 is 'pcap: file header' "$(on host head -c 24 $D/pcap | od -An -tx4 | tr -s ' \n' ' ')" \
 	' a1b2c3d4 00040002 00000000 00000000 00010040 00000001 '
-ns_until 5 sh -c '[ "$(stat -c %s "$1")" -gt 100 ]' sh "/proc/$(ns_pid host)/root$D/pcap"
+ns_until 20 sh -c '[ "$(stat -c %s "$1")" -gt 100 ]' sh "/proc/$(ns_pid host)/root$D/pcap"
 is 'pcap: frames follow' $? 0
 
 # Idle clients, more than there is room for.
@@ -119,7 +119,7 @@ is 'control: nor a request' "$(field name)" test.1
 # Resolvers, changed in place (the file is a mount here).
 printf 'nameserver 203.0.113.53\n' >"$NS_TMP/host.resolv"
 new_resolver() { [ "$(field 'resolvers|join(",")')" = 203.0.113.53 ]; }
-ns_until 5 new_resolver
+ns_until 20 new_resolver
 is 'resolv.conf: a change is followed' $? 0
 printf 'nameserver 198.51.100.53\nnameserver 2001:db8:1::53\n' >"$NS_TMP/host.resolv"
 
@@ -145,14 +145,14 @@ another
 asking=$(($(ms) - asking)) # what it takes to ask is the machine's affair
 before=$(ms)
 kill -KILL "$first"
-ns_until 5 another
+ns_until 20 another
 is 'worker killed: another one is there' $? 0
 took=$(($(ms) - before))
 ok "worker killed: within a second ($took ms, of which it takes $asking to ask)" [ $took -lt $((1000 + 20 * asking)) ]
 ok 'worker killed: traffic goes on' works
 is 'worker killed: the tap is the same' "$(inside ctr ip -o link show tap0 | cut -d: -f1)" "$index"
 has_fds() { [ "$(n_fds "$SL")" = "$fds" ]; }
-ns_until 10 has_fds
+ns_until 20 has_fds
 is 'worker killed: as many descriptors as before' "$(n_fds "$SL")" "$fds"
 is 'worker killed: told by status' "$(field restarts)" 1
 like 'worker killed: told in the log' "$(cat "$LOG")" '*the worker was ended by signal 9*'
@@ -162,7 +162,7 @@ while [ $i -lt 12 ] && ns_alive "$SL"; do
 	w=$(slirp_ctr=$SL worker ctr)
 	[ -z "$w" ] || kill -KILL "$w" 2>/dev/null
 	other() { ! ns_alive "$SL" || { w2=$(slirp_ctr=$SL worker ctr) && [ -n "$w2" ] && [ "$w2" != "$w" ]; }; }
-	ns_until 5 other
+	ns_until 20 other
 	i=$((i + 1))
 done
 ended && pass 'six workers killed: it gives up' || fail 'six workers killed: it gives up'
@@ -180,7 +180,7 @@ for sig in TERM INT HUP; do
 	kill -$sig "$SL"
 	ended
 	is "SIG$sig: status" "$STATUS" 0
-	ns_until 5 no_tap
+	ns_until 20 no_tap
 	is "SIG$sig: no tap, no socket" "$? $(on host ls -I hung $D)" '0 '
 done
 slirp_from _box_exec host env --ignore-signal=HUP --ignore-signal=TERM "$SLIRP_LITE" -r 9 -c "$CTR" tap0
@@ -194,9 +194,9 @@ is 'zygote, worker and the maker of sockets inside' "$(echo "$all" | wc -l)" 3
 kill -KILL "$SL"
 ended
 none_of() { for p in $all; do ! ns_alive "$p" || return 1; done; }
-ns_until 5 none_of
+ns_until 20 none_of
 is 'SIGKILL: nobody is left' $? 0
-ns_until 5 no_tap
+ns_until 20 no_tap
 is 'SIGKILL: no tap' $? 0
 slirp -c -a $D/api "$CTR" tap0
 is 'SIGKILL: its stale socket is no obstacle' "$READY" 1
@@ -306,9 +306,9 @@ rc=$? said=$(echo "$said" | grep -v 'debug: sandbox:')
 is 'background: returns when it is ready, and closes what it was given' "$rc $said" '0 '
 ok 'background: works' works
 is 'background: stops by request' "$(ask_ctl '{"execute":"stop"}')" '{"return":{}}'
-ns_until 5 no_tap
+ns_until 20 no_tap
 is 'background: no tap' $? 0
-ns_until 5 grep -q 'ended: a request to stop' "/proc/$(ns_pid host)/root$D/log"
+ns_until 20 grep -q 'ended: a request to stop' "/proc/$(ns_pid host)/root$D/log"
 like 'background: the log' "$(on host cat $D/log)" '*worker*is ready*ended: a request to stop*'
 on host rm -f $D/log
 said=$(as_user host "$SLIRP_LITE" -c --background 999999999 tap0 2>&1)
@@ -340,7 +340,7 @@ P
 chmod a+r "$NS_TMP/abandon.py"
 is 'background: who waits for it is killed' \
 	"$(as_user host "$PYTHON" "$NS_TMP/abandon.py" "$SLIRP_LITE" -c -a $D/api "$CTR" tap0 2>&1)" 'ready 1'
-ns_until 5 no_tap
+ns_until 20 no_tap
 is 'background: then it does not stay' "$? $(on host ls -I hung $D)" '0 '
 
 cat >"$NS_TMP/leak.py" <<'P'
@@ -355,7 +355,7 @@ is 'background: what the caller left open is closed' \
 	"$(as_user host "$PYTHON" "$NS_TMP/leak.py" "$SLIRP_LITE" --background -c -a $D/api "$CTR" tap0 2>&1 | tr '\n' ' ')" '0 True '
 ok 'background: works all the same' works
 is 'background: ends' "$(ask_ctl '{"execute":"stop"}')" '{"return":{}}'
-ns_until 5 no_tap
+ns_until 20 no_tap
 
 # --- less than usual ---
 
@@ -459,7 +459,7 @@ slirp_from _box_exec host env STANDIN=deaf "$NS_TMP/standin" -r 9 -c -a $D/api "
 deaf=$(field worker)
 ask_ctl '{"execute":"publish","arguments":{"ports":["8080:80"]}}' >"$NS_TMP/out" &
 _is_ended() { ! ns_alive "$deaf"; }
-ok 'worker deaf: it is ended' ns_until 10 _is_ended
+ok 'worker deaf: it is ended' ns_until 20 _is_ended
 # So is each that takes its place, when it hears of the port.
 ok 'worker deaf: not for ever' ended
 is 'worker deaf: status' $STATUS 1
@@ -473,10 +473,10 @@ isnt 'worker stopped: it is another one' "$(hung worker)" "$HUNG_WORKER"
 nok 'worker stopped: it is gone' ns_alive "$HUNG_WORKER"
 like 'worker stopped: told in the log' "$(cat "$HUNG_LOG")" '*the worker does not answer*the worker was ended by signal 9*'
 hung_works() { box_hung=$HUNG_CTR inside hung ping -q -c1 -W1 10.0.2.2 >/dev/null 2>&1; }
-ok 'worker stopped: traffic goes on' ns_until 5 hung_works
+ok 'worker stopped: traffic goes on' ns_until 20 hung_works
 hung_ends() { ! ns_alive "$HUNG"; }
 unserve "$HUNG_CTR"
-ok 'worker stopped: it ends with its container' ns_until 5 hung_ends
+ok 'worker stopped: it ends with its container' ns_until 20 hung_ends
 
 ctr_end
 residue host "$NS_TMP/before" 'nothing is left on the host'

@@ -193,7 +193,7 @@ _crowd() { [ "$(api crowd '{"execute":"list_hostfwd"}' | jq '.entries | length')
 ok 'the container listens everywhere: as much as there is' ns_until 20 _crowd
 kill -KILL "$(worker crowd)"
 _is_replaced() { [ "$(told crowd restarts)" = 1 ] && [ "$(told crowd ready)" = True ]; }
-ok 'the worker is killed: there is another one, and the control socket answers' ns_until 10 _is_replaced
+ok 'the worker is killed: there is another one, and the control socket answers' ns_until 20 _is_replaced
 box_end crowd
 
 # Ten thousand.

@@ -172,7 +172,7 @@ with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
 strace -f -qq -e signal=none -e status=failed -o "$NS_TMP/trace" -p "$w" &
 tracer=$!
 traced() { [ "$(status "$w" TracerPid)" != '0 ' ]; }
-ns_until 5 traced
+ns_until 20 traced
 is 'traced' $? 0
 ok 'all kinds of traffic' traffic
 ok 'published ports' published

@@ -125,7 +125,7 @@ on host ip -4 route add default via $OUT4
 is 'the worker is the same' "$(worker $box)" "$first_worker"
 # The host still tries the two that are filtered: their clients gave up without a word.
 as_before() { [ "$(n_fds "$first_worker")" -le $((fds + 2)) ]; }
-ok "its sockets are closed: $fds at the start" ns_until 15 as_before
+ok "its sockets are closed: $fds at the start" ns_until 20 as_before
 is 'no connection stays' "$(inside a ss -Htan state established | wc -l)" 0
 if [ $box = r ]; then
 	ok 'nearly all went by the relay engine' [ "$(told r through_opened)" -gt 2000 ]

@@ -44,12 +44,12 @@ picture >"$NS_TMP/before"
 ok "up and down, $N times, for $LIMIT s at most" on host sh "$NS_TMP/cycle.sh" "$comes" "$N" "$LIMIT" "$NS_TMP/cycles"
 N=$(cat "$NS_TMP/cycles")
 is_as_before() { picture >"$NS_TMP/after" && diff -u "$NS_TMP/before" "$NS_TMP/after"; }
-ok "after $N cycles nothing is left" ns_until 10 is_as_before
+ok "after $N cycles nothing is left" ns_until 20 is_as_before
 is 'the same forwarder' "$(forwarder_pid)" "$fwd"
 grown=$(($(rss "$fwd") - rss_before))
 note "the forwarder's own memory grew by $grown KiB, its descriptors by $(($(fds "$fwd") - fds_before))"
 ok 'its memory grew by less than 64 KiB' test "$grown" -lt 64
 has_fds() { [ "$(fds "$fwd")" = "$fds_before" ]; }
-ns_until 10 has_fds
+ns_until 20 has_fds
 is 'its descriptors' "$(fds "$fwd")" "$fds_before"
 ns_done

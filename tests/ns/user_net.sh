@@ -250,7 +250,7 @@ kill -STOP $keepers && kill -KILL $keepers
 ok 'all keepers are killed: the uplink ends' ns_until 20 no_slirp
 like 'ls says so' "$(nna ls 2>&1)" '*your networks had ended*removed*ID *'
 is 'once' "$(nna ls 2>&1 | wc -l)" 1
-ok 'the containers have no network' ns_until 5 sh -c '! nsenter -t "$1" -U -n ip link show eth0 2>/dev/null' sh "$a"
+ok 'the containers have no network' ns_until 20 sh -c '! nsenter -t "$1" -U -n ip link show eth0 2>/dev/null' sh "$a"
 kill -TERM "$box_b"
 ns_until 20 sh -c '! kill -0 "$1" 2>/dev/null' sh "$box_b"
 ok 'a network of the same name' nna network create web -q
