@@ -348,13 +348,18 @@ http() {
 	on "$1" curl -sS -g --connect-timeout 5 -m 60 --noproxy '*' "$2" 2>"$NS_TMP/http.err"
 }
 
-# ns_iperf CMD...: an iperf3 client, again as long as the server has not noticed that the last one is gone.
+# ns_iperf CMD...: an iperf3 client, again as long as the server has not noticed that the last one is gone; when it does,
+# it closes its listener, and whoever waits there, and listens anew.
 ns_iperf() {
 	local out rc try
 	for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
 		out=$("$@" 2>&1)
 		rc=$?
-		case $out in *'server is busy'*) sleep "0.$((try % 10))" ;; *) break ;; esac
+		case $out in
+		*'server is busy'* | *'unable to connect to server'* | *'unable to receive control message'* | \
+			*'control socket has closed unexpectedly'*) sleep "0.$((try % 10))" ;;
+		*) break ;;
+		esac
 	done
 	printf '%s\n' "$out"
 	return $rc
