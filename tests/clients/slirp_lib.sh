@@ -37,7 +37,7 @@ _client_env() {
 }
 client() { (eval "$(_client_env) \"\$@\""); } # CMD...
 client_serve() { # CMD...: in the background; as `serve`
-	SERVED_LOG=$NS_TMP/server.$(echo "$NS_SERVERS" | wc -w).log
+	_ns_log
 	(eval "$(_client_env --pdeathsig KILL) \"\$@\"") >"$SERVED_LOG" 2>&1 </dev/null &
 	SERVED=$!
 	NS_SERVERS="$NS_SERVERS $SERVED"

@@ -93,5 +93,6 @@ ok 'as root: slirp-lite ends' ns_until 20 no_slirp
 for p in $(_ns_strays); do # podman's own, which holds its namespaces
 	! grep -q '^podman' "/proc/$p/comm" || kill -KILL "$p"
 done
-is 'no process is left' "$(_ns_processes)" ''
+no_process() { [ -z "$(_ns_processes)" ]; }
+ok 'no process is left' ns_until 20 no_process
 ns_done

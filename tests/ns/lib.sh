@@ -293,15 +293,19 @@ ns_until() {
 
 # --- servers and clients -------------------------------------------------------------------------
 
-# serve NAME CMD...: starts a server; its pid is in $SERVED, its output in $SERVED_LOG.
-serve() {
-	# A log of its own: one that was another's could be read before it is empty.
+# _ns_log: in $SERVED_LOG the next server's log, its own: one that was another's could be read before it is empty.
+_ns_log() {
 	SERVED_LOG=$NS_TMP/server.0.log
 	while [ -e "$SERVED_LOG" ]; do
 		NS_SERVED=$((NS_SERVED + 1))
 		SERVED_LOG=$NS_TMP/server.$NS_SERVED.log
 	done
 	: >"$SERVED_LOG"
+}
+
+# serve NAME CMD...: starts a server; its pid is in $SERVED, its output in $SERVED_LOG.
+serve() {
+	_ns_log
 	(_ns_exec "$@") >"$SERVED_LOG" 2>&1 </dev/null &
 	SERVED=$!
 	NS_SERVERS="$NS_SERVERS $SERVED"

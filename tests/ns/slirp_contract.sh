@@ -237,6 +237,7 @@ bess() { # OPTION...: no container: whoever connects
 bess
 is 'a guest on a socket' "$(contract bess "$NS_TMP/api/bess" $PORT)" 'arp 10.0.2.2 dhcp 10.0.2.100 ping True loopback closed'
 ended
+ns_until 20 test -s "$NS_TMP/word"
 is 'it was ready' "$(cat "$NS_TMP/word")" 1
 is 'its end is the end' "$STATUS" 0
 nok 'its path is gone' test -e "$NS_TMP/api/bess"
