@@ -61,6 +61,16 @@ int call_engine(const struct call *c, bool read_only, struct engine **ret, struc
 	return r < 0 ? call_fault(&e, f) : r;
 }
 
+int call_engine_del(const struct call *c, struct engine **ret, struct fault *f)
+{
+	CLEAN_ATTACHMENT struct attachment *a = NULL;
+
+	if (call_engine(c, false, ret, f) < 0)
+		return -1;
+	return engine_get(*ret, c->env.id, c->env.ifname, &a, NULL) == 0 &&
+	       strcmp(a->network, c->conf.name) != 0;
+}
+
 int call_fault(const struct err *e, struct fault *f)
 {
 	int code = 0;

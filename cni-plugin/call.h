@@ -52,6 +52,9 @@ const struct plugin *plugin_find(const char *name);
 int call_netns(struct call *c, int *ret_fd, struct fault *f);
 /* As engine_open; 1 only when read_only. */
 int call_engine(const struct call *c, bool read_only, struct engine **ret, struct fault *f);
+/* The same for taking away; 1: the attachment is of another network, which is not what the caller
+ * means. A broken record has no network. */
+int call_engine_del(const struct call *c, struct engine **ret, struct fault *f);
 /* An error of the engine on the way to make or change an attachment. */
 int call_fault(const struct err *e, struct fault *f);
 /* The previous result, moved into *ret. FAULT_CONFIG without one. */

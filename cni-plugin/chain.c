@@ -153,15 +153,12 @@ int chain_add(struct call *c, const struct result *prev, struct chain_part *part
 
 int chain_del(struct call *c, unsigned int parts, struct fault *f)
 {
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_ENGINE struct engine *g = NULL;
 	struct err e = ERR_INIT;
+	int r = call_engine_del(c, &g, f);
 
-	if (call_engine(c, false, &g, f) < 0)
-		return -1;
-	if (engine_get(g, c->env.id, c->env.ifname, &a, NULL) == 0 &&
-	    strcmp(a->network, c->conf.name) != 0)
-		return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	if (engine_take_off(g, c->env.id, c->env.ifname, parts, &e) < 0)
 		return call_fault(&e, f);
 	return 0;

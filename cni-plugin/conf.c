@@ -152,6 +152,21 @@ int conf_refuse_unknown(json_t *obj, const char *path, const char *const *keys, 
 	return 0;
 }
 
+int conf_refuse_lists(const struct conf *c, const char *const *keys, const char *what,
+		      struct fault *f)
+{
+	for (; *keys; keys++) {
+		json_t *list = NULL;
+
+		if (gojson_arr(c->doc, "", *keys, &list, f) < 0)
+			return -1;
+		if (json_array_size(list))
+			return fault_set(f, FAULT_UNSUPPORTED, "unsupported field %s: %zu %s",
+					 *keys, json_array_size(list), what);
+	}
+	return 0;
+}
+
 int conf_prefixes(json_t *obj, const char *path, const char *key, struct prefix *ret, size_t max,
 		  size_t *ret_n, struct fault *f)
 {

@@ -54,6 +54,10 @@ int conf_parse(char *text, size_t len, struct conf *ret, struct fault *f);
 int conf_parse_prev(struct conf *c, struct fault *f);
 /* FAULT_UNSUPPORTED with key and value when a key of obj is none of keys (NULL-terminated). */
 int conf_refuse_unknown(json_t *obj, const char *path, const char *const *keys, struct fault *f);
+/* The same with the number of "subnets" when one of these keys (NULL-terminated) has a list that
+ * is not empty. */
+int conf_refuse_lists(const struct conf *c, const char *const *keys, const char *what,
+		      struct fault *f);
 
 /* portMappings, in canonical order, without repetitions, runs of ports joined up to
  * PUBLISH_EXPLODE_MAX. New array in *ret. A port that is asked for twice with different targets is

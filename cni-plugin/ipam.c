@@ -256,6 +256,21 @@ static int add_route(const struct result_route *route, const char *at, struct ip
 	return 0;
 }
 
+struct result_route ipam_result_route(const struct attach_route *from)
+{
+	return (struct result_route){
+		.dst = from->dst,
+		.gw = from->gw,
+		.has_table = from->table != 0,
+		.has_scope = from->scope != 0,
+		.mtu = from->mtu,
+		.advmss = from->advmss,
+		.priority = from->priority,
+		.table = from->table,
+		.scope = from->scope,
+	};
+}
+
 static int parse_routes(const struct conf *c, struct ipam *ret, struct fault *f)
 {
 	char at[GOJSON_PATHLEN];

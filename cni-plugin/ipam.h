@@ -36,5 +36,7 @@ enum ipam_kind ipam_kind(const struct conf *c);
 int ipam_parse(const struct conf *c, const struct env *env, struct ipam *ret, struct fault *f);
 /* The addresses, routes and name servers of another plugin's result. */
 int ipam_take_result(const struct result *r, struct ipam *ret, struct fault *f);
+/* A route as results have it. */
+struct result_route ipam_result_route(const struct attach_route *from);
 
 #endif

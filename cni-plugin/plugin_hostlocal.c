@@ -30,18 +30,8 @@ static int fill(const struct attachment *a, struct ipam *ipam, struct result *re
 			return -1;
 	}
 	for (size_t i = 0; i < ipam->n_route; i++) {
-		const struct attach_route *from = &ipam->route[i];
-		struct result_route route = {
-			.dst = from->dst,
-			.gw = from->gw,
-			.has_table = from->table != 0,
-			.has_scope = from->scope != 0,
-			.mtu = from->mtu,
-			.advmss = from->advmss,
-			.priority = from->priority,
-			.table = from->table,
-			.scope = from->scope,
-		};
+		struct result_route route = ipam_result_route(&ipam->route[i]);
+
 		if (result_add_route(ret, &route, f) < 0)
 			return -1;
 	}
@@ -83,15 +73,12 @@ static int add(struct call *c, struct result *ret, struct fault *f)
 
 static int del(struct call *c, struct fault *f)
 {
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_ENGINE struct engine *g = NULL;
 	struct err e = ERR_INIT;
+	int r = call_engine_del(c, &g, f);
 
-	if (call_engine(c, false, &g, f) < 0)
-		return -1;
-	if (engine_get(g, c->env.id, c->env.ifname, &a, NULL) == 0 &&
-	    strcmp(a->network, c->conf.name) != 0)
-		return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return engine_release(g, c->env.id, c->env.ifname, &e) < 0 ? call_fault(&e, f) : 0;
 }
 

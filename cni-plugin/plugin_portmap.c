@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "cni-plugin/chain.h"
-#include "cni-plugin/gojson.h"
 #include "cni-plugin/verb_add.h"
 
 static const char *const keys[] = {
@@ -16,28 +15,15 @@ static const char *const keys[] = {
 	"conditionsV6", "backend", "portPolicy",  "allowShadow",          NULL,
 };
 
-static int refuse_conditions(const struct call *c, struct fault *f)
-{
-	static const char *const names[] = {"conditionsV4", "conditionsV6"};
-
-	for (size_t i = 0; i < 2; i++) {
-		json_t *list = NULL;
-		if (gojson_arr(c->conf.doc, "", names[i], &list, f) < 0)
-			return -1;
-		if (json_array_size(list))
-			return fault_set(f, FAULT_UNSUPPORTED,
-					 "unsupported field %s: %zu conditions of iptables",
-					 names[i], json_array_size(list));
-	}
-	return 0;
-}
+static const char *const conditions[] = {"conditionsV4", "conditionsV6", NULL};
 
 static int add(struct call *c, struct result *ret, struct fault *f)
 {
 	struct chain_part part = {0};
 	int r;
 
-	if (call_take_prev(c, ret, f) < 0 || refuse_conditions(c, f) < 0 ||
+	if (call_take_prev(c, ret, f) < 0 ||
+	    conf_refuse_lists(&c->conf, conditions, "conditions of iptables", f) < 0 ||
 	    conf_publish(&c->conf, &part.publish, &part.n_publish, f) < 0)
 		return -1;
 	r = chain_add(c, ret, &part, f);

@@ -45,17 +45,8 @@ static int add_routes(const struct attachment *a, struct result *ret, struct fau
 {
 	for (size_t k = 0; k < a->n_route; k++) {
 		const struct attach_route *from = &a->route[k];
-		struct result_route to = {
-			.dst = from->dst,
-			.gw = from->gw,
-			.has_table = from->table != 0,
-			.has_scope = from->scope != 0,
-			.mtu = from->mtu,
-			.advmss = from->advmss,
-			.priority = from->priority,
-			.table = from->table,
-			.scope = from->scope,
-		};
+		struct result_route to = ipam_result_route(from);
+
 		if (!to.gw.family && !from->scope)
 			to.gw = a->gateway[ip_fam(&to.dst.ip)];
 		if (result_add_route(ret, &to, f) < 0)

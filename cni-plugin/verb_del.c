@@ -4,23 +4,17 @@
  * the namespace, nor prevResult, nor the rest of the configuration is looked at. Our own things go
  * first, then those of a delegated IPAM plugin, whatever failed before.
  */
-#include <string.h>
-
 #include "cni-plugin/exec.h"
 #include "cni-plugin/verb_add.h"
 
 static int down(struct call *c, struct fault *f)
 {
-	CLEAN_ATTACHMENT struct attachment *a = NULL;
 	CLEAN_ENGINE struct engine *g = NULL;
 	struct err e = ERR_INIT;
+	int r = call_engine_del(c, &g, f);
 
-	if (call_engine(c, false, &g, f) < 0)
-		return -1;
-	/* Of another network: not what the caller means. A broken record has no network. */
-	if (engine_get(g, c->env.id, c->env.ifname, &a, NULL) == 0 &&
-	    strcmp(a->network, c->conf.name) != 0)
-		return 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
 	return engine_down(g, c->env.id, c->env.ifname, &e) < 0 ? call_fault(&e, f) : 0;
 }
 

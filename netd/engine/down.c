@@ -20,20 +20,12 @@ static int down_unrecorded(struct engine *g, const char *id, const char *ifname,
 	return r < 0 ? r : ENGINE_NOTHING;
 }
 
-/* The record cannot be read. What follows from its name goes; the elements go with the tables,
- * which are loaded anew from what can be read, before the name is forgotten. */
+/* The record cannot be read: what follows from its name goes. */
 static int down_broken(struct engine *g, const char *key, struct err *e)
 {
 	struct gc_result counts = {0};
-	struct work w = {.g = g};
-	int r = store_lock(g->store, e);
+	int r = gc_one_broken(g, key, &counts, e);
 
-	if (r < 0)
-		return r;
-	r = hostop_tables(&w, e);
-	if (r >= 0)
-		r = gc_broken(g, key, &counts, e);
-	store_unlock(g->store);
 	return r < 0 ? r : ENGINE_DONE;
 }
 

@@ -152,6 +152,20 @@ int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct 
 	return r;
 }
 
+int gc_one_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
+{
+	struct work w = {.g = g};
+	int r = store_lock(g->store, e);
+
+	if (r < 0)
+		return r;
+	r = hostop_tables(&w, e);
+	if (r >= 0)
+		r = gc_broken(g, name, ret, e);
+	store_unlock(g->store);
+	return r;
+}
+
 static int gc_all_broken(struct engine *g, const struct census *c, struct gc_result *ret,
 			 struct err *all)
 {

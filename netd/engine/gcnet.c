@@ -96,20 +96,6 @@ static int forget(struct engine *g, const char *key, struct gc_result *ret, stru
 	return r < 0 ? r : 0;
 }
 
-static int broken(struct engine *g, const char *key, struct gc_result *ret, struct err *e)
-{
-	struct work w = {.g = g};
-	int r = store_lock(g->store, e);
-
-	if (r < 0)
-		return r;
-	r = hostop_tables(&w, e);
-	if (r >= 0)
-		r = gc_broken(g, key, ret, e);
-	store_unlock(g->store);
-	return r;
-}
-
 static int gone(struct engine *g, const struct attachment *a, struct gc_result *ret, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *lease = NULL;
@@ -145,7 +131,7 @@ static int one_member(struct engine *g, const struct members *m, size_t i, uint6
 	else if (r > 0)
 		r = forget(g, key, ret, e);
 	else if (why.kind == ERR_PROTOCOL && i < m->n_members)
-		r = broken(g, key, ret, e);
+		r = gc_one_broken(g, key, ret, e);
 	else if (why.kind == ERR_PROTOCOL)
 		r = 0; /* whose it is only the record knew */
 	else

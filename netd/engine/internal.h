@@ -264,6 +264,9 @@ int network_find(struct engine *g, const char *name, struct network *ret, struct
 /* gc.c. Removes the record of that name, which cannot be read, its link, membership and claims; its
  * elements go with hostop_tables, which comes first. Global lock held. */
 int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
+/* Both for one record, the tables first: they are loaded anew from what can be read, before the
+ * name is forgotten. Takes the global lock. */
+int gc_one_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
 
 /* ports.c. Binds and hands over those ports of a that the last reserve_count saw served by nobody.
  * Goes on after errors and gathers them. Attachment lock held. */

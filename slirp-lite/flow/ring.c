@@ -158,15 +158,9 @@ void ring_extend(struct ring *r, size_t n)
 
 int ring_space(struct ring *r, struct pool *p, size_t max, struct iovec *iov, int n_iov)
 {
-	size_t n = back(r, p, r->len, max), at = r->len;
-	int i;
+	size_t n = back(r, p, r->len, max);
 
-	for (i = 0; i < n_iov && n > 0; i++) {
-		iov[i].iov_base = piece(r, p, at, n, &iov[i].iov_len);
-		at += iov[i].iov_len;
-		n -= iov[i].iov_len;
-	}
-	return i;
+	return ring_bytes(r, p, r->len, n, iov, n_iov);
 }
 
 void ring_tidy(struct ring *r, struct pool *p)
