@@ -4,10 +4,8 @@
 # netd_lib.sh: what the tests of the daemon share: two users of this run alone on `host`, boxes of
 # theirs (network namespaces that they own), a daemon with a policy, a client that says anything.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/user_lib.sh"
 
-# Of this test alone: the directories of users without a runtime directory are in the machine's /tmp.
-UID_A=$NS_UID
-UID_B=$((NS_UID + 1))
 POLICY=$NS_TMP/policy.d
 CLIENT=$(dirname "$0")/netd_client.py
 [ -x /usr/bin/python3 ] && PYTHON=/usr/bin/python3 || PYTHON=python3
@@ -17,16 +15,7 @@ chmod 644 "$NS_TMP/client.py"
 netd_world() {
 	ns_world
 	mkdir -m 755 "$POLICY"
-	printf 'nta:x:%s:%s::/:/bin/sh\nntb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
-		cat /etc/passwd - >"$NS_TMP/passwd"
-	on host sh -c '
-		set -e
-		mount -n --bind "$1/passwd" /etc/passwd
-		mkdir -p -m 755 /run/user
-		for u in $2 $3; do
-			mkdir -m 700 /run/user/$u
-			chown $u:$u /run/user/$u
-		done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+	users nta ntb '' "$UID_A" "$UID_B"
 }
 
 policy() { # LINE...: the policy from now on
@@ -59,13 +48,6 @@ netd_front() { # the pid of the front
 }
 netd_log() { grep -c "$@" "$NETD_LOG"; }
 
-as() { # UID CMD...: without privilege, with a clean environment
-	local uid
-	uid=$1
-	shift
-	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-		env -i PATH="$PATH" "$NS_MARK" ${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
-}
 nta() { as $UID_A "$NETNS_UP" "$@"; }
 ntb() { as $UID_B "$NETNS_UP" "$@"; }
 ask_netd() { # UID ARGUMENT...: see netd_client.py

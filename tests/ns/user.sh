@@ -3,23 +3,11 @@
 # Without any privilege: `run` and `up PID` of an ordinary user, with subordinate ids and without; what
 # the owner split denies and allows; ls, status, check, down; errors; nothing left whoever is killed.
 . "$(dirname "$0")/lib.sh"
+. "$(dirname "$0")/user_lib.sh"
 
-# Of this test alone: the second one's directory is in the machine's own /tmp.
-UID_A=$NS_UID          # has subordinate ids and a runtime directory
-UID_B=$((NS_UID + 1)) # has nothing
 ns_world
-printf 'nua:x:%s:%s::/:/bin/sh\nnub:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
-	cat /etc/passwd - >"$NS_TMP/passwd"
-# Below his own: a group range from the one to the other would be empty.
-printf 'nua:600000:65536\n' >"$NS_TMP/subids"
-on host sh -c '
-	set -e
-	mount -n --bind "$1/passwd" /etc/passwd
-	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
-	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
-	mkdir -p -m 755 /run/user
-	mkdir -m 700 /run/user/$2
-	chown $2:$2 /run/user/$2' sh "$NS_TMP" $UID_A || bail 'cannot prepare the host'
+# Below his own: a group range from the one to the other would be empty. The second one has nothing.
+users nua nub 600000 "$UID_A"
 cat >"$NS_TMP/ask.py" <<'P'
 import ipaddress, socket, sys
 proto, host, port = sys.argv[1:]
@@ -36,13 +24,6 @@ with socket.socket(family, socket.SOCK_STREAM if proto == 'tcp' else socket.SOCK
 P
 ask_py=$(cat "$NS_TMP/ask.py")
 
-as() { # UID CMD...: without privilege, with a clean environment
-	local uid
-	uid=$1
-	shift
-	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-		env -i PATH="$PATH" "$NS_MARK" ${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
-}
 nua() { as $UID_A "$NETNS_UP" "$@"; }
 nub() { as $UID_B "$NETNS_UP" "$@"; }
 n_slirp() { # processes of slirp-lite that this test started: the last to end may be one that has the tap open
@@ -143,16 +124,6 @@ kill -STOP "$(nua status "$pid" --json | jq '.[0].pid')"
 like 'status of one that does not answer' "$(nua status "$pid" 2>&1)" '*slirp-lite does not answer*'
 like 'down of one that does not answer' "$(nua down "$pid")" "pid-$pid eth0 down"
 ok 'ends it' ns_until 50 no_slirp
-
-refused() { # EXIT-CODE PATTERN ARGUMENT...
-	local code pattern out rc
-	code=$1 pattern=$2
-	shift 2
-	out=$(nua "$@" 2>&1)
-	rc=$?
-	is "$*: exit code" "$rc" "$code"
-	like "$*: says why" "$out" "$pattern"
-}
 
 # --- published ports ---
 serve_inside() { # the client's address, on a port of the container

@@ -7,15 +7,6 @@
 . "$(dirname "$0")/user_net_lib.sh"
 
 FILES=/run/user/$UID_A/netns-up
-refused() { # EXIT-CODE PATTERN ARGUMENT...
-	local code pattern out rc
-	code=$1 pattern=$2
-	shift 2
-	out=$(nna "$@" 2>&1)
-	rc=$?
-	is "$*: exit code" "$rc" "$code"
-	like "$*: says why" "$out" "$pattern"
-}
 nothing_made() { # AFTER WHAT
 	ok "$1: no process" ns_until 30 has_keepers 0
 	ok "$1: no way out" ns_until 30 no_slirp

@@ -6,16 +6,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
-refused() { # EXIT-CODE PATTERN ARGUMENT...
-	local code pattern out rc
-	code=$1 pattern=$2
-	shift 2
-	out=$(nna "$@" 2>&1)
-	rc=$?
-	is "$*: exit code" "$rc" "$code"
-	like "$*: says why" "$out" "$pattern"
-}
-
 serve_http out 80
 serve_peer out udp 7001
 www a b c

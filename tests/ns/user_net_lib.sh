@@ -4,31 +4,11 @@
 # user_net_lib.sh: a host with two ordinary users who make networks of several containers, for tests that source
 # lib.sh before.
 
-UID_A=$NS_UID          # has subordinate ids and a runtime directory
-UID_B=$((NS_UID + 1)) # has nothing
-ns_world
-printf 'nna:x:%s:%s::/:/bin/sh\nnnb:x:%s:%s::/:/bin/sh\n' $UID_A $UID_A $UID_B $UID_B |
-	cat /etc/passwd - >"$NS_TMP/passwd"
-printf 'nna:600000000:65536\n' >"$NS_TMP/subids"
-on host sh -c '
-	set -e
-	mount -n --bind "$1/passwd" /etc/passwd
-	for f in /etc/subuid /etc/subgid; do [ ! -e $f ] || mount -n --bind "$1/subids" $f; done
-	echo "0 2147483647" >/proc/sys/net/ipv4/ping_group_range
-	mkdir -p -m 755 /run/user
-	for u in $2 $3; do
-		mkdir -m 700 /run/user/$u
-		chown $u:$u /run/user/$u
-	done' sh "$NS_TMP" $UID_A $UID_B || bail 'cannot prepare the host'
+. "$(dirname "$0")/user_lib.sh"
 
-as() { # UID CMD...: without privilege, with a clean environment
-	local uid
-	uid=$1
-	shift
-	on host setpriv --reuid "$uid" --regid "$uid" --clear-groups --inh-caps=-all \
-		env -i PATH="$PATH" XDG_RUNTIME_DIR=/run/user/"$uid" "$NS_MARK" \
-		${NETNS_UP_WITHOUT:+NETNS_UP_WITHOUT="$NETNS_UP_WITHOUT"} "$@"
-}
+AS_DIR=1
+ns_world
+users nna nnb 600000000 "$UID_A" "$UID_B"
 nna() { as $UID_A "$NETNS_UP" "$@"; }
 nnb() { as $UID_B "$NETNS_UP" "$@"; }
 all_named() { # pid and name of each of our processes

@@ -5,15 +5,6 @@
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
-refused() { # EXIT-CODE PATTERN ARGUMENT...
-	local code pattern out rc
-	code=$1 pattern=$2
-	shift 2
-	out=$(nna "$@" 2>&1)
-	rc=$?
-	is "$*: exit code" "$rc" "$code"
-	like "$*: says why" "$out" "$pattern"
-}
 slow() { # CMD...: curl with what is before it
 	rm -f "$NS_TMP/open/got"
 	"$@" -sS -g -m 120 --noproxy '*' -o "$NS_TMP/open/got" -w '%{time_total} %{size_download}\n' |

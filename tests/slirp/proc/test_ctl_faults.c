@@ -320,6 +320,31 @@ static const char *heard(int fd)
 	return text;
 }
 
+/* One who is let in and says this. */
+static int greet(const char *text)
+{
+	int fd = dial();
+
+	serve();
+	say(fd, text);
+	return fd;
+}
+
+/* With the next round comes an answer that has this in it. */
+static void expect_answer(int fd, const char *part)
+{
+	serve();
+	assert_non_null(strstr(heard(fd), part));
+	close(fd);
+}
+
+static void expect_end(int fd)
+{
+	serve();
+	assert_string_equal(heard(fd), "END");
+	close(fd);
+}
+
 static void test_welcome(void **state)
 {
 	static const struct {
@@ -367,40 +392,26 @@ static void test_accept(void **state)
 	k.accept4 = once(EINTR);
 	serve();
 	say(fd, "{}");
-	serve();
-	assert_non_null(strstr(heard(fd), "no execute found"));
-	close(fd);
+	expect_answer(fd, "no execute found");
 	fd = dial();
 	k.accept4 = once(ECONNABORTED);
 	serve();
 	say(fd, "{}");
-	serve();
-	assert_non_null(strstr(heard(fd), "no execute found"));
-	close(fd);
+	expect_answer(fd, "no execute found");
 }
 
 static void test_reading(void **state)
 {
-	int fd = dial();
+	int fd = greet("{\"execute\":\"x\"}");
 
 	(void)state;
-	serve();
-	say(fd, "{\"execute\":\"x\"}");
 	k.recv = once(EINTR);
-	serve();
-	assert_non_null(strstr(heard(fd), "unknown execute"));
-	close(fd);
-	fd = dial();
-	serve();
-	say(fd, "{");
+	expect_answer(fd, "unknown execute");
+	fd = greet("{");
 	k.recv = once(ECONNRESET);
-	serve();
-	assert_string_equal(heard(fd), "END");
-	close(fd);
+	expect_end(fd);
 	/* Room for what came. */
-	fd = dial();
-	serve();
-	say(fd, "{");
+	fd = greet("{");
 	lack_begin(1, false);
 	serve();
 	assert_true(lack_end());
@@ -410,29 +421,19 @@ static void test_reading(void **state)
 
 static void test_writing(void **state)
 {
-	int fd = dial();
+	int fd = greet("{\"execute\":\"x\"}");
 
 	(void)state;
-	serve();
-	say(fd, "{\"execute\":\"x\"}");
 	k.send = once(EINTR);
-	serve();
-	assert_non_null(strstr(heard(fd), "unknown execute"));
-	close(fd);
+	expect_answer(fd, "unknown execute");
 	/* Not now: at the next turn. */
-	fd = dial();
-	serve();
-	say(fd, "{\"execute\":\"x\"}");
+	fd = greet("{\"execute\":\"x\"}");
 	k.send = once(EAGAIN);
 	serve();
 	assert_string_equal(heard(fd), "");
-	serve();
-	assert_non_null(strstr(heard(fd), "unknown execute"));
-	close(fd);
+	expect_answer(fd, "unknown execute");
 	/* Or before the end, for as long as there is time. */
-	fd = dial();
-	serve();
-	say(fd, "{\"execute\":\"x\"}");
+	fd = greet("{\"execute\":\"x\"}");
 	k.send = once(EAGAIN);
 	serve();
 	k.n_poll = 0;
@@ -443,13 +444,9 @@ static void test_writing(void **state)
 	assert_int_equal(k.n_poll, 2);
 	assert_non_null(strstr(heard(fd), "unknown execute"));
 	close(fd);
-	fd = dial();
-	serve();
-	say(fd, "{\"execute\":\"x\"}");
+	fd = greet("{\"execute\":\"x\"}");
 	k.send = once(EPIPE);
-	serve();
-	assert_string_equal(heard(fd), "END");
-	close(fd);
+	expect_end(fd);
 }
 
 /* Everybody waits for the supervisor: nobody is turned out, and who comes now is not let in. */
@@ -498,11 +495,9 @@ static void test_nobody(void **state)
 
 static void test_scraper(void **state)
 {
-	int fd = dial();
+	int fd = greet("GET ");
 
 	(void)state;
-	serve();
-	say(fd, "GET ");
 	serve();
 	say(fd, "/metrics HTTP/1.1\r\n");
 	serve();
@@ -512,12 +507,8 @@ static void test_scraper(void **state)
 	ctl_answer_text(ctl, asked, "x 1\n");
 	assert_non_null(strstr(heard(fd), "\r\n\r\nx 1\nEND"));
 	close(fd);
-	fd = dial();
-	serve();
-	say(fd, "GET /\r\n\r\n");
-	serve();
-	assert_non_null(strstr(heard(fd), "404"));
-	close(fd);
+	fd = greet("GET /\r\n\r\n");
+	expect_answer(fd, "404");
 }
 
 /* Whatever is lacking: an answer that is whole, the one that says so, or the end. */

@@ -247,6 +247,22 @@ void rig_stop(void)
 	memset(&rig, 0, sizeof(rig));
 }
 
+int rig_set_up(void **state)
+{
+	const struct rig_conf plain = {0};
+
+	(void)state;
+	rig_start(&plain);
+	return 0;
+}
+
+int rig_tear_down(void **state)
+{
+	(void)state;
+	rig_stop();
+	return 0;
+}
+
 void rig_settle(void)
 {
 	/* Each round reads at most 64 frames; flows take turns. */

@@ -60,6 +60,9 @@ extern struct rig rig;
 void rig_need_fds(unsigned n);
 void rig_start(const struct rig_conf *c);
 void rig_stop(void);
+/* Of each test: a plain one. */
+int rig_set_up(void **state);
+int rig_tear_down(void **state);
 /* Rounds until nothing is to be done at this moment. */
 void rig_settle(void);
 void rig_pass(uint64_t ms); /* lets time pass, in steps of what is due */

@@ -26,23 +26,8 @@
 #define ARP "0806 0001 0800 06 04 "
 #define NO_MAC "000000000000 "
 
-static const struct rig_conf plain;
 static struct rig_packet packet;
 static uint8_t frame[2000];
-
-static int start(void **state)
-{
-	(void)state;
-	rig_start(&plain);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
 
 /* The frame goes to the worker; what comes back first is in `frame`. Its length, 0: nothing. */
 static size_t exchange(const char *text)
@@ -240,7 +225,7 @@ static void no_way_out(void **state)
 	}
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, rig_set_up, rig_tear_down)
 
 int main(void)
 {

@@ -18,23 +18,8 @@
 #include "stack/rig.h"
 #include "wire/eth.h"
 
-static const struct rig_conf plain;
 static uint8_t buf[200000];
 static struct rig_packet packet;
-
-static int start(void **state)
-{
-	(void)state;
-	rig_start(&plain);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
 
 /* Nothing is said before the host's connect() has ended; a repeated SYN opens nothing more. */
 static void held(void **state)
@@ -625,7 +610,7 @@ static void dialled_in_vain(void **state)
 	assert_in_range(n, 5, 12);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, rig_set_up, rig_tear_down)
 
 int main(void)
 {

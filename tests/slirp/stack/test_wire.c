@@ -15,22 +15,7 @@
 #include "io/loop.h"
 #include "stack/rig.h"
 
-static const struct rig_conf plain;
 static struct rig_packet packet;
-
-static int start(void **state)
-{
-	(void)state;
-	rig_start(&plain);
-	return 0;
-}
-
-static int stop(void **state)
-{
-	(void)state;
-	rig_stop();
-	return 0;
-}
 
 static const struct {
 	int family;
@@ -203,7 +188,7 @@ static void hours_at_once(void **state)
 	assert_int_equal(rig_stat(STAT_TCP_OPENED), N);
 }
 
-#define T(fn) cmocka_unit_test_setup_teardown(fn, start, stop)
+#define T(fn) cmocka_unit_test_setup_teardown(fn, rig_set_up, rig_tear_down)
 
 int main(void)
 {
