@@ -20,7 +20,6 @@
 #include "broker/back_int.h"
 #include "sys/fdpass.h"
 #include "sys/priority.h"
-#include "sys/trim.h"
 
 #define EVENTS 32
 
@@ -145,24 +144,10 @@ static int until(uint64_t now, uint64_t then)
 	return then > now ? (int)(then - now) : 0;
 }
 
-/* Nobody has asked for anything for a while. Milliseconds until that is so, or -1. */
-static int rest(struct back *b)
-{
-	uint64_t end = b->busy_ms + BACK_REST_MS;
-
-	if (b->trimmed_ms > b->busy_ms || back_jobs(b, false) > 0)
-		return -1;
-	if (b->now_ms < end)
-		return until(b->now_ms, end);
-	trim_at_rest();
-	b->trimmed_ms = b->now_ms;
-	return -1;
-}
-
 /* What time alone brings about; how long to sleep. */
 static int by_time(struct back *b)
 {
-	int wait = least(back_job_cut(b), rest(b));
+	int wait = least(back_job_cut(b), trim_turn(&b->trim, b->now_ms, back_jobs(b, false) == 0));
 
 	if (is_idle(b)) {
 		uint64_t end = b->busy_ms + (uint64_t)b->c->idle_ms;
@@ -201,6 +186,8 @@ static int round_of(struct back *b, struct err *e)
 	b->now_ms = clock_ms();
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, errno, "epoll");
+	if (n > 0)
+		trim_wake(&b->trim);
 	for (int i = 0; i < n; i++) {
 		uint32_t what = ev[i].data.u32;
 
@@ -222,7 +209,7 @@ static int round_of(struct back *b, struct err *e)
 			back_upgrade_ready(b);
 		else if (what == WATCH_FRONT)
 			front_is_bad = (b->front_fd >= 0 && back_front_hear(b) < 0) || front_is_bad;
-		else if (b->job[what].report_fd >= 0)
+		else if (b->job[what].is_used && b->job[what].report_fd >= 0)
 			back_job_report(b, &b->job[what]);
 	}
 	front_is_bad = back_upgrade_run(b) < 0 || front_is_bad;
@@ -273,7 +260,8 @@ static void end(struct back *b)
 		waitpid(b->front_pid, NULL, 0);
 	}
 	for (size_t i = 0; i < BACK_JOBS; i++)
-		back_job_clear(b, &b->job[i]);
+		if (b->job[i].is_used)
+			back_job_clear(b, &b->job[i]);
 	back_upgrade_end(b, NULL);
 	fd_closep(&b->front_fd);
 	fd_closep(&b->follow.fd);
@@ -311,8 +299,7 @@ int back_main(const struct back_config *c)
 	b->c = c;
 	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
 	b->follow.fd = b->logins.fd = b->refused.fd = -1;
-	for (size_t i = 0; i < BACK_JOBS; i++)
-		b->job[i] = (struct job){.conn = -1, .report_fd = -1};
+	trim_wake(&b->trim); /* a start is work too */
 	b->now_ms = b->busy_ms = clock_ms();
 	priority_raise();
 	if (c->from)

@@ -21,7 +21,6 @@
 #define BACK_JOBS_OF_UID 8  /* of one user */
 #define BACK_WAIT_MS 25000  /* for a worker's turn */
 #define BACK_WORK_MS 20000  /* for one piece of work */
-#define BACK_REST_MS 3000   /* without a request: memory is given back */
 #define BACK_ENDING 2       /* workers of one user that have reported and are not gone yet */
 #define BACK_STOP_MS 12000  /* for all of it, when netd is to end */
 #define BACK_FRONT_STARTS 5 /* of the front in BACK_FRONT_MS, then netd gives up */

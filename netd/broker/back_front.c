@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
@@ -35,19 +36,24 @@ void back_unwatch(struct back *b, int fd)
 		(void)epoll_ctl(b->epoll, EPOLL_CTL_DEL, fd, NULL);
 }
 
-/* Nothing of ours goes along but the two sockets, its clients and the log. */
-static void become_front(const struct back *b, int sock)
+/* Nothing of ours goes along but the two sockets, its clients and the log: what users hold is not
+ * its business, and would be in memory twice as soon as we change it. */
+static void become_front(struct back *b, int sock)
 {
+	int conn[HANDOVER_CONNS];
 	struct front_config c = {.listener = b->c->listener,
 				 .back = sock,
 				 .uid = b->c->front_uid,
 				 .gid = b->c->front_gid,
-				 .conn = b->up.conn,
+				 .conn = conn,
 				 .n_conn = b->up.n_conn};
 	int keep[2 + HANDOVER_CONNS] = {c.listener, c.back};
 	sigset_t none;
 
-	memcpy(keep + 2, c.conn, c.n_conn * sizeof(keep[0]));
+	memcpy(conn, b->up.conn, c.n_conn * sizeof(conn[0]));
+	memcpy(keep + 2, conn, c.n_conn * sizeof(keep[0]));
+	holdings_clear(&b->held);
+	free(b);
 	fd_keep_only(keep, 2 + c.n_conn);
 	prctl(PR_SET_NAME, "netd-front");
 	/* What strangers write is worked on at the strangers' own. */

@@ -15,8 +15,10 @@
 #include "broker/tally.h"
 #include "broker/worker.h"
 #include "engine/engine.h"
+#include "sys/trim.h"
 
-/* One call on its way, or a clean-up (call NULL). */
+/* One call on its way, or a clean-up (call NULL). What follows is that of one that is used: the
+ * others are never touched, and cost no memory. */
 struct job {
 	bool is_used, is_reap, is_tables, is_follow;
 	uint64_t order; /* first come, first served */
@@ -104,7 +106,8 @@ struct back {
 	struct tally tally;
 	uint64_t n_refused, n_mended, n_ended;
 	struct job job[BACK_JOBS];
-	uint64_t next_order, now_ms, busy_ms, trimmed_ms, reap_at_ms;
+	uint64_t next_order, now_ms, busy_ms, reap_at_ms;
+	struct trim trim;
 	bool is_stopping, is_quitting;
 	uint64_t stop_ms;
 };

@@ -35,8 +35,8 @@ struct front {
 	int epoll;
 	struct queue q;
 	struct buckets rate;
-	uint64_t now_ms, complained_ms, busy_ms;
-	bool is_trimmed;    /* since busy_ms */
+	uint64_t now_ms, complained_ms;
+	struct trim trim;
 	unsigned n_refused; /* since the last line of the log */
 	uint32_t n_untold;  /* since the back was told */
 	char text[REQUEST_BYTES];
@@ -123,8 +123,6 @@ static void welcome(struct front *f, int fd)
 	bool has_fds, has_asked = fdpass_peek(fd, f->text, 1, &has_fds) != -EAGAIN;
 	struct conn *c = NULL;
 
-	f->busy_ms = f->now_ms;
-	f->is_trimmed = false;
 	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && len == sizeof(cred))
 		c = make_place(f, cred.uid, has_asked);
 	if (!c) {
@@ -310,21 +308,9 @@ static int cut(struct front *f)
 	return next == UINT64_MAX ? -1 : (int)(next - f->now_ms);
 }
 
-/* Nobody is there; how long for, or -1 when it does not matter. */
-static int rest(struct front *f)
-{
-	if (f->q.n > 0 || f->is_trimmed)
-		return -1;
-	if (f->now_ms < f->busy_ms + FRONT_REST_MS)
-		return (int)(f->busy_ms + FRONT_REST_MS - f->now_ms);
-	trim_at_rest();
-	f->is_trimmed = true;
-	return -1;
-}
-
 static int wait_for(struct front *f)
 {
-	int next = cut(f), end = rest(f);
+	int next = cut(f), end = trim_turn(&f->trim, f->now_ms, f->q.n == 0);
 
 	return next < 0 ? end : end < 0 || next < end ? next : end;
 }
@@ -341,6 +327,8 @@ static int loop(struct front *f)
 		n = epoll_wait(f->epoll, ev, EVENTS, wait_for(f));
 		if (n < 0 && errno != EINTR)
 			return 1;
+		if (n > 0)
+			trim_wake(&f->trim);
 		f->now_ms = clock_ms();
 		for (int i = 0; i < n; i++) {
 			uint32_t slot = (uint32_t)ev[i].data.u64;
@@ -377,7 +365,8 @@ int front_main(const struct front_config *c)
 		log_error("front: epoll: %m");
 		return 1;
 	}
-	f->now_ms = f->busy_ms = clock_ms();
+	f->now_ms = clock_ms();
+	trim_wake(&f->trim);
 	for (size_t i = 0; i < c->n_conn; i++)
 		welcome(f, c->conn[i]);
 	/* What strangers' keys are hashed with is drawn while that can be done. */

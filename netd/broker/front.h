@@ -20,7 +20,6 @@
 #define FRONT_WAIT_MS 40000     /* for the request's turn */
 #define FRONT_ANSWER_MS                                                                            \
 	50000 /* for the answer; longer than the back's BACK_WAIT_MS and BACK_WORK_MS */
-#define FRONT_REST_MS 3000  /* without a client: memory is given back */
 #define FRONT_BURST 128     /* requests of one user at once */
 #define FRONT_PER_SECOND 64 /* and from then on */
 

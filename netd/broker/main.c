@@ -26,6 +26,7 @@
 #include "broker/request.h"
 #include "engine/engine.h"
 #include "sys/sandbox.h"
+#include "sys/trim.h"
 
 #define PROGRAM "netd"
 #define NOBODY 65534
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
 
 	if (fd_fill_stdio() < 0)
 		return 1;
+	trim_setup();
 	log_setup(PROGRAM, LOG_LEVEL_INFO);
 	umask(022);
 	/* Until it is listened for: who has just started netd may tell it to reload at once. */

@@ -29,10 +29,33 @@ static int drop(struct dl_phdr_info *info, size_t size, void *arg)
 	return 0;
 }
 
-void trim_at_rest(void)
+void trim_setup(void)
+{
+	/* As a number of its own it stays what it is. */
+	(void)mallopt(M_MMAP_THRESHOLD, 128 * 1024);
+}
+
+void trim_now(void)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE);
 
 	malloc_trim(0);
 	dl_iterate_phdr(drop, &page);
+}
+
+void trim_wake(struct trim *t)
+{
+	t->is_awake = true;
+}
+
+int trim_turn(struct trim *t, uint64_t now_ms, bool is_idle)
+{
+	if (!t->is_awake || !is_idle)
+		return -1;
+	if (now_ms < t->next_ms)
+		return (int)(t->next_ms - now_ms);
+	trim_now();
+	t->is_awake = false;
+	t->next_ms = now_ms + TRIM_EVERY_MS;
+	return -1;
 }

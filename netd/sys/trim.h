@@ -3,8 +3,25 @@
 #ifndef NETD_SYS_TRIM_H
 #define NETD_SYS_TRIM_H
 
+#include <stdbool.h>
+#include <stdint.h>
+
+#define TRIM_EVERY_MS                                                                              \
+	100 /* at most so often: what is needed again costs some hundred page faults */
+
+/* Once, before anything large is allocated: what is large goes back as soon as it is free. */
+void trim_setup(void);
 /* Memory that is free goes, and so do the code and tables that lie in files, of which what is
  * needed is there again by the first use. */
-void trim_at_rest(void);
+void trim_now(void);
+
+/* When: as soon as there is nothing to do, but for the pause. Zeroed: never yet. */
+struct trim {
+	bool is_awake; /* something was done since the last time */
+	uint64_t next_ms;
+};
+void trim_wake(struct trim *t);
+/* Milliseconds until it is to be called again, or -1: not before the next awakening. */
+int trim_turn(struct trim *t, uint64_t now_ms, bool is_idle);
 
 #endif
