@@ -49,14 +49,12 @@ bool user_is_named(const struct attach_opts *o)
 
 static int check_opts(const struct attach_opts *o, struct err *e)
 {
-	if (o->ip[FAM4].family || o->ip[FAM6].family)
-		return refuse("--ip without --network", e);
 	if (attach_rate_is_set(&o->rate) && o->engine && strcmp(o->engine, "relay") == 0)
 		return err_set(e, ERR_USAGE, 0,
 			       "--rate-in, --rate-out: the tap engine's, not with --engine relay");
 	if (o->n_alias)
 		return refuse("--alias without --network", e);
-	return 0;
+	return user_check_ip(o, e);
 }
 
 static int make_request(const struct attach_opts *o, const struct target *t, int32_t pid,
@@ -78,6 +76,7 @@ static int make_request(const struct attach_opts *o, const struct target *t, int
 		.netns_ino = st.st_ino,
 		.mtu = o->mtu,
 		.mac = o->mac,
+		.ip = {o->ip[FAM4], o->ip[FAM6]},
 		.n_publish = o->n_publish,
 		.publish = o->publish,
 		.n_loopback = o->n_loopback,

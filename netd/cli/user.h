@@ -24,7 +24,12 @@ int user_up(const struct attach_opts *o, const struct target *t, struct err *e);
 int user_run_up(struct rootless *r, const struct attach_opts *o, int32_t pid,
 		struct rootless_state *ret, struct err *e);
 /* resolv.conf for the command: the DNS servers that slirp-lite is. */
-#define USER_RESOLV_CONF "nameserver 10.0.2.3\nnameserver fd00::3\n"
+#define USER_RESOLV_STRLEN 128
+const char *user_resolv_conf(const struct attach_opts *o, char out[USER_RESOLV_STRLEN]);
+/* Addresses that are asked for, of a container that is alone: ERR_USAGE: no host can have it;
+ * ERR_CONFLICT: the machine has it, or asks a resolver there. Warns of a network that hides one of
+ * the machine's. */
+int user_check_ip(const struct attach_opts *o, struct err *e);
 
 /* publish and (is_back) unpublish: prints what is up then. */
 int user_publish(const struct cli_common *c, const char *id, const char *ifname,

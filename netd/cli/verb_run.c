@@ -176,10 +176,11 @@ static int user_run(const struct run_opts *o, char **argv, struct err *e)
 {
 	CLEAN_ROOTLESS struct rootless *n = NULL;
 	struct run_child c = RUN_CHILD_INIT;
+	char resolv[USER_RESOLV_STRLEN];
 	struct run_spec spec = {.flags = o->flags | (o->is_own_net ? RUN_USER : RUN_SPLIT),
 				.hostname = o->hostname,
 				.argv = argv,
-				.resolv_conf = USER_RESOLV_CONF};
+				.resolv_conf = user_resolv_conf(&o->a, resolv)};
 	int status = EXIT_RUN;
 	int r = user_open(&o->a.common, false, &n, e);
 

@@ -21,13 +21,13 @@
 #include "base/fd.h"
 #include "base/json.h"
 #include "model/attach.h"
+#include "rootless/args.h"
 #include "rootless/ask.h"
 #include "rootless/dir.h"
 #include "rootless/start.h"
 
 #define STOP_MS 5000
 #define KILL_MS 5000
-#define LOOPBACK_MAX 16
 
 struct rootless {
 	int fd;
@@ -299,69 +299,6 @@ int rootless_down(struct rootless *r, const char *id, const char *ifname, struct
 	return stop_socket(r, file, e);
 }
 
-/* ---- up ---- */
-
-struct args {
-	char *v[34 + 2 * LOOPBACK_MAX];
-	size_t n;
-	char to[ATTACH_EGRESS_STRLEN], not_to[ATTACH_EGRESS_STRLEN];
-	char rate_in[ATTACH_RATE_STRLEN], rate_out[ATTACH_RATE_STRLEN];
-	char mtu[12], target[16], mac[MAC_STRLEN], path[ROOTLESS_PATH_STRLEN];
-};
-
-static void arg(struct args *a, const char *text)
-{
-	a->v[a->n++] = (char *)text;
-}
-
-static void arg_pair(struct args *a, const char *option, const char *value)
-{
-	arg(a, option);
-	arg(a, value);
-}
-
-static int make_args(const struct rootless *r, const struct rootless_request *q, const char *file,
-		     struct args *a, struct err *e)
-{
-	static const struct mac none;
-
-	if (q->n_loopback > LOOPBACK_MAX)
-		return err_set(e, ERR_USAGE, 0, "--host-loopback: at most %d", LOOPBACK_MAX);
-	socket_path(r, file, a->path);
-	arg_pair(a, "--background", "--configure");
-	arg(a, "--enable-ipv6");
-	arg_pair(a, "--log-level", "warn");
-	arg_pair(a, "--name", q->id);
-	arg_pair(a, "--api-socket", a->path);
-	if (q->mtu) {
-		(void)snprintf(a->mtu, sizeof(a->mtu), "%u", q->mtu);
-		arg_pair(a, "--mtu", a->mtu);
-	}
-	if (memcmp(&q->mac, &none, sizeof(none)) != 0)
-		arg_pair(a, "--macaddress", mac_str(&q->mac, a->mac));
-	for (size_t i = 0; i < q->n_loopback; i++)
-		arg_pair(a, "--host-loopback", q->loopback[i]);
-	if (q->engine)
-		arg_pair(a, "--engine", q->engine);
-	if (q->egress && *attach_egress_str(q->egress, q->names, false, a->to))
-		arg_pair(a, "--to", a->to);
-	if (q->egress && *attach_egress_str(q->egress, q->names, true, a->not_to))
-		arg_pair(a, "--not-to", a->not_to);
-	if (q->rate_in)
-		arg_pair(a, "--rate-in", attach_rate_str(q->rate_in, a->rate_in));
-	if (q->rate_out)
-		arg_pair(a, "--rate-out", attach_rate_str(q->rate_out, a->rate_out));
-	if (q->end_fd > 0) {
-		arg_pair(a, "--exit-fd", START_FD);
-		arg(a, "--netns-kept");
-		arg(a, "--for-network");
-	}
-	(void)snprintf(a->target, sizeof(a->target), "%d", q->pid);
-	arg_pair(a, "--netns-type", q->pid > 0 ? "pid" : "path");
-	arg_pair(a, q->pid > 0 ? a->target : q->path, q->ifname);
-	return 0;
-}
-
 /* ---- ports ---- */
 
 struct search {
@@ -446,6 +383,8 @@ int rootless_ask(struct rootless *r, const char *id, const char *ifname, const c
 	return w < 0 ? w : ask(fd, verb, ret, e);
 }
 
+/* ---- up ---- */
+
 static bool is_same_netns(const struct rootless_state *s, const struct rootless_request *q)
 {
 	return s->netns_ino == q->netns_ino && s->netns_dev == q->netns_dev;
@@ -472,6 +411,32 @@ static bool has_limits(const struct rootless_state *s, const struct rootless_req
 	       (s->rate_in == q->rate_in && s->rate_out == q->rate_out);
 }
 
+static bool has_addresses(const struct rootless_state *s, const struct rootless_request *q)
+{
+	for (int f = 0; f < N_FAM; f++)
+		if (q->ip[f].family && !ip_equal(&s->addr[f].ip, &q->ip[f]))
+			return false;
+	return true;
+}
+
+/* What is up is this very namespace's: as it is asked for? */
+static int compare(const struct rootless_state *s, const struct rootless_request *q, struct err *e)
+{
+	const char *other = !has_destinations(s, q) ? "destinations (--to, --not-to)"
+			    : !has_limits(s, q)     ? "limits (--rate-in, --rate-out)"
+			    : !has_addresses(s, q)  ? "addresses (--ip, --ip6)"
+						    : NULL;
+
+	if (!has_engine(s, q))
+		return err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",
+			       s->id, s->ifname, s->engine, s->engine_why);
+	if (other)
+		return err_set(e, ERR_CONFLICT, EEXIST,
+			       "%s %s is up with other %s: take it down first", s->id, s->ifname,
+			       other);
+	return 1;
+}
+
 /* 1: this very attachment is up. 0: nothing is there. */
 static int look(struct rootless *r, const struct rootless_request *q, const char *file,
 		struct rootless_state *ret, struct err *e)
@@ -484,27 +449,14 @@ static int look(struct rootless *r, const struct rootless_request *q, const char
 		(void)unlinkat(r->fd, file, 0);
 		return 0;
 	}
-	if (is_same_netns(ret, q) && has_engine(ret, q) && has_destinations(ret, q) &&
-	    has_limits(ret, q))
-		return 1;
-	if (is_same_netns(ret, q) && !has_engine(ret, q))
-		w = err_set(e, ERR_CONFLICT, EEXIST, "%s %s is up by the %s engine (%s) already",
-			    ret->id, ret->ifname, ret->engine, ret->engine_why);
-	else if (is_same_netns(ret, q) && has_destinations(ret, q))
-		w = err_set(e, ERR_CONFLICT, EEXIST,
-			    "%s %s is up with other limits (--rate-in, --rate-out): take it down "
-			    "first",
-			    ret->id, ret->ifname);
-	else if (is_same_netns(ret, q))
-		w = err_set(e, ERR_CONFLICT, EEXIST,
-			    "%s %s is up with other destinations (--to, --not-to): take it down "
-			    "first",
-			    ret->id, ret->ifname);
+	if (is_same_netns(ret, q))
+		w = compare(ret, q, e);
 	else
 		w = err_set(e, ERR_CONFLICT, EEXIST,
 			    "%s %s is another namespace's (slirp-lite is process %d)", ret->id,
 			    ret->ifname, ret->pid);
-	rootless_state_clear(ret);
+	if (w < 0)
+		rootless_state_clear(ret);
 	return w;
 }
 
@@ -522,8 +474,12 @@ static int explain(const struct rootless_request *q, int w, struct err *e)
 static int start_one(struct rootless *r, const struct rootless_request *q, const char *file,
 		     struct rootless_state *ret, struct err *e)
 {
+	char path[ROOTLESS_PATH_STRLEN];
 	struct args a = {0};
-	int w = make_args(r, q, file, &a, e);
+	int w;
+
+	socket_path(r, file, path);
+	w = args_make(q, path, &a, e);
 
 	if (w == 0)
 		w = explain(q, start_slirp(a.v, q->end_fd, e), e);

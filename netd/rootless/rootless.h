@@ -36,6 +36,7 @@ struct rootless_request {
 	uint64_t netns_dev, netns_ino; /* of the namespace the caller means */
 	uint32_t mtu;                  /* 0: 1500 */
 	struct mac mac;                /* all zero: chosen */
+	struct ip ip[N_FAM];           /* family 0: the usual one (model/alone.h) */
 	size_t n_loopback; /* ports of the host's loopback that are opened: "tcp:5432" */
 	const char *const *loopback;
 	const struct attach_egress *egress; /* NULL: everywhere */
@@ -70,7 +71,8 @@ void rootless_state_clear(struct rootless_state *s);
 
 /* Starts slirp-lite and returns when traffic passes. 0; 1: this attachment was up already (same
  * namespace); its ports are left as they are. ERR_CONFLICT: the name is another namespace's, it is
- * up by another engine or with other destinations, or a port is taken; then nothing was started.
+ * up by another engine or with other addresses, destinations or limits than were asked for, or a
+ * port is taken; then nothing was started.
  * ERR_UNSUPPORTED: the engine does not work here; the text says what is missing. ret is cleared by
  * the caller. */
 int rootless_up(struct rootless *r, const struct rootless_request *req, struct rootless_state *ret,

@@ -16,6 +16,8 @@
 
 #include "base/opt.h"
 #include "base/parse.h"
+#include "model/alone.h"
+#include "proc/options_net.h"
 #include "proc/slirp4netns.h"
 
 /* What every IPv4 link carries, RFC 791 3.2, and the least that Linux takes for a tap. slirp4netns
@@ -23,10 +25,6 @@
 #define MTU_MIN 68
 #define MTU_MIN6 1280 /* RFC 8200 5 */
 #define MTU_MAX 65521
-#define INDEX_GATEWAY 2
-#define INDEX_DNS 3
-#define INDEX_GUEST 100
-#define INDEX_GUEST6 0x100
 
 #define FLAG(name, field, to)                                                                      \
 	static int name(void *into, const char *value, struct err *e)                              \
@@ -199,43 +197,6 @@ static int set_engine(void *into, const char *value, struct err *e)
 
 FLAG(set_is_network, is_network, true)
 
-static int parse_network(const char *value, int family, unsigned min, unsigned max,
-			 struct prefix *ret, struct err *e)
-{
-	struct prefix p, net;
-	char text[PREFIX_STRLEN];
-	int r = prefix_parse(value, &p, e);
-
-	if (r < 0)
-		return r;
-	if (p.ip.family != family)
-		return err_invalid(e, ERR_USAGE, "expected an IPv%d network, found \"%.80s\"",
-				   family == AF_INET ? 4 : 6, value);
-	if (p.len < min || p.len > max)
-		return err_invalid(e, ERR_USAGE, "expected a prefix length %u..%u, found \"%.80s\"",
-				   min, max, value);
-	net = prefix_network(&p);
-	if (!prefix_equal(&net, &p) || !ip_equal(&net.ip, &p.ip))
-		return err_invalid(e, ERR_USAGE,
-				   "expected a network address like %s, found \"%.80s\"",
-				   prefix_str(&net, text), value);
-	if (ip_is_any(&p.ip) || ip_is_loopback(&p.ip) || ip_is_multicast(&p.ip) ||
-	    ip_is_link_local(&p.ip) || (family == AF_INET && (p.ip.b[0] == 0 || p.ip.b[0] >= 240)))
-		return err_invalid(e, ERR_USAGE, "\"%.80s\" is not for hosts", value);
-	*ret = p;
-	return 0;
-}
-
-static int set_cidr(void *into, const char *value, struct err *e)
-{
-	return parse_network(value, AF_INET, 1, 25, &((struct options *)into)->net[FAM4], e);
-}
-
-static int set_cidr6(void *into, const char *value, struct err *e)
-{
-	return parse_network(value, AF_INET6, 64, 64, &((struct options *)into)->net[FAM6], e);
-}
-
 /* "all", "tcp:5432", "udp:53", "tcp:8000-8010" */
 static int set_host_loopback(void *into, const char *value, struct err *e)
 {
@@ -384,8 +345,12 @@ static const struct opt table[] = {
 	{'m', "mtu", "N", "MTU of the interface (1500; at most 65521)", set_mtu},
 	{'6', "enable-ipv6", NULL, "IPv6 too", set_ipv6},
 	{'a', "api-socket", "PATH", "control socket: JSON requests", set_api},
-	{0, "cidr", "NET/LEN", "IPv4 network (10.0.2.0/24)", set_cidr},
-	{0, "cidr6", "NET/64", "IPv6 network (fd00::/64)", set_cidr6},
+	{0, "cidr", "NET/LEN", "IPv4 network (10.0.2.0/24)", options_set_cidr},
+	{0, "cidr6", "NET/64", "IPv6 network (fd00::/64)", options_set_cidr6},
+	{0, "guest-addr", "IPV4", "address of the interface (10.0.2.100), and so its /24",
+	 options_set_guest},
+	{0, "guest-addr6", "IPV6", "the same for IPv6 (fd00::100), and its /64",
+	 options_set_guest6},
 	{0, "disable-host-loopback", NULL, "keep 127.0.0.1 of the host closed (it is)",
 	 set_loopback_off},
 	{0, "no-host-loopback", NULL, "the same", set_loopback_off},
@@ -547,7 +512,6 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		.mtu = 1500,
 		.log_level = LOG_LEVEL_INFO,
 		.tap = "tap0",
-		.net = {{{AF_INET, {10, 0, 2, 0}}, 24}, {{AF_INET6, {0xfd}}, 64}},
 	};
 	size_t n;
 	int r = opt_parse(&verb, argc, argv, &o, &n, e);
@@ -566,6 +530,8 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 			r = name_check_ifname(argv[2], "TAPNAME", e);
 		if (r == 0)
 			r = check_together(&o, e);
+		if (r == 0)
+			r = options_settle_net(&o, e);
 		if (r < 0)
 			return r;
 		if (n > 1)
@@ -579,14 +545,6 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 	}
 	*ret = o;
 	return 0;
-}
-
-static struct ip nth(const struct prefix *net, uint64_t n)
-{
-	struct ip ip = {0};
-
-	(void)prefix_nth(net, n, &ip); /* /25 at the most: each of ours is inside */
-	return ip;
 }
 
 void options_limits(const struct options *o, struct worker_config *ret)
@@ -617,11 +575,13 @@ void options_config(const struct options *o, struct worker_config *ret)
 
 	options_limits(o, &c);
 	for (int f = 0; f < (o->is_ipv6 ? N_FAM : FAM6); f++) {
-		p->net[f] = o->net[f];
-		p->gateway[f] = nth(&o->net[f], INDEX_GATEWAY);
-		p->guest[f] = nth(&o->net[f], f == FAM4 ? INDEX_GUEST : INDEX_GUEST6);
+		const struct alone a = alone_plan(&o->net[f], &o->guest[f]);
+
+		p->net[f] = a.net;
+		p->gateway[f] = a.gateway;
+		p->guest[f] = a.guest;
 		if (!o->is_dns_off)
-			p->dns[f] = nth(&o->net[f], INDEX_DNS);
+			p->dns[f] = a.dns;
 	}
 	p->our_mac = mac_from_ip(&p->gateway[FAM4]);
 	if (o->is_configured)

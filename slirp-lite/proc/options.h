@@ -53,6 +53,7 @@ struct options {
 	enum engine_kind engine;
 	bool is_network; /* the namespace forwards for containers behind it */
 	struct prefix net[N_FAM];
+	struct ip guest[N_FAM]; /* family 0: the usual one of net */
 	bool is_dns_off;
 	bool is_loopback_off; /* said so, which excludes the following two */
 	bool is_loopback_open;

@@ -62,8 +62,8 @@ ARROWS = {
   'slirp-lite/proc': ['proc', 'stack/worker.h', 'stack/config.h', 'stack/ctlmsg.h', 'flow/plan.h', 'flow/policy.h',
                       'flow/stats.h', 'flow/port.h', 'sys', 'base', 'model/addr.h', 'model/name.h',
                       'model/publish.h', 'model/publish_list.h', 'model/attach_egress.h',
-                      # rates
-                      'model/attach.h',
+                      # rates, and the addresses of a container that is alone
+                      'model/attach.h', 'model/alone.h',
                       # what sockets inside are asked for with
                       'relay/insidemsg.h',
                       # the set-up step makes and configures the tap with the engine's own netlink room

@@ -77,4 +77,20 @@ box_new b host -6
 nok 'no lease for who is configured' inside b busybox udhcpc -i tap0 -n -q -f -t 2 -T 1 -s "$NS_TMP/lease" 2>/dev/null
 like 'and no route by advertisements' "$(inside b ip -6 route show default proto ra) none" ' none'
 box_end b
+
+# An address that was asked for is what is offered, in a network of its own; the one it takes from the DNS server.
+box_bare c -6 --guest-addr 10.44.5.3 --guest-addr6 fd44::3
+inside c ip link set tap0 up
+is 'a lease of what was asked for' \
+	"$(inside c busybox udhcpc -i tap0 -n -q -f -t 20 -T 3 -O mtu -s "$NS_TMP/lease" 2>/dev/null)" \
+	'10.44.5.3 24 10.44.5.2 10.44.5.1 1500 10.44.5.255 86400 '
+has_prefix() { inside c ip -6 -o addr show tap0 scope global -tentative | grep -q 'inet6 fd44::'; }
+ok 'its network by SLAAC' ns_until 20 has_prefix
+inside c ip addr add 10.44.5.3/24 dev tap0
+inside c ip route add default via 10.44.5.2
+ok 'far is reached from there' inside c ping -q -c 1 -W 20 $FAR4
+ok 'and over IPv6' inside c ping -q -c 1 -W 20 $FAR6
+is 'the DNS server is beside it' "$(inside c dig +short +time=10 @10.44.5.1 host.containers.internal A)" 10.44.5.2
+is 'and over IPv6, too' "$(inside c dig +short +time=10 @fd44::1 host.containers.internal AAAA)" fd44::2
+box_end c
 ns_done

@@ -222,7 +222,7 @@ static void test_values(void **state)
 	struct options o = good("-c --cidr 192.168.0.0/16 --cidr6 fd12:3456::/64 -6 --disable-dns "
 				"--macaddress 52:54:00:12:34:56 --log-level debug --name a.b-c 1");
 	struct worker_config c;
-	char text[IP_STRLEN];
+	char text[PREFIX_STRLEN];
 
 	(void)state;
 	options_config(&o, &c);
@@ -233,6 +233,21 @@ static void test_values(void **state)
 	assert_int_equal(c.policy.plan.guest_mac.b[5], 0x56);
 	assert_int_equal(o.log_level, LOG_LEVEL_DEBUG);
 	assert_string_equal(o.name, "a.b-c");
+	o = good("-c -6 --guest-addr 172.16.9.2 --guest-addr6 2001:db8:7::3 1");
+	options_config(&o, &c);
+	assert_string_equal(prefix_str(&c.policy.plan.net[FAM4], text), "172.16.9.0/24");
+	assert_string_equal(ip_str(&c.policy.plan.guest[FAM4], text), "172.16.9.2");
+	assert_string_equal(ip_str(&c.policy.plan.gateway[FAM4], text), "172.16.9.1");
+	assert_string_equal(ip_str(&c.policy.plan.dns[FAM4], text), "172.16.9.3");
+	assert_string_equal(prefix_str(&c.policy.plan.net[FAM6], text), "2001:db8:7::/64");
+	assert_string_equal(ip_str(&c.policy.plan.guest[FAM6], text), "2001:db8:7::3");
+	assert_string_equal(ip_str(&c.policy.plan.gateway[FAM6], text), "2001:db8:7::2");
+	assert_string_equal(ip_str(&c.policy.plan.dns[FAM6], text), "2001:db8:7::1");
+	o = good("--guest-addr 10.9.8.7 --cidr 10.0.0.0/8 1");
+	options_config(&o, &c);
+	assert_string_equal(ip_str(&c.policy.plan.guest[FAM4], text), "10.9.8.7");
+	assert_string_equal(ip_str(&c.policy.plan.gateway[FAM4], text), "10.0.0.2");
+	assert_int_equal(c.policy.plan.net[FAM4].len, 8);
 	o = good("--host-loopback tcp:5432 --host-loopback udp:1000-2000 1");
 	options_config(&o, &c);
 	assert_int_equal(c.policy.n_loopback, 2);
@@ -281,6 +296,18 @@ static const struct {
 	{"--cidr fd00::/64 1", "--cidr: "},
 	{"--cidr6 fd00::/48 1", "--cidr6: "},
 	{"--cidr6 fe80::/64 1", "--cidr6: "},
+	{"--guest-addr 10.0.2.4/24 1", "--guest-addr: "},
+	{"--guest-addr fd00::4 1", "--guest-addr: expected an IPv4 address"},
+	{"--guest-addr 127.0.0.1 1", "--guest-addr: 127.0.0.1 is no address for a host"},
+	{"--guest-addr 10.0.2.255 1", "--guest-addr: 10.0.2.255 is the broadcast address"},
+	{"--guest-addr 10.0.3.4 --cidr 10.0.2.0/24 1",
+	 "--guest-addr: 10.0.3.4 is outside 10.0.2.0/24"},
+	{"-6 --guest-addr6 10.0.2.4 1", "--guest-addr6: expected an IPv6 address"},
+	{"-6 --guest-addr6 fe80::1 1", "--guest-addr6: fe80::1 is no address for a host"},
+	{"--guest-addr6 fd01::1 1", "--guest-addr6: needs --enable-ipv6"},
+	{"-c --macaddress 72:6e:0a:00:02:02 1", "--macaddress: 72:6e:0a:00:02:02 is the gateway's"},
+	{"-c --macaddress 7a:6e:0a:00:02:02 1", "--macaddress: 7a:6e:0a:00:02:02 is the gateway's"},
+	{"-c --guest-addr 10.0.2.2 --macaddress 72:6e:0a:00:02:01 1", "--macaddress: "},
 	{"--macaddress 52:54:00:12:34:56 1", "--macaddress: "},
 	{"-c --macaddress 01:54:00:12:34:56 1", "--macaddress: "},
 	{"-c --macaddress 52:54 1", "--macaddress: "},
