@@ -24,7 +24,7 @@
 
 #define PROGRAM_NAME "slirp-lite"
 #define GC_NAME "netns-up"
-#define START_MS 10000
+#define START_MS 30000 /* longer than slirp-lite itself waits for its parts */
 #define TEXT_MAX 400
 #define NAME_ROOM 32
 

@@ -31,7 +31,7 @@
 #include "sys/userns.h"
 
 #define LOOPBACK_INDEX 1 /* the first device of every network namespace */
-#define ADDRESS_MS 2000
+#define ADDRESS_MS 10000 /* the kernel makes its route when it has the time */
 
 #define N_MADE (1 + N_FAM)
 

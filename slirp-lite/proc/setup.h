@@ -43,7 +43,7 @@ struct setup {
 
 /* Starts the helper; setup_finish waits for it (at most SETUP_MS) and takes the tap. ret must be
  * SETUP_INIT; setup_end ends and reaps it in any case and may be repeated. */
-#define SETUP_MS 10000
+#define SETUP_MS 20000
 int setup_start(const struct setup_spec *s, struct setup *ret, struct err *e);
 int setup_finish(struct setup *s, struct setup_made *ret, struct err *e);
 void setup_end(struct setup *s);
