@@ -30,6 +30,7 @@
 #include "net/rtnl_wire.h"
 
 #define WHAT "deleting a link"
+#define TURN_MS 15000 /* for its turn behind the deletions of others: each has such a barrier */
 
 static struct nl_msg *del_msg(uint16_t flags, uint32_t index)
 {
@@ -228,7 +229,7 @@ static bool is_gone_msg(const struct nlmsghdr *h, uint32_t index)
 /* Reads until the link is known to be gone, or not to be. */
 static int await_gone(struct rtnl *r, struct slot *s, uint32_t index, struct err *e)
 {
-	uint64_t end = clock_ms() + RTNL_TIMEOUT_MS;
+	uint64_t end = clock_ms() + TURN_MS;
 	struct nlmsghdr *h;
 	const char *text;
 	long result;
