@@ -69,7 +69,8 @@ int attach_set_name(void *into, const char *value, struct err *e);
 		 attach_set_alias},                                                                \
 		{0, "ifname", "NAME", "interface name inside (default: eth0)", attach_set_ifname}, \
 	{                                                                                          \
-		0, "name", "ID", "name of the attachment (default: from TARGET)", attach_set_name  \
+		0, "name", "ID", "name of the attachment (default: of TARGET, or pid-PID)",        \
+			attach_set_name                                                            \
 	}
 
 /* Fills a request; strings and the port list are borrowed from o and t. */

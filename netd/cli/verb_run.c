@@ -327,9 +327,10 @@ const struct verb verb_run = {
 	.v = {.name = "run",
 	      .operands = "-- CMD [ARG]...",
 	      .summary = "run a command in a network of its own",
-	      .notes = "The network is up before CMD starts and down when it ends. CMD's "
-		       "resolv.conf has\n"
-		       "the host's resolvers that a container can reach.",
+	      .notes =
+		      "The network is up before CMD starts and down when it ends. CMD's "
+		      "resolv.conf has\n"
+		      "the network's resolver; without one, the host's that a container can reach.",
 	      .opts = opts,
 	      .min_operands = 1,
 	      .max_operands = (size_t)-1,

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """named.py TREE: what the texts name is there. TAP.
 
-In each .md file: links to files of the tree, and paths of the tree between backquotes (`tests/...`, with `*` for any),
+In each .md file: links to files of the tree, and to headings in them, and paths of the tree between backquotes (`tests/...`, with `*` for any),
 exist. A path that is followed by a colon and words in double quotes is a test with titles of its own: each of them
 stands in that file as it is quoted. Drawings (docs/*.svg) are well formed, and nothing in them runs or is fetched.
 """
@@ -12,10 +12,17 @@ import re
 import sys
 import xml.etree.ElementTree
 
-LINK = re.compile(r'\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)')
+LINK = re.compile(r'\]\((?!https?:|mailto:)([^)#\s]*)(?:#([^)]*))?\)')
+HEADING = re.compile(r'^#+ +(.*?) *$', re.M)
 PATH = re.compile(r'`((?:tests|docs|netd|slirp-lite|cni-plugin|packaging)/[^`\s<]*)`')
 QUOTED = re.compile(r'`(tests/[^`\s]+)`: ("[^"]+"(?:, "[^"]+")*)')
 FENCE = re.compile(r'^(```|~~~).*?^\1', re.M | re.S)
+
+
+def has_heading(path, anchor):
+  with open(path, encoding='utf-8') as file:
+    titles = HEADING.findall(FENCE.sub('', file.read()))
+  return anchor in [re.sub(r'[^\w -]', '', title).lower().replace(' ', '-') for title in titles]
 
 
 def wrong_in(top, name):
@@ -24,10 +31,13 @@ def wrong_in(top, name):
     text = FENCE.sub('', file.read())
   folder = os.path.dirname(name)
   wrong, n = [], 0
-  for target in LINK.findall(text):
+  for target, anchor in LINK.findall(text):
     n += 1
-    if not os.path.exists(os.path.join(top, folder, target)):
+    path = os.path.join(top, folder, target) if target else os.path.join(top, name)
+    if not os.path.exists(path):
       wrong.append(f'link to {target}')
+    elif anchor and not (path.endswith('.md') and has_heading(path, anchor)):
+      wrong.append(f'link to {target}#{anchor}')
   for path in PATH.findall(text):
     n += 1
     path = path.rstrip('/')
@@ -60,7 +70,7 @@ def wrong_in_drawing(path):
 def main():
   top = sys.argv[1]
   names = sorted(os.path.relpath(p, top) for p in glob.glob(os.path.join(top, '*.md')) +
-                 glob.glob(os.path.join(top, 'docs', '*.md')))
+                 glob.glob(os.path.join(top, 'docs', '**', '*.md'), recursive=True))
   drawings = sorted(glob.glob(os.path.join(top, 'docs', '*.svg')))
   print(f'1..{len(names) + len(drawings)}')
   failed = 0
