@@ -217,8 +217,8 @@ int prepare_release(struct engine *g, const struct attachment *a, struct err *e)
 /* Takes key, which has no record, out of every network that it had joined, with its claims. The
  * number of networks. */
 int prepare_leave(struct engine *g, const char *key, struct err *e);
-/* Closes the sockets that are bound and not handed over: before their claims are given back, or who
- * claims the ports next would find them taken. */
+/* prepare_ports.c. Closes the sockets that are bound and not handed over: before their claims are
+ * given back, or who claims the ports next would find them taken. */
 void prepare_unbind(struct work *w);
 /* have: the attachment that the ports are added to, NULL when it is being made. */
 int prepare_claim_ports(struct work *w, const struct attachment *have, struct publish *p, size_t n,

@@ -16,5 +16,9 @@ struct nlmsghdr;
 const struct nlattr *attr_top(const struct nlmsghdr *h, uint16_t type);
 /* Of another one; NULL below NULL. */
 const struct nlattr *attr_below(const struct nlattr *nest, uint16_t type);
+/* Its text; NULL: it is none, or a is NULL. */
+const char *attr_text(const struct nlattr *a);
+/* Its number, which is in network order there; 0: likewise. */
+uint32_t attr_number(const struct nlattr *a);
 
 #endif

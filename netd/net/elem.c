@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * elem: PURE. The table of sets of the constant ruleset, and what a network, an attachment or a
- * published port puts into them. It builds typed values only; their text is ruleset's, their
+ * elem: PURE. What a network, an attachment or a published port puts into the sets of the constant
+ * ruleset (elem_sets.c). It builds typed values only; their text is ruleset's, their
  * netlink form is nftbatch's. Nothing is validated here: the values come from the model's parsers.
  *
  * Keys of one set never overlap each other as long as subnets do not: the kernel refuses
@@ -19,106 +19,6 @@
 #include "net/elem_int.h"
 
 #define DNS_PORT 53
-
-#define KEY1(a) .n_key = 1, .key = {FIELD_##a}
-#define KEY2(a, b) .n_key = 2, .key = {FIELD_##a, FIELD_##b}
-#define KEY3(a, b, c) .n_key = 3, .key = {FIELD_##a, FIELD_##b, FIELD_##c}
-#define DATA1(a) .n_data = 1, .data = {FIELD_##a}
-#define DATA2(a, b) .n_data = 2, .data = {FIELD_##a, FIELD_##b}
-/* Chains that translate see the first packet of a connection alone: connections are counted. */
-#define COUNTED .is_counted = true
-
-const struct set_desc elem_sets[N_SETS] = {
-	[SET_FWD4_HOST] = {.name = "fwd4_host", COUNTED, KEY3(PROTO, IP4, PORT), DATA2(IP4, PORT)},
-	[SET_FWD4_ANY] = {.name = "fwd4_any", COUNTED, KEY2(PROTO, PORT), DATA2(IP4, PORT)},
-	[SET_FWD4_RANGE] =
-		{.name = "fwd4_range", .interval = true, COUNTED, KEY2(PROTO, PORT), DATA1(IP4)},
-	[SET_FWD4_RANGE_HOST] = {.name = "fwd4_range_host",
-				 .interval = true,
-				 COUNTED,
-				 KEY3(PROTO, IP4, PORT),
-				 DATA1(IP4)},
-	[SET_FWD6_HOST] = {.name = "fwd6_host", COUNTED, KEY3(PROTO, IP6, PORT), DATA2(IP6, PORT)},
-	[SET_FWD6_ANY] = {.name = "fwd6_any", COUNTED, KEY2(PROTO, PORT), DATA2(IP6, PORT)},
-	[SET_FWD6_RANGE] =
-		{.name = "fwd6_range", .interval = true, COUNTED, KEY2(PROTO, PORT), DATA1(IP6)},
-	[SET_FWD6_RANGE_HOST] = {.name = "fwd6_range_host",
-				 .interval = true,
-				 COUNTED,
-				 KEY3(PROTO, IP6, PORT),
-				 DATA1(IP6)},
-	[SET_INSIDE] = {.name = "inside", .is_kept = true, KEY1(IFNAME)},
-	[SET_NETS4] = {.name = "nets4", .is_kept = true, .interval = true, KEY1(IP4)},
-	[SET_NETS6] = {.name = "nets6", .is_kept = true, .interval = true, KEY1(IP6)},
-	[SET_SAME4] = {.name = "same4",
-		       .is_kept = true,
-		       .interval = true,
-		       .verdict_map = true,
-		       KEY2(IP4, IP4)},
-	[SET_SAME6] = {.name = "same6",
-		       .is_kept = true,
-		       .interval = true,
-		       .verdict_map = true,
-		       KEY2(IP6, IP6)},
-	[SET_OPEN4] = {.name = "open4", .is_kept = true, .interval = true, KEY1(IP4)},
-	[SET_OPEN6] = {.name = "open6", .is_kept = true, .interval = true, KEY1(IP6)},
-	[SET_INTERNAL4] = {.name = "internal4", .is_kept = true, .interval = true, KEY1(IP4)},
-	[SET_INTERNAL6] = {.name = "internal6", .is_kept = true, .interval = true, KEY1(IP6)},
-	[SET_HAIRPIN4] = {.name = "hairpin4", .interval = true, KEY2(IP4, IP4)},
-	[SET_HAIRPIN6] = {.name = "hairpin6", .interval = true, KEY2(IP6, IP6)},
-	[SET_SELF4] = {.name = "self4", KEY2(IP4, IP4)},
-	[SET_SELF6] = {.name = "self6", KEY2(IP6, IP6)},
-	[SET_MASQ4] = {.name = "masq4", .is_kept = true, .interval = true, KEY1(IP4)},
-	[SET_MASQ6] = {.name = "masq6", .is_kept = true, .interval = true, KEY1(IP6)},
-	[SET_NOMASQ4] = {.name = "nomasq4", .is_kept = true, .interval = true, KEY2(IP4, IP4)},
-	[SET_NOMASQ6] = {.name = "nomasq6", .is_kept = true, .interval = true, KEY2(IP6, IP6)},
-	[SET_OPENED4] = {.name = "opened4", .is_kept = true, KEY1(IFNAME)},
-	[SET_OPENED6] = {.name = "opened6", .is_kept = true, KEY1(IFNAME)},
-	[SET_EGRESS4] = {.name = "egress4", KEY1(IP4)},
-	[SET_EGRESS6] = {.name = "egress6", KEY1(IP6)},
-	[SET_TO4] = {.name = "to4", .interval = true, KEY2(IP4, IP4)},
-	[SET_TO6] = {.name = "to6", .interval = true, KEY2(IP6, IP6)},
-	[SET_TO_PORT4] = {.name = "to_port4", .interval = true, KEY3(IP4, IP4, PORT)},
-	[SET_TO_PORT6] = {.name = "to_port6", .interval = true, KEY3(IP6, IP6, PORT)},
-	[SET_NOT4] = {.name = "not4", .interval = true, KEY2(IP4, IP4)},
-	[SET_NOT6] = {.name = "not6", .interval = true, KEY2(IP6, IP6)},
-	[SET_NOT_PORT4] = {.name = "not_port4", .interval = true, KEY3(IP4, IP4, PORT)},
-	[SET_NOT_PORT6] = {.name = "not_port6", .interval = true, KEY3(IP6, IP6, PORT)},
-	[SET_RGUARD] = {.name = "rguard", KEY1(IFNAME)},
-	[SET_REP4] = {.name = "rep4", KEY2(IFNAME, IP4)},
-	[SET_REP6] = {.name = "rep6", KEY2(IFNAME, IP6)},
-	[SET_CONN_RATE_PORT] = {.name = "conn_rate_port",
-				.bound = BOUND_RATE,
-				.is_sudden = true,
-				KEY2(IFNAME, ETHER)},
-	[SET_CONN_RATE_LINK] = {.name = "conn_rate_link",
-				.bound = BOUND_RATE,
-				.is_sudden = true,
-				KEY1(IFNAME)},
-	[SET_CONNS_PORT] = {.name = "conns_port", .bound = BOUND_CONNS, KEY2(IFNAME, ETHER)},
-	[SET_CONNS_LINK] = {.name = "conns_link", .bound = BOUND_CONNS, KEY1(IFNAME)},
-	[SET_IN_RATE4] = {.name = "in_rate4", .bound = BOUND_RATE, .is_sudden = true, KEY1(IP4)},
-	[SET_IN_RATE6] = {.name = "in_rate6", .bound = BOUND_RATE, .is_sudden = true, KEY1(IP6)},
-	[SET_IN_CONNS4] = {.name = "in_conns4", .bound = BOUND_CONNS, KEY1(IP4)},
-	[SET_IN_CONNS6] = {.name = "in_conns6", .bound = BOUND_CONNS, KEY1(IP6)},
-	[SET_LOUD4] = {.name = "loud4", .bound = BOUND_UNDER, KEY1(IP4)},
-	[SET_LOUD6] = {.name = "loud6", .bound = BOUND_UNDER, KEY1(IP6)},
-	[SET_PACKETS_LINK] = {.name = "packets_link", .bound = BOUND_RATE, KEY1(IFNAME)},
-	[SET_GUARDED] = {.name = "guarded", .in_bridge_table = true, KEY1(IFNAME)},
-	[SET_MACONLY] = {.name = "maconly", .in_bridge_table = true, KEY1(IFNAME)},
-	[SET_EPMAC] = {.name = "epmac", .in_bridge_table = true, KEY2(IFNAME, ETHER)},
-	[SET_EP4] = {.name = "ep4", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP4)},
-	[SET_EP6] = {.name = "ep6", .in_bridge_table = true, KEY3(IFNAME, ETHER, IP6)},
-	[SET_EPT6] = {.name = "ept6",
-		      .in_bridge_table = true,
-		      KEY2(IFNAME, IP6),
-		      .typeof_key = "iifname . @th,64,128"},
-	[SET_EGRESS_PORT] = {.name = "egress_port", .in_bridge_table = true, KEY1(IFNAME)},
-	[SET_PACKETS_PORT] = {.name = "packets_port",
-			      .in_bridge_table = true,
-			      .bound = BOUND_RATE,
-			      KEY1(IFNAME)},
-};
 
 void elem_list_free(struct elem_list *l)
 {

@@ -13,12 +13,10 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
@@ -27,136 +25,17 @@
 #include <libmnl/libmnl.h>
 
 #include "base/buf.h"
-#include "base/clock.h"
 #include "base/fd.h"
 #include "base/grow.h"
 #include "net/attr.h"
+#include "net/nftdump.h"
 #include "net/ruleset.h"
 
-#define ANSWER_MS 5000
-#define RECV_BYTES ((size_t)64 << 10)
 /* Elements in one message; a nested attribute has at most 64 KiB. */
 #define ELEMENTS_BYTES ((size_t)16 << 10)
 #define ROOM 256 /* for what is added to a message that is put back */
 #define TABLE 1  /* in each kind of message the table's name is this attribute */
 #define BIT(a) (1u << (a))
-
-struct reader {
-	int fd;
-	uint32_t seq;
-	char *data;
-};
-
-/* ---- reading ---- */
-
-static const char *text_of(const struct nlattr *a)
-{
-	return a && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 ? mnl_attr_get_str(a) : NULL;
-}
-
-static uint32_t number_of(const struct nlattr *a)
-{
-	return a && mnl_attr_validate(a, MNL_TYPE_U32) >= 0 ? ntohl(mnl_attr_get_u32(a)) : 0;
-}
-
-/* A part of the named table; what belongs to no table counts as one. */
-static bool is_wanted(const struct nlmsghdr *h, const char *table)
-{
-	const char *its;
-
-	if (h->nlmsg_len < MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
-		return false;
-	if (!table)
-		return true;
-	its = text_of(attr_top(h, TABLE));
-	return its && strcmp(its, table) == 0;
-}
-
-static void keep(const struct nlmsghdr *h, struct buf *out)
-{
-	static const char zero[MNL_ALIGNTO];
-
-	buf_add(out, h, h->nlmsg_len);
-	buf_add(out, zero, MNL_ALIGN(h->nlmsg_len) - h->nlmsg_len);
-}
-
-/* 1: that was all; 0: there is more; negative: refused. */
-static int take(struct reader *rd, size_t len, bool is_dump, const char *table, struct buf *out)
-{
-	const struct nlmsghdr *h = (const void *)rd->data;
-
-	for (int left = (int)len; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
-		if (h->nlmsg_seq != rd->seq)
-			continue;
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 1;
-		if (h->nlmsg_type == NLMSG_ERROR) {
-			const struct nlmsgerr *err = mnl_nlmsg_get_payload(h);
-
-			if (mnl_nlmsg_get_payload_len(h) < sizeof(*err))
-				return -EPROTO;
-			return err->error ? err->error : 1;
-		}
-		if (is_wanted(h, table))
-			keep(h, out);
-		if (!is_dump)
-			return 1;
-	}
-	return 0;
-}
-
-static int receive(struct reader *rd, bool is_dump, const char *table, struct buf *out)
-{
-	uint64_t deadline = clock_ms() + ANSWER_MS;
-
-	for (;;) {
-		struct pollfd p = {.fd = rd->fd, .events = POLLIN};
-		struct sockaddr_nl from = {0};
-		socklen_t from_len = sizeof(from);
-		int left = clock_left(deadline), r;
-		ssize_t n;
-
-		if (left == 0)
-			return -ETIMEDOUT;
-		if (poll(&p, 1, left) < 0 && errno != EINTR)
-			return -errno;
-		n = recvfrom(rd->fd, rd->data, RECV_BYTES, MSG_DONTWAIT, (struct sockaddr *)&from,
-			     &from_len);
-		if (n < 0 && (errno == EAGAIN || errno == EINTR))
-			continue;
-		if (n < 0)
-			return errno == ENOBUFS ? -EAGAIN : -errno;
-		if (from.nl_pid != 0)
-			continue;
-		r = take(rd, (size_t)n, is_dump, table, out);
-		if (r != 0)
-			return r < 0 ? r : 0;
-	}
-}
-
-/* Appends the answers to out. A part of ours that is gone: changed meanwhile. */
-static int ask(struct reader *rd, uint16_t type, uint8_t family, const char *table, const char *set,
-	       struct buf *out, struct err *e)
-{
-	bool is_dump = type != NFT_MSG_GETGEN;
-	CLEAN_NFTMSG struct nftmsg m = {.seq = ++rd->seq};
-	struct nlmsghdr *h = nftmsg_open(&m, type, is_dump ? NLM_F_DUMP : 0, family, ROOM);
-	int r = -ENOMEM;
-
-	if (h && table && type != NFT_MSG_GETTABLE)
-		mnl_attr_put_strz(h, TABLE, table);
-	if (h && set)
-		mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, set);
-	if (h) {
-		nftmsg_close(&m, h);
-		r = send(rd->fd, m.p, m.len, 0) < 0 ? -errno : receive(rd, is_dump, table, out);
-	}
-	if (r == 0 && out->failed)
-		r = -ENOMEM;
-	if (r == -ENOENT)
-		r = -EAGAIN;
-	return r < 0 ? err_sys(e, -r, "reading the tables " RULESET_TABLE) : 0;
-}
 
 /* What is read of one table. */
 struct content {
@@ -184,21 +63,12 @@ static void content_free(struct content *c)
 	free(c->set);
 }
 
-/* The message after h, NULL: the first; NULL when there is none. */
-static const struct nlmsghdr *next_in(const struct buf *b, const struct nlmsghdr *h)
-{
-	size_t at = h ? (size_t)((const char *)h - b->p) + MNL_ALIGN(h->nlmsg_len) : 0;
-	const struct nlmsghdr *next = (const void *)(b->p + at);
-
-	return b->p && at < b->len && mnl_nlmsg_ok(next, (int)(b->len - at)) ? next : NULL;
-}
-
 /* "__set12" is made anew as "__set%d". */
 static void name_set(struct set *s)
 {
 	const struct nlattr *concat =
 		attr_below(attr_top(s->h, NFTA_SET_DESC), NFTA_SET_DESC_CONCAT);
-	uint32_t flags = number_of(attr_top(s->h, NFTA_SET_FLAGS));
+	uint32_t flags = attr_number(attr_top(s->h, NFTA_SET_FLAGS));
 	size_t len = strlen(s->name);
 
 	s->is_nameless = flags & NFT_SET_ANONYMOUS;
@@ -214,17 +84,19 @@ static int index_sets(struct content *c, uint32_t *id, struct err *e)
 {
 	size_t n = 0;
 
-	for (const struct nlmsghdr *h = next_in(&c->sets, NULL); h; h = next_in(&c->sets, h)) {
+	for (const struct nlmsghdr *h = nftdump_next(&c->sets, NULL); h;
+	     h = nftdump_next(&c->sets, h)) {
 		n++;
 	}
 	c->set = calloc(n ? n : 1, sizeof(*c->set));
 	if (!c->set)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "sets");
-	for (const struct nlmsghdr *x = next_in(&c->sets, NULL); x; x = next_in(&c->sets, x)) {
+	for (const struct nlmsghdr *x = nftdump_next(&c->sets, NULL); x;
+	     x = nftdump_next(&c->sets, x)) {
 		struct set *s = &c->set[c->n_set];
 
 		s->h = x;
-		s->name = text_of(attr_top(x, NFTA_SET_NAME));
+		s->name = attr_text(attr_top(x, NFTA_SET_NAME));
 		if (!s->name)
 			return err_set(e, ERR_PROTOCOL, EPROTO, "a set without a name");
 		s->id = ++*id;
@@ -234,19 +106,19 @@ static int index_sets(struct content *c, uint32_t *id, struct err *e)
 	return 0;
 }
 
-static int read_content(struct reader *rd, struct content *c, uint32_t *id, struct err *e)
+static int read_content(struct nftdump *rd, struct content *c, uint32_t *id, struct err *e)
 {
-	int r = ask(rd, NFT_MSG_GETTABLE, c->family, RULESET_TABLE, NULL, &c->table, e);
+	int r = nftdump_ask(rd, NFT_MSG_GETTABLE, c->family, RULESET_TABLE, NULL, &c->table, e);
 
 	if (r < 0 || c->table.len == 0)
 		return r < 0 ? r : 1;
-	r = ask(rd, NFT_MSG_GETCHAIN, c->family, RULESET_TABLE, NULL, &c->chains, e);
+	r = nftdump_ask(rd, NFT_MSG_GETCHAIN, c->family, RULESET_TABLE, NULL, &c->chains, e);
 	if (r == 0)
-		r = ask(rd, NFT_MSG_GETSET, c->family, RULESET_TABLE, NULL, &c->sets, e);
+		r = nftdump_ask(rd, NFT_MSG_GETSET, c->family, RULESET_TABLE, NULL, &c->sets, e);
 	if (r == 0)
-		r = ask(rd, NFT_MSG_GETOBJ, c->family, RULESET_TABLE, NULL, &c->objects, e);
+		r = nftdump_ask(rd, NFT_MSG_GETOBJ, c->family, RULESET_TABLE, NULL, &c->objects, e);
 	if (r == 0)
-		r = ask(rd, NFT_MSG_GETRULE, c->family, RULESET_TABLE, NULL, &c->rules, e);
+		r = nftdump_ask(rd, NFT_MSG_GETRULE, c->family, RULESET_TABLE, NULL, &c->rules, e);
 	return r < 0 ? r : index_sets(c, id, e);
 }
 
@@ -291,8 +163,8 @@ static void put_new_table(struct nftmsg *m, const struct content *c, const struc
 
 static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 {
-	for (const struct nlmsghdr *from = next_in(&c->table, NULL); from;
-	     from = next_in(&c->table, from)) {
+	for (const struct nlmsghdr *from = nftdump_next(&c->table, NULL); from;
+	     from = nftdump_next(&c->table, from)) {
 		struct nlmsghdr *h;
 
 		/* Of another name there may be none, and what is not there cannot be deleted. */
@@ -309,8 +181,8 @@ static void put_table(struct nftmsg *m, const struct content *c, uint32_t flags)
 
 static void put_chains(struct nftmsg *m, const struct content *c)
 {
-	for (const struct nlmsghdr *from = next_in(&c->chains, NULL); from;
-	     from = next_in(&c->chains, from)) {
+	for (const struct nlmsghdr *from = nftdump_next(&c->chains, NULL); from;
+	     from = nftdump_next(&c->chains, from)) {
 		struct nlmsghdr *h = open_like(m, c, NFT_MSG_NEWCHAIN, 0, from);
 
 		if (!h)
@@ -324,8 +196,8 @@ static void put_chains(struct nftmsg *m, const struct content *c)
 
 static void put_objects(struct nftmsg *m, const struct content *c)
 {
-	for (const struct nlmsghdr *from = next_in(&c->objects, NULL); from;
-	     from = next_in(&c->objects, from)) {
+	for (const struct nlmsghdr *from = nftdump_next(&c->objects, NULL); from;
+	     from = nftdump_next(&c->objects, from)) {
 		struct nlmsghdr *h = open_like(m, c, NFT_MSG_NEWOBJ, 0, from);
 
 		if (!h)
@@ -367,7 +239,7 @@ struct elements {
 
 static bool is_end(const struct nlattr *one)
 {
-	return number_of(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END;
+	return attr_number(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END;
 }
 
 /* Where one interval ends and the next begins, the end comes first. */
@@ -398,7 +270,7 @@ static bool note(struct elements *l, const struct nlattr *one)
 
 static bool gather(const struct buf *dump, struct elements *l)
 {
-	for (const struct nlmsghdr *h = next_in(dump, NULL); h; h = next_in(dump, h)) {
+	for (const struct nlmsghdr *h = nftdump_next(dump, NULL); h; h = nftdump_next(dump, h)) {
 		const struct nlattr *list = attr_top(h, NFTA_SET_ELEM_LIST_ELEMENTS), *one;
 
 		if (!list)
@@ -436,12 +308,12 @@ static size_t put_some(struct nftmsg *m, const struct content *c, const struct s
 	return at;
 }
 
-static int put_elements(struct reader *rd, struct nftmsg *m, const struct content *c,
+static int put_elements(struct nftdump *rd, struct nftmsg *m, const struct content *c,
 			const struct set *s, struct err *e)
 {
 	CLEAN_BUF struct buf dump = BUF_INIT;
 	struct elements l = {0};
-	int r = ask(rd, NFT_MSG_GETSETELEM, c->family, RULESET_TABLE, s->name, &dump, e);
+	int r = nftdump_ask(rd, NFT_MSG_GETSETELEM, c->family, RULESET_TABLE, s->name, &dump, e);
 
 	if (r == 0 && !gather(&dump, &l))
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "elements");
@@ -489,12 +361,12 @@ static void put_expressions(struct nlmsghdr *h, const struct content *c, const s
 
 	mnl_attr_for_each_nested(expr, from)
 	{
-		const char *kind = text_of(attr_below(expr, NFTA_EXPR_NAME));
+		const char *kind = attr_text(attr_below(expr, NFTA_EXPR_NAME));
 		const struct set *s = NULL;
 
 		if (kind && strcmp(kind, "lookup") == 0)
-			s = nameless(c, text_of(attr_below(attr_below(expr, NFTA_EXPR_DATA),
-							   NFTA_LOOKUP_SET)));
+			s = nameless(c, attr_text(attr_below(attr_below(expr, NFTA_EXPR_DATA),
+							     NFTA_LOOKUP_SET)));
 		if (s)
 			put_lookup(h, expr, s);
 		else
@@ -511,8 +383,8 @@ static size_t room_of(const struct nlmsghdr *from)
 
 static void put_rules(struct nftmsg *m, const struct content *c)
 {
-	for (const struct nlmsghdr *from = next_in(&c->rules, NULL); from;
-	     from = next_in(&c->rules, from)) {
+	for (const struct nlmsghdr *from = nftdump_next(&c->rules, NULL); from;
+	     from = nftdump_next(&c->rules, from)) {
 		const struct nlattr *expressions = attr_top(from, NFTA_RULE_EXPRESSIONS);
 		struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
 						 c->family, room_of(from));
@@ -527,8 +399,8 @@ static void put_rules(struct nftmsg *m, const struct content *c)
 	}
 }
 
-static int put_content(struct reader *rd, struct nftmsg *m, const struct content *c, uint32_t flags,
-		       struct err *e)
+static int put_content(struct nftdump *rd, struct nftmsg *m, const struct content *c,
+		       uint32_t flags, struct err *e)
 {
 	int r = 0;
 
@@ -554,14 +426,14 @@ static size_t count(const struct nftmsg *m)
 	return n;
 }
 
-static int read_generation(struct reader *rd, uint32_t *ret, struct err *e)
+static int read_generation(struct nftdump *rd, uint32_t *ret, struct err *e)
 {
 	CLEAN_BUF struct buf b = BUF_INIT;
-	int r = ask(rd, NFT_MSG_GETGEN, AF_UNSPEC, NULL, NULL, &b, e);
+	int r = nftdump_ask(rd, NFT_MSG_GETGEN, AF_UNSPEC, NULL, NULL, &b, e);
 
 	*ret = 0;
-	for (const struct nlmsghdr *h = next_in(&b, NULL); h; h = next_in(&b, h)) {
-		*ret = number_of(attr_top(h, NFTA_GEN_ID));
+	for (const struct nlmsghdr *h = nftdump_next(&b, NULL); h; h = nftdump_next(&b, h)) {
+		*ret = attr_number(attr_top(h, NFTA_GEN_ID));
 	}
 	return r == 0 && *ret == 0 ? err_set(e, ERR_PROTOCOL, EPROTO, "the rules' generation") : r;
 }
@@ -570,8 +442,8 @@ static int build(int fd, uint32_t *seq, const struct content *like, uint32_t fla
 		 struct nftmsg *ret, size_t *ret_n, struct err *e)
 {
 	struct content c[2] = {*like, *like};
-	CLEAN_FREE char *data = malloc(RECV_BYTES);
-	struct reader rd = {.fd = fd, .seq = *seq, .data = data};
+	CLEAN_FREE char *data = malloc(NFTDUMP_BYTES);
+	struct nftdump rd = {.fd = fd, .seq = *seq, .data = data};
 	CLEAN_NFTMSG struct nftmsg m = {0};
 	uint32_t generation = 0, id = 0;
 	int r = data ? read_generation(&rd, &generation, e)

@@ -405,12 +405,6 @@ static bool value_is(const struct nlattr *nest, const struct bytes *v)
 	       memcmp(mnl_attr_get_payload(a), v->b, v->len) == 0;
 }
 
-static uint32_t get_be32(const struct nlattr *a)
-{
-	return a && mnl_attr_get_payload_len(a) >= sizeof(uint32_t) ? ntohl(mnl_attr_get_u32(a))
-								    : 0;
-}
-
 static bool bound_is(const struct nlattr *one, const struct elem *x)
 {
 	enum elem_bound bound = elem_sets[x->set].bound;
@@ -418,7 +412,7 @@ static bool bound_is(const struct nlattr *one, const struct elem *x)
 			    *a;
 
 	if (bound == BOUND_CONNS)
-		return get_be32(attr_below(data, NFTA_CONNLIMIT_COUNT)) == x->bound;
+		return attr_number(attr_below(data, NFTA_CONNLIMIT_COUNT)) == x->bound;
 	if (bound == BOUND_NONE)
 		return true;
 	a = attr_below(data, NFTA_LIMIT_RATE);
@@ -438,7 +432,7 @@ static bool data_is(const struct nlattr *one, const struct elem *x)
 	}
 	if (d->verdict_map) {
 		code = attr_below(attr_below(data, NFTA_DATA_VERDICT), NFTA_VERDICT_CODE);
-		return code && get_be32(code) == verdict_code(x);
+		return code && attr_number(code) == verdict_code(x);
 	}
 	return true;
 }
@@ -452,7 +446,7 @@ bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x)
 
 	if (!one)
 		return false;
-	if (get_be32(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END)
+	if (attr_number(attr_below(one, NFTA_SET_ELEM_FLAGS)) & NFT_SET_ELEM_INTERVAL_END)
 		return has_end && value_is(attr_below(one, NFTA_SET_ELEM_KEY), &end);
 	if (!value_is(attr_below(one, NFTA_SET_ELEM_KEY), &key))
 		return false;
@@ -467,11 +461,10 @@ bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret)
 	const struct nlattr *one =
 		attr_below(attr_top(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
 	const struct nlattr *expr = attr_below(one, NFTA_SET_ELEM_EXPR);
-	const struct nlattr *name = attr_below(expr, NFTA_EXPR_NAME);
+	const char *name = attr_text(attr_below(expr, NFTA_EXPR_NAME));
 	const struct nlattr *n = attr_below(attr_below(expr, NFTA_EXPR_DATA), NFTA_COUNTER_PACKETS);
 
-	if (!name || mnl_attr_validate(name, MNL_TYPE_NUL_STRING) < 0 ||
-	    strcmp(mnl_attr_get_str(name), "counter") != 0 || !n ||
+	if (!name || strcmp(name, "counter") != 0 || !n ||
 	    mnl_attr_get_payload_len(n) != sizeof(uint64_t))
 		return false;
 	*ret = be64toh(mnl_attr_get_u64(n));
@@ -498,6 +491,6 @@ void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)
 
 void nftmsg_table_flags(const struct nlmsghdr *answer, uint32_t *ret_flags, uint32_t *ret_owner)
 {
-	*ret_flags = get_be32(attr_top(answer, NFTA_TABLE_FLAGS));
-	*ret_owner = get_be32(attr_top(answer, NFTA_TABLE_OWNER));
+	*ret_flags = attr_number(attr_top(answer, NFTA_TABLE_FLAGS));
+	*ret_owner = attr_number(attr_top(answer, NFTA_TABLE_OWNER));
 }

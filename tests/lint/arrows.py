@@ -89,7 +89,7 @@ RESERVED = [
 # The files that are pure: text and values only.
 PURE = {
   'netd/net/ruleset.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
-  'netd/net/elem.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h',
+  **{f'netd/net/{name}.c': r'nftables/|libmnl/|netlink/|linux/netfilter|sys/socket\.h' for name in ('elem', 'elem_sets')},
   **{f'netd/doctor/{name}.c': r'^(doctor/look|sys/)|libmnl/|netlink/|unistd\.h|fcntl\.h|sys/socket\.h'
      for name in ('walk', 'finding', 'check_host', 'check_rules', 'check_settings', 'check_user', 'path', 'explain_steps')},
   'netd/engine/plan.c': r'^(net/(rtnl|nft|nftbatch|conntrack|link|route)\.h|store/store\.h)$|libmnl/|netlink/',
