@@ -19,8 +19,8 @@
 #define FRONT_PATIENCE_MS 100   /* with who says nothing while others want his place */
 #define FRONT_WAIT_MS 40000     /* for the request's turn */
 #define FRONT_ANSWER_MS                                                                            \
-	50000 /* for the answer; longer than the back's BACK_WAIT_MS and BACK_WORK_MS */
-#define FRONT_BURST 128     /* requests of one user at once */
+	50000           /* for the answer; longer than the back's BACK_WAIT_MS and BACK_WORK_MS */
+#define FRONT_BURST 128 /* requests of one user at once */
 #define FRONT_PER_SECOND 64 /* and from then on */
 
 struct front_config {
