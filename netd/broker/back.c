@@ -163,7 +163,7 @@ static int by_time(struct back *b)
 		wait = least(least(wait, back_tables_wait(b)),
 			     least(back_follow_wait(b), back_login_wait(b)));
 	if (!b->is_stopping && !back_upgrade_holds(b))
-		wait = least(wait, back_refused_wait(b));
+		wait = least(wait, least(back_refused_wait(b), back_names_wait(b)));
 	wait = least(wait, back_upgrade_wait(b));
 	if (!back_upgrade_holds(b) && b->reap_at_ms > b->now_ms && b->reap_at_ms != UINT64_MAX)
 		wait = least(wait, until(b->now_ms, b->reap_at_ms));
@@ -205,6 +205,8 @@ static int round_of(struct back *b, struct err *e)
 			back_login_heard(b);
 		else if (what == WATCH_REFUSED)
 			back_refused_heard(b);
+		else if (what == WATCH_NAMES)
+			back_names_heard(b);
 		else if (what == WATCH_READY)
 			back_upgrade_ready(b);
 		else if (what == WATCH_FRONT)
@@ -247,6 +249,7 @@ static int begin(struct back *b, struct err *e)
 		r = err_sys(e, errno, "epoll");
 	back_follow_open(b);
 	b->logins.is_due = true;
+	back_names_open(b);
 	/* What was gone before the first look: nothing will tell of it again. */
 	if (r >= 0)
 		back_job_run(b);
@@ -267,6 +270,7 @@ static void end(struct back *b)
 	fd_closep(&b->follow.fd);
 	fd_closep(&b->logins.fd);
 	fd_closep(&b->refused.fd);
+	fd_closep(&b->names.pidfd);
 	fd_closep(&b->signals);
 	fd_closep(&b->epoll);
 	engine_watch_closep(&b->watch);
@@ -298,7 +302,7 @@ int back_main(const struct back_config *c)
 		return 1;
 	b->c = c;
 	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
-	b->follow.fd = b->logins.fd = b->refused.fd = -1;
+	b->follow.fd = b->logins.fd = b->refused.fd = b->names.pidfd = -1;
 	trim_wake(&b->trim); /* a start is work too */
 	b->now_ms = b->busy_ms = clock_ms();
 	priority_raise();

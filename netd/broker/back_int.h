@@ -20,7 +20,7 @@
 /* One call on its way, or a clean-up (call NULL). What follows is that of one that is used: the
  * others are never touched, and cost no memory. */
 struct job {
-	bool is_used, is_reap, is_tables, is_follow;
+	bool is_used, is_reap, is_tables, is_follow, is_names;
 	uint64_t order; /* first come, first served */
 	struct call *call;
 	struct peer peer;
@@ -83,6 +83,16 @@ struct logins {
 	uint64_t at_ms;  /* it is, at the latest, or there is something to be watched again */
 };
 
+/* The process that answers names: back_names.c. */
+struct names {
+	int pidfd;         /* watched; -1: none is known */
+	bool is_at_work;   /* one look at a time */
+	bool is_doubtful;  /* the last look failed: what it knows may be a part */
+	uint64_t at_ms;    /* it is looked for then; UINT64_MAX: no need */
+	uint64_t since_ms; /* of pidfd */
+	unsigned n_lost;   /* attempts that came to nothing, in a row */
+};
+
 struct back {
 	const struct back_config *c;
 	struct back_marks marks;
@@ -100,11 +110,12 @@ struct back {
 	struct follow follow;
 	struct logins logins;
 	struct refused refused;
+	struct names names;
 	struct holdings held;
 	struct buckets rate;
 	/* For metrics; an upgrade begins anew. */
 	struct tally tally;
-	uint64_t n_refused, n_mended, n_ended;
+	uint64_t n_refused, n_mended, n_ended, n_names;
 	struct job job[BACK_JOBS];
 	uint64_t next_order, now_ms, busy_ms, reap_at_ms;
 	struct trim trim;
@@ -121,6 +132,7 @@ enum {
 	WATCH_POLICY,
 	WATCH_LOGINS,
 	WATCH_REFUSED,
+	WATCH_NAMES,
 	WATCH_READY
 }; /* below: a job's report */
 
@@ -173,6 +185,15 @@ int back_login_wait(const struct back *b); /* milliseconds until it is to be cal
 void back_refused_heard(struct back *b);
 void back_refused_run(struct back *b);
 int back_refused_wait(const struct back *b); /* milliseconds until it is to be called, or -1 */
+
+/* back_names.c: the process that answers names is there as long as it is needed. */
+void back_names_open(struct back *b);
+void back_names_heard(struct back *b); /* it has ended */
+void back_names_hint(struct back *b);  /* there may be one by now */
+void back_names_run(struct back *b);   /* starts a worker when there is something to do */
+/* pidfd: it, taken over; -1: there is none, and need not be. */
+void back_names_end(struct back *b, const struct work_report *r, int *pidfd);
+int back_names_wait(const struct back *b); /* milliseconds until there is, or -1 */
 
 /* back_upgrade.c: from the signal to the new program, or to going on. */
 void back_upgrade_begin(struct back *b);

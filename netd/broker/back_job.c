@@ -328,6 +328,7 @@ void back_job_run(struct back *b)
 	back_follow_run(b);
 	back_login_run(b);
 	back_refused_run(b);
+	back_names_run(b);
 	if (b->now_ms >= b->reap_at_ms)
 		begin_reap(b);
 	while (back_jobs(b, true) < BACK_WORKERS && !back_upgrade_holds(b)) {
@@ -408,6 +409,10 @@ static void died(struct back *b, struct job *j)
 		back_follow_end(b, j, &none);
 		return;
 	}
+	if (j->is_names) {
+		back_names_end(b, &none, NULL);
+		return;
+	}
 	log_error("the worker of uid %u died", j->peer.who.uid);
 	if (j->call->verb == CALL_ATTACH)
 		audit(b, j, ERR_INTERNAL, "its worker died");
@@ -447,11 +452,12 @@ void back_job_report(struct back *b, struct job *j)
 {
 	static char data[sizeof(struct work_report) + ANSWER_TEXT_MAX];
 	struct work_report r;
-	ssize_t n = fdpass_recv(j->report_fd, data, sizeof(data), NULL, 0);
+	CLEAN_FD int fd = -1;
+	ssize_t n = fdpass_recv(j->report_fd, data, sizeof(data), &fd, 1);
 
 	if (n == -EAGAIN)
 		return;
-	if (!j->is_tables)
+	if (!j->is_tables && !j->is_names)
 		b->busy_ms = b->now_ms;
 	if (n < (ssize_t)sizeof(r)) {
 		died(b, j);
@@ -463,6 +469,8 @@ void back_job_report(struct back *b, struct job *j)
 			back_tables_end(b, j, &r);
 		else if (j->is_follow)
 			back_follow_end(b, j, &r);
+		else if (j->is_names)
+			back_names_end(b, &r, &fd);
 		else
 			answer(b, j, &r, data + sizeof(r), (size_t)n - sizeof(r));
 	}
@@ -543,4 +551,6 @@ void back_links_gone(struct back *b)
 		log_error("%s", e.text);
 	if (r != 0)
 		back_links_check(b);
+	if (r != 0 || engine_watch_came(b->watch))
+		back_names_hint(b);
 }

@@ -43,6 +43,7 @@ static void print_host(const struct back *b, struct buf *out)
 	print_gauge("netd_tables_held", b->has_tables, out);
 	print_counter("netd_tables_mended_total", b->n_mended, out);
 	print_counter("netd_ended_total", b->n_ended, out);
+	print_counter("netd_names_restarted_total", b->n_names, out);
 	print_counter("netd_front_refused_total", b->n_refused, out);
 	print_gauge("netd_workers", back_jobs(b, true), out);
 	print_gauge("netd_requests_waiting", back_jobs(b, false) - back_jobs(b, true), out);

@@ -28,6 +28,7 @@
 struct done {
 	struct work_report report;
 	struct buf text;
+	int pidfd;                   /* of WORK_NAMES; -1: none */
 	int passed[CALL_PASSED_MAX]; /* never closed but by the end of the process: see call.h */
 };
 
@@ -461,6 +462,22 @@ static int carry_out(struct engine *g, const struct work_order *o, struct done *
 	return r;
 }
 
+/* A state directory is not made for it. */
+static int names(const struct work_order *o, struct done *d, struct err *e)
+{
+	CLEAN_ENGINE struct engine *g = NULL;
+	bool is_started = false;
+	int r = engine_open(o->state_dir, true, &g, e);
+
+	engine_closep(&g);
+	if (r == 0)
+		r = engine_open(o->state_dir, false, &g, e);
+	if (r == 0)
+		r = engine_names_keep(g, o->is_doubtful, &d->pidfd, &is_started, e);
+	d->report.is_started = is_started;
+	return r < 0 ? r : 0;
+}
+
 static int work(const struct work_order *o, struct done *d, struct err *e)
 {
 	CLEAN_ENGINE struct engine *g = NULL;
@@ -468,6 +485,8 @@ static int work(const struct work_order *o, struct done *d, struct err *e)
 
 	if (o->verb == WORK_TABLES)
 		return engine_hold_look(o->hold, o->look, &d->report.tables, e);
+	if (o->verb == WORK_NAMES)
+		return names(o, d, e);
 	r = engine_open(o->state_dir, o->verb == CALL_LIST, &g, e);
 	if (r < 0)
 		return r;
@@ -487,12 +506,12 @@ static void report(int fd, struct done *d)
 	memcpy(m, &d->report, sizeof(d->report));
 	if (d->text.len)
 		memcpy(m + sizeof(d->report), d->text.p, d->text.len);
-	(void)fdpass_send(fd, m, sizeof(d->report) + d->text.len, NULL, 0);
+	(void)fdpass_send(fd, m, sizeof(d->report) + d->text.len, &d->pidfd, d->pidfd >= 0);
 }
 
 static void live(const struct work_order *o, int fd)
 {
-	struct done d = {.report = {.kind = ERR_NONE}, .passed = {-1, -1}};
+	struct done d = {.report = {.kind = ERR_NONE}, .pidfd = -1, .passed = {-1, -1}};
 	struct err e = ERR_INIT;
 
 	engine_as_owner(true);
@@ -501,6 +520,7 @@ static void live(const struct work_order *o, int fd)
 			 o->call                  ? call_rule(o->verb)->name
 			 : o->verb == WORK_TABLES ? "tables"
 			 : o->verb == WORK_FOLLOW ? "policy"
+			 : o->verb == WORK_NAMES  ? "names"
 						  : "clean-up",
 			 o->call && o->call->id[0] ? " " : "", o->call ? o->call->id : "", e.text);
 		d.report.kind = e.kind;

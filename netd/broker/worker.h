@@ -36,10 +36,13 @@ struct work_order {
 	struct holding reap[WORKER_REAP];
 	struct work_limits limits[WORKER_REAP]; /* WORK_FOLLOW: of those */
 	struct engine_hold *hold;
-	unsigned look; /* WORK_TABLES: what of them is to be looked at */
+	bool is_doubtful; /* WORK_NAMES: of what it knows */
+	unsigned look;    /* WORK_TABLES: what of them is to be looked at */
 };
 #define WORK_REAP 200
 #define WORK_TABLES 201
+#define WORK_NAMES                                                                                 \
+	203 /* the process that answers names: a descriptor of it comes with the report */
 #define WORK_FOLLOW 202 /* reap[] is up, and gets the limits that the policy has now */
 
 /* What comes back; the text for the client follows. */
@@ -51,6 +54,7 @@ struct work_report {
 	uint64_t changed;          /* WORK_FOLLOW: of these, that was not so before */
 	char why[192];             /* not empty: not permitted, for what was passed */
 	struct hold_result tables; /* WORK_TABLES */
+	uint32_t is_started;       /* WORK_NAMES: it was not there */
 };
 
 /* Forks. *ret_fd: where the report comes; end of file without one: the worker died. */

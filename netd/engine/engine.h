@@ -257,6 +257,8 @@ int engine_watch_fd(const struct engine_watch *w);
 int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, void *arg), void *arg,
 		      struct err *e);
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e);
+/* Whether of what was read since the last time something told of a link of ours. */
+bool engine_watch_came(struct engine_watch *w);
 /* For a caller that stays: our tables, kept. Where the kernel has tables that outlive their owner
  * they are held by a socket, which root's other programs get from us; else they are watched, and
  * where it has tables that go with their owner, one of those stands in for them while they are
@@ -325,6 +327,11 @@ void engine_live_with(int end_fd, const struct ip resolver[N_FAM]);
 /* For who looks after the process that answers names: it is *ret. ENGINE_NOTHING: no container has
  * names, none is needed. 2: there are some, and none answers. */
 int engine_names_who(struct engine *g, int32_t *ret, struct err *e);
+/* The same for a resident caller: one that is missing is started, and told all; is_doubtful: one
+ * that is there too, of what it does not know. ret_pidfd is for the caller to close;
+ * ENGINE_NOTHING: none is needed. */
+int engine_names_keep(struct engine *g, bool is_doubtful, int *ret_pidfd, bool *ret_started,
+		      struct err *e);
 
 /* From now on subnets are chosen that are none of what the calling thread's network namespace has
  * addresses in or routes to, while there are others: for who then enters a namespace that has its

@@ -516,3 +516,30 @@ void names_revive(struct engine *g)
 	free(names);
 	nameslink_close(&g->names);
 }
+
+int engine_names_keep(struct engine *g, bool is_doubtful, int *ret_pidfd, bool *ret_started,
+		      struct err *e)
+{
+	struct namesmsg first = {.op = NAMESMSG_LIST}, item = {0};
+	bool is_there, is_wanted = false;
+	int r = call(g, &first, &item, e);
+
+	if (r < 0)
+		return r;
+	/* One that knows nothing is about to end, or to be told by who has started it. */
+	is_there = r == 0 && item.op == NAMESMSG_ITEM;
+	if (!is_there || is_doubtful) {
+		g->names.started = true;
+		names_revive(g);
+	}
+	r = nameslink_pidfd(&g->names, ret_pidfd, e);
+	nameslink_close(&g->names);
+	if (r == NAMESLINK_OK)
+		*ret_started = !is_there;
+	if (r != NAMESLINK_NONE)
+		return r;
+	r = store_each_attachment(g->store, see_wanted, NULL, &is_wanted, e);
+	if (r >= 0 && is_wanted)
+		r = err_set(e, ERR_BUSY, 0, "the names responder does not come back");
+	return r < 0 ? r : ENGINE_NOTHING;
+}

@@ -51,6 +51,11 @@ int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, voi
 	return link_watch_read(w->links, gone, arg, e);
 }
 
+bool engine_watch_came(struct engine_watch *w)
+{
+	return link_watch_came(w->links);
+}
+
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e)
 {
 	struct link_info l;

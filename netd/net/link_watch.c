@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <linux/rtnetlink.h>
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 
+#include "net/link.h"
 #include "net/rtnl.h"
 #include "net/rtnl_wire.h"
 
@@ -19,6 +21,7 @@
 
 struct link_watch {
 	struct rtnl *r;
+	bool has_come;
 	char data[BYTES] __attribute__((aligned(NLMSG_ALIGNTO)));
 };
 
@@ -58,7 +61,16 @@ int link_watch_fd(const struct link_watch *w)
 	return rtnl_fd(w->r);
 }
 
-static void take(struct nlmsghdr *h, int left, void (*gone)(uint32_t index, void *arg), void *arg)
+static bool is_ours(struct nlmsghdr *h)
+{
+	const struct nlattr *group = nlmsg_find_attr(h, sizeof(struct ifinfomsg), IFLA_GROUP);
+
+	return group && nla_len(group) >= (int)sizeof(uint32_t) &&
+	       nla_get_u32(group) == LINK_GROUP_VETH;
+}
+
+static void take(struct link_watch *w, struct nlmsghdr *h, int left,
+		 void (*gone)(uint32_t index, void *arg), void *arg)
 {
 	for (; nlmsg_ok(h, left); h = nlmsg_next(h, &left)) {
 		const struct ifinfomsg *i = nlmsg_data(h);
@@ -68,6 +80,8 @@ static void take(struct nlmsghdr *h, int left, void (*gone)(uint32_t index, void
 		if (h->nlmsg_type == RTM_DELLINK && nlmsg_datalen(h) >= (int)sizeof(*i) &&
 		    i->ifi_family == AF_UNSPEC && i->ifi_index > 0)
 			gone((uint32_t)i->ifi_index, arg);
+		else if (h->nlmsg_type == RTM_NEWLINK)
+			w->has_come = w->has_come || is_ours(h);
 	}
 }
 
@@ -95,6 +109,14 @@ int link_watch_read(struct link_watch *w, void (*gone)(uint32_t index, void *arg
 		if ((size_t)n > sizeof(w->data))
 			is_lost = true;
 		else if (from.nl_pid == 0)
-			take((struct nlmsghdr *)(void *)w->data, (int)n, gone, arg);
+			take(w, (struct nlmsghdr *)(void *)w->data, (int)n, gone, arg);
 	}
+}
+
+bool link_watch_came(struct link_watch *w)
+{
+	bool has_come = w->has_come;
+
+	w->has_come = false;
+	return has_come;
 }

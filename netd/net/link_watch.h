@@ -3,6 +3,7 @@
 #ifndef NETD_NET_LINK_WATCH_H
 #define NETD_NET_LINK_WATCH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -15,5 +16,8 @@ int link_watch_fd(const struct link_watch *w); /* readable when there is somethi
 /* Reads what is there and returns at once. 0; 1: announcements were lost, look at everything. */
 int link_watch_read(struct link_watch *w, void (*gone)(uint32_t index, void *arg), void *arg,
 		    struct err *e);
+/* Whether of what was read since the last time something told of a container's link of ours that
+ * is new or has changed. */
+bool link_watch_came(struct link_watch *w);
 
 #endif

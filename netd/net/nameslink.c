@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -18,6 +19,9 @@
 #include "net/fwdlink.h"
 #include "sys/fdpass.h"
 
+#ifndef SO_PEERPIDFD
+#define SO_PEERPIDFD 77 /* Linux 6.5 */
+#endif
 #define BACKLOG 64
 #define PORT_ATTEMPTS 256
 #define PORT_LAST 65535
@@ -184,6 +188,40 @@ int nameslink_who(struct nameslink *l, int32_t *ret, struct err *e)
 		return err_sys(e, errno, "control socket of the names responder");
 	*ret = who.pid;
 	return NAMESLINK_OK;
+}
+
+/* By its number, which is another's when it has ended: who is there afterwards was there. */
+static int pidfd_of_number(struct nameslink *l, int *ret, struct err *e)
+{
+	CLEAN_FD int pidfd = -1;
+	int32_t pid, again;
+	int r = nameslink_who(l, &pid, e);
+
+	if (r != NAMESLINK_OK)
+		return r;
+	pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (pidfd < 0)
+		return errno == ESRCH ? NAMESLINK_NONE : err_sys(e, errno, "names responder");
+	r = nameslink_who(l, &again, e);
+	if (r != NAMESLINK_OK || again != pid)
+		return r < 0 ? r : NAMESLINK_NONE;
+	*ret = fd_take(&pidfd);
+	return NAMESLINK_OK;
+}
+
+int nameslink_pidfd(struct nameslink *l, int *ret, struct err *e)
+{
+	int32_t pid;
+	int pidfd = -1, r = nameslink_who(l, &pid, e);
+	socklen_t len = sizeof(pidfd);
+
+	if (r != NAMESLINK_OK)
+		return r;
+	if (getsockopt(l->fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &len) == 0 && pidfd >= 0) {
+		*ret = pidfd;
+		return NAMESLINK_OK;
+	}
+	return errno == ESRCH || errno == EINVAL ? NAMESLINK_NONE : pidfd_of_number(l, ret, e);
 }
 
 /* ---- sockets ---- */

@@ -38,6 +38,8 @@ int nameslink_call_all(struct nameslink *l, struct namesmsg *m, size_t n, struct
 /* The process of the responder, by a new connection: it has answered before. NAMESLINK_NONE: there
  * is none. */
 int nameslink_who(struct nameslink *l, int32_t *ret, struct err *e);
+/* The same, as a descriptor for the caller to close. */
+int nameslink_pidfd(struct nameslink *l, int *ret, struct err *e);
 
 /* From here on, above what the kernel gives to programs that do not care
  * (net.ipv4.ip_local_port_range), so that neither is in the other's way, and where people seldom

@@ -86,7 +86,9 @@ static void test_watch(void **state)
 	(void)state;
 	OK(engine_watch_open(&w, &err));
 	OK(up_as(0, 1000, &a));
-	OK(engine_watch_read(w, see, &g, &err)); /* that it came is nothing of interest */
+	OK(engine_watch_read(w, see, &g, &err));
+	assert_true(engine_watch_came(w));
+	assert_false(engine_watch_came(w)); /* told once */
 	assert_int_equal(engine_watch_has(w, a->host_ifindex, &err), 1);
 	g.want = a->host_ifindex;
 	/* A port that only leaves its bridge is still there. */
@@ -97,10 +99,13 @@ static void test_watch(void **state)
 	assert_true(is_told(w, &g));
 	assert_int_equal(engine_watch_has(w, a->host_ifindex, &err), 0);
 	OK(down(0));
+	OK(engine_watch_read(w, see, &g, &err));
+	(void)engine_watch_came(w); /* on its way out it has changed */
 	/* More than fits: it says that it has lost some. */
 	MUST("for i in $(seq 1000 5000); do echo link set lo mtu $i; done | ip -b -");
 	assert_int_equal(engine_watch_read(w, see, &g, &err), 1);
 	OK(engine_watch_read(w, see, &g, &err));
+	assert_false(engine_watch_came(w)); /* lo is not ours */
 	engine_watch_closep(&w);
 	engine_watch_closep(&w);
 }
