@@ -208,6 +208,23 @@ int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 	return w;
 }
 
+int user_limit(const struct cli_common *c, const char *id, const char *ifname, const uint64_t *in,
+	       const uint64_t *out, struct err *e)
+{
+	CLEAN_ROOTLESS struct rootless *r = NULL;
+	struct rootless_state s = {0};
+	int w = user_open(c, true, &r, e);
+
+	if (w == 1)
+		w = err_set(e, ERR_ABSENT, 0, "%s %s has no network from us", id, ifname);
+	if (w == 0)
+		w = rootless_limit(r, id, ifname, in, out, &s, e);
+	if (w == 0)
+		w = print_state(c, &s);
+	rootless_state_clear(&s);
+	return w;
+}
+
 /* ---- what is up ---- */
 
 struct match {

@@ -34,6 +34,9 @@ int user_check_ip(const struct attach_opts *o, struct err *e);
 /* publish and (is_back) unpublish: prints what is up then. */
 int user_publish(const struct cli_common *c, const char *id, const char *ifname,
 		 const struct publish *list, size_t n, bool is_back, struct err *e);
+/* Limits of one that is alone, NULL: as it is: prints what is up then. */
+int user_limit(const struct cli_common *c, const char *id, const char *ifname, const uint64_t *in,
+	       const uint64_t *out, struct err *e);
 int user_down(const struct cli_common *c, const char *target, const char *ifname, struct err *e);
 /* 1 when something is missing. */
 int user_check(const struct cli_common *c, const char *target, struct err *e);

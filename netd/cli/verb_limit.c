@@ -90,17 +90,15 @@ static int limit_in_usernet(const struct limit_opts *o, const char *id, struct e
 static int limit_of_user(const struct limit_opts *o, const char *id, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *a = NULL;
-	int r = daemon_limit(id, o->ifname, o->has_in ? &o->rate.in_rate : NULL,
-			     o->has_out ? &o->rate.out_rate : NULL, &a, e);
+	const uint64_t *in = o->has_in ? &o->rate.in_rate : NULL;
+	const uint64_t *out = o->has_out ? &o->rate.out_rate : NULL;
+	int r = daemon_limit(id, o->ifname, in, out, &a, e);
 
 	if (r <= 0)
 		return r < 0 ? r : cli_print(&o->common, a);
 	if (usernet_has_attachment(&o->common, id, o->ifname))
 		return limit_in_usernet(o, id, e);
-	return err_set(e, ERR_UNSUPPORTED, 0,
-		       "limit: without root for networks of several containers and those of netd, "
-		       "and %s/%s is on none; what is alone gets its limits when it comes up",
-		       id, o->ifname);
+	return user_limit(&o->common, id, o->ifname, in, out, e);
 }
 
 static int limit(const struct limit_opts *o, const char *target, struct err *e)

@@ -367,6 +367,41 @@ int rootless_publish(struct rootless *r, const char *id, const char *ifname,
 	return w == 1 ? err_set(e, ERR_ABSENT, 0, "%s %s has no network from us", id, ifname) : w;
 }
 
+static int change_limits(struct rootless *r, const char *file, json_t *arguments, struct err *e)
+{
+	char path[ROOTLESS_PATH_STRLEN];
+	CLEAN_FD int fd = -1;
+	CLEAN_FD int pidfd = -1;
+	CLEAN_JSON json_t *doc = NULL;
+	int w;
+
+	socket_path(r, file, path);
+	w = ask_connect(path, &fd, &pidfd, e);
+	return w != 0 ? w : ask_with(fd, "limit", json_incref(arguments), &doc, e);
+}
+
+int rootless_limit(struct rootless *r, const char *id, const char *ifname, const uint64_t *in,
+		   const uint64_t *out, struct rootless_state *ret, struct err *e)
+{
+	CLEAN_JSON json_t *arguments = json_object();
+	char file[ROOTLESS_FILE_STRLEN];
+	CLEAN_FD int lock = -1;
+	int w = dir_lock(r->fd, &lock, e);
+
+	if (w < 0)
+		return w;
+	if ((in && json_object_set_new(arguments, "in",
+				       *in ? json_integer((json_int_t)*in) : json_null()) < 0) ||
+	    (out && json_object_set_new(arguments, "out",
+					*out ? json_integer((json_int_t)*out) : json_null()) < 0))
+		return err_set(e, ERR_INTERNAL, ENOMEM, "limits");
+	dir_socket_name(id, ifname, file);
+	w = change_limits(r, file, arguments, e);
+	if (w == 0)
+		w = ask_state(r, file, ret, e);
+	return w == 1 ? err_set(e, ERR_ABSENT, 0, "%s %s has no network from us", id, ifname) : w;
+}
+
 int rootless_ask(struct rootless *r, const char *id, const char *ifname, const char *verb,
 		 json_t **ret, struct err *e)
 {

@@ -235,6 +235,11 @@ static void note_sent(struct sent *s, const struct ip_packet *p, const struct ud
 	}
 }
 
+void udp_set_limit(struct udp *u, int i, struct limit *l)
+{
+	u->env.limit[i] = l;
+}
+
 bool udp_may_pass(struct udp *u, struct limit *l, size_t len, uint64_t now)
 {
 	if (!l || limit_admit(l, len, now))

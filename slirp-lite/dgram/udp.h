@@ -47,6 +47,8 @@ struct udp_env {
 };
 
 int udp_new(const struct udp_env *env, struct udp **ret, struct err *e);
+/* In the place of env.limit[i]; NULL: none. */
+void udp_set_limit(struct udp *u, int i, struct limit *l);
 void udp_free(struct udp *u); /* accepts NULL */
 /* A whole packet with an acceptable source; m: of its frame, NULL when it was put together from
  * fragments (the host may then fragment it, too). Its bytes are not used after the return. */

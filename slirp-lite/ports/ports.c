@@ -120,13 +120,24 @@ static struct dest dest_of(const struct port_spec *s)
 	return (struct dest){.target = {s->guest[FAM4], s->guest[FAM6]}, .port = s->port};
 }
 
+void ports_set_limited(struct ports *p, bool is_limited)
+{
+	p->env.is_limited = is_limited;
+}
+
+/* Whether clients may come by sockets inside. */
+static bool may_carry(const struct ports *p, const struct port_spec *s)
+{
+	return p->env.carrier && s->local == PORT_LOCAL_SPLICE && !p->env.is_limited;
+}
+
 /* By a socket inside the container's namespace. */
 static bool carry_client(struct port *q, int fd, const struct sockaddr_storage *peer, uint64_t now)
 {
 	struct carrier *c = q->owner->env.carrier;
 	const struct dest to = dest_of(&q->spec);
 
-	if (!c || q->spec.local != PORT_LOCAL_SPLICE || !carrier_is_open(c) ||
+	if (!may_carry(q->owner, &q->spec) || !carrier_is_open(c) ||
 	    carrier_take(c, fd, peer, q->spec.slot, &to, now) < 0)
 		return false;
 	q->tally.flows++;
@@ -141,8 +152,8 @@ static bool show_client(struct port *q, int fd, const struct sockaddr_storage *s
 	struct flow_key k = {.guest_port = q->spec.port, .peer_port = peer_port};
 	const struct dest to = dest_of(&q->spec);
 
-	if (!env->carrier || !env->is_shown_inside[ip_fam(peer)] ||
-	    q->spec.local != PORT_LOCAL_SPLICE || !carrier_is_open(env->carrier) ||
+	if (!may_carry(q->owner, &q->spec) || !env->is_shown_inside[ip_fam(peer)] ||
+	    !carrier_is_open(env->carrier) ||
 	    port_shown(env->policy, &q->spec, peer, false, &k.guest, &k.peer) != PORT_SHOWN_OWN ||
 	    tcp_has(env->tcp, &k) ||
 	    carrier_take_own(env->carrier, fd, ss, q->spec.slot, &to, now) < 0)
@@ -223,7 +234,7 @@ bool ports_carry(struct ports *p, const struct port_spec *s, int fd, struct msgh
 {
 	const struct dest to = dest_of(s);
 
-	return p->env.carrier && s->local == PORT_LOCAL_SPLICE && carrier_is_open(p->env.carrier) &&
+	return may_carry(p, s) && carrier_is_open(p->env.carrier) &&
 	       carrier_datagram(p->env.carrier, fd, s->slot, &to, h, data, len, now) == 0;
 }
 
@@ -338,7 +349,7 @@ int ports_add(struct ports *p, const struct port_spec *s, int fd)
 	r = start(p, q, fd);
 	if (r < 0)
 		return r;
-	if (p->env.carrier && s->local == PORT_LOCAL_SPLICE) {
+	if (may_carry(p, s)) {
 		const struct dest to = dest_of(s);
 
 		carrier_expect(p->env.carrier, s->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM,

@@ -39,10 +39,13 @@ struct ports_env {
 	 * can be, not through the tap. */
 	bool is_shown_inside[N_FAM];
 	struct carrier *carrier; /* NULL: clients on this host come in through the tap */
+	bool is_limited;         /* the same for new ones: by sockets nothing would be counted */
 };
 
 int ports_new(const struct ports_env *env, struct ports **ret, struct err *e);
 void ports_free(struct ports *p); /* accepts NULL */
+/* As env.is_limited. Clients that are there stay as they are. */
+void ports_set_limited(struct ports *p, bool is_limited);
 
 /* Serves fd, a listening TCP or a bound UDP socket, which is the room's from now on, also when this
  * fails: 0, -EEXIST (the slot is in use), -EINVAL or another -errno. */

@@ -315,12 +315,12 @@ static int set_not_to(void *into, const char *value, struct err *e)
 
 static int set_rate_in(void *into, const char *value, struct err *e)
 {
-	return attach_rate_parse(value, &((struct options *)into)->rate_in, e) < 0 ? -EINVAL : 0;
+	return attach_rate_parse(value, &((struct options *)into)->rates.in, e) < 0 ? -EINVAL : 0;
 }
 
 static int set_rate_out(void *into, const char *value, struct err *e)
 {
-	return attach_rate_parse(value, &((struct options *)into)->rate_out, e) < 0 ? -EINVAL : 0;
+	return attach_rate_parse(value, &((struct options *)into)->rates.out, e) < 0 ? -EINVAL : 0;
 }
 
 FLAG(set_publish_auto, is_publish_auto, true)
@@ -487,7 +487,7 @@ static int check_together(const struct options *o, struct err *e)
 	if (o->engine == ENGINE_RELAY && (o->kind == TARGET_TAPFD || o->kind == TARGET_BESS))
 		return err_invalid(e, ERR_USAGE, "--engine: relay needs a namespace, not a %s",
 				   o->kind == TARGET_BESS ? "socket" : "tap");
-	if ((o->rate_in || o->rate_out) && (o->is_network || o->engine == ENGINE_RELAY))
+	if ((o->rates.in || o->rates.out) && (o->is_network || o->engine == ENGINE_RELAY))
 		return err_invalid(
 			e, ERR_USAGE,
 			"--rate-in, --rate-out: the tap engine's, not with --engine relay "
@@ -537,7 +537,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		if (n > 1)
 			memcpy(o.tap, argv[2], strlen(argv[2]) + 1);
 		/* What comes by other ways than the tap is not counted. */
-		if (o.rate_in || o.rate_out)
+		if (o.rates.in || o.rates.out)
 			o.local = PORT_LOCAL_GATEWAY;
 		/* Its clients ask for IPv6 whatever the MTU is, and get what is possible. */
 		o.is_without_ipv6 = o.is_ipv6 && o.mtu < MTU_MIN6;
@@ -559,8 +559,7 @@ void options_limits(const struct options *o, struct worker_config *ret)
 		.udp_once_s = 30,
 		.udp_stream_s = 120,
 		.is_pcap = o->pcap != NULL,
-		.rate_in = o->rate_in,
-		.rate_out = o->rate_out,
+		.rates = o->rates,
 	};
 	if (o->engine == ENGINE_TAP || (o->engine == ENGINE_AUTO && !o->is_network))
 		ret->through_max = 0;

@@ -66,7 +66,7 @@ struct options {
 	struct publish_list except; /* but not these */
 	enum port_local local;      /* how clients on this host come in */
 	struct pasta pasta;
-	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
+	struct rates rates;
 	struct attach_egress egress;
 	struct attach_names names;   /* of egress */
 	const char *outbound[N_FAM]; /* an address or the name of an interface; NULL: none */

@@ -348,6 +348,67 @@ static void do_unpublish(struct requests *q, uint64_t id, json_t *arguments)
 	answer_later(q, id, json_pack("{s:{}}", "return"));
 }
 
+/* ---- limits ---- */
+
+static json_t *rate_or_null(uint64_t bits)
+{
+	return bits ? json_integer((json_int_t)bits) : json_null();
+}
+
+/* The worker has answered another question meanwhile, so it has heard of them. */
+static void answer_limit(struct requests *q, uint64_t id, const struct gathered *g)
+{
+	struct rates r;
+
+	(void)g;
+	q->env.get_rates(q->env.arg, &r);
+	answer_json(q, id,
+		    json_pack("{s:{s:o,s:o}}", "return", "in", rate_or_null(r.in), "out",
+			      rate_or_null(r.out)));
+}
+
+/* "in": bits a second, null: no limit. False: neither that nor absent. */
+static bool read_rate(json_t *arguments, const char *key, uint64_t *bits)
+{
+	json_t *v = json_object_get(arguments, key);
+
+	if (json_is_null(v))
+		*bits = 0;
+	return !v || json_is_null(v) || hostfwd_whole(v, RATE_LEAST, (uint64_t)1 << 53, bits);
+}
+
+static void do_limit(struct requests *q, uint64_t id, json_t *arguments)
+{
+	struct err e = ERR_INIT;
+	struct rates r;
+	int w;
+
+	q->env.get_rates(q->env.arg, &r);
+	if (!read_rate(arguments, "in", &r.in) || !read_rate(arguments, "out", &r.out) ||
+	    (!json_object_get(arguments, "in") && !json_object_get(arguments, "out"))) {
+		(void)err_set(&e, ERR_USAGE, 0,
+			      "expected in or out, each a number of bits a second, %d at least, "
+			      "or null",
+			      RATE_LEAST);
+		refuse(q, id, "bad request: limit: bad arguments", &e);
+		return;
+	}
+	if (!q->env.is_tap_alone) {
+		(void)err_set(&e, ERR_UNSUPPORTED, 0,
+			      "limits are the tap engine's: what is behind the namespace is "
+			      "limited on its own links");
+		refuse(q, id, "limit failed", &e);
+		return;
+	}
+	w = q->env.set_rates(q->env.arg, &r);
+	if (w < 0) {
+		(void)err_sys(&e, -w, "the worker does not take it");
+		refuse(q, id, "limit failed", &e);
+		return;
+	}
+	wait_for(q, id, GATHER_STATS, answer_limit);
+}
+
 /* ---- the table ---- */
 
 static const struct {
@@ -360,6 +421,7 @@ static const struct {
 	{"stop", do_stop},
 	{"publish", do_publish},
 	{"unpublish", do_unpublish},
+	{"limit", do_limit},
 	{"add_hostfwd", do_add_hostfwd},
 	{"list_hostfwd", do_list_hostfwd},
 	{"remove_hostfwd", do_remove_hostfwd},

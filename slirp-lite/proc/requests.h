@@ -26,6 +26,9 @@ struct requests_env {
 	/* Everything but counters, rules and flows. */
 	void (*describe)(void *arg, struct status *ret);
 	void (*stop)(void *arg);
+	bool is_tap_alone; /* all that passes can be limited */
+	void (*get_rates)(void *arg, struct rates *ret);
+	int (*set_rates)(void *arg, const struct rates *r); /* or -errno: it stays as it was */
 	void *arg;
 };
 

@@ -93,16 +93,16 @@ static void set_engine(json_t *to, const struct status *s)
 }
 
 /* As the engine has it on record: bits a second. */
-static void set_rate(json_t *to, const struct options *o)
+static void set_rate(json_t *to, const struct rates *r)
 {
-	json_t *rate = o->rate_in || o->rate_out ? json_object() : NULL;
+	json_t *rate = r->in || r->out ? json_object() : NULL;
 
 	if (!rate)
 		return;
-	if (o->rate_in)
-		(void)json_object_set_new(rate, "in", json_integer((json_int_t)o->rate_in));
-	if (o->rate_out)
-		(void)json_object_set_new(rate, "out", json_integer((json_int_t)o->rate_out));
+	if (r->in)
+		(void)json_object_set_new(rate, "in", json_integer((json_int_t)r->in));
+	if (r->out)
+		(void)json_object_set_new(rate, "out", json_integer((json_int_t)r->out));
 	(void)json_object_set_new(to, "limit", rate);
 }
 
@@ -126,7 +126,7 @@ json_t *status_json(const struct status *s)
 	}
 	set_engine(o, s);
 	(void)json_object_set_new(o, "mtu", json_integer(p->mtu));
-	set_rate(o, s->options);
+	set_rate(o, &s->rates);
 	(void)json_object_set_new(o, "ipv4", addresses(p, FAM4));
 	(void)json_object_set_new(o, "ipv6", addresses(p, FAM6));
 	(void)json_object_set_new(o, "resolvers", resolver_list(s->resolvers));

@@ -15,6 +15,7 @@ struct status {
 	const struct options *options;
 	const struct worker_config *config;
 	const struct resolvers *resolvers;
+	struct rates rates;
 	uint64_t netns_dev, netns_ino; /* of the namespace; 0: not known (a tap was handed over) */
 	bool is_relay;                 /* the relay engine is used */
 	const struct err *engine_why;  /* empty: nothing to be said */

@@ -49,6 +49,7 @@ struct supervisor {
 	uint64_t begun, crashes[SUPERVISOR_CRASHES + 1];
 	unsigned n_restarts;
 	struct resolvers resolvers;
+	struct rates rates;
 	char line[512];
 	size_t line_len;
 	uint64_t line_second;
@@ -92,7 +93,7 @@ static int start_worker(struct supervisor *v, struct err *e)
 	v->is_ready = false;
 	published_restart(v->s->published);
 	v->start_by = clock_ms() + START_MS;
-	r = zygote_request(v->s->zygote, &fds, &v->resolvers);
+	r = zygote_request(v->s->zygote, &fds, &v->resolvers, &v->rates);
 	/* It may have ended with a word. */
 	if (r < 0 && zygote_read(v->s->zygote, &z) == 1 && z.what == ZYGOTE_FAILED)
 		return explain_zygote(&z, e);
@@ -298,6 +299,7 @@ static void describe(void *arg, struct status *ret)
 		.options = v->s->options,
 		.config = v->s->config,
 		.resolvers = &v->resolvers,
+		.rates = v->rates,
 		.netns_dev = v->s->target->dev,
 		.netns_ino = v->s->target->ino,
 		.is_relay = v->s->listen[FAM4] >= 0 || v->s->listen[FAM6] >= 0,
@@ -307,6 +309,25 @@ static void describe(void *arg, struct status *ret)
 		.n_restarts = v->n_restarts,
 		.uptime_ms = clock_ms() - v->begun,
 	};
+}
+
+/* One that is only starting finds it in its queue. */
+static int set_rates(void *arg, const struct rates *r)
+{
+	const struct ctlmsg m = {.type = CTLMSG_RATES, .rates = *r};
+	struct supervisor *v = arg;
+	int w = v->control < 0 ? 0 : ctlmsg_send(v->control, &m);
+
+	/* One that is gone is about to be replaced. */
+	if (w < 0 && w != -EPIPE && w != -ECONNRESET)
+		return w;
+	v->rates = *r;
+	return 0;
+}
+
+static void get_rates(void *arg, struct rates *ret)
+{
+	*ret = ((const struct supervisor *)arg)->rates;
 }
 
 static void stop(void *arg)
@@ -434,6 +455,10 @@ static int set_up(struct supervisor *v, struct err *e)
 		.is_configured = v->s->options->is_configured,
 		.tell = tell,
 		.describe = describe,
+		.is_tap_alone = !v->s->options->is_network && v->s->listen[FAM4] < 0 &&
+				v->s->listen[FAM6] < 0,
+		.get_rates = get_rates,
+		.set_rates = set_rates,
 		.stop = stop,
 		.arg = v,
 	};
@@ -459,6 +484,7 @@ int supervisor_run(const struct supervisor_spec *s, const char **ret_why, struct
 		.heartbeat = HEARTBEAT_OFF,
 		.begun = clock_ms(),
 		.resolvers = s->resolvers,
+		.rates = s->options->rates,
 	};
 	int r = set_up(&v, e);
 

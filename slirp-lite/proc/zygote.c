@@ -39,6 +39,7 @@ enum request_what { REQUEST_START, REQUEST_KILL };
 struct request {
 	enum request_what what;
 	struct resolvers resolvers;
+	struct rates rates;
 	bool has[N_FDS]; /* which descriptors come with it */
 };
 
@@ -165,6 +166,7 @@ static bool obey(struct state *z)
 		(void)kill(z->pid, SIGKILL); /* its end is reported as any other */
 	} else if (n == (ssize_t)sizeof(q) && q.what == REQUEST_START && z->pid == 0) {
 		z->config.resolvers = q.resolvers;
+		z->config.rates = q.rates;
 		start(z, fds);
 	}
 	for (int i = 0; i < N_FDS; i++)
@@ -285,11 +287,11 @@ int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e)
 }
 
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
-		   const struct resolvers *resolvers)
+		   const struct resolvers *resolvers, const struct rates *rates)
 {
 	const int all[N_FDS] = {fds->link,   fds->control,   fds->log,      fds->pcap,
 				fds->inside, fds->listen[0], fds->listen[1]};
-	struct request q = {.what = REQUEST_START, .resolvers = *resolvers};
+	struct request q = {.what = REQUEST_START, .resolvers = *resolvers, .rates = *rates};
 	int list[N_FDS], n = 0;
 
 	for (int i = 0; i < N_FDS; i++) {

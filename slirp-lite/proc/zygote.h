@@ -49,7 +49,7 @@ struct zygote_report {
 int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e);
 /* Asks for a worker; the one before has ended. fds stay the caller's. 0 or -errno. */
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
-		   const struct resolvers *resolvers);
+		   const struct resolvers *resolvers, const struct rates *rates);
 /* Kills the worker, if there is one; its end is reported. 0 or -errno. */
 int zygote_kill(const struct zygote *z);
 /* 1: a report; 0: the zygote is gone; -EAGAIN; another -errno. */

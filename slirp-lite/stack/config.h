@@ -22,6 +22,12 @@ struct resolvers {
 	uint32_t scope[RESOLVERS_MAX];
 };
 
+/* Bits a second of TCP and UDP, to the container and from it; 0: no limit. */
+struct rates {
+	uint64_t in, out;
+};
+#define RATE_LEAST 8000 /* of a limit */
+
 struct worker_config {
 	struct policy policy; /* holds the plan */
 	struct resolvers resolvers;
@@ -32,8 +38,7 @@ struct worker_config {
 				 flows of UDP, one each */
 	uint32_t through_max; /* connections by the kernel's own TCP on both sides, two
 				 descriptors each; 0: none */
-	uint64_t rate_in, rate_out; /* bits a second of TCP and UDP, to the container and from it;
-				       0: no limit */
+	struct rates rates;
 	uint32_t udp_once_s, udp_stream_s; /* RFC 4787: 30, 120 */
 	bool is_raw_link;                  /* plain frames on a socket: tests, bess */
 	bool is_pcap;                      /* frames are copied to fds.pcap */

@@ -23,6 +23,8 @@ static size_t size_of(uint32_t type)
 	switch (type) {
 	case CTLMSG_RESOLVERS:
 		return PART(resolvers);
+	case CTLMSG_RATES:
+		return PART(rates);
 	case CTLMSG_STATS:
 		return PART(stats);
 	case CTLMSG_PORTS_ADD:
@@ -74,6 +76,11 @@ static bool are_resolvers_sound(const struct resolvers *r)
 	return true;
 }
 
+static bool are_rates_sound(const struct rates *r)
+{
+	return (r->in == 0 || r->in >= RATE_LEAST) && (r->out == 0 || r->out >= RATE_LEAST);
+}
+
 static bool are_flows_sound(const struct ctlmsg *m)
 {
 	if (m->flows.n > CTLMSG_LISTED)
@@ -91,6 +98,8 @@ static bool is_sound(const struct ctlmsg *m, size_t len)
 	switch (m->type) {
 	case CTLMSG_RESOLVERS:
 		return are_resolvers_sound(&m->resolvers);
+	case CTLMSG_RATES:
+		return are_rates_sound(&m->rates);
 	case CTLMSG_PORTS_ADD:
 		return m->add.n > 0 && m->add.n <= CTLMSG_PORTS;
 	case CTLMSG_PORTS_DROP:

@@ -6,7 +6,7 @@
  * ctlmsg_recv. Sent and received with MSG_DONTWAIT | MSG_NOSIGNAL (MSG_TRUNC, MSG_CMSG_CLOEXEC),
  * flags that the worker's filter admits.
  *
- * RESOLVERS to the worker: the host's resolvers now, in place of those before.
+ * RESOLVERS to the worker: the host's resolvers now, in place of those before. RATES: the limits.
  * PORTS_ADD to the worker brings a socket for each port, which becomes the worker's. PORTS_DROP:
  * these are closed. Each is answered by one PORTS_DONE with the same id. A PORTS_ADD for whose
  * descriptors the worker has no room is lost without an answer.
@@ -35,6 +35,8 @@ enum ctlmsg_type {
 	CTLMSG_LIST_GET,
 	CTLMSG_LIST_PORTS,
 	CTLMSG_LIST_FLOWS,
+	CTLMSG_RATES,
+	N_CTLMSG,
 };
 
 #define CTLMSG_PORTS 32 /* sockets in one message */
@@ -75,6 +77,7 @@ struct ctlmsg {
 	uint32_t id;   /* of a question, repeated in its answer */
 	union {
 		struct resolvers resolvers;
+		struct rates rates;
 		struct {
 			struct stats stats;
 			struct ctlmsg_gauges gauges;

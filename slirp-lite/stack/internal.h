@@ -61,6 +61,9 @@ void dispatch_frame(struct worker *w, const uint8_t *frame, size_t len, const st
 /* Datagrams whose fragments did not all come in time. */
 void dispatch_expire(struct worker *w, uint64_t now);
 
+/* worker.c: what passes from now on. */
+void worker_set_rates(struct worker *w, const struct rates *r);
+
 /* told.c: the supervisor's messages. */
 void told_read(struct worker *w, uint64_t now);
 void told_set_resolvers(struct worker *w, const struct resolvers *r);

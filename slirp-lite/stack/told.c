@@ -224,6 +224,9 @@ static void obey(struct worker *w, const struct ctlmsg *m, const int *fds, uint6
 	case CTLMSG_RESOLVERS:
 		told_set_resolvers(w, &m->resolvers);
 		break;
+	case CTLMSG_RATES:
+		worker_set_rates(w, &m->rates);
+		break;
 	case CTLMSG_STATS_GET:
 		answer_stats(w, m->id);
 		break;

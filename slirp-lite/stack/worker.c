@@ -256,10 +256,35 @@ static struct limit *make_limit(struct worker *w, struct limit *l, uint64_t bits
 	return l;
 }
 
+static bool is_limited(const struct worker *w)
+{
+	return w->conf.rates.in || w->conf.rates.out;
+}
+
+/* One that stays as it is owes what it owes. */
+static void set_rate(struct worker *w, int i, uint64_t *at, uint64_t bits)
+{
+	struct limit *l;
+
+	if (*at == bits)
+		return;
+	*at = bits;
+	l = make_limit(w, &w->limit[i], bits);
+	tcp_set_limit(w->tcp, i, l);
+	udp_set_limit(w->udp, i, l);
+}
+
+void worker_set_rates(struct worker *w, const struct rates *r)
+{
+	set_rate(w, 0, &w->conf.rates.in, r->in);
+	set_rate(w, 1, &w->conf.rates.out, r->out);
+	ports_set_limited(w->ports, is_limited(w));
+}
+
 static int make_transports(struct worker *w, const struct host_ops *host, struct err *e)
 {
-	struct limit *limit[2] = {make_limit(w, &w->limit[0], w->conf.rate_in),
-				  make_limit(w, &w->limit[1], w->conf.rate_out)};
+	struct limit *limit[2] = {make_limit(w, &w->limit[0], w->conf.rates.in),
+				  make_limit(w, &w->limit[1], w->conf.rates.out)};
 	struct tcp_env tcp = {.emit = w->emit,
 			      .loop = w->loop,
 			      .wheel = w->wheel,
@@ -299,6 +324,7 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 		.host = host,
 		.stats = &w->stats,
 		.emit = w->emit,
+		.is_limited = is_limited(w),
 		.is_shown_inside = {w->fds.listen[FAM4] >= 0, w->fds.listen[FAM6] >= 0}};
 	int r = make_through(w, host, &tcp, e);
 

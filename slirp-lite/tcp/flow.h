@@ -134,6 +134,7 @@ void flow_promise(struct tcp_flow *f,
 /* gate.c: how many bytes may pass now, SIZE_MAX where there is no limit. 0: it waits in line, and
  * is marked when its turn comes. */
 void gate_init(struct tcp *t);
+void gate_set(struct tcp *t, enum gate_dir d, struct limit *l);
 size_t gate_room(struct tcp_flow *f, enum gate_dir d);
 bool gate_is_open(const struct tcp_flow *f, enum gate_dir d); /* for who does not wait */
 void gate_pass(struct tcp_flow *f, enum gate_dir d, size_t n);

@@ -517,6 +517,11 @@ int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
 	return 0;
 }
 
+void tcp_set_limit(struct tcp *t, int i, struct limit *l)
+{
+	gate_set(t, (enum gate_dir)i, l);
+}
+
 void tcp_free(struct tcp *t)
 {
 	struct tcp_flow *f;

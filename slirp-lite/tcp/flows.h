@@ -60,6 +60,8 @@ struct tcp_env {
 };
 
 int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e);
+/* In the place of env.limit[i]; NULL: none. One that has been made anew is set again. */
+void tcp_set_limit(struct tcp *t, int i, struct limit *l);
 void tcp_free(struct tcp *t); /* accepts NULL; closes every socket, says nothing to anybody */
 
 #define TCP_HELD_MAX 4

@@ -41,7 +41,9 @@ static void next(struct gate *g, enum gate_dir d, uint64_t now)
 {
 	struct tcp_flow *f = g->waiting.first;
 
-	if (f && limit_room(g->limit, now) > 0) {
+	if (!f)
+		return;
+	if (limit_room(g->limit, now) > 0) {
 		leave(g, f, d);
 		f->has_turn[d] = true;
 		flow_mark(f);
@@ -63,6 +65,24 @@ void gate_init(struct tcp *t)
 		t->gate[d].limit = t->env.limit[d];
 		t->gate[d].timer.fn = on_timer;
 	}
+}
+
+/* Who waits looks again: at once where there is no limit any more. */
+void gate_set(struct tcp *t, enum gate_dir d, struct limit *l)
+{
+	struct gate *g = &t->gate[d];
+	struct tcp_flow *f;
+
+	timer_clear(t->env.wheel, &g->timer);
+	while (!l && (f = g->waiting.first)) {
+		leave(g, f, d);
+		flow_mark(f);
+	}
+	g->limit = l;
+	if (!l)
+		return;
+	l->is_waited = g->waiting.first != NULL;
+	wait_on(g, now_of(g));
 }
 
 size_t gate_room(struct tcp_flow *f, enum gate_dir d)

@@ -51,6 +51,15 @@ static void test_there_and_back(void **state)
 	assert_int_equal(got.id, 77);
 	assert_true(got.stats.stats.n[N_STATS - 1] == UINT64_MAX);
 	assert_int_equal(got.stats.gauges.memory, 12);
+	m.type = CTLMSG_RATES;
+	m.rates = (struct rates){.out = RATE_LEAST};
+	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 1);
+	assert_int_equal(got.rates.in, 0);
+	assert_int_equal(got.rates.out, RATE_LEAST);
+	m.rates.in = RATE_LEAST - 1;
+	assert_int_equal(ctlmsg_send(fd[0], &m), 0);
+	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), -EPROTO);
 	close(fd[0]);
 	assert_int_equal(ctlmsg_recv(fd[1], &got, NULL), 0);
 	assert_int_equal(ctlmsg_send(fd[1], &m), -EPIPE);
@@ -67,7 +76,7 @@ static void test_malformed(void **state)
 	(void)state;
 	pair(fd);
 	memset(&m, 0, sizeof(m));
-	for (uint32_t type = 0; type < CTLMSG_LIST_FLOWS + 5; type++)
+	for (uint32_t type = 0; type < N_CTLMSG + 4; type++)
 		for (size_t len = 1; len <= sizeof(m); len++) {
 			int r;
 
@@ -77,7 +86,7 @@ static void test_malformed(void **state)
 			if (r == -EPROTO)
 				assert_int_equal(got.id, 4711);
 			else
-				assert_true(r == 1 && type >= 1 && type <= CTLMSG_LIST_FLOWS &&
+				assert_true(r == 1 && type >= 1 && type < N_CTLMSG &&
 					    type != CTLMSG_PORTS_ADD);
 			got.id = 4711;
 		}

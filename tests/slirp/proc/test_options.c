@@ -151,13 +151,13 @@ static void test_rates(void **state)
 
 	(void)state;
 	options_config(&o, &c);
-	assert_int_equal(c.rate_in, 250000000);
-	assert_int_equal(c.rate_out, 0);
+	assert_int_equal(c.rates.in, 250000000);
+	assert_int_equal(c.rates.out, 0);
 	/* Clients that came by other ways would not be counted. */
 	assert_int_equal(o.local, PORT_LOCAL_GATEWAY);
 	o = good("--rate-out 8000bit --engine tap 1");
 	options_config(&o, &c);
-	assert_int_equal(c.rate_out, 8000);
+	assert_int_equal(c.rates.out, 8000);
 	o = good("--rate-out none --local-client splice 1");
 	assert_int_equal(o.local, PORT_LOCAL_SPLICE);
 }

@@ -93,7 +93,8 @@ static void await(int fd)
 
 static void start(struct world *w)
 {
-	struct resolvers none = {0};
+	const struct resolvers none = {0};
+	const struct rates no_limit = {0};
 	struct worker_fds fds = {
 		.link = w->link, .log = 2, .pcap = -1, .inside = -1, .listen = {-1, -1}};
 	struct zygote_report z;
@@ -104,7 +105,7 @@ static void start(struct world *w)
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair), 0);
 	w->control = pair[0];
 	fds.control = pair[1];
-	assert_int_equal(zygote_request(&w->zygote, &fds, &none), 0);
+	assert_int_equal(zygote_request(&w->zygote, &fds, &none, &no_limit), 0);
 	close(pair[1]);
 	await(w->zygote.sock);
 	assert_int_equal(zygote_read(&w->zygote, &z), 1);

@@ -195,8 +195,7 @@ void rig_start(const struct rig_conf *c)
 				     .udp_max = 16,
 				     .ping_max = 16,
 				     .memory_max = c->memory_max ? c->memory_max : 64u << 20,
-				     .rate_in = c->rate_in,
-				     .rate_out = c->rate_out,
+				     .rates = {c->rate_in, c->rate_out},
 				     .udp_once_s = 30,
 				     .udp_stream_s = 120,
 				     .is_raw_link = true};

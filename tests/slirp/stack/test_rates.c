@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "stack/internal.h"
 #include "stack/rig.h"
 
 #define RATE 160000
@@ -180,13 +181,107 @@ static void test_other_way(void **state)
 	rig_stop();
 }
 
+static void set(uint64_t in, uint64_t out)
+{
+	const struct rates r = {in, out};
+
+	worker_set_rates(rig.worker, &r);
+	rig_settle();
+}
+
+/* What waits goes on at the new rate, and at once when there is none any more. */
+static void test_changed_in(void **state)
+{
+	uint64_t before;
+	struct peer p;
+
+	(void)state;
+	start(RATE_LEAST, 0);
+	peer_init(&p, "198.51.100.7", 80, 40000);
+	peer_open(&p);
+	host_writes(rig_last(), 90000);
+	pass(&p, 1000);
+	assert_in_range(p.n_in, 1, RATE_LEAST / 8 + SLACK);
+	set(RATE, 0);
+	peer_run(&p);
+	before = p.n_in;
+	pass(&p, 2000);
+	assert_in_range(p.n_in - before, 2 * A_SECOND - SLACK, 2 * A_SECOND + SLACK);
+	set(RATE_LEAST, 0);
+	before = p.n_in;
+	pass(&p, 1000);
+	assert_in_range(p.n_in - before, 0, RATE_LEAST / 8 + SLACK);
+	set(0, 0);
+	for (int i = 0; i < 20; i++)
+		peer_run(&p);
+	assert_int_equal(p.n_in, 90000);
+	assert_int_equal(p.sum_in, stream_sum(90000));
+	rig_stop();
+}
+
+/* A limit that comes while connections are there. The same once more gives nothing. */
+static void test_comes(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	start(0, 0);
+	peer_init(&p, "198.51.100.7", 80, 40000);
+	peer_open(&p);
+	set(RATE, RATE);
+	host_writes(rig_last(), 90000);
+	for (int i = 0; i < 10; i++) {
+		pass(&p, 100);
+		set(RATE, RATE);
+	}
+	assert_in_range(p.n_in, A_SECOND - SLACK, A_SECOND + SLACK);
+	/* The one that is taken away while nobody waits, and while somebody does. */
+	set(RATE, 0);
+	pass(&p, 100);
+	set(0, RATE);
+	for (int i = 0; i < 20; i++)
+		peer_run(&p);
+	assert_int_equal(p.n_in, 90000);
+	rig_stop();
+}
+
+/* From the container: what waits in the ring goes to the host. */
+static void test_changed_out(void **state)
+{
+	uint64_t sent = 0;
+	struct peer p;
+
+	(void)state;
+	drained = 0;
+	start(0, RATE_LEAST);
+	peer_init(&p, "198.51.100.7", 80, 40000);
+	peer_open(&p);
+	for (unsigned ms = 0; ms < 500; ms += 5) {
+		while (p.snd_nxt - p.snd_una + 1000 <= p.wnd) {
+			stream_fill(sent, buf, 1000);
+			peer_data(&p, buf, 1000);
+			sent += 1000;
+			peer_run(&p);
+		}
+		rig_pass(5);
+		peer_run(&p);
+		drain(rig_last());
+	}
+	assert_true(drained < sent);
+	set(0, 0);
+	rig_settle();
+	drain(rig_last());
+	assert_int_equal(drained, sent);
+	rig_stop();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_in),
-		cmocka_unit_test(test_out),
-		cmocka_unit_test(test_turns),
-		cmocka_unit_test(test_other_way),
+		cmocka_unit_test(test_in),          cmocka_unit_test(test_out),
+		cmocka_unit_test(test_turns),       cmocka_unit_test(test_other_way),
+		cmocka_unit_test(test_changed_in),  cmocka_unit_test(test_comes),
+		cmocka_unit_test(test_changed_out),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
