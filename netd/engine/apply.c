@@ -20,8 +20,8 @@
 #include "sys/probe.h"
 #include "sys/sysctl.h"
 
-#define READY_MS 10000
-#define READY_DAD_MS 15000 /* duplicate address detection takes one to two seconds of it */
+#define READY_MS 15000
+#define READY_DAD_MS 17000 /* duplicate address detection takes one to two seconds of it */
 
 int apply_host(struct work *w, struct err *e)
 {
