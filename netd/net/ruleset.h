@@ -27,6 +27,10 @@ void ruleset_base_without(unsigned int parts, uint32_t owner, struct buf *out);
 void ruleset_elements(const struct elem_list *l, struct buf *out);
 /* A number that changes whenever the text of ruleset_base does; kept in the table's comment. */
 uint32_t ruleset_version(void);
+/* The same from the text itself, for what is loaded. Printing it for each attachment would be a
+ * fifth of a process's own work; so the other is written down, and a test tells when it is old.
+ * Until then each attachment loads the tables again. */
+uint32_t ruleset_text_version(void);
 
 /* The comment of both tables. owner: a number for the state directory that the elements come from,
  * so that another one does not take the tables for a lost state of its own. */

@@ -423,8 +423,11 @@ static void version_is_stable(void **state)
 	char comment[RULESET_COMMENT_STRLEN];
 
 	(void)state;
+	/* Not equal: the text has changed, and VERSION in ruleset.c is what the second one says. */
+	if (ruleset_version() != ruleset_text_version())
+		fail_msg("VERSION is 0x%08xu, and 0x%08xu is right", ruleset_version(),
+			 ruleset_text_version());
 	assert_int_not_equal(ruleset_version(), 0);
-	assert_int_equal(ruleset_version(), ruleset_version());
 	ruleset_comment(ruleset_version(), 7, comment);
 	ruleset_base(7, &b);
 	assert_false(b.failed);
