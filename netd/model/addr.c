@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/hash.h"
@@ -98,11 +97,44 @@ malformed:
 	return err_invalid(e, ERR_USAGE, "\"%.80s\" is not a MAC address (aa:bb:cc:dd:ee:ff)", s);
 }
 
+/* Addresses are printed dozens of times for each attachment: by hand, a tenth of printf's work. */
+static const char digits[] = "0123456789abcdef";
+
+/* At most 255. The end of what is written. */
+static char *put_decimal(char *at, unsigned int v)
+{
+	if (v >= 100)
+		*at++ = digits[v / 100];
+	if (v >= 10)
+		*at++ = digits[v / 10 % 10];
+	*at++ = digits[v % 10];
+	return at;
+}
+
+/* At most 0xffff, without leading zeroes. */
+static char *put_hex(char *at, unsigned int v)
+{
+	for (int shift = 12; shift > 0; shift -= 4)
+		if (v >> shift)
+			*at++ = digits[v >> shift & 15];
+	*at++ = digits[v & 15];
+	return at;
+}
+
+static char *put_ip4(const uint8_t b[4], char *at)
+{
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			*at++ = '.';
+		at = put_decimal(at, b[i]);
+	}
+	return at;
+}
+
 /* RFC 5952 section 4: the longest run of two or more zero groups, the first of equals, is "::". */
-static void ip6_str(const uint8_t b[16], char out[IP_STRLEN])
+static char *put_ip6(const uint8_t b[16], char *at)
 {
 	int best = -1, best_len = 1;
-	size_t n = 0;
 
 	for (int i = 0; i < 8; i++) {
 		int len = 0;
@@ -118,41 +150,51 @@ static void ip6_str(const uint8_t b[16], char out[IP_STRLEN])
 	}
 	for (int i = 0; i < 8; i++) {
 		if (i == best) {
-			n += (size_t)snprintf(out + n, IP_STRLEN - n, "::");
+			*at++ = ':';
+			*at++ = ':';
 			i += best_len - 1;
 			continue;
 		}
-		n += (size_t)snprintf(out + n, IP_STRLEN - n, "%s%x",
-				      i == 0 || i == best + best_len ? "" : ":",
-				      (unsigned int)b[2 * i] << 8 | b[2 * i + 1]);
+		if (i != 0 && i != best + best_len)
+			*at++ = ':';
+		at = put_hex(at, (unsigned int)b[2 * i] << 8 | b[2 * i + 1]);
 	}
+	return at;
+}
+
+static char *put_ip(const struct ip *ip, char *at)
+{
+	if (ip->family == AF_INET)
+		return put_ip4(ip->b, at);
+	return ip->family == AF_INET6 ? put_ip6(ip->b, at) : at;
 }
 
 const char *ip_str(const struct ip *ip, char out[IP_STRLEN])
 {
-	out[0] = '\0';
-	if (ip->family == AF_INET)
-		snprintf(out, IP_STRLEN, "%u.%u.%u.%u", ip->b[0], ip->b[1], ip->b[2], ip->b[3]);
-	else if (ip->family == AF_INET6)
-		ip6_str(ip->b, out);
+	*put_ip(ip, out) = '\0';
 	return out;
 }
 
 const char *prefix_str(const struct prefix *p, char out[PREFIX_STRLEN])
 {
-	char ip[IP_STRLEN];
+	char *at = out;
 
-	if (p->ip.family == 0)
-		out[0] = '\0';
-	else
-		snprintf(out, PREFIX_STRLEN, "%s/%u", ip_str(&p->ip, ip), p->len);
+	if (p->ip.family != 0) {
+		at = put_ip(&p->ip, at);
+		*at++ = '/';
+		at = put_decimal(at, p->len);
+	}
+	*at = '\0';
 	return out;
 }
 
 const char *mac_str(const struct mac *m, char out[MAC_STRLEN])
 {
-	snprintf(out, MAC_STRLEN, "%02x:%02x:%02x:%02x:%02x:%02x", m->b[0], m->b[1], m->b[2],
-		 m->b[3], m->b[4], m->b[5]);
+	for (size_t i = 0; i < sizeof(m->b); i++) {
+		out[3 * i] = digits[m->b[i] >> 4];
+		out[3 * i + 1] = digits[m->b[i] & 15];
+		out[3 * i + 2] = i + 1 < sizeof(m->b) ? ':' : '\0';
+	}
 	return out;
 }
 

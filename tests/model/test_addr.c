@@ -9,6 +9,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -100,6 +101,33 @@ static void test_ip6_print(void **state)
 		assert_string_equal(ip_str(&v, s), other);
 		struct ip back = ip(s);
 		assert_true(ip_equal(&back, &v));
+	}
+}
+
+/* Every value of a byte and of a group, against the C library's printer. */
+static void test_ip_print_digits(void **state)
+{
+	char s[PREFIX_STRLEN], other[INET6_ADDRSTRLEN], both[INET6_ADDRSTRLEN + 8], mac[32];
+
+	(void)state;
+	for (unsigned int i = 0; i < 256; i++) {
+		struct ip v = {.family = AF_INET, .b = {(uint8_t)i, 0, (uint8_t)(255 - i), 7}};
+		struct mac m = {.b = {(uint8_t)i, 0, 1, 2, 3, (uint8_t)(255 - i)}};
+		struct prefix p = {.ip = v, .len = (uint8_t)(i % 33)};
+
+		assert_non_null(inet_ntop(AF_INET, v.b, other, sizeof(other)));
+		assert_string_equal(ip_str(&v, s), other);
+		snprintf(both, sizeof(both), "%s/%u", other, p.len);
+		assert_string_equal(prefix_str(&p, s), both);
+		snprintf(mac, sizeof(mac), "%02x:00:01:02:03:%02x", i, 255 - i);
+		assert_string_equal(mac_str(&m, s), mac);
+	}
+	for (unsigned int i = 1; i < 65536; i++) {
+		struct ip v = {.family = AF_INET6, .b = {0x20, 1, (uint8_t)(i >> 8), (uint8_t)i}};
+
+		v.b[15] = 1;
+		snprintf(other, sizeof(other), "2001:%x::1", i);
+		assert_string_equal(ip_str(&v, s), other);
 	}
 }
 
@@ -531,12 +559,19 @@ static void test_derived(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_ip_texts),   cmocka_unit_test(test_ip6_print),
-		cmocka_unit_test(test_ip_refused), cmocka_unit_test(test_prefix_texts),
-		cmocka_unit_test(test_mac_texts),  cmocka_unit_test(test_predicates),
-		cmocka_unit_test(test_order),      cmocka_unit_test(test_prefix_bits),
-		cmocka_unit_test(test_overlaps),   cmocka_unit_test(test_nth),
-		cmocka_unit_test(test_sizes),      cmocka_unit_test(test_mac_from_ip),
+		cmocka_unit_test(test_ip_texts),
+		cmocka_unit_test(test_ip6_print),
+		cmocka_unit_test(test_ip_print_digits),
+		cmocka_unit_test(test_ip_refused),
+		cmocka_unit_test(test_prefix_texts),
+		cmocka_unit_test(test_mac_texts),
+		cmocka_unit_test(test_predicates),
+		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_prefix_bits),
+		cmocka_unit_test(test_overlaps),
+		cmocka_unit_test(test_nth),
+		cmocka_unit_test(test_sizes),
+		cmocka_unit_test(test_mac_from_ip),
 		cmocka_unit_test(test_derived),
 	};
 
