@@ -359,8 +359,9 @@ static int undo_dnat(struct work *w, struct err *e)
 }
 
 /* Flows that were tracked before the port was published go on to the host itself until they are
- * forgotten. A TCP client that was refused begins anew by itself, so for TCP only IPv4 is looked
- * through, where the kernel can be told which entries (for IPv6 it walks the whole table). */
+ * forgotten. Not TCP's: of a connection that the host refused the kernel keeps nothing (an entry
+ * whose only answer is a reset goes with it), and one that was open was a program's, which had the
+ * port. So mostly there is no walk through the table. */
 static int do_conntrack(struct work *w, struct err *e)
 {
 	CLEAN_FREE struct publish *runs = calloc(w->a->n_publish, sizeof(*runs));
@@ -372,10 +373,10 @@ static int do_conntrack(struct work *w, struct err *e)
 	attachment_families(w->a, has);
 	for (size_t i = 0; i < w->a->n_publish; i++) {
 		struct publish p = w->a->publish[i];
-		bool v4_only = !has[FAM6] || p.proto == IPPROTO_TCP;
-		if (ip_is_loopback(&p.host_ip) || (v4_only && p.host_ip.family == AF_INET6))
+		if (p.proto == IPPROTO_TCP || ip_is_loopback(&p.host_ip) ||
+		    (!has[FAM6] && p.host_ip.family == AF_INET6))
 			continue;
-		if (v4_only)
+		if (!has[FAM6])
 			p.host_ip.family = AF_INET;
 		runs[n++] = p;
 	}

@@ -144,6 +144,53 @@ for order in '-p 20000-20189 -p 0:80' '-p 0:80 -p 20000-20189'; do
 done
 on host sysctl -qw net.ipv4.ip_local_port_range="$picks"
 
+# Clients from before a port was published, each with an address and a port of its own all the time.
+early() { # NUMBER tcp|udp ADDRESS PORT: asks in vain, waits until the port is published, asks again
+	on far python3 -c '
+import os, socket, sys, time
+number, proto, host, port, go = sys.argv[1:]
+family = socket.AF_INET6 if ":" in host else socket.AF_INET
+kind = socket.SOCK_STREAM if proto == "tcp" else socket.SOCK_DGRAM
+def ask(timeouts):
+    with socket.socket(family, kind) as s:
+        s.bind(("", 20070 + int(number)))
+        s.settimeout(60)
+        try:
+            s.connect((host, int(port)))
+            for t in timeouts:
+                s.settimeout(t)
+                s.send(b"question\n")
+                try:
+                    return "answered" if s.recv(256) else "closed"
+                except TimeoutError:
+                    pass
+        except ConnectionRefusedError:
+            pass
+        return "not"
+print(ask([0.2]), flush=True)
+while not os.path.exists(go):
+    time.sleep(0.01)
+print(ask([60] if proto == "tcp" else [4] * 15))
+' "$1" "$2" "$3" "$4" "$NS_TMP/go"
+}
+serve_peer c3 tcp 80
+serve_peer c3 udp 53
+asking=''
+for who in "1 tcp $HOST4 8600" "2 tcp $HOST6 8600" "3 udp $HOST4 5600" "4 udp $HOST6 5600"; do
+	# shellcheck disable=SC2086 # a list
+	early $who >"$NS_TMP/early.${who%% *}" &
+	asking="$asking $!"
+	until [ -s "$NS_TMP/early.${who%% *}" ] || ! kill -0 $! 2>/dev/null; do sleep 0.01; done
+done
+ok 'up with ports that were asked for' nu up "$(ns_pid c3)" --network web --name three -p 8600:80 -p 5600:53/udp
+: >"$NS_TMP/go"
+# shellcheck disable=SC2086 # a list
+wait $asking
+for who in '1 TCP, IPv4' '2 TCP, IPv6' '3 UDP, IPv4' '4 UDP, IPv6'; do
+	is "who asked before is answered after it: ${who#? }" "$(tr '\n' ' ' <"$NS_TMP/early.${who%% *}")" 'not answered '
+done
+ok 'down' nu down three
+
 # Conflicts name the owner and change nothing.
 conflict() { # DESCRIPTION SPEC PATTERN
 	local out rc
