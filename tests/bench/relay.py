@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""relay.py: ordinary users' networks of several containers (the relay engine) side by side in one run with the tap
-engine, pasta, slirp4netns, rootlesskit, and the direct path as limit.
+"""relay.py: ordinary users' networks of several containers by the relay engine, which is what they have unless another
+is asked for, side by side in one run with the same by the tap engine, a container that is alone (by the tap engine,
+too, with no bridge before it), pasta, slirp4netns, rootlesskit, and the direct path as limit.
 
 Three sides: a container is the client of a server outside; it serves a client outside by a published port; it is
 the client of another container of its network. `direct` is the same without any system: on the host itself, and
@@ -81,7 +82,7 @@ def each_table(found):
     found.table('Processor time of the system\'s own for each, microseconds', [''] + names, rows)
 
 
-def aims(found, who, tap):
+def aims(found, who, other_engine):
   def ratio(name, other, least, of=None):
     title = next(t for cells in CELLS.values() for n, t, *_ in cells if n == name)
     found.aim(f'{title}: >= {least} of {of or other}', found.ratio(name, who, other), least=least)
@@ -90,7 +91,7 @@ def aims(found, who, tap):
     ratio(f'out-{way}4', 'direct', 0.7)
   ratio('out-conn', 'direct', 0.5)
   for name, *_ in CELLS['out']:
-    ratio(name, tap, 1)
+    ratio(name, other_engine, 1)
   for name, *_ in CELLS['in'][:4]:
     ratio(name, 'rootlesskit', 1)
   ratio('in-conn', 'rootlesskit', 2.5)
@@ -101,39 +102,41 @@ def aims(found, who, tap):
 
 
 def systems_of(args):
-  """[networks with the relay engine], [single containers], [peers by Debian's programs]."""
-  relays, taps, peers = [], [], []
+  """[networks with the relay engine], [those with the tap engine], [single containers], [peers by Debian's programs]."""
+  relays, taps, lone, peers = [], [], [], []
   for number, spec in enumerate(args.program):
     name, _, path = spec.rpartition('=')
     name = name or 'slirp-lite'
-    relays.append(Network(f'{name}, relay', args.netns_up, args.forwarder, path, number))
-    taps.append(SlirpLite(f'{name}, tap', path, MTU))
+    for engine, into in (('relay', relays), ('tap', taps)):
+      into.append(Network(f'{name}, {engine}', args.netns_up, args.forwarder, path, 2 * number + (engine == 'tap'), engine))
+    lone.append(SlirpLite(f'{name}, alone', path, MTU))
   for cls, program in ((Pasta, 'pasta'), (Slirp4netns, 'slirp4netns'), (RootlessKit, 'rootlesskit')):
     if shutil.which(program):
       peers.append(cls(MTU))
     else:
       say(f'{program} is not installed')
-  return tuple([s for s in list_ if not args.only or s.name in args.only] for list_ in (relays, taps, peers))
+  return tuple([s for s in list_ if not args.only or s.name in args.only] for list_ in (relays, taps, lone, peers))
 
 
 def run(args):
   resource.setrlimit(resource.RLIMIT_NOFILE, (NOFILE, NOFILE))
   world = RelayWorld()
-  relays, taps, peers = systems_of(args)
-  ours = [s.name for s in relays + taps]
-  found = report.Report('relay', 'Networks of ordinary users: the relay engine', ours, limit='direct')
-  found.doc['versions'] = sorted({s.version() for s in relays + taps + peers} | {world.iperf_version()})
+  relays, taps, lone, peers = systems_of(args)
+  networks = relays + taps
+  found = report.Report('relay', 'Networks of ordinary users: the relay engine, which they have, and the tap engine',
+                        [s.name for s in networks + lone], limit='direct')
+  found.doc['versions'] = sorted({s.version() for s in networks + lone + peers} | {world.iperf_version()})
   found.doc['run'] = f'rounds: {args.rounds} of {args.time:g} s, after {args.warm:g} s of warm-up; MTU {MTU}'
-  for system in relays + taps + peers:
+  for system in networks + lone + peers:
     world.start(system)
     say(system.name)
   kits = [s for s in peers if isinstance(s, RootlessKit)]
-  measure_side(found, world, 'out', [Direct()] + relays + taps + [s for s in peers if s not in kits], args)
-  measure_side(found, world, 'in', [Direct()] + relays + taps + kits, args)
+  measure_side(found, world, 'out', [Direct()] + networks + lone + [s for s in peers if s not in kits], args)
+  measure_side(found, world, 'in', [Direct()] + networks + lone + kits, args)
   measure_side(found, world, 'across', [Plain()] + relays, args)
   if not args.cells or 'many' in args.cells:
-    measure_many(found, world, [Direct()] + relays + taps, MANY)
-  for system in relays + taps + peers:
+    measure_many(found, world, [Direct()] + networks + lone, MANY)
+  for system in networks + lone + peers:
     world.stop(system)
   cpu_table(found)
   each_table(found)

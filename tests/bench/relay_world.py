@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The world of the relay engine's benchmark: ordinary users' networks on the host of ports_world.py.
+"""The world of the benchmark of networks: ordinary users' networks on the host of ports_world.py.
 
 Each system that is a network has a user of its own, two containers of his on it, and his netns-up beside the
 slirp-lite that is measured. All systems run at the same time.
@@ -23,9 +23,10 @@ OURS = ('slirp-', 'netns-up')
 
 
 class Network(Published):
-  """Two containers on one network of a user's, the way out of which is the relay engine."""
+  """Two containers on one network of a user's; engine: that of its way out."""
 
-  def __init__(self, name, netns_up, forwarder, slirp_lite, number):
+  def __init__(self, name, netns_up, forwarder, slirp_lite, number, engine):
+    self.engine = engine
     self.name, self.uid = name, UID_FIRST + number
     self.bin = f'/run/bin.{self.uid}'
     os.mkdir(self.bin)
@@ -56,7 +57,7 @@ class Network(Published):
 
   def bring_up(self):
     self.container, self.other = Space(True, self.uid), Space(True, self.uid)
-    self.call('network', 'create', 'bench', '--engine', 'relay', '-q')
+    self.call('network', 'create', 'bench', '--engine', self.engine, '-q')
     ports = [word for host, inner in self.pairs() for word in ('-p', f'{host}:{inner}/tcp')]
     for space, name, more in ((self.container, 'client', ports), (self.other, 'server', [])):
       self.call('up', str(space.pid), '--network', 'bench', '--name', name, '-q', *more)
