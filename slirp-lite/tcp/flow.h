@@ -34,6 +34,14 @@ struct gather {
 	size_t len;
 };
 
+/* What the connections of one source have: see share.c. */
+#define N_SHARES 256u
+#define SHARE_OPENING 16u /* of the table: this part of it */
+struct share {
+	uint32_t n_opening, n_chunks;
+	bool is_full;
+};
+
 enum gate_dir { GATE_IN, GATE_OUT, N_GATES }; /* to the container, from it */
 
 /* A limit of what passes, and who waits for it. */
@@ -60,6 +68,7 @@ struct tcp {
 	uint64_t challenge_at; /* the second in which n_challenges were sent (RFC 5961 7) */
 	uint32_t n_challenges;
 	struct bucket opens;
+	struct share shares[N_SHARES];
 	uint16_t mss[N_FAM]; /* ours */
 };
 
@@ -77,6 +86,7 @@ enum flow_links_kind {
 
 struct tcp_flow {
 	struct table_node node;
+	uint8_t share, n_charged; /* which one, and its chunks in it */
 	struct tcb tcb;
 	struct source src; /* fd -1: the host's side is done */
 	struct timer timer;
@@ -96,6 +106,7 @@ struct tcp_flow {
 	bool has_turn[N_GATES]; /* is first in it, until it was flushed */
 	bool is_dirty : 1, is_waiting : 1, is_promised : 1;
 	bool is_connecting : 1;
+	bool is_opening : 1; /* counted as such in its share */
 	bool is_dns : 1;
 	bool is_readable : 1; /* the host's socket may hold bytes, or its end */
 	bool is_hung_up : 1;  /* the host has ended its side: read on until that is seen */
@@ -141,6 +152,15 @@ void gate_pass(struct tcp_flow *f, enum gate_dir d, size_t n);
 uint64_t gate_rate(const struct tcp *t, enum gate_dir d); /* bytes a second; 0: no limit */
 void gate_end_turn(struct tcp_flow *f);                   /* after it was flushed */
 void gate_forget(struct tcp_flow *f);
+
+/* share.c. For a flow that is new; its host's answer is waited for (false: too many of its source
+ * are), and waited for no longer; what its rings hold now. */
+void share_begin(struct tcp_flow *f);
+bool share_open(struct tcp_flow *f);
+void share_opened(struct tcp_flow *f);
+void share_charge(struct tcp_flow *f);
+/* Its source gets no more of the pool. */
+bool share_is_full(const struct tcp_flow *f);
 
 /* open.c: a SYN for a key that has no flow. */
 void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *syn,

@@ -119,6 +119,7 @@ static void on_reclaim(struct timer *timer, uint64_t now)
 		next = f->links[LINKS_OTHER].next;
 		if (f->rx.end == 0 && !f->is_blocked && now - f->tcb.last_rx >= RECLAIM_MS)
 			flow_promise(f, 0);
+		share_charge(f);
 	}
 	if (t->promised.first)
 		timer_set(t->env.wheel, &t->reclaim, now + RECLAIM_MS);
@@ -176,6 +177,8 @@ void flow_end(struct tcp_flow *f, bool is_abort)
 	timer_clear(t->env.wheel, &f->timer);
 	ring_reset(&f->rx, t->env.pool);
 	ring_reset(&f->tx, t->env.pool);
+	share_charge(f);
+	share_opened(f);
 	gate_forget(f);
 	unmark(f);
 	set_waiting(f, false);
@@ -240,6 +243,7 @@ struct tcp_flow *flow_new(struct tcp *t, const struct flow_key *k)
 	f->timer.fn = on_timer;
 	ring_init(&f->rx);
 	ring_init(&f->tx);
+	share_begin(f);
 	return f;
 }
 
@@ -309,10 +313,12 @@ static bool flush_one(struct tcp_flow *f, uint64_t now)
 	bool is_more;
 
 	if (f->is_over) {
-		if (!rx_drain(f) || f->rx.len == 0)
+		if (!rx_drain(f) || f->rx.len == 0) {
 			flow_end(f, false);
-		else
-			timer_set(f->owner->env.wheel, &f->timer, now + OVER_MS);
+			return false;
+		}
+		share_charge(f);
+		timer_set(f->owner->env.wheel, &f->timer, now + OVER_MS);
 		return false;
 	}
 	if (!f->is_connecting && !rx_drain(f)) {
@@ -335,6 +341,7 @@ static bool flush_one(struct tcp_flow *f, uint64_t now)
 		set_promised(f, false, now);
 		set_waiting(f, true);
 	}
+	share_charge(f);
 	set_timer(f);
 	gate_end_turn(f);
 	return is_more;
@@ -347,7 +354,7 @@ static void feed(struct tcp *t)
 		return;
 	t->is_starved = false;
 	for (struct tcp_flow *f = table_next(t->table, NULL); f; f = table_next(t->table, f)) {
-		if (!f->is_starved)
+		if (!f->is_starved || share_is_full(f))
 			continue;
 		f->is_starved = false;
 		flow_mark(f);

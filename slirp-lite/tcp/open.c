@@ -237,6 +237,11 @@ void open_passive(struct tcp *t, const struct flow_key *k, const struct tcphdr_v
 		flow_end(f, false);
 		return;
 	}
+	if (!others && !share_open(f)) {
+		stats->n[STAT_DROP_RATE]++;
+		flow_end(f, false);
+		return;
+	}
 	conf = conf_of(t, k, now);
 	tcb_open_passive(&f->tcb, &conf, syn, now);
 	f->is_connecting = true;
@@ -297,6 +302,7 @@ static bool finish(struct tcp_flow *f, uint32_t events, uint64_t now)
 		return false;
 	}
 	f->is_connecting = false;
+	share_opened(f);
 	env->stats->n[STAT_TCP_OPENED]++;
 	if (f->is_others) {
 		hand_over(f, now);

@@ -51,6 +51,14 @@ uint32_t rx_accept(struct tcp_flow *f)
 		if (left < room)
 			room = (uint32_t)left;
 	}
+	if (share_is_full(f)) {
+		uint32_t used = f->rx.skip + f->rx.len + held(f),
+			 own = (f->rx.n_held > f->rx.n_reserved ? f->rx.n_held : f->rx.n_reserved) *
+			       POOL_CHUNK;
+
+		if (own < used + room)
+			room = own > used ? own - used : 0;
+	}
 	return room;
 }
 
@@ -72,7 +80,7 @@ static void grow(struct tcp_flow *f, size_t n)
 	if (now >= chunks_max(f->owner) || f->taken < now * POOL_CHUNK)
 		return;
 	f->taken = 0;
-	if (pool_n_free(p) >= pool_n_chunks(p) / 2 + want)
+	if (pool_n_free(p) >= pool_n_chunks(p) / 2 + want && !share_is_full(f))
 		flow_promise(f, want);
 }
 

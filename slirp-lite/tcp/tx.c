@@ -111,6 +111,10 @@ static bool pump_once(struct tcp_flow *f, uint64_t now)
 	/* A silly window is left to grow while something is in flight. */
 	if (room == 0 || (room < f->tcb.mss && f->tx.len > 0))
 		return false;
+	if (share_is_full(f)) { /* it is marked when that is over */
+		f->is_starved = true;
+		return false;
+	}
 	allowed = gate_room(f, GATE_IN);
 	if (allowed == 0)
 		return false;

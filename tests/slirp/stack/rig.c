@@ -204,6 +204,7 @@ void rig_start(const struct rig_conf *c)
 		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}};
 	int pair[2], size = 4 << 20;
 
+	p->is_forwarding = c->is_network;
 	p->net[FAM4] = (struct prefix){ip_of("10.0.2.0"), 24};
 	p->gateway[FAM4] = ip_of("10.0.2.2");
 	p->dns[FAM4] = ip_of("10.0.2.3");

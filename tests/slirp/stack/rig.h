@@ -21,6 +21,7 @@ struct rig_conf {
 	size_t memory_max;          /* 0: 64 MiB */
 	int host_buffer;            /* SO_SNDBUF of the worker's host sockets; 0: the system's */
 	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
+	bool is_network;            /* it forwards for others */
 	bool is_bridged;            /* the container has another MAC address than the plan's */
 };
 
