@@ -4,7 +4,7 @@
 # user_net_lib.sh: a host with two ordinary users who make networks of several containers, for tests that source
 # lib.sh before.
 
-. "$(dirname "$0")/user_lib.sh"
+. "$(dirname "$0")/../ns/user_lib.sh" # also of tests/fault
 
 AS_DIR=1
 ns_world
