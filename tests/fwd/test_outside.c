@@ -234,7 +234,7 @@ static void test_link_local_udp(void **state)
 	}
 	assert_int_equal(r, 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&ss, len), 0);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 10},
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &(struct timeval){.tv_sec = 60},
 		   sizeof(struct timeval));
 	assert_int_equal(send(fd, "ping", 4, 0), 4);
 	assert_int_equal(recv(fd, buf, sizeof(buf), 0), 4);
