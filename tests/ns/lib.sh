@@ -490,7 +490,7 @@ _ns_residue_once() { # HOST BEFORE
 # (a teardown may return before its last child is gone, and the kernel takes namespaces apart one after the other, those
 # of all tests); the diff is in $NS_TMP/residue.diff.
 has_residue() {
-	! ns_until 10 _ns_residue_once "$1" "$2"
+	! ns_until 20 _ns_residue_once "$1" "$2"
 }
 
 # residue HOST BEFORE DESCRIPTION: the assertion.

@@ -36,7 +36,7 @@ profile() { # WORD...
 	echo "$* seed 7" >"$NS_TMP/profile"
 	kill -HUP "$relay"
 	more() { [ "$(n_changed)" -gt "$before" ]; }
-	ns_until 5 more || bail 'the relay does not listen'
+	ns_until 20 more || bail 'the relay does not listen'
 }
 drop() { # PER-MILLE: of what comes to the server, and to the host
 	local h

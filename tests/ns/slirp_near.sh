@@ -94,7 +94,7 @@ while read -r what server client; do
 	is "$what: and to it, TCP" "$(probe_in p tcp_peer "$client" 7000 | sed 's/^::ffff://; s/ .*//')" "$server"
 	is "$what: UDP" "$(probe_in p udp_who "$client" 7000 | cut -d' ' -f1)" "$server"
 	is "$what: a closed port" "$(probe_in p tcp_connect "$client" 7001)" ECONNREFUSED
-	ok "$what: ping" inside p ping -q -c1 -W5 "$client"
+	ok "$what: ping" inside p ping -q -c1 -W20 "$client"
 done <<N
 neighbour $HOST4 198.51.100.77
 neighbour,IPv6 $HOST6 2001:db8:1::77
