@@ -420,7 +420,7 @@ static void test_release_cuts(void **state)
 static long count_switches(pid_t pid)
 {
 	char path[64], line[256];
-	long n = 0;
+	long n = -1; /* one that always had something to do has given nothing away: 0 */
 
 	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
 	FILE *f = fopen(path, "re");
@@ -429,7 +429,7 @@ static long count_switches(pid_t pid)
 		if (sscanf(line, "voluntary_ctxt_switches: %ld", &n) == 1)
 			break;
 	fclose(f);
-	assert_true(n > 0);
+	assert_true(n >= 0);
 	return n;
 }
 
