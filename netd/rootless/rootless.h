@@ -87,8 +87,8 @@ int rootless_get(struct rootless *r, const char *id, const char *ifname, struct 
 int rootless_publish(struct rootless *r, const char *id, const char *ifname,
 		     const struct publish *list, size_t n, bool is_back, struct rootless_state *ret,
 		     struct err *e);
-/* Limits of one that is up; NULL: as it is. Then *ret says what is up now. ERR_UNSUPPORTED: the relay
- * engine is used. ERR_ABSENT. */
+/* Limits of one that is up; NULL: as it is. Then *ret says what is up now. ERR_UNSUPPORTED: the
+ * relay engine is used. ERR_ABSENT. */
 int rootless_limit(struct rootless *r, const char *id, const char *ifname, const uint64_t *in,
 		   const uint64_t *out, struct rootless_state *ret, struct err *e);
 /* Asks an attachment for something else ("flows"); the answer is a new reference. */

@@ -92,7 +92,7 @@ is 'nothing is made on the host' "$(n_links)" 2
 ok 'down' nta down three -q
 
 # --- another user, another policy -----------------------------------------------------------------
-like 'another user finds nothing to limit' "$(as $UID_B "$NETNS_UP" limit one --rate-in 9mbit 2>&1)" '*one/eth0 is on none*'
+like 'another user finds nothing to limit' "$(as $UID_B "$NETNS_UP" limit one --rate-in 9mbit 2>&1)" '*one eth0 has no network from us*'
 is 'and changes nothing' "$(rates one)" '8000 12000000'
 policy 'allow nta default attach,publish,shape rate-in=15mbit rate-out=11mbit'
 has_rates() { [ "$(rates "$1")" = "$2" ]; }
