@@ -20,10 +20,9 @@
 
 #define TEXT_OF(x) #x
 #define NUMBER(x) TEXT_OF(x)
-/* The headers are enough. */
 /* Of the text that is printed here. tests/net/nft/elem_test says the new one when that changes. */
 #define VERSION 0xb68d8e43u
-
+/* The headers are enough. */
 #define LOG "log group " NUMBER(RULESET_LOG_GROUP) " snaplen 96"
 
 /* `publish` is reached for local destinations only, otherwise transit traffic would be hijacked.
