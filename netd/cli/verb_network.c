@@ -192,6 +192,10 @@ static int net_create(struct net_opts *o, const char *name, struct err *e)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "without root, containers of the network default are each alone");
 	r = net_open(o, USERNET_MAKE, &n, e);
+	/* The way out shows nobody's address but the user's, and may know whose each connection is.
+	 */
+	if (n.is_user)
+		o->n.masquerade = false;
 	if (r >= 0)
 		r = engine_network_create(n.g, &o->n, e);
 	if (r < 0) {

@@ -449,6 +449,10 @@ static int take_made(struct launch *l, struct err *e)
 	if (l->made.why.used > 0)
 		log_warn("the tap engine serves TCP, for the relay engine does not work here: %s",
 			 l->made.why.text);
+	if (l->made.lacks.used > 0)
+		log_warn("clients of published ports with addresses of the namespace's own "
+			 "networks are not served: %s",
+			 l->made.lacks.text);
 	return 0;
 }
 

@@ -39,7 +39,7 @@ struct answer {
 	int r;
 	struct err e;
 	bool has[N_MADE]; /* which of tap and listeners come with it */
-	struct err why;
+	struct err why, lacks;
 };
 
 static bool is_set(const struct mac *m)
@@ -141,22 +141,27 @@ static int configure(const struct setup_spec *s, struct err *e)
 	return err_ctx(e, r, "configure %s", s->tap);
 }
 
-/* With AUTO it is no error when it does not work: the tap engine does. */
-static int make_relay(const struct setup_spec *s, int ret_listen[N_FAM], struct err *ret_why,
-		      struct err *e)
+/* With AUTO it is no error when the relay engine does not work: the tap engine does, and for those
+ * behind the namespace it wants answers led back to it, where that works. */
+static int make_ways(const struct setup_spec *s, int ret_listen[N_FAM], struct answer *a,
+		     struct err *e)
 {
-	int r = s->engine == ENGINE_TAP ? 0
-					: transparent_prepare(s->tap, s->plan, ret_listen, ret_why);
+	int r = s->engine == ENGINE_TAP ? 1
+					: transparent_prepare(s->tap, s->plan, ret_listen, &a->why);
 
-	if (r == 0 || s->engine == ENGINE_AUTO)
-		return 0;
-	if (e)
-		*e = *ret_why;
-	return err_ctx(e, r, "relay engine");
+	if (r < 0 && s->engine == ENGINE_RELAY) {
+		if (e)
+			*e = a->why;
+		return err_ctx(e, r, "relay engine");
+	}
+	if (r == 0 || !s->plan->is_forwarding ||
+	    transparent_lead_back(s->tap, s->plan, &a->lacks) == 0)
+		err_reset(&a->lacks);
+	return 0;
 }
 
 /* fds: the tap, the listeners. */
-static int make(const struct setup_spec *s, int fds[N_MADE], struct err *ret_why, struct err *e)
+static int make(const struct setup_spec *s, int fds[N_MADE], struct answer *a, struct err *e)
 {
 	CLEAN_FD int tap = -1;
 	int r = userns_join(s->userns_fd, s->netns_fd, e);
@@ -169,7 +174,7 @@ static int make(const struct setup_spec *s, int fds[N_MADE], struct err *ret_why
 	if (r >= 0)
 		r = s->is_configured ? configure(s, e) : s->is_lo_up ? set_lo_up(e) : 0;
 	if (r == 0)
-		r = make_relay(s, fds + 1, ret_why, e);
+		r = make_ways(s, fds + 1, a, e);
 	if (r < 0)
 		return r;
 	fds[0] = fd_take(&tap);
@@ -198,7 +203,7 @@ static void keep_only(const struct setup_spec *s, int channel)
 
 static _Noreturn void helper(const struct setup_spec *s, int channel)
 {
-	struct answer a = {.e = ERR_INIT, .why = ERR_INIT};
+	struct answer a = {.e = ERR_INIT, .why = ERR_INIT, .lacks = ERR_INIT};
 	int fds[N_MADE] = {-1, -1, -1}, list[N_MADE];
 	size_t n = 0;
 
@@ -206,7 +211,7 @@ static _Noreturn void helper(const struct setup_spec *s, int channel)
 		a.r = err_sys(&a.e, errno, "PR_SET_DUMPABLE");
 	} else {
 		keep_only(s, channel);
-		a.r = make(s, fds, &a.why, &a.e);
+		a.r = make(s, fds, &a, &a.e);
 	}
 	for (size_t i = 0; i < N_MADE; i++) {
 		a.has[i] = fds[i] >= 0;
@@ -271,7 +276,8 @@ int setup_finish(struct setup *s, struct setup_made *ret, struct err *e)
 	}
 	for (size_t i = 0, k = 0; i < N_MADE; i++)
 		at[i] = a.has[i] ? fds[k++] : -1;
-	*ret = (struct setup_made){.tap = at[0], .listen = {at[1], at[2]}, .why = a.why};
+	*ret = (struct setup_made){
+		.tap = at[0], .listen = {at[1], at[2]}, .why = a.why, .lacks = a.lacks};
 	return 0;
 }
 

@@ -29,6 +29,7 @@ struct setup_made {
 	int tap;
 	int listen[N_FAM]; /* transparent listeners of the relay engine; -1: none */
 	struct err why;    /* why the relay engine does not work, where it was tried */
+	struct err lacks;  /* why answers are not led back to the tap, where that was tried */
 };
 
 struct setup {

@@ -63,6 +63,20 @@ static void shown_rules(const char *tap, struct buf *out)
 		   TRANSPARENT_MARK_SHOWN, TRANSPARENT_MARK_IN, tap, TRANSPARENT_MARK_BACK);
 }
 
+void transparent_back_rules(const char *tap, struct buf *out)
+{
+	buf_printf(out,
+		   "table inet slirp-lite\ndelete table inet slirp-lite\n"
+		   "table inet slirp-lite {\n"
+		   "chain seen {\n"
+		   "type filter hook prerouting priority mangle; policy accept;\n"
+		   "iifname \"%s\" ct state new ct mark set %#" PRIx32 " accept\n"
+		   "ct mark %#" PRIx32 " ct direction reply meta mark set %#" PRIx32 "\n"
+		   "}\n"
+		   "}\n",
+		   tap, TRANSPARENT_MARK_BACK, TRANSPARENT_MARK_BACK, TRANSPARENT_MARK_BACK);
+}
+
 void transparent_rules(const char *tap, const struct plan *plan, const uint16_t ports[N_FAM],
 		       struct buf *out)
 {
@@ -251,9 +265,17 @@ static int set_routes(const char *tap, const struct plan *plan, const int listen
 			r = divert_add(b, f == FAM4 ? AF_INET : AF_INET6, TRANSPARENT_MARK_IN,
 				       TRANSPARENT_TABLE, e);
 	for (int f = 0; r == 0 && f < N_FAM; f++)
-		if (listen_fd[f] >= 0 && plan->gateway[f].family)
+		if (plan->net[f].ip.family && plan->gateway[f].family)
 			r = lead_back(b, f, link.index, plan, e);
 	return r < 0 ? r : rtnl_batch_run(b, e);
+}
+
+static int look_routing(struct err *e)
+{
+	if (probe_allowed(PROBE_POLICY_ROUTING))
+		return 0;
+	return err_set(e, ERR_UNSUPPORTED, 0, "no policy routing (%s)",
+		       probe_name(PROBE_POLICY_ROUTING));
 }
 
 static int look_allowed(struct err *e)
@@ -261,10 +283,7 @@ static int look_allowed(struct err *e)
 	if (!probe_allowed(PROBE_TPROXY))
 		return err_set(e, ERR_UNSUPPORTED, 0, "no transparent proxying (%s)",
 			       probe_name(PROBE_TPROXY));
-	if (!probe_allowed(PROBE_POLICY_ROUTING))
-		return err_set(e, ERR_UNSUPPORTED, 0, "no policy routing (%s)",
-			       probe_name(PROBE_POLICY_ROUTING));
-	return 0;
+	return look_routing(e);
 }
 
 int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen[N_FAM],
@@ -298,4 +317,21 @@ int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen
 		fd_closep(&fds[f]);
 	}
 	return r;
+}
+
+int transparent_lead_back(const char *tap, const struct plan *plan, struct err *e)
+{
+	static const int none[N_FAM] = {-1, -1};
+	CLEAN_BUF struct buf rules = BUF_INIT;
+	int r = look_routing(e);
+
+	if (r == 0)
+		r = relax_reverse_path(tap, e);
+	if (r == 0)
+		r = err_ctx(e, set_routes(tap, plan, none, e), "policy routing");
+	if (r < 0)
+		return r;
+	transparent_back_rules(tap, &rules);
+	return rules.failed ? err_set(e, ERR_INTERNAL, ENOMEM, "rules")
+			    : err_ctx(e, nft_run(rules.p, e), "connection marks");
 }

@@ -35,8 +35,12 @@
  * -1), the caller's. What the kernel lacks is ERR_UNSUPPORTED or as the kernel says. */
 int transparent_prepare(const char *tap, const struct plan *plan, int ret_listen[N_FAM],
 			struct err *e);
+/* Of that only what the tap engine has use for: connections that come in by the tap, published
+ * ports', are answered by it, whatever address their client has. */
+int transparent_lead_back(const char *tap, const struct plan *plan, struct err *e);
 /* The firewall rules alone. Pure. ports: of the listeners. */
 void transparent_rules(const char *tap, const struct plan *plan, const uint16_t ports[N_FAM],
 		       struct buf *out);
+void transparent_back_rules(const char *tap, struct buf *out);
 
 #endif

@@ -21,6 +21,8 @@ relay_in() { # NAME ARGUMENT...: slirp_probe_relay.py in the container
 	inside "$name" "$PYTHON" "$NS_TMP/probe_relay.py" "$@" 2>&1
 }
 
+api() { "$PYTHON" "$PROBE" api "$NS_TMP/api/$1" "$2"; }
+
 # Which engine.
 box_new s host
 is 'one container: the tap engine' "$(told s engine): $(told s engine_why)" 'tap: it serves one container'
@@ -34,6 +36,24 @@ behind x t 9
 is 'and is served all the same' "$(probe_in x tcp_up $OUT4 7000 1000000)" equal
 behind_end x
 box_end t
+NETNS_UP_WITHOUT=policy-routing
+box_new p host --for-network --engine=tap
+unset NETNS_UP_WITHOUT
+like 'answers cannot be led back to the tap: it says so' "$(cat "$NS_TMP/p.log")" \
+	"*addresses of the namespace's own networks are not served: no policy routing*"
+box_end p
+box_new n host -6 --for-network --engine=tap
+behind x n 9
+is 'a network, by the tap engine' "$(told n engine): $(told n engine_why)" 'tap: asked for'
+(inside_exec x "$PYTHON" "$PROBE" tcp_hold $OUT6 7000 1 100) >/dev/null 2>&1 &
+held=$!
+NS_SERVERS="$NS_SERVERS $held"
+whose() { api n '{"execute":"flows"}' | jq -r '[.return.flows[] | select(.proto == "tcp" and .state == "ESTABLISHED") | .guest] | unique | join(" ")'; }
+is_whose() { [ "$(whose)" = "$1" ]; }
+ok 'it is told whose a connection is' ns_until 20 is_whose fd88:9::2
+unserve $held
+behind_end x
+box_end n
 (_box_exec host unshare -Urn sleep 7200) &
 apart=$!
 NS_SERVERS="$NS_SERVERS $apart"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # TCP of an ordinary user's container: curl, iperf3, both half closes, resets, a slow reader, much data,
 # many connections, path MTU, and what connect() says compared with the same call on the host.
-# Argument relay: of a container behind the box, by the relay engine.
+# Argument relay: of a container behind the box, by the relay engine; network: of one behind it, by the tap engine.
 # SLIRP_TEST_BYTES: how much is sent each way (64 MiB); over IPv4 and MTU 1500 SLIRP_TEST_MANY_BYTES (1 GB).
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/slirp_lib.sh"
@@ -17,14 +17,19 @@ serve_probe far tcp 7000 serve_tcp
 serve_http out 80
 serve out iperf3 -s
 wait_port out tcp 5201
-if [ "${1:-}" = relay ]; then
-	box_new r host -6 --host-loopback=tcp:7500 --engine=relay
+case ${1:-} in
+relay | network)
+	[ "$1" = relay ] && how=--engine=relay || how='--for-network --engine=tap'
+	# shellcheck disable=SC2086 # words
+	box_new r host -6 --host-loopback=tcp:7500 $how
 	behind a r 1
 	box=r
-else
+	;;
+*)
 	box_new a host -6 --host-loopback=tcp:7500
 	box=a
-fi
+	;;
+esac
 first_worker=$(worker $box)
 fds=$(n_fds "$first_worker")
 
@@ -128,8 +133,12 @@ as_before() { [ "$(n_fds "$first_worker")" -le $((fds + 2)) ]; }
 ok "its sockets are closed: $fds at the start" ns_until 20 as_before
 is 'no connection stays' "$(inside a ss -Htan state established | wc -l)" 0
 if [ $box = r ]; then
-	ok 'nearly all went by the relay engine' [ "$(told r through_opened)" -gt 2000 ]
-	is 'none is left' "$(told r through_flows)" 0
+	if [ "$1" = relay ]; then
+		ok 'nearly all went by the relay engine' [ "$(told r through_opened)" -gt 2000 ]
+		is 'none is left' "$(told r through_flows)" 0
+	else
+		is 'by the tap engine' "$(told r engine): $(told r through_opened)" 'tap: 0'
+	fi
 	behind_end a
 	box_end r
 	ns_done

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Addresses that a user's networks and others both have: remote clients of published ports with addresses of the network's
-# own subnet, and of another network's; and subnets that are chosen are none that the machine has a route to.
+# own subnet, and of another network's; and subnets that are chosen are none that the machine has a route to. Argument
+# tap: by the tap engine, which is asked for.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
@@ -19,8 +20,11 @@ on out ip -6 addr add $N6/64 dev eth0 nodad
 seen() { # tcp|udp ADDRESS PORT: as who the client is seen
 	on out python3 "$PROBE" "$1_who" "$2" "$3" | cut -d' ' -f1 | sed 's/^::ffff://'
 }
+engine=${1:-relay}
+case $engine in tap) asks='--engine tap' ;; *) asks='' ;; esac
+# shellcheck disable=SC2086 # words
 is 'subnets that the machine has are taken by their user alone, who is told' \
-	"$(nna network create near --subnet 192.0.2.0/24 --subnet 2001:db8:2::/64 2>&1 | grep -c 'warning: subnet .* overlaps .* containers of near do not')" 2
+	"$(nna network create near $asks --subnet 192.0.2.0/24 --subnet 2001:db8:2::/64 2>&1 | grep -c 'warning: subnet .* overlaps .* containers of near do not')" 2
 on host ip route add 10.128.0.0/16 via $OUT4
 on host ip route add 0.0.0.0/1 via $OUT4
 ok 'a network, wherever' nna network create web -q
@@ -55,7 +59,7 @@ ok 'a container, with ports' nna up "$a" --network near -q -p 8080:7000 -p 9000:
 ok 'one on the other network' nna up "$b" --network web -q -p 8081:7000 -p 9001:7000/udp
 serve_both "$a"
 serve_both "$b"
-is 'by the relay engine' "$(uplink engine)" relay
+is 'by this engine' "$(uplink engine)" "$engine"
 while read -r what server client gateway; do
 	is "$what: of its own network: TCP, as the gateway" "$(seen tcp "$server" 8080)" "$gateway"
 	is "$what: a MB to it" "$(on out python3 "$PROBE" tcp_up "$server" 8080 1000000)" equal

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What passes of an ordinary user's containers, on networks and alone: rates, conversations, published ports, counters
-# for a monitor. And limits of rates on networks: that they are there, and hold.
+# for a monitor. And limits of rates on networks: that they are there, and hold. Argument tap: by the tap engine.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 TERMINAL=$(dirname "$0")/terminal.py
@@ -16,12 +16,15 @@ is_counted() { counted "$1" || { metrics && counted "$1"; }; }
 sort_of_types() { sed -n 's/^# TYPE \([^ ]*\) .*/\1/p' "$NS_TMP/metrics" | sort | uniq -d; }
 
 serve_http out 80
+serve_peer out udp 7001
 head -c 3000000 /dev/zero >"$NS_TMP/www.out/big"
 www b
 snapshot host >"$NS_TMP/before"
 is 'nothing is up' "$(nna top --once)$(nna top --json)" '[]'
 ok 'nor counted' metrics
-ok 'a network' nna network create web -q
+case ${1:-} in tap) asks='--engine tap' opened=tcp_opened ;; *) asks='' opened=through_opened ;; esac
+# shellcheck disable=SC2086 # words
+ok 'a network' nna network create web $asks -q
 like 'without a container' "$(nna top --once)" '*ID *NETWORK*your networks: 0 TCP*'
 foreign a $UID_A
 a=$box_a
@@ -65,6 +68,12 @@ flow="any(.flows[]; .proto == \"tcp\" and .peer == \"$OUT4\" and .peer_port == 8
 ok 'a conversation' ns_until 60 sees a "$flow"
 ok 'of the one alone' ns_until 60 sees_lone c "$flow"
 is 'another has none' "$(of b '[.flows[] | select(.peer_port == 80)] | length')" 0
+says() {
+	inside "$a" python3 -c 'import socket, sys
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(b"x", (sys.argv[1], 7001))' $OUT4
+	sees a "any(.flows[]; .proto == \"udp\" and .peer == \"$OUT4\" and .peer_port == 7001)"
+}
+ok 'one of datagrams' ns_until 60 says
 # Each fetches again and again, and between two has no conversation.
 has_names() {
 	nna top --once >"$NS_TMP/text" && grep -q "^tcp  out a:[0-9]* .*$OUT4:80 " "$NS_TMP/text" &&
@@ -96,7 +105,7 @@ for sample in "netd_attachments\\{uid=\"$UID_A\",network=\"web\"\\} 2" "netd_por
 	'slirp_ready\{id="c",ifname="eth0"\} 1' 'slirp_ready\{of="networks"\} 1' \
 	'slirp_flows\{id="c",ifname="eth0",proto="tcp"\} [1-9][0-9]*' \
 	'slirp_events_total\{id="c",ifname="eth0",event="bytes_out"\} [0-9]{7,}' \
-	'slirp_events_total\{of="networks",event="through_opened"\} [1-9][0-9]*' \
+	'slirp_events_total\{of="networks",event="'$opened'"\} [1-9][0-9]*' \
 	'slirp_port_bytes_total\{id="b",ifname="eth0",port="8080:80/tcp",direction="out"\} [1-9][0-9]*'; do
 	ok "$sample" ns_until 20 is_counted "$sample"
 done

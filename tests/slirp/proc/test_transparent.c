@@ -53,6 +53,20 @@ static void test_rules(void **state)
 	assert_int_equal(count(four.p, "tproxy"), 1);
 }
 
+/* With the tap engine: what comes by the tap is answered there, and nothing else is touched. */
+static void test_back_rules(void **state)
+{
+	CLEAN_BUF struct buf b = BUF_INIT;
+
+	(void)state;
+	transparent_back_rules("tap7", &b);
+	assert_int_equal(count(b.p, "iifname \"tap7\" ct state new ct mark set 0x736c0004"), 1);
+	assert_int_equal(count(b.p, "ct mark 0x736c0004 ct direction reply meta mark set"), 1);
+	assert_int_equal(count(b.p, "mark"), 3);
+	assert_int_equal(count(b.p, "notrack"), 0);
+	assert_int_equal(count(b.p, "delete table inet slirp-lite"), 1);
+}
+
 /* The second address tells frames from ours, and is one of a single host's. */
 static void test_mac(void **state)
 {
@@ -69,6 +83,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_rules),
+		cmocka_unit_test(test_back_rules),
 		cmocka_unit_test(test_mac),
 	};
 
