@@ -163,6 +163,7 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 		.mtu = o->mtu,
 		.rate = o->rate,
 		.egress = &o->egress,
+		.names = &o->names,
 		.n_publish = o->n_publish,
 		.publish = o->publish,
 		.n_alias = o->n_alias,
@@ -178,7 +179,7 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 
 int attach_check_egress(const struct attach_opts *o, const struct attachment *a, struct err *e)
 {
-	if (attach_egress_equal(&o->egress, &a->egress))
+	if (attach_egress_equal(&o->egress, &a->egress) && attach_names_equal(&o->names, &a->names))
 		return 0;
 	return err_set(e, ERR_CONFLICT, EEXIST,
 		       "%s %s is up with other destinations (--to, --not-to): take it down first",

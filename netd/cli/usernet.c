@@ -178,6 +178,10 @@ int usernet_attach(struct usernet *u, const struct up_request *req, struct attac
 	struct err one = ERR_INIT;
 	int r;
 
+	/* Whoever answers could name the machine's own addresses, which are not this host's. */
+	if (attach_egress_has_names(req->egress))
+		return err_set(e, ERR_UNSUPPORTED, 0,
+			       "--to: destinations by name: not on a network of an ordinary user");
 	if (!list || !added)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
 	if (n)

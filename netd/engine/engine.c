@@ -66,6 +66,9 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	/* libnftables ends the process when memory runs short: it shall be another one. */
 	nft_use_child(true);
 	g->owner = engine_owner(state_dir);
+	g->state_dir = strdup(state_dir ? state_dir : ENGINE_STATE_DIR);
+	if (!g->state_dir)
+		return err_set(e, ERR_INTERNAL, ENOMEM, "engine");
 	int r = read_only ? 0 : check_privilege(e);
 	if (r == 0)
 		r = bootid_get(g->boot_id, e);
@@ -76,10 +79,9 @@ int engine_open(const char *state_dir, bool read_only, struct engine **ret, stru
 	if (r == 0 && !read_only)
 		r = nftbatch_open(&g->nft, e);
 	if (r == 0 && !read_only)
-		r = hold_writer(g->nft, state_dir ? state_dir : ENGINE_STATE_DIR, e);
+		r = hold_writer(g->nft, g->state_dir, e);
 	if (r == 0)
-		r = store_open(state_dir ? state_dir : ENGINE_STATE_DIR, !read_only, g->cookie,
-			       g->boot_id, &g->store, e);
+		r = store_open(g->state_dir, !read_only, g->cookie, g->boot_id, &g->store, e);
 	if (r != 0)
 		return r;
 	*ret = g;
@@ -141,6 +143,7 @@ void engine_closep(struct engine **p)
 	store_closep(&g->store);
 	nftbatch_closep(&g->nft);
 	rtnl_close(g->host);
+	free(g->state_dir);
 	free(g);
 	*p = NULL;
 }

@@ -50,6 +50,7 @@ struct up_request {
 	 * cap is left out where the kernel has none. */
 	struct attach_cap cap;
 	const struct attach_egress *egress;
+	const struct attach_names *names; /* of egress; NULL: it has none */
 	/* By whom a daemon with privilege was asked, 0: by nobody. It is on record with what is
 	 * made, and what another user has made by that name is ERR_CONFLICT. */
 	uint32_t uid;

@@ -35,6 +35,7 @@ struct engine {
 	bool has_rules;   /* they were looked at and found intact, or loaded anew */
 	bool fwd_started; /* by this run: what the others published may be served by nobody */
 	struct nameslink names;
+	char *state_dir;
 	bool tidy;                    /* nothing may be left: look when closing */
 	char network[NETNAME_STRLEN]; /* that the last one taken away was of; "": none */
 	void (*progress)(const char *what, size_t i, size_t n, void *arg); /* NULL: nobody asks */
@@ -256,6 +257,21 @@ int names_sweep(struct engine *g, struct err *e);
 /* After a call that started the responder: all others are told once more. No lock held. */
 void names_revive(struct engine *g);
 void names_fill(const struct network *n, struct attachment *a); /* the record's resolver[] */
+
+/* learn.c: destinations that are names. */
+#define LEARN_EACH 256     /* addresses that names lead to, of one container */
+#define LEARN_MEMBERS 1024 /* containers for which there are some just now */
+/* Of a that is to be made: its destinations, and that somebody tells where their names lead. */
+int learn_check(struct work *w, const struct attachment *a, struct err *e);
+/* Takes away what was learned for it. */
+int learn_forget(struct engine *g, const struct attachment *a, struct err *e);
+struct learner;
+struct namesmsg_learn;
+struct learner *learner_new(struct engine *g); /* NULL: no memory */
+/* Of who is not believed. 0: the container reaches it, or need not; else -errno. */
+int learner_take(struct learner *l, const struct namesmsg_learn *m);
+/* nameskeep.c. Starts the keeper; the responder is there. On return they know of each other. */
+int nameskeep_start(struct engine *g, struct err *e);
 
 /* network.c. Finds a network; describes the default one when it is asked for (1: it is not on
  * record yet). Lock held. */

@@ -264,6 +264,7 @@ static void put_of(const struct attachment *a, struct namesmsg *ret)
 
 	entry(a, NAMESMSG_PUT, ret);
 	ret->uid = a->uid;
+	ret->is_kept = attach_egress_has_names(&a->egress);
 	for (size_t i = 0; i < n && i < NAMESMSG_IPS; i++)
 		ret->ip[ret->n_ip++] = list[i].addr.ip;
 }
@@ -277,6 +278,19 @@ static void fill_put(const struct attachment *a, struct names *l)
 	}
 }
 
+/* Who may go to where names lead has a keeper that lets it. */
+static int need_keeper(struct engine *g, const struct attachment *a, struct err *e)
+{
+	struct namesmsg ask, have;
+	int r;
+
+	if (!attach_egress_has_names(&a->egress))
+		return 0;
+	entry(a, NAMESMSG_ASK, &ask);
+	r = call(g, &ask, &have, e);
+	return r != 0 || have.has_keeper ? r : nameskeep_start(g, e);
+}
+
 static int put_once(struct engine *g, const struct attachment *a, struct names *l, struct err *e)
 {
 	int r = nameslink_open(&g->names, false, e);
@@ -284,7 +298,8 @@ static int put_once(struct engine *g, const struct attachment *a, struct names *
 	if (r != 0)
 		return r;
 	fill_put(a, l);
-	return nameslink_call_all(&g->names, l->m, 1 + l->n, e);
+	r = nameslink_call_all(&g->names, l->m, 1 + l->n, e);
+	return r < 0 || r == NAMESLINK_NONE ? r : need_keeper(g, a, e);
 }
 
 /* 1: nothing of it, or not all, is known; 0: it is. */
@@ -304,7 +319,8 @@ static int is_missing(struct engine *g, const struct attachment *a, const struct
 		return r;
 	}
 	put_of(a, &want);
-	bool same = have.n_ip == want.n_ip && have.n_name == l->n && have.uid == want.uid;
+	bool same = have.n_ip == want.n_ip && have.n_name == l->n && have.uid == want.uid &&
+		    have.is_kept == want.is_kept && (!want.is_kept || have.has_keeper);
 	for (size_t i = 0; same && i < want.n_ip; i++)
 		same = ip_equal(&have.ip[i], &want.ip[i]);
 	return !same;

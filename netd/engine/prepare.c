@@ -196,11 +196,13 @@ static int copy_request(struct work *w, const struct up_request *req, struct err
 	a->cap = req->cap;
 	if (req->egress)
 		a->egress = *req->egress;
+	if (req->names)
+		a->names = *req->names;
 	int r = publish_check_list(req->publish, req->n_publish, e);
 	if (r >= 0)
 		r = attach_rate_check(&req->rate, e);
 	if (r >= 0)
-		r = attach_egress_check(&a->egress, e);
+		r = learn_check(w, a, e);
 	if (r >= 0)
 		r = attachment_add_publish(a, req->publish, req->n_publish, e);
 	if (r >= 0)

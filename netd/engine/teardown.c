@@ -131,6 +131,8 @@ static int teardown(struct engine *g, const struct attachment *a, bool fast, str
 	if (is_whole)
 		gather(&all, &one, elem_of_endpoint(a, &l, &one));
 	del_elements(g, &l, &all);
+	if (is_whole)
+		gather(&all, &one, learn_forget(g, a, &one));
 	err_gather(e, &all);
 	return all.kind == ERR_NONE ? 0 : all.sys ? -all.sys : -EIO;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "base/parse.h"
 
@@ -74,6 +75,39 @@ bool attach_egress_equal(const struct attach_egress *a, const struct attach_egre
 	return a->n == b->n;
 }
 
+bool attach_names_equal(const struct attach_names *a, const struct attach_names *b)
+{
+	for (size_t i = 0; i < ATTACH_DEST_MAX; i++)
+		if (strcmp(a->name[i], b->name[i]) != 0)
+			return false;
+	return true;
+}
+
+/* RFC 6890: this network, loopback, link-local (metadata services among it), multicast and above.
+ */
+static bool is_far4(const uint8_t *b)
+{
+	return b[0] != 0 && b[0] != 127 && b[0] < 224 && !(b[0] == 169 && b[1] == 254);
+}
+
+/* RFC 4291: not multicast, link-local, ::/96 (which has ::1) and IPv4-mapped ones. */
+static bool is_far6(const uint8_t *b)
+{
+	static const uint8_t zero[10];
+
+	if (b[0] == 0xff || (b[0] == 0xfe && (b[1] & 0xc0) == 0x80))
+		return false;
+	return memcmp(b, zero, sizeof(zero)) != 0 ||
+	       !((b[10] == 0 && b[11] == 0) || (b[10] == 0xff && b[11] == 0xff));
+}
+
+bool attach_name_may_be(const struct ip *ip)
+{
+	return ip->family == AF_INET    ? is_far4(ip->b)
+	       : ip->family == AF_INET6 ? is_far6(ip->b)
+					: false;
+}
+
 /* Would both be elements of one set, and have a packet in common? */
 static bool collides(const struct attach_dest *a, const struct attach_dest *b)
 {
@@ -105,13 +139,32 @@ static int check_dest(const struct attach_egress *x, size_t i, struct err *e)
 	return 0;
 }
 
+/* Both may become addresses of one set, and the same address. */
+static bool may_collide(const struct attach_dest *a, const struct attach_dest *b)
+{
+	if (a->to.ip.family != 0 || b->to.ip.family != 0 || a->low == 0 || b->low == 0 ||
+	    (a->low == b->low && a->high == b->high))
+		return false;
+	return a->low <= b->high && b->low <= a->high;
+}
+
+static int check_names(const struct attach_egress *x, size_t i, struct err *e)
+{
+	const struct attach_dest *d = &x->dest[i];
+
+	for (size_t k = 0; k < i; k++)
+		if (may_collide(d, &x->dest[k]))
+			return err_invalid(e, ERR_USAGE,
+					   "ports %u-%u and %u-%u of names overlap: each name "
+					   "takes the same ones, or others",
+					   x->dest[k].low, x->dest[k].high, d->low, d->high);
+	return 0;
+}
+
 int attach_egress_check(const struct attach_egress *x, struct err *e)
 {
-	if (attach_egress_has_names(x))
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "destinations by name: only without root and without --network");
 	for (size_t i = 0; i < x->n; i++)
-		if (check_dest(x, i, e) < 0)
+		if (check_dest(x, i, e) < 0 || check_names(x, i, e) < 0)
 			return -EINVAL;
 	return 0;
 }

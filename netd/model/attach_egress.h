@@ -33,6 +33,10 @@ struct attach_egress {
 struct attach_names {
 	char name[ATTACH_DEST_MAX][ATTACH_NAME_STRLEN];
 };
+/* So long an address counts that a name led to, whatever the answer says: who asks for a name may
+ * take a while until it connects; who keeps an answer longer than a day has it from nobody. */
+#define ATTACH_NAME_TTL_MIN_S 60
+#define ATTACH_NAME_TTL_MAX_S 86400
 /* name: in lower case, without a dot at the end. */
 bool attach_names_match(const char *pattern, const char *name);
 
@@ -45,9 +49,14 @@ bool attach_egress_allows(const struct attach_egress *x, const struct ip *dst, u
 			  uint32_t named);
 /* The same destinations in the same order. */
 bool attach_egress_equal(const struct attach_egress *a, const struct attach_egress *b);
+/* And the same names. */
+bool attach_names_equal(const struct attach_names *a, const struct attach_names *b);
 bool attach_egress_has_names(const struct attach_egress *x);
-/* ERR_USAGE: host bits, ports in no order, overlaps. ERR_UNSUPPORTED: names, which the kernel does
- * not know. */
+/* Whether what says of a name where it leads may say that: not to this host or one link, not
+ * nowhere, not to everybody. Of the host's own addresses only those that every host has. */
+bool attach_name_may_be(const struct ip *ip);
+/* For the kernel's sets. ERR_USAGE: host bits, ports in no order, overlaps; ranges of ports of
+ * names that have some in common, and are not the same. */
 int attach_egress_check(const struct attach_egress *x, struct err *e);
 /* PREFIX, PREFIX:PORT or PREFIX:LOW-HIGH; an address is a prefix, one of IPv6 in brackets where
  * ports follow, as [2001:db8::/32]:443. Where names is not NULL and nothing is denied, a name in

@@ -92,9 +92,10 @@ struct attachment {
 	struct attach_rate rate; /* all zero: unlimited */
 	struct attach_cap cap;
 	struct attach_egress egress;
-	bool is_hairpin;   /* bridge port reflects */
-	bool is_promisc;   /* the bridge is promiscuous */
-	bool is_unguarded; /* may send from any address */
+	struct attach_names names; /* of egress */
+	bool is_hairpin;           /* bridge port reflects */
+	bool is_promisc;           /* the bridge is promiscuous */
+	bool is_unguarded;         /* may send from any address */
 	bool is_port_isolated;
 	bool is_dad; /* IPv6 addresses are checked for duplicates before use */
 	struct attach_vlan vlan;

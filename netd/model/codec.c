@@ -198,8 +198,9 @@ static void put_cap(struct out *o, const struct attach_cap *c)
 	put(o, "cap", out_take(&sub));
 }
 
-static void put_egress(struct out *o, const struct attach_egress *x)
+static void put_egress(struct out *o, const struct attachment *a)
 {
+	const struct attach_egress *x = &a->egress;
 	json_t *arr = put_arr(o, "egress");
 
 	for (size_t i = 0; i < x->n && arr; i++) {
@@ -207,7 +208,7 @@ static void put_egress(struct out *o, const struct attach_egress *x)
 		char s[ATTACH_DEST_STRLEN];
 
 		put_str(&item, x->dest[i].is_denied ? "notTo" : "to",
-			attach_dest_str(x, NULL, i, s));
+			attach_dest_str(x, &a->names, i, s));
 		append(arr, &item, &o->failed);
 	}
 }
@@ -248,7 +249,7 @@ static void put_parts(struct out *o, const struct attachment *a)
 	if (attach_cap_is_set(&a->cap))
 		put_cap(o, &a->cap);
 	if (a->egress.n)
-		put_egress(o, &a->egress);
+		put_egress(o, a);
 	put_vlan(o, &a->vlan);
 	put_aliases(o, a);
 	if (a->note)

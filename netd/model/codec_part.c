@@ -152,7 +152,7 @@ static int in_cap(const struct in *in, struct attach_cap *cap)
 	return r < 0 ? r : 0;
 }
 
-static int in_egress(const struct in *in, struct attach_egress *x)
+static int in_egress(const struct in *in, struct attach_egress *x, struct attach_names *names)
 {
 	json_t *arr = NULL;
 	size_t n = 0;
@@ -173,7 +173,7 @@ static int in_egress(const struct in *in, struct attach_egress *x)
 			not_to = NULL;
 		if (r < 0)
 			return r;
-		if (attach_egress_parse(not_to ? not_to : to, not_to != NULL, x, NULL, in->e) < 0)
+		if (attach_egress_parse(not_to ? not_to : to, not_to != NULL, x, names, in->e) < 0)
 			return in_wrong(&item, not_to ? "notTo" : "to");
 	}
 	return r < 0 ? r : 0;
@@ -273,7 +273,7 @@ int in_parts(const struct in *in, struct attachment *a)
 	if (r == 0)
 		r = in_cap(in, &a->cap);
 	if (r == 0)
-		r = in_egress(in, &a->egress);
+		r = in_egress(in, &a->egress, &a->names);
 	if (r == 0)
 		r = in_vlan(in, &a->vlan);
 	if (r == 0)

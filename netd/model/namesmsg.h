@@ -14,7 +14,7 @@
 #include "model/addr.h"
 #include "model/name.h"
 
-#define NAMESMSG_VERSION 1
+#define NAMESMSG_VERSION 2
 
 /* The listening control socket as the responder finds it when it starts, and its role: it is the
  * program of the local forwarder, told so by its first argument. */
@@ -41,6 +41,8 @@ enum namesmsg_op {
 	NAMESMSG_LIST,        /* the next entry after (network, key) in the table's order at place
 				 `at`; answered by ITEM, or OK at the end */
 	NAMESMSG_ITEM,        /* network, key ("": the network itself), at: where to go on */
+	NAMESMSG_KEEP,        /* who asks is the keeper: once this is answered by OK, it is sent
+				 namesmsg_learn, each of which it answers by namesmsg_learned */
 	NAMESMSG_OK,
 	NAMESMSG_ERROR, /* sys says why; name is then the name of the step that failed, or "" */
 };
@@ -55,6 +57,9 @@ struct namesmsg {
 	uint16_t port;   /* of listen[] */
 	uint8_t is_internal;
 	uint8_t n_ip;
+	uint8_t is_kept;    /* PUT, ASK with a key: it may go to where names lead, so the keeper
+			       hears of each answer before it does */
+	uint8_t has_keeper; /* of an answer to ASK */
 	struct ip listen[N_FAM]; /* family 0: none */
 	/* PUT, and the answer to ASK with a key: addresses of the entry. NETWORK, and the answer to
 	 * ASK without: subnets, len[] their prefix lengths. */
@@ -63,6 +68,27 @@ struct namesmsg {
 	char network[NETNAME_STRLEN];
 	char key[KEY_STRLEN];
 	char name[ALIAS_STRLEN];
+};
+
+/* The keeper is a process with privilege: it lets the container (network, key) reach what a name
+ * led to just now, if the container may reach that name, by its own look at the record. */
+#define NAMESMSG_LEARN_IPS 64
+#define NAMESMSG_LEARN_NAME 256
+struct namesmsg_learn {
+	uint32_t version;
+	uint32_t kind, index, gen; /* who waits: the responder's own */
+	uint32_t n_ip;
+	struct ip ip[NAMESMSG_LEARN_IPS];
+	uint32_t ttl_s[NAMESMSG_LEARN_IPS];
+	char network[NETNAME_STRLEN];
+	char key[KEY_STRLEN];
+	char name[NAMESMSG_LEARN_NAME]; /* that was asked for: lower case, no dot at the end */
+};
+
+struct namesmsg_learned {
+	uint32_t version;
+	uint32_t kind, index, gen;
+	int32_t sys; /* 0: the container may hear the answer now; else errno */
 };
 
 #endif

@@ -82,6 +82,12 @@ enum set_id {
 	SET_NOT6, /* address . where it may not */
 	SET_NOT_PORT4,
 	SET_NOT_PORT6,
+	SET_ASK4,
+	SET_ASK6, /* address . resolver that tells it where the names lead to which it may go */
+	SET_NAMED4,
+	SET_NAMED6, /* address . where such a name led just now: each with an end of its own */
+	SET_NAMED_PORT4,
+	SET_NAMED_PORT6,
 	SET_CONN_RATE_PORT,
 	SET_CONN_RATE_LINK,
 	SET_CONNS_PORT, /* bridge . MAC: caps of who is behind a port of it */
@@ -114,6 +120,7 @@ struct set_desc {
 	bool is_counted; /* each element counts the packets that it matched */
 	enum elem_bound bound;
 	bool is_sudden; /* a whole second's worth may come at once, not a tenth of it */
+	bool is_timed;  /* its elements end by themselves, each after a time of its own */
 	enum field_type key[ELEM_KEY_MAX], data[ELEM_DATA_MAX];
 	/* The nft text of the key type where a list of types cannot say it: the ND target is a raw
 	 * payload for nft 1.0.6, hence an integer in its texts. NULL elsewhere. */
@@ -129,8 +136,12 @@ struct elem {
 	union field_value data[ELEM_DATA_MAX];
 	enum elem_verdict verdict;
 	uint32_t bound;                    /* of a set with bounds */
+	uint32_t timeout_s;                /* of a timed set; 0: it does not end */
 	char comment[ELEM_COMMENT_STRLEN]; /* "" for none; "network NAME" or "ID/IFNAME" */
 };
+
+/* Elements of a timed set, at most; one more is refused. */
+#define ELEM_TIMED_MAX 65536
 
 /* How many packets may come at once where so many a second may, at least BURST_MIN. */
 #define ELEM_BURST_MIN 10u
@@ -160,6 +171,11 @@ int elem_of_opened(int fam, const char *ifname, struct elem_list *out, struct er
 /* DNAT entries of n publish runs of a (usually a->publish). */
 int elem_of_publish(const struct attachment *a, const struct publish *p, size_t n,
 		    struct elem_list *out, struct err *e);
+
+/* Destination i of a, which is a name, as ip that it leads to, for timeout_s: one element for each
+ * address of a's of that family. */
+int elem_of_named(const struct attachment *a, size_t i, const struct ip *ip, uint32_t timeout_s,
+		  struct elem_list *out, struct err *e);
 
 /* Whether both are the same element of the same set, whatever they map to. */
 bool elem_same_key(const struct elem *a, const struct elem *b);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* elem_policy: caps and destinations of an attachment, as elements. PURE. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "net/elem_int.h"
@@ -114,6 +115,22 @@ static int add_dest(const struct policy_elems *t, const struct ip *from,
 	return 0;
 }
 
+/* Who may go to what a name leads to has to ask for it. */
+static int add_ask(const struct policy_elems *t, const struct ip *from)
+{
+	const struct ip *at = &t->a->resolver[ip_fam(from)];
+	struct elem *x;
+
+	if (!attach_egress_has_names(&t->a->egress) || at->family == 0)
+		return 0;
+	x = elem_append(t->out, ip_fam(from) == FAM4 ? SET_ASK4 : SET_ASK6, t->comment);
+	if (!x)
+		return -ENOMEM;
+	x->key[0].ip = *from;
+	x->key[1].ip = *at;
+	return 0;
+}
+
 /* Of whom a daemon made for a user. They come with caps: a kernel that has not got the ones has not
  * got the others. */
 static int add_loud(const struct policy_elems *t, const struct ip *from)
@@ -150,6 +167,8 @@ static int add_egress(const struct policy_elems *t)
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		r = add_dests(t, &list[i].addr.ip);
 		if (r == 0)
+			r = add_ask(t, &list[i].addr.ip);
+		if (r == 0)
 			r = add_loud(t, &list[i].addr.ip);
 	}
 	if (r == 0)
@@ -162,6 +181,33 @@ static int add_egress(const struct policy_elems *t)
 	if (!x)
 		return -ENOMEM;
 	memcpy(x->key[0].ifname, t->a->host_ifname, sizeof(x->key[0].ifname));
+	return 0;
+}
+
+int elem_of_named(const struct attachment *a, size_t i, const struct ip *ip, uint32_t timeout_s,
+		  struct elem_list *out, struct err *e)
+{
+	const struct attach_dest *d = &a->egress.dest[i];
+	enum set_id set = d->low ? SET_NAMED_PORT4 : SET_NAMED4;
+	char comment[ELEM_COMMENT_STRLEN];
+	struct attach_ip list[ATTACH_IP_MAX];
+	size_t n = attachment_ips(a, list);
+
+	snprintf(comment, sizeof(comment), "%s/%s", a->id, a->ifname);
+	for (size_t k = 0; k < n; k++) {
+		struct elem *x;
+
+		if (list[k].addr.ip.family != ip->family)
+			continue;
+		x = elem_append(out, ip_fam(ip) == FAM4 ? set : set + 1, comment);
+		if (!x)
+			return err_set(e, ERR_INTERNAL, ENOMEM, "elements");
+		x->key[0].ip = x->key_end[0].ip = list[k].addr.ip;
+		x->key[1].ip = x->key_end[1].ip = *ip;
+		x->key[2].port = d->low;
+		x->key_end[2].port = d->high;
+		x->timeout_s = timeout_s;
+	}
 	return 0;
 }
 

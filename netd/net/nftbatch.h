@@ -41,6 +41,13 @@ int nftbatch_has(struct nftbatch *n, const struct elem_list *l, bool *ret_has, s
  * kernel does not count. */
 #define NFTBATCH_UNKNOWN UINT64_MAX
 int nftbatch_packets(struct nftbatch *n, const struct elem_list *l, uint64_t *ret, struct err *e);
+/* Elements of timed sets, none twice: each is there for its timeout_s from now on, or longer if it
+ * was to be, or as it was when that is no more than slack_s less. One transaction: none is missing
+ * in between. */
+int nftbatch_prolong(struct nftbatch *n, const struct elem_list *l, uint32_t slack_s,
+		     struct err *e);
+/* All elements of timed sets whose first key is one of these addresses go. */
+int nftbatch_del_timed(struct nftbatch *n, const struct ip *own, size_t n_own, struct err *e);
 /* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
  * version, or half of it, 3: another owner's. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);

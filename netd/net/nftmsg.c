@@ -337,6 +337,8 @@ static void put_elements(struct nlmsghdr *h, enum nftmsg_op op, const struct ele
 		put_value(h, NFTA_SET_ELEM_KEY_END, &end);
 	if (op == NFTMSG_ADD) {
 		put_data(h, x);
+		if (x->timeout_s)
+			put_be64(h, NFTA_SET_ELEM_TIMEOUT, x->timeout_s * 1000ull);
 		put_bound(h, x);
 		put_userdata(h, x, two && !has_end);
 	}
@@ -469,6 +471,19 @@ bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret)
 		return false;
 	*ret = be64toh(mnl_attr_get_u64(n));
 	return true;
+}
+
+uint32_t nftmsg_left_s(const struct nlmsghdr *answer)
+{
+	const struct nlattr *one =
+		attr_below(attr_top(answer, NFTA_SET_ELEM_LIST_ELEMENTS), NFTA_LIST_ELEM);
+	const struct nlattr *a = attr_below(one, NFTA_SET_ELEM_EXPIRATION);
+	uint64_t ms;
+
+	if (!a || mnl_attr_get_payload_len(a) != sizeof(ms))
+		return UINT32_MAX;
+	ms = be64toh(mnl_attr_get_u64(a));
+	return ms / 1000 < UINT32_MAX ? (uint32_t)(ms / 1000) : UINT32_MAX;
 }
 
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size)

@@ -56,6 +56,8 @@ unsigned int nftmsg_n_answers(const struct elem *x);
 bool nftmsg_is_elem(const struct nlmsghdr *answer, const struct elem *x);
 /* How often the element of an answer has matched; false: it does not count. */
 bool nftmsg_packets(const struct nlmsghdr *answer, uint64_t *ret);
+/* How many whole seconds the element of an answer still has; UINT32_MAX: it does not end. */
+uint32_t nftmsg_left_s(const struct nlmsghdr *answer);
 /* The comment of a table answer; "" when there is none. */
 void nftmsg_table_comment(const struct nlmsghdr *answer, char *out, size_t size);
 /* Its flags, and whose it is (a port number; 0: nobody's). */

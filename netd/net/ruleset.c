@@ -21,7 +21,7 @@
 #define TEXT_OF(x) #x
 #define NUMBER(x) TEXT_OF(x)
 /* Of the text that is printed here. tests/net/nft/elem_test says the new one when that changes. */
-#define VERSION 0xb68d8e43u
+#define VERSION 0xb2b493e5u
 /* The headers are enough. */
 #define LOG "log group " NUMBER(RULESET_LOG_GROUP) " snaplen 96"
 
@@ -98,7 +98,8 @@ static const char inet_guard[] =
  * alone opens a connection. The rate comes before the number: the kernel looks through all
  * connections of a key to count them, so who opens too many at once is not counted any more. Who is
  * in @egress* goes where
- * @to* lets him and @not* does not forbid it. */
+ * @to* lets him and @not* does not forbid it; where a name led just now (@named*) only to what is
+ * neither the host's own nor another container's: who answers for the name chose it. */
 static const char inet_fresh[] =
 	"	chain fresh {\n"
 	"		type filter hook prerouting priority mangle; policy accept;\n"
@@ -139,6 +140,12 @@ static const char inet_fresh[] =
 	"refuse\n"
 	"		ip saddr . ip daddr @to4 accept\n"
 	"		meta l4proto { tcp, udp } ip saddr . ip daddr . th dport @to_port4 accept\n"
+	"		meta l4proto { tcp, udp } th dport 53 ip saddr . ip daddr @ask4 accept\n"
+	"		ip daddr @nets4 goto refuse\n"
+	"		fib daddr type != unicast goto refuse\n"
+	"		ip saddr . ip daddr @named4 accept\n"
+	"		meta l4proto { tcp, udp } ip saddr . ip daddr . th dport @named_port4 "
+	"accept\n"
 	"		goto refuse\n"
 	"	}\n"
 	"	chain egress6 {\n"
@@ -147,6 +154,12 @@ static const char inet_fresh[] =
 	"refuse\n"
 	"		ip6 saddr . ip6 daddr @to6 accept\n"
 	"		meta l4proto { tcp, udp } ip6 saddr . ip6 daddr . th dport @to_port6 "
+	"accept\n"
+	"		meta l4proto { tcp, udp } th dport 53 ip6 saddr . ip6 daddr @ask6 accept\n"
+	"		ip6 daddr @nets6 goto refuse\n"
+	"		fib daddr type != unicast goto refuse\n"
+	"		ip6 saddr . ip6 daddr @named6 accept\n"
+	"		meta l4proto { tcp, udp } ip6 saddr . ip6 daddr . th dport @named_port6 "
 	"accept\n"
 	"		goto refuse\n"
 	"	}\n"
@@ -315,7 +328,13 @@ static void print_set(const struct set_desc *d, bool counted, struct buf *out)
 		buf_printf(out, "verdict");
 	print_types(d->data, d->n_data, out);
 	/* What a set says here each of its elements gets, with numbers of its own. */
-	buf_printf(out, ";%s%s }\n", d->interval ? " flags interval;" : "",
+	buf_printf(out, ";");
+	if (d->is_timed)
+		buf_printf(out, " size " NUMBER(ELEM_TIMED_MAX) "; flags %stimeout;",
+			   d->interval ? "interval, " : "");
+	else if (d->interval)
+		buf_printf(out, " flags interval;");
+	buf_printf(out, "%s }\n",
 		   d->bound == BOUND_RATE     ? " limit rate over 1/second;"
 		   : d->bound == BOUND_UNDER  ? " limit rate 1/second;"
 		   : d->bound == BOUND_CONNS  ? " ct count over 1;"
@@ -499,6 +518,8 @@ static void print_element(const struct elem *x, struct buf *out)
 			   d->bound == BOUND_RATE ? "over " : "", x->bound, elem_burst(x));
 	else if (d->bound == BOUND_CONNS)
 		buf_printf(out, " ct count over %u", x->bound);
+	if (x->timeout_s)
+		buf_printf(out, " timeout %us", x->timeout_s);
 	if (x->comment[0])
 		buf_printf(out, " comment \"%s\"", x->comment);
 	for (unsigned int i = 0; i < d->n_data; i++) {

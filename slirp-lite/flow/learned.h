@@ -15,10 +15,8 @@
 #include "model/attach_egress.h"
 
 #define LEARNED_MAX 4096 /* addresses; one more is not learned until another's time is over */
-/* Who asks for a name may take a while until it connects; who keeps an answer longer than a day has
- * it from nobody. */
-#define LEARNED_TTL_MIN_S 60
-#define LEARNED_TTL_MAX_S 86400
+#define LEARNED_TTL_MIN_S ATTACH_NAME_TTL_MIN_S
+#define LEARNED_TTL_MAX_S ATTACH_NAME_TTL_MAX_S
 
 struct learned;
 

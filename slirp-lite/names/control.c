@@ -230,6 +230,8 @@ static int put_entry(struct server *s, const struct namesmsg *m)
 		}
 		r = table_put_entry(&s->table, net, m->key, m->uid, m->ip, m->n_ip, &entry);
 	}
+	if (r == 0)
+		table_entry_at(&s->table, entry)->is_kept = m->is_kept;
 	return r;
 }
 
@@ -267,6 +269,7 @@ static void tell_entry(struct server *s, uint32_t net, const char *key, struct n
 		return;
 	a->uid = e->uid;
 	a->n_name = e->n_name;
+	a->is_kept = e->is_kept;
 	for (uint32_t i = e->first_addr; i && a->n_ip < NAMESMSG_IPS;
 	     i = table_addr_at(&s->table, i - 1)->next)
 		a->ip[a->n_ip++] = table_addr_at(&s->table, i - 1)->ip;
@@ -282,6 +285,7 @@ static int tell(struct server *s, const struct namesmsg *m, struct namesmsg *a)
 	memcpy(a->listen, s->place[net].listen, sizeof(a->listen));
 	a->port = s->place[net].port;
 	a->is_internal = n->is_internal;
+	a->has_keeper = s->keeper_fd >= 0;
 	if (m->key[0]) {
 		tell_entry(s, net, m->key, a);
 		return 0;
@@ -341,6 +345,8 @@ static int serve(struct server *s, const struct namesmsg *m, const int *fd, stru
 	case NAMESMSG_REMOVE:
 		remove_entries(s, m);
 		return 0;
+	case NAMESMSG_KEEP: /* once it has been answered */
+		return 0;
 	case NAMESMSG_ASK:
 		return tell(s, m, a);
 	case NAMESMSG_LIST:
@@ -373,7 +379,12 @@ static bool one(struct server *s, struct requester *q, uint32_t index)
 		end(s, index);
 		return false;
 	}
-	return true;
+	if (r < 0 || m.op != NAMESMSG_KEEP)
+		return true;
+	watch_del(s->epoll_fd, q->fd);
+	learn_take_keeper(s, fd_take(&q->fd));
+	slots_give(&s->requesters, index);
+	return false;
 }
 
 void control_serve(struct server *s, uint32_t index, uint32_t gen)

@@ -50,9 +50,15 @@ static void close_try(struct server *s, struct query *q)
 
 static void end(struct server *s, struct query *q, uint32_t index)
 {
+	struct table_entry *e = slots_live(&s->table.entries, q->entry, q->entry_gen);
+
 	close_try(s, q);
-	if (slots_live(&s->table.entries, q->entry, q->entry_gen))
-		table_entry_at(&s->table, q->entry)->n_waiting--;
+	if (e)
+		e->n_waiting--;
+	if (e && q->held)
+		e->n_held--;
+	if (q->held)
+		slots_give(&s->held, q->held - 1);
 	slots_give(&s->queries, index);
 }
 
@@ -187,10 +193,67 @@ void query_udp_event(struct server *s, uint32_t index)
 	}
 }
 
+/* What is in s->message waits until its client may reach what it says. False: it may go. */
+static bool hold(struct server *s, struct query *q, uint32_t index, size_t len)
+{
+	const struct watch_id who = {.kind = SERVER_QUERY, .index = index, .gen = q->slot.gen};
+	struct table_entry *e = table_entry_at(&s->table, q->entry);
+	uint32_t i = SLOT_NONE;
+
+	if (!e->is_kept)
+		return false;
+	if (e->n_held < SERVER_HELD_EACH)
+		i = slots_take(&s->held);
+	enum learn l =
+		i == SLOT_NONE ? LEARN_FAILED : learn_answer(s, q->entry, &who, s->message, len);
+	if (l != LEARN_ASKED && i != SLOT_NONE)
+		slots_give(&s->held, i);
+	if (l == LEARN_NOTHING)
+		return false;
+	if (l == LEARN_FAILED) {
+		refuse(s, q, DNS_RCODE_FAILED);
+		end(s, q, index);
+		return true;
+	}
+	struct held *h = slots_at(&s->held, i);
+	close_try(s, q);
+	q->held = i + 1;
+	e->n_held++;
+	q->walk.due_ms = s->now_ms + SERVER_LEARN_MS;
+	h->len = (uint32_t)len;
+	memcpy(h->bytes, s->message, len);
+	return true;
+}
+
+static void deliver(struct server *s, struct query *q, uint32_t index, uint8_t *message, size_t len)
+{
+	struct msg m;
+
+	if (msg_parse(q->bytes, q->len, &m) == 0 && len > answer_limit(&m))
+		len = answer_cut(message, len);
+	send_to(listener_of(s, q), message, len, &q->peer);
+	end(s, q, index);
+}
+
+void query_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let)
+{
+	struct query *q = slots_live(&s->queries, index, gen);
+
+	if (!q || !q->held)
+		return;
+	if (is_let) {
+		struct held *h = slots_at(&s->held, q->held - 1);
+
+		deliver(s, q, index, h->bytes, h->len);
+		return;
+	}
+	refuse(s, q, DNS_RCODE_FAILED);
+	end(s, q, index);
+}
+
 /* One message of a resolver. True: the query has moved on. */
 static bool hear(struct server *s, struct query *q, uint32_t index, size_t len)
 {
-	struct msg m;
 	struct dns d;
 
 	if (!server_is_answer(s->message, len, q->bytes, q->len, q->asked_id, &d))
@@ -201,10 +264,8 @@ static bool hear(struct server *s, struct query *q, uint32_t index, size_t len)
 		return true;
 	}
 	server_own_answer(s->message, q->bytes, q->len, &d, q->id);
-	if (msg_parse(q->bytes, q->len, &m) == 0 && len > answer_limit(&m))
-		len = answer_cut(s->message, len);
-	send_to(listener_of(s, q), s->message, len, &q->peer);
-	end(s, q, index);
+	if (!hold(s, q, index, len))
+		deliver(s, q, index, s->message, len);
 	return true;
 }
 
@@ -236,6 +297,10 @@ int query_expire(struct server *s)
 
 		if (s->now_ms < q->walk.due_ms)
 			continue;
+		if (q->held) {
+			query_learned(s, i, q->slot.gen, false);
+			continue;
+		}
 		walk_mark(s, &q->walk, true);
 		ask(s, q, i);
 	}

@@ -55,6 +55,7 @@ static int set_up(struct server *s, char *const resolver[], size_t n, const char
 	signal(SIGPIPE, SIG_IGN);
 	*ret_step = "tables";
 	s->listen_fd = NAMESMSG_CONTROL_FD;
+	s->keeper_fd = -1;
 	s->starter = geteuid();
 	s->strangers = (struct bucket)BUCKET_FULL(SERVER_STRANGERS_S / 1000, SERVER_STRANGERS_S);
 	for (size_t i = 0; i < TABLE_NETS_MAX; i++)
@@ -69,6 +70,8 @@ static int set_up(struct server *s, char *const resolver[], size_t n, const char
 		r = slots_init(&s->queries, SERVER_QUERIES_MAX, sizeof(struct query));
 	if (r == 0)
 		r = slots_init(&s->streams, SERVER_STREAMS_MAX, sizeof(struct stream));
+	if (r == 0)
+		r = slots_init(&s->held, SERVER_HELD_MAX, sizeof(struct held));
 	if (r == 0)
 		r = control_init(s);
 	if (r < 0)
@@ -121,6 +124,9 @@ static void dispatch(struct server *s, const struct epoll_event *ev)
 	case SERVER_STREAM:
 	case SERVER_STREAM_UP:
 		stream_event(s, id.index, id.gen, id.kind == SERVER_STREAM_UP);
+		break;
+	case SERVER_KEEPER:
+		learn_event(s);
 		break;
 	case SERVER_END:
 		s->is_over = true;

@@ -16,6 +16,7 @@
 #include "names/answer.h"
 #include "names/table.h"
 #include "relay/slots.h"
+#include "relay/watch.h"
 #include "stack/config.h"
 
 #define DNS_SERVER_PORT 53
@@ -28,6 +29,9 @@
 #define SERVER_PATIENCE_MS 4500 /* for all resolvers together: less than a stub resolver's 5 s */
 #define SERVER_DOWN_MS 30000    /* so long a resolver that failed is asked last */
 #define SERVER_TICK_MS 50
+#define SERVER_LEARN_MS 2000    /* for the keeper to let a container reach where a name leads */
+#define SERVER_HELD_MAX 64      /* answers over UDP that wait for that */
+#define SERVER_HELD_EACH 8      /* of one member */
 #define SERVER_STRANGERS_S 1000 /* refusals to who is no member */
 
 enum server_kind {
@@ -39,6 +43,7 @@ enum server_kind {
 	SERVER_QUERY,
 	SERVER_STREAM,
 	SERVER_STREAM_UP, /* the same one's connection to a resolver */
+	SERVER_KEEPER,    /* who is told where names lead */
 	SERVER_END,       /* the pipe: its other end is closed */
 };
 
@@ -74,10 +79,17 @@ struct query {
 	struct walk walk;
 	uint16_t id, asked_id;
 	uint16_t len;
+	uint32_t held; /* index + 1 of the answer, which waits for the keeper until walk.due_ms */
 	uint8_t bytes[MSG_QUERY_MAX];
 };
 
-enum stream_phase { STREAM_READS, STREAM_ASKS, STREAM_HEARS, STREAM_WRITES };
+struct held {
+	struct slot slot;
+	uint32_t len;
+	uint8_t bytes[ANSWER_MAX];
+};
+
+enum stream_phase { STREAM_READS, STREAM_ASKS, STREAM_HEARS, STREAM_LEARNS, STREAM_WRITES };
 
 struct stream {
 	struct slot slot;
@@ -95,12 +107,13 @@ struct stream {
 
 struct server {
 	int epoll_fd, listen_fd, watcher_fd;
-	bool is_over; /* whoever keeps the namespace has gone */
+	int keeper_fd; /* -1: none */
+	bool is_over;  /* whoever keeps the namespace has gone */
 	uid_t starter;
 	uint64_t now_ms;
 	struct table table;
 	struct place place[TABLE_NETS_MAX];
-	struct slots queries, streams, requesters;
+	struct slots queries, streams, requesters, held;
 	struct bucket strangers;
 	struct siphash_key key;
 	uint64_t n_ids;
@@ -130,7 +143,17 @@ bool server_is_poor(const struct dns *d);
 void server_own_answer(uint8_t *message, const uint8_t *query, size_t query_len,
 		       const struct dns *d, uint16_t id);
 
+/* learn.c: where names lead, told to the keeper. */
+enum learn { LEARN_NOTHING, LEARN_ASKED, LEARN_FAILED };
+/* An answer for an entry. NOTHING: it may go there; ASKED: once {kind, index, gen} is told so by
+ * query_learned or stream_learned; FAILED: it may not. */
+enum learn learn_answer(struct server *s, uint32_t entry, const struct watch_id *who,
+			const uint8_t *message, size_t len);
+void learn_take_keeper(struct server *s, int fd); /* takes fd over */
+void learn_event(struct server *s);
+
 /* query.c: over UDP */
+void query_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let);
 void query_udp_event(struct server *s, uint32_t index);
 void query_event(struct server *s, uint32_t index, uint32_t gen);
 /* Both: milliseconds until the next look, -1: none is due. */
@@ -139,6 +162,7 @@ int query_expire(struct server *s);
 void query_forget(struct server *s, uint32_t net, uint32_t entry);
 
 /* stream.c: over TCP */
+void stream_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let);
 void stream_accept(struct server *s, uint32_t index);
 void stream_event(struct server *s, uint32_t index, uint32_t gen, bool is_up);
 int stream_expire(struct server *s);

@@ -179,6 +179,26 @@ static enum step ask_more(struct server *s, struct stream *t, uint32_t index)
 	return STEP_WAIT;
 }
 
+/* The answer goes once its client may reach what it says. */
+static void learn(struct server *s, struct stream *t, uint32_t index, size_t len)
+{
+	const struct watch_id who = {.kind = SERVER_STREAM, .index = index, .gen = t->slot.gen};
+
+	switch (learn_answer(s, t->entry, &who, t->out + 2, len)) {
+	case LEARN_NOTHING:
+		writes(s, t, len);
+		break;
+	case LEARN_ASKED:
+		close_up(s, t);
+		t->phase = STREAM_LEARNS;
+		t->due_ms = s->now_ms + SERVER_LEARN_MS;
+		break;
+	case LEARN_FAILED:
+		fail_up(s, t);
+		break;
+	}
+}
+
 static void heard(struct server *s, struct stream *t, uint32_t index)
 {
 	uint8_t *message = t->out + 2;
@@ -195,7 +215,7 @@ static void heard(struct server *s, struct stream *t, uint32_t index)
 		return;
 	}
 	server_own_answer(message, t->in + 2, t->in_len - 2, &d, t->id);
-	writes(s, t, len);
+	learn(s, t, index, len);
 }
 
 static enum step hear_more(struct server *s, struct stream *t, uint32_t index)
@@ -286,6 +306,8 @@ static enum step step(struct server *s, struct stream *t, uint32_t index)
 		return ask_more(s, t, index);
 	case STREAM_HEARS:
 		return hear_more(s, t, index);
+	case STREAM_LEARNS:
+		return STEP_WAIT;
 	}
 	return STEP_END;
 }
@@ -295,7 +317,7 @@ static bool is_at_resolver(const struct stream *t)
 	return t->phase == STREAM_ASKS || t->phase == STREAM_HEARS;
 }
 
-/* What the client's end is watched for: nothing but its death while a resolver is asked. */
+/* What the client's end is watched for: nothing but its death while others are asked. */
 static void watch_client(struct server *s, struct stream *t, uint32_t index)
 {
 	uint32_t want = t->phase == STREAM_READS    ? EPOLLIN
@@ -303,6 +325,19 @@ static void watch_client(struct server *s, struct stream *t, uint32_t index)
 						    : 0;
 
 	watch_change(s->epoll_fd, t->fd, want, SERVER_STREAM, index, t->slot.gen);
+}
+
+void stream_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let)
+{
+	struct stream *t = slots_live(&s->streams, index, gen);
+
+	if (!t || t->phase != STREAM_LEARNS)
+		return;
+	if (is_let)
+		writes(s, t, t->out_len - 2);
+	else
+		fail_up(s, t);
+	watch_client(s, t, index);
 }
 
 static void run(struct server *s, struct stream *t, uint32_t index)
@@ -323,7 +358,7 @@ void stream_event(struct server *s, uint32_t index, uint32_t gen, bool is_up)
 
 	if (!t)
 		return;
-	if (!is_up && is_at_resolver(t)) { /* hung up */
+	if (!is_up && (is_at_resolver(t) || t->phase == STREAM_LEARNS)) { /* hung up */
 		end(s, t, index);
 		return;
 	}
@@ -339,6 +374,8 @@ int stream_expire(struct server *s)
 		if (is_at_resolver(t) && s->now_ms >= t->walk.due_ms) {
 			lose_up(s, t, i);
 			watch_client(s, t, i);
+		} else if (t->phase == STREAM_LEARNS && s->now_ms >= t->due_ms) {
+			stream_learned(s, i, t->slot.gen, false);
 		} else if (!is_at_resolver(t) && s->now_ms >= t->due_ms) {
 			end(s, t, i);
 		}

@@ -45,6 +45,8 @@ struct table_entry {
 	uint32_t first_addr, first_name; /* index + 1 */
 	uint32_t n_addr, n_name;
 	uint32_t n_waiting, n_streams; /* of the member: queries under way, TCP connections */
+	uint32_t n_held;               /* and answers that wait for the keeper */
+	bool is_kept;                  /* each answer of resolvers does */
 	struct bucket rate;
 };
 

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include <cmocka.h>
 
@@ -262,7 +263,7 @@ static void test_egress_names(void **state)
 		if (r == 0)
 			assert_string_equal(attach_dest_str(&x, &names, 0, text), cases[i].out);
 		assert_int_equal(attach_egress_has_names(&x), r == 0);
-		assert_int_equal(attach_egress_check(&x, NULL) < 0, r == 0);
+		assert_int_equal(attach_egress_check(&x, NULL), 0);
 		assert_int_equal(attach_egress_parse(cases[i].in, true, &x, &names, NULL), -EINVAL);
 		assert_int_equal(attach_egress_parse(cases[i].in, false, &x, NULL, NULL), -EINVAL);
 	}
@@ -273,6 +274,72 @@ static void test_egress_names(void **state)
 	assert_false(attach_names_match("*.a.org", "a.org"));
 	assert_false(attach_names_match("*.a.org", "ba.org"));
 	assert_false(attach_names_match("", ""));
+}
+
+/* Names whose ports the kernel could not tell apart; slirp-lite takes them. */
+static void test_egress_name_ports(void **state)
+{
+	static const struct {
+		const char *list;
+		bool is_good;
+	} cases[] = {
+		{"a.org,b.org", true},
+		{"a.org:80,b.org:80", true},
+		{"a.org:80-89,b.org:80-89,c.org:90", true},
+		{"a.org,b.org:80,c.org:81", true},
+		{"a.org:80-89,192.0.2.0/24:85", true},
+		{"a.org:80-89,b.org:89", false},
+		{"a.org:80-89,b.org:80", false},
+		{"a.org:5,b.org:1-9", false},
+		{"a.org:80,b.org:70,c.org:60-75", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct attach_egress x = {0};
+		struct attach_names names = {0}, other;
+
+		assert_int_equal(attach_egress_parse_list(cases[i].list, false, &x, &names, NULL),
+				 0);
+		if ((attach_egress_check(&x, NULL) == 0) != cases[i].is_good)
+			fail_msg("%s", cases[i].list);
+		other = names;
+		assert_true(attach_names_equal(&names, &other));
+		other.name[0][0] = 'x';
+		assert_false(attach_names_equal(&names, &other));
+	}
+}
+
+/* Where nobody's name may lead, and next to it. */
+static void test_name_may_be(void **state)
+{
+	static const char *const good[] = {
+		"1.0.0.0",     "10.0.0.1",    "126.255.255.255", "128.0.0.1", "169.253.0.1",
+		"169.255.0.1", "192.168.1.1", "223.255.255.255", "::1:0:0:1", "64:ff9b::c000:1",
+		"2001:db8::1", "fd00::1",     "fec0::1",         "fe7f::1",
+	};
+	static const char *const bad[] = {
+		"0.0.0.0",   "0.1.2.3",         "127.0.0.1", "127.255.255.255", "169.254.169.254",
+		"224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255", "::",
+		"::1",       "::7f00:1",        "fe80::1",   "febf::1",         "ff02::1",
+	};
+	struct ip ip = {0};
+
+	(void)state;
+	assert_false(attach_name_may_be(&ip));
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		assert_int_equal(ip_parse(good[i], &ip, NULL), 0);
+		if (!attach_name_may_be(&ip))
+			fail_msg("%s", good[i]);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		assert_int_equal(ip_parse(bad[i], &ip, NULL), 0);
+		if (attach_name_may_be(&ip))
+			fail_msg("%s", bad[i]);
+	}
+	/* IPv4-mapped: as text it is no IPv6 address here. */
+	ip = (struct ip){.family = AF_INET6, .b = {[10] = 0xff, 0xff, 192, 0, 2, 1}};
+	assert_false(attach_name_may_be(&ip));
 }
 
 static void test_rate_text(void **state)
@@ -327,10 +394,16 @@ static void test_rate_text(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_egress_text), cmocka_unit_test(test_egress_overlap),
-		cmocka_unit_test(test_egress_list), cmocka_unit_test(test_egress_names),
-		cmocka_unit_test(test_rate_text),   cmocka_unit_test(test_add),
-		cmocka_unit_test(test_release),     cmocka_unit_test(test_sysctls),
+		cmocka_unit_test(test_egress_text),
+		cmocka_unit_test(test_egress_overlap),
+		cmocka_unit_test(test_egress_list),
+		cmocka_unit_test(test_egress_names),
+		cmocka_unit_test(test_egress_name_ports),
+		cmocka_unit_test(test_name_may_be),
+		cmocka_unit_test(test_rate_text),
+		cmocka_unit_test(test_add),
+		cmocka_unit_test(test_release),
+		cmocka_unit_test(test_sysctls),
 		cmocka_unit_test(test_vlan),
 	};
 

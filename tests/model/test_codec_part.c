@@ -33,7 +33,7 @@ static const char parts_doc[] =
 	"800000,\"out\":9000000,\"outBurst\":1600000},\"cap\":{\"conns\":100,"
 	"\"connRate\":50,\"packetRate\":4294967295,\"inConns\":7,\"inConnRate\":8},"
 	"\"egress\":[{\"to\":\"192.0.2.0/24:80-443\"},{\"notTo\":\"192.0.2.7/"
-	"32\"},{\"to\":\"[2001:db8::/32]:53\"}],"
+	"32\"},{\"to\":\"[2001:db8::/32]:53\"},{\"to\":\"*.a.org:443-444\"}],"
 	"\"trunk\":[{\"min\":7,\"max\":7},{\"min\":"
 	"200,\"max\":300}],\"vlan\":100,\"vlanAlone\":true,\"aliases\":[\"web\",\"a.b\"],\"note\":"
 	"\"{\\\"x\\\":1}\",\"down\":true,\"hairpin\":true,"

@@ -102,6 +102,16 @@ void population_attachment(const struct network *n, unsigned int i, unsigned int
 					0);
 		}
 	}
+	if (k % 3 == 1) {
+		assert_int_equal(
+			attach_egress_parse("a.test:8000-8080", false, &a->egress, &a->names, NULL),
+			0);
+		assert_int_equal(
+			attach_egress_parse("*.a.test", false, &a->egress, &a->names, NULL), 0);
+		for (int f = 0; f < N_FAM; f++)
+			if (n->subnet[f].ip.family)
+				assert_int_equal(prefix_nth(&n->subnet[f], 1, &a->resolver[f]), 0);
+	}
 	a->uid = k % 3 == 1 ? 1000 + k : 0;
 	if (k % 3 == 1)
 		a->cap = (struct attach_cap){.conns = 1000 + k,
@@ -173,6 +183,19 @@ static void unusual(struct elem_list *out)
 	assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
 }
 
+/* Where its names lead; for ever, for what is listed tells the time that is left. */
+static void named(const struct attachment *a, struct elem_list *out)
+{
+	static const char *const to[] = {"203.0.113.9", "203.0.113.10", "2001:db8:9::1"};
+
+	for (size_t i = 0; i < a->egress.n; i++)
+		for (size_t k = 0; a->egress.dest[i].to.ip.family == 0 && k < 3; k++) {
+			struct ip ip = population_ip(to[k]);
+
+			assert_int_equal(elem_of_named(a, i, &ip, 0, out, NULL), 0);
+		}
+}
+
 void population_elements(unsigned int n_net, unsigned int n_each, struct elem_list *out)
 {
 	struct publish p[POPULATION_PUBLISH];
@@ -190,6 +213,7 @@ void population_elements(unsigned int n_net, unsigned int n_each, struct elem_li
 
 			population_attachment(&n, i, k, &a);
 			assert_int_equal(elem_of_endpoint(&a, out, NULL), 0);
+			named(&a, out);
 			assert_int_equal(elem_of_publish(&a, p, n_p, out, NULL), 0);
 		}
 	}
