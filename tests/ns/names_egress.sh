@@ -38,6 +38,7 @@ serve_http host 80
 many() { # N: a name with 64 addresses of its own
 	echo "many$1.example@3600=$(seq -s, -f "100.64.$1.%g" 1 64)"
 }
+# shellcheck disable=SC2046 # a list
 serve out python3 "$(dirname "$0")/slirp_names_dns.py" 198.51.100.53 53 \
 	one.example@3600=$OUT4,$OUT6 other.example=$FAR4 alias.example@100000=b.example b.example@700=c.example \
 	c.example@80000=$FAR4 wild.example=$FAR6 x.y.wild.example=$FAR6 aside.example=one.example \
