@@ -25,6 +25,7 @@ void back_job_clear(struct back *b, struct job *j)
 	fd_closep(&j->report_fd);
 	free(j->call);
 	free(j->order_of_reap);
+	free(j->names);
 	*j = (struct job){.conn = -1, .report_fd = -1};
 }
 
@@ -232,6 +233,7 @@ static void begin(struct back *b, struct job *j)
 	kind = back_may(b, j, id, why);
 	o.own = j->limits;
 	o.egress = &j->egress;
+	o.names = j->names;
 	/* What may still be refused for what was passed has its line then. */
 	if (!is_question(j->call) && (j->call->verb != CALL_ATTACH || kind != ERR_NONE))
 		audit(b, j, kind, why);

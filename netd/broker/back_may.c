@@ -4,6 +4,7 @@
  * asked for who the kernel says is there and for what he holds already.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "broker/back_int.h"
@@ -78,6 +79,14 @@ static enum err_kind judge(struct back *b, struct job *j, const char *id, char w
 					 .bandwidth = v.limits.bandwidth,
 					 .is_until_logout = v.limits.is_until_logout};
 	j->egress = v.limits.egress;
+	if (attach_egress_has_names(&j->egress)) {
+		j->names = malloc(sizeof(*j->names));
+		if (!j->names) {
+			snprintf(why, 256, "no memory");
+			return ERR_INTERNAL;
+		}
+		*j->names = v.limits.names;
+	}
 	if (bucket_take(&b->rate, j->peer.who.uid, b->now_ms, v.limits.rate, v.limits.rate))
 		return ERR_NONE;
 	j->is_too_often = true;

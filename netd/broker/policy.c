@@ -205,8 +205,9 @@ static void explain_caps(const struct attach_cap *c, struct buf *out)
 		buf_printf(out, " in-conn-rate=%u", c->in_conn_rate);
 }
 
-static void explain_egress(const struct attach_egress *x, bool is_denied, struct buf *out)
+static void explain_egress(const struct policy_limits *l, bool is_denied, struct buf *out)
 {
+	const struct attach_egress *x = &l->egress;
 	char s[ATTACH_DEST_STRLEN];
 	size_t n = 0;
 
@@ -216,7 +217,7 @@ static void explain_egress(const struct attach_egress *x, bool is_denied, struct
 				   n++         ? ","
 				   : is_denied ? " not-to="
 					       : " to=",
-				   attach_dest_str(x, NULL, i, s));
+				   attach_dest_str(x, &l->names, i, s));
 }
 
 static void explain_limits(const struct policy_verdict *v, struct buf *out)
@@ -229,8 +230,8 @@ static void explain_limits(const struct policy_verdict *v, struct buf *out)
 	buf_printf(out, "limits: nics=%u rate=%u", v->limits.nics, v->limits.rate);
 	explain_bandwidth("", &v->limits.bandwidth, out);
 	explain_caps(&v->limits.cap, out);
-	explain_egress(&v->limits.egress, false, out);
-	explain_egress(&v->limits.egress, true, out);
+	explain_egress(&v->limits, false, out);
+	explain_egress(&v->limits, true, out);
 	if (v->limits.is_until_logout)
 		buf_printf(out, " lifetime=login");
 	if (p && v->rule[1]->is_allow) {

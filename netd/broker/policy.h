@@ -55,6 +55,7 @@ struct policy_limits {
 	uint32_t nics, ports, rate;
 	struct attach_cap cap; /* of each interface */
 	struct attach_egress egress;
+	struct attach_names names; /* of egress */
 	bool is_until_logout;
 	struct attach_rate bandwidth; /* of each interface; a rate of 0: no limit that way */
 	size_t n_range;               /* 0: every port that needs no privilege */

@@ -132,7 +132,9 @@ static int parse_hosts(char *s, struct policy_limits *l, struct err *e)
 
 static int parse_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_egress_parse_list(s, false, &l->egress, NULL, e);
+	int r = attach_egress_parse_list(s, false, &l->egress, &l->names, e);
+
+	return r < 0 ? r : attach_egress_check(&l->egress, e);
 }
 
 static int parse_not_to(char *s, struct policy_limits *l, struct err *e)

@@ -150,7 +150,10 @@ static void test_broken(void **state)
 		"deny * default attach conn-rate=1",
 		"deny * default attach to=192.0.2.1",
 		"allow * default attach to=",
-		"allow * default attach to=example.org",
+		"allow * default attach not-to=example.org",
+		"allow * default attach to=*example.org",
+		"allow * default attach to=exa_mple..org",
+		"allow * default attach to=a.example:80-90,b.example:90-99",
 		"allow * default attach to=192.0.2.1,,192.0.2.2",
 		"allow * default attach to=192.0.2.0/24,192.0.2.1",
 		"allow * default attach not-to=192.0.2.1/24",
@@ -339,6 +342,29 @@ static void test_egress(void **state)
 			       "not-to=192.0.2.7/32\n"));
 	judge(&p, 8, 7, &w, &v);
 	assert_int_equal(v.limits.egress.n, 0);
+}
+
+static void test_egress_names(void **state)
+{
+	CLEAN_POLICY struct policy p =
+		policy_of("allow 7 default attach to=192.0.2.1,*.Example.org:443,example.net "
+			  "not-to=192.0.2.7\n"
+			  "allow * default attach to=192.0.2.1\n");
+	CLEAN_BUF struct buf out = BUF_INIT;
+	struct policy_want w = {.is_new = true};
+	struct policy_verdict v;
+
+	(void)state;
+	assert_int_equal(judge(&p, 7, 7, &w, &v), POLICY_GRANTED);
+	assert_true(attach_egress_has_names(&v.limits.egress));
+	assert_string_equal(v.limits.names.name[1], "*.example.org");
+	assert_string_equal(v.limits.names.name[2], "example.net");
+	policy_explain(&p, &w, &v, &out);
+	assert_non_null(strstr(
+		out.p, " to=192.0.2.1/32,*.example.org:443,example.net not-to=192.0.2.7/32\n"));
+	judge(&p, 8, 7, &w, &v);
+	assert_false(attach_egress_has_names(&v.limits.egress));
+	assert_string_equal(v.limits.names.name[1], "");
 }
 
 static void test_caps(void **state)
@@ -561,12 +587,13 @@ static void test_explain(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_subjects), cmocka_unit_test(test_first_match),
-		cmocka_unit_test(test_broken),   cmocka_unit_test(test_limits),
-		cmocka_unit_test(test_names),    cmocka_unit_test(test_files),
-		cmocka_unit_test(test_explain),  cmocka_unit_test(test_bandwidth),
-		cmocka_unit_test(test_caps),     cmocka_unit_test(test_egress),
-		cmocka_unit_test(test_most),     cmocka_unit_test(test_lifetime),
+		cmocka_unit_test(test_subjects),     cmocka_unit_test(test_first_match),
+		cmocka_unit_test(test_broken),       cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_names),        cmocka_unit_test(test_files),
+		cmocka_unit_test(test_explain),      cmocka_unit_test(test_bandwidth),
+		cmocka_unit_test(test_caps),         cmocka_unit_test(test_egress),
+		cmocka_unit_test(test_egress_names), cmocka_unit_test(test_most),
+		cmocka_unit_test(test_lifetime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
