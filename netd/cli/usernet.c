@@ -71,6 +71,8 @@ int usernet_enter(struct usernet *u, bool is_lent, struct err *e)
 {
 	int r = u->is_to_leave ? host_stay(u->host, e) : 0;
 
+	if (u->how != USERNET_LOOK)
+		engine_within();
 	if (r == 0)
 		r = host_enter(u->host, is_lent, e);
 	return r < 0 ? r : open_engine(u, u->how == USERNET_LOOK, e);
@@ -178,10 +180,6 @@ int usernet_attach(struct usernet *u, const struct up_request *req, struct attac
 	struct err one = ERR_INIT;
 	int r;
 
-	/* Whoever answers could name the machine's own addresses, which are not this host's. */
-	if (attach_egress_has_names(req->egress))
-		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "--to: destinations by name: not on a network of an ordinary user");
 	if (!list || !added)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "ports");
 	if (n)

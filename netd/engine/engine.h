@@ -325,6 +325,9 @@ void engine_as_owner(bool always);
  * closed, for a namespace that others keep must not be held by it; and names that no container has
  * are asked of these resolvers, not of those in resolv.conf. For the whole program. */
 void engine_live_with(int end_fd, const struct ip resolver[N_FAM]);
+/* Before a host is entered that is a namespace within a machine, this one: no destination that is a
+ * name leads to an address of the machine's. For the whole program; once more is nothing. */
+void engine_within(void);
 /* For who looks after the process that answers names: it is *ret. ENGINE_NOTHING: no container has
  * names, none is needed. 2: there are some, and none answers. */
 int engine_names_who(struct engine *g, int32_t *ret, struct err *e);

@@ -270,6 +270,8 @@ struct namesmsg_learn;
 struct learner *learner_new(struct engine *g); /* NULL: no memory */
 /* Of who is not believed. 0: the container reaches it, or need not; else -errno. */
 int learner_take(struct learner *l, const struct namesmsg_learn *m);
+/* By which it asks the machine around (engine_within); -1: there is none, or no machine. */
+int learn_machine_fd(void);
 /* nameskeep.c. Starts the keeper; the responder is there. On return they know of each other. */
 int nameskeep_start(struct engine *g, struct err *e);
 

@@ -14,6 +14,7 @@
 #include "base/grow.h"
 #include "engine/internal.h"
 #include "model/namesmsg.h"
+#include "net/route.h"
 
 /* An element stays this much longer than it has to, so that one that is asked for again and again
  * is not made anew each time. */
@@ -36,6 +37,29 @@ struct learner {
 	struct member **v;
 	size_t n, cap;
 };
+
+static struct {
+	bool is_set;
+	struct rtnl *rtnl; /* NULL: there is none, and nobody to ask */
+} machine;
+
+void engine_within(void)
+{
+	if (!machine.is_set)
+		(void)rtnl_open(&machine.rtnl, NULL);
+	machine.is_set = true;
+}
+
+int learn_machine_fd(void)
+{
+	return machine.rtnl ? rtnl_fd(machine.rtnl) : -1;
+}
+
+/* Of the machine around the host, or of no use there. */
+static bool is_machine(const struct ip *ip)
+{
+	return machine.is_set && (!machine.rtnl || route_is_elsewhere(machine.rtnl, ip, NULL) != 1);
+}
 
 int learn_check(struct work *w, const struct attachment *a, struct err *e)
 {
@@ -182,7 +206,7 @@ static int elements(struct learner *l, const struct attachment *a, uint32_t name
 	for (uint32_t k = 0; k < m->n_ip; k++) {
 		uint32_t ttl_s = lifetime(m->ttl_s[k]);
 
-		if (!attach_name_may_be(&m->ip[k]))
+		if (!attach_name_may_be(&m->ip[k]) || is_machine(&m->ip[k]))
 			continue;
 		for (size_t i = 0; i < a->egress.n; i++) {
 			if (!(names >> i & 1))

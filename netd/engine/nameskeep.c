@@ -3,7 +3,8 @@
  * nameskeep: the keeper: a process of its own that lets containers reach where names lead
  * (learn.c), as the names responder asks it to: that one must not, and who started it is gone by
  * then. It is a copy of whoever started it, without its descriptors, and connects to the responder;
- * it ends with it. Of its power it keeps to change the network, of files to read the state.
+ * it ends with it, or where others keep the namespace with them (fwdstart.h), even while it is
+ * stopped. Of its power it keeps to change the network, of files to read the state.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -20,17 +21,19 @@
 #include "base/fd.h"
 #include "engine/internal.h"
 #include "model/namesmsg.h"
+#include "net/fwdstart.h"
 #include "sys/priority.h"
 #include "sys/sandbox.h"
 
 #define START_MS 10000
 #define LOCK_MS 1000 /* less than the responder waits */
 #define N_FILES 64
-#define REPORT_FD 3
 #define NAME "netns-up-keeper"
 
-static void forget_caller(int report_fd)
+/* Nothing stays open but what it reports to, what it ends with, and what it asks of the machine. */
+static void forget_caller(int report_fd, int end_fd)
 {
+	int keep[] = {report_fd, end_fd, learn_machine_fd()};
 	sigset_t none;
 	int null;
 
@@ -41,17 +44,14 @@ static void forget_caller(int report_fd)
 	priority_settle();
 	setsid();
 	prctl(PR_SET_NAME, NAME);
-	report_fd = fcntl(report_fd, F_DUPFD_CLOEXEC, REPORT_FD + 1);
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	null = fcntl(null, F_DUPFD_CLOEXEC, REPORT_FD + 1);
-	for (int fd = 0; fd < REPORT_FD; fd++)
-		if (dup2(null, fd) < 0)
+	for (int fd = 0; fd <= STDERR_FILENO; fd++)
+		if (null < 0 || dup2(null, fd) < 0)
 			close(fd);
-	if (dup2(report_fd, REPORT_FD) < 0 || close_range(REPORT_FD + 1, ~0U, 0) < 0)
-		_exit(1);
+	fd_keep_only(keep, sizeof(keep) / sizeof(keep[0]));
 }
 
-static int confine(const char *state_dir)
+static int confine(const char *state_dir, int end_fd)
 {
 	const char *const readable[] = {state_dir, NULL};
 	const struct sandbox_paths paths = {.readable = readable, .only_files = true};
@@ -63,10 +63,13 @@ static int confine(const char *state_dir)
 		r = sandbox_keep_capabilities(1ull << CAP_NET_ADMIN);
 	if (r == 0)
 		r = sandbox_forbid_gains();
+	if (r == 0 && end_fd >= 0)
+		r = sandbox_die_with_pipe(end_fd);
 	return r < 0 ? r : sandbox_landlock(&paths);
 }
 
-static int begin(const char *state_dir, struct engine **ret, struct learner **ret_learner)
+static int begin(const char *state_dir, int end_fd, struct engine **ret,
+		 struct learner **ret_learner)
 {
 	struct namesmsg m = {.op = NAMESMSG_KEEP};
 	int r;
@@ -84,7 +87,7 @@ static int begin(const char *state_dir, struct engine **ret, struct learner **re
 		return r;
 	store_unlock_key((*ret)->store, NAME);
 	store_set_lock_ms((*ret)->store, LOCK_MS);
-	r = confine(state_dir);
+	r = confine(state_dir, end_fd);
 	if (r == 0)
 		r = nameslink_open(&(*ret)->names, false, NULL);
 	if (r == 0)
@@ -121,13 +124,14 @@ static void run(const char *state_dir, int report_fd)
 {
 	struct engine *g = NULL;
 	struct learner *l = NULL;
-	int r;
+	int end_fd, r = fwdstart_end_again(&end_fd);
 
-	forget_caller(report_fd);
-	r = begin(state_dir, &g, &l);
-	if (write(REPORT_FD, &r, sizeof(r)) != (ssize_t)sizeof(r) || r < 0)
+	forget_caller(report_fd, end_fd);
+	if (r == 0)
+		r = begin(state_dir, end_fd, &g, &l);
+	if (write(report_fd, &r, sizeof(r)) != (ssize_t)sizeof(r) || r < 0)
 		_exit(1);
-	close(REPORT_FD);
+	close(report_fd);
 	keep(l, g->names.fd);
 	_exit(0);
 }

@@ -56,6 +56,18 @@ void fwdstart_live_with(int end_fd, const struct ip resolver[N_FAM])
 		(void)ip_str(&resolver[f], life.resolver[f]);
 }
 
+int fwdstart_end_again(int *ret)
+{
+	char path[32];
+
+	*ret = -1;
+	if (!life.is_set)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", life.end_fd);
+	*ret = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+	return *ret < 0 ? -errno : 0;
+}
+
 void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len)
 {
 	memset(ret, 0, sizeof(*ret));

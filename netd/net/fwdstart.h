@@ -20,6 +20,9 @@ extern const struct fwdstart fwdstart_forwarder, fwdstart_names;
 /* From now on, for the whole program: the names responder ends when the other end of the pipe
  * end_fd (borrowed) is closed, and asks these resolvers and not those of resolv.conf. */
 void fwdstart_live_with(int end_fd, const struct ip resolver[N_FAM]);
+/* That pipe opened once more, for one more process to end with (sandbox_die_with_pipe); *ret -1:
+ * there is none. 0 or -errno. */
+int fwdstart_end_again(int *ret);
 
 /* The address for the calling thread's effective user. */
 void fwdstart_address(const struct fwdstart *s, struct sockaddr_un *ret, socklen_t *ret_len);

@@ -53,6 +53,9 @@ int route_each(struct rtnl *r, int (*fn)(const struct route_spec *s, void *arg),
 
 /* 1 when the IPv6 address receives packets on ifindex, 0 when not yet. */
 int route_is_local(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e);
+/* 1 when packets to it leave the host: it is neither an address of its own, nor a broadcast,
+ * anycast or multicast one, nor is there no way to it; else 0. */
+int route_is_elsewhere(struct rtnl *r, const struct ip *ip, struct err *e);
 /* Waits until the IPv6 address receives packets on ifindex: an address added with IFA_F_NODAD is
  * not tentative, but the kernel makes its local route a little after the acknowledgement. The
  * socket joins RTNLGRP_IPV6_ROUTE; it is best opened before the address is added. See also link_get

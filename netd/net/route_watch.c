@@ -53,8 +53,8 @@ void route_watch_closep(struct route_watch **w)
 }
 
 struct answer {
+	uint8_t type; /* RTN_* */
 	uint32_t ifindex;
-	bool is_local;
 };
 
 static void on_route(struct nlmsghdr *h, void *arg)
@@ -66,30 +66,46 @@ static void on_route(struct nlmsghdr *h, void *arg)
 	if (h->nlmsg_type != RTM_NEWROUTE || nlmsg_datalen(h) < (int)sizeof(*rt))
 		return;
 	oif = nlmsg_find_attr(h, sizeof(*rt), RTA_OIF);
-	a->is_local = rt->rtm_type == RTN_LOCAL && oif && nla_len(oif) == (int)sizeof(uint32_t) &&
-		      nla_get_u32(oif) == a->ifindex;
+	a->type = rt->rtm_type;
+	a->ifindex = oif && nla_len(oif) == (int)sizeof(uint32_t) ? nla_get_u32(oif) : 0;
 }
 
-int route_is_local(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e)
+/* What the kernel would do with a packet to ip. RTN_UNSPEC: it has no way. */
+static int look_up(struct rtnl *r, const struct ip *ip, struct answer *a, struct err *e)
 {
-	struct rtmsg rt = {
-		.rtm_family = AF_INET6, .rtm_dst_len = 128, .rtm_flags = RTM_F_FIB_MATCH};
-	struct answer a = {.ifindex = ifindex};
+	const int len = ip->family == AF_INET ? 4 : 16;
+	struct rtmsg rt = {.rtm_family = ip->family,
+			   .rtm_dst_len = (unsigned char)(len * 8),
+			   .rtm_flags = RTM_F_FIB_MATCH};
 	struct err mine = ERR_INIT;
 	struct nl_msg *m = rtnl_msg(RTM_GETROUTE, 0, &rt, sizeof(rt));
 	int w;
 
+	*a = (struct answer){.type = RTN_UNSPEC};
 	if (m)
-		m = rtnl_msg_done(m, nla_put(m, RTA_DST, 16, ip->b));
-	w = rtnl_call(r, m, on_route, NULL, &a, "looking for an IPv6 address", &mine);
+		m = rtnl_msg_done(m, nla_put(m, RTA_DST, len, ip->b));
+	w = rtnl_call(r, m, on_route, NULL, a, "looking for an address", &mine);
 	if (w == -ENETUNREACH || w == -EHOSTUNREACH)
 		return 0;
-	if (w < 0) {
-		if (e)
-			*e = mine;
-		return w;
-	}
-	return a.is_local;
+	if (w < 0 && e)
+		*e = mine;
+	return w;
+}
+
+int route_is_local(struct rtnl *r, uint32_t ifindex, const struct ip *ip, struct err *e)
+{
+	struct answer a;
+	int w = look_up(r, ip, &a, e);
+
+	return w < 0 ? w : a.type == RTN_LOCAL && a.ifindex == ifindex;
+}
+
+int route_is_elsewhere(struct rtnl *r, const struct ip *ip, struct err *e)
+{
+	struct answer a;
+	int w = look_up(r, ip, &a, e);
+
+	return w < 0 ? w : a.type == RTN_UNICAST;
 }
 
 int route_watch_wait(struct route_watch *w, uint32_t ifindex, const struct ip *ip, int timeout_ms,

@@ -3,8 +3,6 @@
 #include "sys/confine.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <stddef.h>
 #include <sys/prctl.h>
@@ -62,20 +60,9 @@ static int die_with_parent(const struct confine *c)
 	return getppid() != c->parent ? -ESRCH : 0;
 }
 
-/* The kernel's permission goes by the user who sets the owner, and by him who is to be killed:
- * after what changes users. Read F_SETSIG in fcntl(2). */
 static int die_with_pipe(const struct confine *c)
 {
-	struct pollfd p = {.fd = c->life_fd};
-	int flags = c->life_fd > 0 ? fcntl(c->life_fd, F_GETFL) : 0;
-
-	if (c->life_fd <= 0)
-		return 0;
-	if (flags < 0 || fcntl(c->life_fd, F_SETSIG, SIGKILL) < 0 ||
-	    fcntl(c->life_fd, F_SETOWN, getpid()) < 0 ||
-	    fcntl(c->life_fd, F_SETFL, flags | O_ASYNC) < 0)
-		return -errno;
-	return poll(&p, 1, 0) > 0 ? -EPIPE : 0;
+	return c->life_fd > 0 ? sandbox_die_with_pipe(c->life_fd) : 0;
 }
 
 static int enter_landlock(const struct confine *c)

@@ -12,7 +12,9 @@
 #include <linux/capability.h>
 #include <linux/landlock.h>
 #include <linux/securebits.h>
+#include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
@@ -179,6 +181,19 @@ int sandbox_capabilities(uint64_t *ret)
 		return -errno;
 	*ret = d[0].effective | (uint64_t)d[1].effective << 32;
 	return 0;
+}
+
+/* The kernel's permission goes by the user who sets the owner, and by him who is to be killed:
+ * after what changes users. Read F_SETSIG in fcntl(2). */
+int sandbox_die_with_pipe(int fd)
+{
+	struct pollfd p = {.fd = fd};
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || fcntl(fd, F_SETSIG, SIGKILL) < 0 || fcntl(fd, F_SETOWN, getpid()) < 0 ||
+	    fcntl(fd, F_SETFL, flags | O_ASYNC) < 0)
+		return -errno;
+	return poll(&p, 1, 0) > 0 ? -EPIPE : 0;
 }
 
 int sandbox_forbid_gains(void)

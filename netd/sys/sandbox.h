@@ -41,6 +41,10 @@ int sandbox_drop_capabilities(uint64_t but);
 int sandbox_keep_capabilities(uint64_t mask);
 /* Those that the process has: the effective set. */
 int sandbox_capabilities(uint64_t *ret);
+/* When the other end of the pipe fd, of which nothing comes, is closed, the kernel kills this
+ * process, even when it is stopped. fd is of an opening of its own, and nobody else's: to whom the
+ * kernel tells is one for each. -EPIPE: it is closed. */
+int sandbox_die_with_pipe(int fd);
 /* No new privileges, no debugger, no core; no executable memory where the kernel knows how. */
 int sandbox_forbid_gains(void);
 

@@ -29,11 +29,11 @@ is 'run --not-to: else it may' "$(code nna run --not-to "[$OUT6]:81" -- curl)" 0
 out=$(nna run --to 192.0.2.1/24 -- true 2>&1)
 is 'a text that is none: exit code' $? 125
 like 'says which' "$out" '*--to: *192.0.2.1/24*host bits*'
-nna network create named -q
-out=$(nna run --network named --to example.org -- true 2>&1)
-is 'a name on a network of several: exit code' $? 125
-like 'says why' "$out" '*by name: not on a network of an ordinary user*'
-nna network rm named
+nna network create mute --no-names -q
+out=$(nna run --network mute --to example.org -- true 2>&1)
+is 'a name on a network without resolver: exit code' $? 125
+like 'says why' "$out" '*has no resolver*'
+nna network rm mute
 is 'a name with root' "$(on host "$NETNS_UP" run -q --to example.org -- echo yes)" yes
 is 'a name without root' "$(nna run --to example.org -- echo yes)" yes
 foreign a $UID_A
