@@ -90,6 +90,45 @@ static void test_addr(void **state)
 	pair_close(&p);
 }
 
+/* As another namespace's socket tells, in both families. */
+static void test_elsewhere(void **state)
+{
+	static const struct {
+		const char *ip;
+		int is_elsewhere;
+	} t[] = {
+		{"198.51.100.2", 0}, {"198.51.100.3", 0}, /* the second of its subnet */
+		{"198.51.100.4", 1}, {"198.51.100.255", 0},  {"198.51.100.0", 1},  {"127.0.0.1", 0},
+		{"224.0.0.1", 0},    {"255.255.255.255", 0}, {"192.0.2.1", 0}, /* no way there */
+		{"2001:db8::2", 0},  {"2001:db8::4", 1},     {"2001:db8:1::1", 0}, {"::1", 0},
+		{"ff02::1", 0},
+	};
+	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
+	CLEAN_ROUTE_WATCH struct route_watch *w = NULL;
+	struct prefix a4 = prefix_of("198.51.100.2/24"), b4 = prefix_of("198.51.100.3/24");
+	struct prefix a6 = prefix_of("2001:db8::2/64");
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	OK(rtnl_batch_new(p.in, &b, &world_err));
+	OK(route_addr_add(b, p.ctr_if, &a4, &world_err));
+	OK(route_addr_add(b, p.ctr_if, &b4, &world_err));
+	OK(route_addr_add(b, p.ctr_if, &a6, &world_err));
+	OK(rtnl_batch_run(b, &world_err));
+	/* The kernel knows its own IPv6 address a little after the acknowledgement. */
+	OK(route_watch_open(p.netns, &w, &world_err));
+	assert_int_equal(route_watch_wait(w, p.ctr_if, &a6.ip, 60000, &world_err), 0);
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		struct ip ip;
+
+		OK(ip_parse(t[i].ip, &ip, &world_err));
+		if (route_is_elsewhere(p.in, &ip, &world_err) != t[i].is_elsewhere)
+			fail_msg("%s", t[i].ip);
+	}
+	pair_close(&p);
+}
+
 struct seen {
 	struct route_spec want;
 	unsigned int n_routes, n_matching;
@@ -496,6 +535,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_addr, world_enter),
+		cmocka_unit_test_setup(test_elsewhere, world_enter),
 		cmocka_unit_test_setup(test_routes, world_enter),
 		cmocka_unit_test_setup(test_each_addr, world_enter),
 		cmocka_unit_test_setup(test_default, world_enter),
