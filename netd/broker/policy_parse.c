@@ -139,7 +139,7 @@ static int parse_to(char *s, struct policy_limits *l, struct err *e)
 
 static int parse_not_to(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_egress_parse_list(s, true, &l->egress, NULL, e);
+	return attach_egress_parse_list(s, true, &l->egress, &l->names, e);
 }
 
 static int parse_lifetime(char *s, struct policy_limits *l, struct err *e)

@@ -164,7 +164,7 @@ static uint32_t names_of(const struct attachment *a, const char *name)
 	uint32_t names = 0;
 
 	for (size_t i = 0; i < a->egress.n; i++)
-		if (a->egress.dest[i].to.ip.family == 0 &&
+		if (a->egress.dest[i].to.ip.family == 0 && !a->egress.dest[i].is_denied &&
 		    attach_names_match(a->names.name[i], name))
 			names |= 1u << i;
 	return names;
@@ -265,5 +265,7 @@ int learner_take(struct learner *l, const struct namesmsg_learn *m)
 	/* Most names are no business of ours, and need no lock. */
 	if (store_get_attachment(l->g->store, id, ifname, &a, NULL) != 0 || !is_its(a, m))
 		return -ENOENT;
+	if (attach_names_deny(&a->egress, &a->names, m->name))
+		return -EACCES;
 	return names_of(a, m->name) ? put(l, id, ifname, m) : 0;
 }

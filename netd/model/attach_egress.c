@@ -30,6 +30,15 @@ bool attach_names_match(const char *pattern, const char *name)
 	return n > tail && strcmp(name + n - tail, pattern + 1) == 0;
 }
 
+bool attach_names_deny(const struct attach_egress *x, const struct attach_names *names,
+		       const char *name)
+{
+	for (size_t i = 0; i < x->n; i++)
+		if (x->dest[i].is_denied && attach_names_match(names->name[i], name))
+			return true;
+	return false;
+}
+
 bool attach_egress_has_names(const struct attach_egress *x)
 {
 	for (size_t i = 0; i < x->n; i++)
@@ -251,10 +260,11 @@ static int parse_name(const char *s, char out[ATTACH_NAME_STRLEN])
 	return n == 0 || out[len - 1] == '-' || n_digits == n ? -EINVAL : 0;
 }
 
-static int wrong(const char *s, bool has_names, struct err *e)
+static int wrong(const char *s, bool has_names, bool is_denied, struct err *e)
 {
 	return err_invalid(e, ERR_USAGE, "\"%.80s\": expected %s or %s:PORT[-PORT]", s,
-			   has_names ? "PREFIX, NAME" : "PREFIX", has_names ? "either" : "PREFIX");
+			   has_names ? "PREFIX, NAME" : "PREFIX",
+			   has_names && !is_denied ? "either" : "PREFIX");
 }
 
 int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into,
@@ -270,14 +280,14 @@ int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *int
 		return err_invalid(e, ERR_USAGE, "a destination of %zu characters", len);
 	memcpy(copy, s, len + 1);
 	if (split(copy, &prefix, &ports) < 0 || (ports && parse_ports(ports, &d) < 0))
-		return wrong(s, names && !is_denied, e);
+		return wrong(s, names, is_denied, e);
 	if (names)
 		memset(names->name[into->n], 0, ATTACH_NAME_STRLEN);
 	if (parse_prefix(prefix, &d.to) < 0) {
 		d.to = (struct prefix){.len = 0};
-		if (!names || is_denied || prefix != copy ||
+		if (!names || (is_denied && ports) || prefix != copy ||
 		    parse_name(prefix, names->name[into->n]) < 0)
-			return wrong(s, names && !is_denied, e);
+			return wrong(s, names, is_denied, e);
 	}
 	into->dest[into->n] = d;
 	if (check_dest(into, into->n, e) < 0)

@@ -52,6 +52,10 @@ bool attach_egress_equal(const struct attach_egress *a, const struct attach_egre
 /* And the same names. */
 bool attach_names_equal(const struct attach_names *a, const struct attach_names *b);
 bool attach_egress_has_names(const struct attach_egress *x);
+/* Whether name is one of those that are denied: it is not told, whatever else is said. name: in
+ * lower case, without a dot at the end. */
+bool attach_names_deny(const struct attach_egress *x, const struct attach_names *names,
+		       const char *name);
 /* Whether what says of a name where it leads may say that: not to this host or one link, not
  * nowhere, not to everybody. Of the host's own addresses only those that every host has. */
 bool attach_name_may_be(const struct ip *ip);
@@ -59,8 +63,8 @@ bool attach_name_may_be(const struct ip *ip);
  * names that have some in common, and are not the same. */
 int attach_egress_check(const struct attach_egress *x, struct err *e);
 /* PREFIX, PREFIX:PORT or PREFIX:LOW-HIGH; an address is a prefix, one of IPv6 in brackets where
- * ports follow, as [2001:db8::/32]:443. Where names is not NULL and nothing is denied, a name in
- * the place of the prefix, too. Adds it. ERR_USAGE, ERR_QUOTA. */
+ * ports follow, as [2001:db8::/32]:443. Where names is not NULL, a name in the place of the prefix,
+ * too, without ports where it is denied. Adds it. ERR_USAGE, ERR_QUOTA. */
 int attach_egress_parse(const char *s, bool is_denied, struct attach_egress *into,
 			struct attach_names *names, struct err *e);
 /* One or more of these, with commas between them. */

@@ -263,9 +263,12 @@ static bool on_message(struct local *l, struct dns_try *t, size_t len, uint64_t 
 		query_send(l, q, now);
 		return true;
 	}
-	learn_answer(l, message, len, now);
-	dns_set_id(message, q->id);
-	local_send_udp(l, &q->server, DNS_PORT, &q->client, q->port, message, len);
+	if (learn_answer(l, message, len, now)) {
+		dns_set_id(message, q->id);
+		local_send_udp(l, &q->server, DNS_PORT, &q->client, q->port, message, len);
+	} else {
+		refuse(l, q, DNS_RCODE_REFUSED);
+	}
 	query_free(l, q);
 	return true;
 }

@@ -97,7 +97,8 @@ bool dhcp6_input(struct local *l, const struct ip_packet *k, const struct udphdr
 /* As local_pick_resolver: a place in the list of the present generation. */
 bool resolver_pick(const struct local *l, unsigned attempt, uint64_t began, uint8_t *ret);
 /* An answer on its way to the container: which addresses the policy's names have. */
-void learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t now);
+/* False: the name that was asked for is denied, and the container is not to hear it. */
+bool learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t now);
 void learn_init(struct local *l);
 void dns_init(struct local *l);
 void dns_close(struct local *l);

@@ -54,7 +54,8 @@ static uint32_t names_of(const struct policy *p, const char *name)
 	uint32_t names = 0;
 
 	for (size_t i = 0; i < p->egress.n; i++)
-		names |= (uint32_t)attach_names_match(p->names.name[i], name) << i;
+		if (!p->egress.dest[i].is_denied)
+			names |= (uint32_t)attach_names_match(p->names.name[i], name) << i;
 	return names;
 }
 
@@ -71,14 +72,16 @@ void learn_init(struct local *l)
 	l->learn_timer.fn = on_expire;
 }
 
-void learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t now)
+bool learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t now)
 {
 	const struct policy *p = l->env.policy;
 	struct dnsaddr a;
 	uint32_t names;
 
 	if (!p || !p->learned || dnsaddr_read(message, len, &a) < 0)
-		return;
+		return true;
+	if (attach_names_deny(&p->egress, &p->names, a.name))
+		return false;
 	names = names_of(p, a.name);
 	for (size_t i = 0; names && i < a.n; i++) {
 		if (!may_stand_for_name(l, &a.ip[i]))
@@ -88,4 +91,5 @@ void learn_answer(struct local *l, const uint8_t *message, size_t len, uint64_t 
 		else if (!timer_is_set(&l->learn_timer))
 			timer_set(l->env.wheel, &l->learn_timer, now + EXPIRE_MS);
 	}
+	return true;
 }

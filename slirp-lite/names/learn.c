@@ -2,8 +2,8 @@
 /*
  * learn: members that may go to where names lead: the keeper is told of each answer of a resolver
  * that has addresses, and the member hears it once the keeper has let it go there. The keeper
- * judges names and addresses; here nothing is known of either. Without a keeper, or where it is too
- * slow, the member is told that the resolver failed.
+ * judges names and addresses; here nothing is known of either. A name that is denied is refused.
+ * Without a keeper, or where it is too slow, the resolver has failed, as the member is told.
  */
 #include <errno.h>
 #include <string.h>
@@ -64,6 +64,11 @@ enum learn learn_answer(struct server *s, uint32_t entry, const struct watch_id 
 	return LEARN_FAILED;
 }
 
+unsigned int learn_rcode(int sys)
+{
+	return sys == EACCES ? DNS_RCODE_REFUSED : DNS_RCODE_FAILED;
+}
+
 void learn_event(struct server *s)
 {
 	for (int i = 0; s->keeper_fd >= 0 && i < MESSAGES_A_TURN; i++) {
@@ -77,8 +82,8 @@ void learn_event(struct server *s)
 			return;
 		}
 		if (a.kind == SERVER_QUERY)
-			query_learned(s, a.index, a.gen, a.sys == 0);
+			query_learned(s, a.index, a.gen, a.sys);
 		else if (a.kind == SERVER_STREAM)
-			stream_learned(s, a.index, a.gen, a.sys == 0);
+			stream_learned(s, a.index, a.gen, a.sys);
 	}
 }

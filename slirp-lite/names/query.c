@@ -235,19 +235,19 @@ static void deliver(struct server *s, struct query *q, uint32_t index, uint8_t *
 	end(s, q, index);
 }
 
-void query_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let)
+void query_learned(struct server *s, uint32_t index, uint32_t gen, int sys)
 {
 	struct query *q = slots_live(&s->queries, index, gen);
 
 	if (!q || !q->held)
 		return;
-	if (is_let) {
+	if (sys == 0) {
 		struct held *h = slots_at(&s->held, q->held - 1);
 
 		deliver(s, q, index, h->bytes, h->len);
 		return;
 	}
-	refuse(s, q, DNS_RCODE_FAILED);
+	refuse(s, q, learn_rcode(sys));
 	end(s, q, index);
 }
 
@@ -298,7 +298,7 @@ int query_expire(struct server *s)
 		if (s->now_ms < q->walk.due_ms)
 			continue;
 		if (q->held) {
-			query_learned(s, i, q->slot.gen, false);
+			query_learned(s, i, q->slot.gen, ETIMEDOUT);
 			continue;
 		}
 		walk_mark(s, &q->walk, true);

@@ -146,14 +146,16 @@ void server_own_answer(uint8_t *message, const uint8_t *query, size_t query_len,
 /* learn.c: where names lead, told to the keeper. */
 enum learn { LEARN_NOTHING, LEARN_ASKED, LEARN_FAILED };
 /* An answer for an entry. NOTHING: it may go there; ASKED: once {kind, index, gen} is told so by
- * query_learned or stream_learned; FAILED: it may not. */
+ * query_learned or stream_learned (sys 0); FAILED: it may not. */
 enum learn learn_answer(struct server *s, uint32_t entry, const struct watch_id *who,
 			const uint8_t *message, size_t len);
 void learn_take_keeper(struct server *s, int fd); /* takes fd over */
 void learn_event(struct server *s);
+/* What it is told instead. sys: as the keeper has said. */
+unsigned int learn_rcode(int sys);
 
 /* query.c: over UDP */
-void query_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let);
+void query_learned(struct server *s, uint32_t index, uint32_t gen, int sys);
 void query_udp_event(struct server *s, uint32_t index);
 void query_event(struct server *s, uint32_t index, uint32_t gen);
 /* Both: milliseconds until the next look, -1: none is due. */
@@ -162,7 +164,7 @@ int query_expire(struct server *s);
 void query_forget(struct server *s, uint32_t net, uint32_t entry);
 
 /* stream.c: over TCP */
-void stream_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let);
+void stream_learned(struct server *s, uint32_t index, uint32_t gen, int sys);
 void stream_accept(struct server *s, uint32_t index);
 void stream_event(struct server *s, uint32_t index, uint32_t gen, bool is_up);
 int stream_expire(struct server *s);

@@ -108,14 +108,14 @@ void stream_accept(struct server *s, uint32_t index)
 
 /* ---- to resolvers ---- */
 
-static void fail_up(struct server *s, struct stream *t)
+static void fail_up(struct server *s, struct stream *t, unsigned int rcode)
 {
 	struct msg m;
 
 	if (msg_parse(t->in + 2, t->in_len - 2, &m) < 0)
 		return;
 	m.dns.id = t->id;
-	writes(s, t, answer_error(&m, DNS_RCODE_FAILED, t->out + 2));
+	writes(s, t, answer_error(&m, rcode, t->out + 2));
 }
 
 static int connect_up(struct server *s, struct stream *t, uint32_t index)
@@ -150,7 +150,7 @@ static void ask(struct server *s, struct stream *t, uint32_t index)
 			return;
 		walk_mark(s, &t->walk, true);
 	}
-	fail_up(s, t);
+	fail_up(s, t, DNS_RCODE_FAILED);
 }
 
 static void lose_up(struct server *s, struct stream *t, uint32_t index)
@@ -194,7 +194,7 @@ static void learn(struct server *s, struct stream *t, uint32_t index, size_t len
 		t->due_ms = s->now_ms + SERVER_LEARN_MS;
 		break;
 	case LEARN_FAILED:
-		fail_up(s, t);
+		fail_up(s, t, DNS_RCODE_FAILED);
 		break;
 	}
 }
@@ -327,16 +327,16 @@ static void watch_client(struct server *s, struct stream *t, uint32_t index)
 	watch_change(s->epoll_fd, t->fd, want, SERVER_STREAM, index, t->slot.gen);
 }
 
-void stream_learned(struct server *s, uint32_t index, uint32_t gen, bool is_let)
+void stream_learned(struct server *s, uint32_t index, uint32_t gen, int sys)
 {
 	struct stream *t = slots_live(&s->streams, index, gen);
 
 	if (!t || t->phase != STREAM_LEARNS)
 		return;
-	if (is_let)
+	if (sys == 0)
 		writes(s, t, t->out_len - 2);
 	else
-		fail_up(s, t);
+		fail_up(s, t, learn_rcode(sys));
 	watch_client(s, t, index);
 }
 
@@ -375,7 +375,7 @@ int stream_expire(struct server *s)
 			lose_up(s, t, i);
 			watch_client(s, t, i);
 		} else if (t->phase == STREAM_LEARNS && s->now_ms >= t->due_ms) {
-			stream_learned(s, i, t->slot.gen, false);
+			stream_learned(s, i, t->slot.gen, ETIMEDOUT);
 		} else if (!is_at_resolver(t) && s->now_ms >= t->due_ms) {
 			end(s, t, i);
 		}

@@ -150,7 +150,7 @@ static void test_broken(void **state)
 		"deny * default attach conn-rate=1",
 		"deny * default attach to=192.0.2.1",
 		"allow * default attach to=",
-		"allow * default attach not-to=example.org",
+		"allow * default attach not-to=example.org:80",
 		"allow * default attach to=*example.org",
 		"allow * default attach to=exa_mple..org",
 		"allow * default attach to=a.example:80-90,b.example:90-99",
@@ -348,7 +348,7 @@ static void test_egress_names(void **state)
 {
 	CLEAN_POLICY struct policy p =
 		policy_of("allow 7 default attach to=192.0.2.1,*.Example.org:443,example.net "
-			  "not-to=192.0.2.7\n"
+			  "not-to=192.0.2.7,ads.example.org\n"
 			  "allow * default attach to=192.0.2.1\n");
 	CLEAN_BUF struct buf out = BUF_INIT;
 	struct policy_want w = {.is_new = true};
@@ -360,8 +360,8 @@ static void test_egress_names(void **state)
 	assert_string_equal(v.limits.names.name[1], "*.example.org");
 	assert_string_equal(v.limits.names.name[2], "example.net");
 	policy_explain(&p, &w, &v, &out);
-	assert_non_null(strstr(
-		out.p, " to=192.0.2.1/32,*.example.org:443,example.net not-to=192.0.2.7/32\n"));
+	assert_non_null(strstr(out.p, " to=192.0.2.1/32,*.example.org:443,example.net "
+				      "not-to=192.0.2.7/32,ads.example.org\n"));
 	judge(&p, 8, 7, &w, &v);
 	assert_false(attach_egress_has_names(&v.limits.egress));
 	assert_string_equal(v.limits.names.name[1], "");

@@ -46,7 +46,7 @@ CASES = {
     (f'--mtu x {GONE}', '--mtu: '), ('--mtu', '--mtu: expected a value'), (f'--cidr 10.0.2.0/33 {GONE}', '--cidr: '),
     (f'--cidr 300.0.0.0/24 {GONE}', '--cidr: '), (f'--ready-fd 99 {GONE}', 'descriptor 99 is not open'),
     (f'--ready-fd x {GONE}', '--ready-fd: '), (f'-p 70000:1 {GONE}', '-p: '), (f'--to 1.2.3.4/99 {GONE}', '--to: '),
-    (f'--not-to name.example {GONE}', '--not-to: '), (f'--outbound-addr nosuchif0 {GONE}', '--outbound-addr: '),
+    (f'--not-to name.example:80 {GONE}', '--not-to: '), (f'--outbound-addr nosuchif0 {GONE}', '--outbound-addr: '),
     (f'--host-loopback tcp:70000 {GONE}', '--host-loopback: '), (f'--sandbox=maybe {GONE}', '--sandbox: '),
     (f'--engine foo {GONE}', '--engine: '), ('--netns-type=tapfd 77', 'descriptor 77 is not open'),
     ('--netns-type=tapfd 0', 'descriptor 0 is no tap device'), ('--netns-type=bad 1', '--netns-type: '),

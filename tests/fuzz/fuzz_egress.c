@@ -37,7 +37,9 @@ static void check_names(const struct lists *l)
 		MUST((l->x.dest[i].to.ip.family == 0) == (name[0] != '\0'));
 		if (!name[0])
 			continue;
-		MUST(!l->x.dest[i].is_denied);
+		MUST(!l->x.dest[i].is_denied || l->x.dest[i].low == 0);
+		MUST(!l->x.dest[i].is_denied || name[0] == '*' ||
+		     attach_names_deny(&l->x, &l->names, name));
 		MUST(name[strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789-_.*")] == '\0');
 		MUST(strrchr(name, '*') == NULL || strrchr(name, '*') == name);
 		MUST(attach_names_match(name, name[0] == '*' ? "x.y" : name) || name[0] == '*');
@@ -47,17 +49,19 @@ static void check_names(const struct lists *l)
 static void check_again(const struct lists *l)
 {
 	char to[ATTACH_EGRESS_STRLEN], not_to[ATTACH_EGRESS_STRLEN];
-	bool has_names = attach_egress_has_names(&l->x);
+	bool has_names = attach_egress_has_names(&l->x), has_allowed = false;
 	struct lists again = {0};
 	struct attach_egress bare = {0};
 
+	for (size_t i = 0; i < l->x.n; i++)
+		has_allowed = has_allowed || (l->names.name[i][0] && !l->x.dest[i].is_denied);
 	attach_egress_str(&l->x, &l->names, false, to);
 	attach_egress_str(&l->x, &l->names, true, not_to);
 	MUST(!*to || parse(to, false, &again));
 	MUST(!*not_to || parse(not_to, true, &again));
 	MUST(attach_egress_equal(&l->x, &again.x));
 	MUST(memcmp(&l->names, &again.names, sizeof(again.names)) == 0);
-	MUST(!*to || (attach_egress_parse_list(to, false, &bare, NULL, NULL) < 0) == has_names);
+	MUST(!*to || (attach_egress_parse_list(to, false, &bare, NULL, NULL) < 0) == has_allowed);
 	MUST(has_names || attach_egress_check(&l->x, NULL) == 0);
 }
 

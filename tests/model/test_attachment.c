@@ -264,7 +264,10 @@ static void test_egress_names(void **state)
 			assert_string_equal(attach_dest_str(&x, &names, 0, text), cases[i].out);
 		assert_int_equal(attach_egress_has_names(&x), r == 0);
 		assert_int_equal(attach_egress_check(&x, NULL), 0);
-		assert_int_equal(attach_egress_parse(cases[i].in, true, &x, &names, NULL), -EINVAL);
+		/* Who does not tell a name does not tell it for any port. */
+		assert_int_equal(attach_egress_parse(cases[i].in, true, &x, &names, NULL),
+				 r == 0 && !strchr(cases[i].in, ':') ? 0 : -EINVAL);
+		assert_int_equal(attach_egress_parse(cases[i].in, true, &x, NULL, NULL), -EINVAL);
 		assert_int_equal(attach_egress_parse(cases[i].in, false, &x, NULL, NULL), -EINVAL);
 	}
 	assert_true(attach_names_match("a.org", "a.org"));
@@ -274,6 +277,33 @@ static void test_egress_names(void **state)
 	assert_false(attach_names_match("*.a.org", "a.org"));
 	assert_false(attach_names_match("*.a.org", "ba.org"));
 	assert_false(attach_names_match("", ""));
+}
+
+static void test_egress_denied_names(void **state)
+{
+	struct attach_egress x = {0};
+	struct attach_names names = {0};
+	struct ip ip = {.family = AF_INET, .b = {192, 0, 2, 1}};
+	char text[ATTACH_EGRESS_STRLEN];
+
+	(void)state;
+	assert_int_equal(attach_egress_parse_list("Bad.a.org,*.worse.a.org,192.0.2.9", true, &x,
+						  &names, NULL),
+			 0);
+	assert_false(attach_egress_is_only(&x));
+	assert_true(attach_egress_allows(&x, &ip, 80, 0));
+	assert_int_equal(attach_egress_parse_list("*.a.org:443", false, &x, &names, NULL), 0);
+	assert_int_equal(attach_egress_check(&x, NULL), 0);
+	assert_true(attach_names_deny(&x, &names, "bad.a.org"));
+	assert_false(attach_names_deny(&x, &names, "not.bad.a.org"));
+	assert_false(attach_names_deny(&x, &names, "worse.a.org"));
+	assert_true(attach_names_deny(&x, &names, "b.worse.a.org"));
+	assert_false(attach_names_deny(&x, &names, "a.a.org"));
+	assert_false(attach_names_deny(&x, &names, "192.0.2.9"));
+	assert_string_equal(attach_egress_str(&x, &names, true, text),
+			    "bad.a.org,*.worse.a.org,192.0.2.9/32");
+	assert_true(attach_egress_allows(&x, &ip, 443, 1u << 3));
+	assert_false(attach_egress_allows(&x, &ip, 443, 0));
 }
 
 /* Names whose ports the kernel could not tell apart; slirp-lite takes them. */
@@ -399,6 +429,7 @@ int main(void)
 		cmocka_unit_test(test_egress_list),
 		cmocka_unit_test(test_egress_names),
 		cmocka_unit_test(test_egress_name_ports),
+		cmocka_unit_test(test_egress_denied_names),
 		cmocka_unit_test(test_name_may_be),
 		cmocka_unit_test(test_rate_text),
 		cmocka_unit_test(test_add),

@@ -174,7 +174,7 @@ static void test_wrong_parts(void **state)
 		{"cap", "7", "expected an object"},
 		{"egress[0].to", "\"192.0.2.1/24\"", "=egress[0].to: "},
 		{"egress[2].to", "\"192.0.2.0/25:443\"", "overlaps"},
-		{"egress[1].notTo", "\"x\"", "expected PREFIX"},
+		{"egress[1].notTo", "\"x:1\"", "expected PREFIX"},
 		{"egress[1].notTo", NULL, "=egress[1].notTo: "},
 		{"egress", "{}", "=egress: "},
 		{"egress[0]", "5", "expected an object"},

@@ -137,7 +137,7 @@ static void test_attachments(void **state)
 		{"rate", 'o', {"{\"out\":true}", "{\"outBurst\":1.5}", "{\"outBurst\":1}"}},
 		{"cap", 'o', {"{\"conns\":0}"}},
 		{"egress", 'a', {"[7]", "[{}]", "[{\"to\":7}]"}},
-		{"egress", 'a', {"[{\"notTo\":7}]", "[{\"to\":\"x/\"}]", "[{\"notTo\":\"x\"}]"}},
+		{"egress", 'a', {"[{\"notTo\":7}]", "[{\"to\":\"x/\"}]", "[{\"notTo\":\"x:1\"}]"}},
 		{"trunk", 'a', {"[7]", "[{}]", "[{\"min\":1}]"}},
 		{"trunk[0].min", 'i', {"0", "4095", "8"}},
 		{"vlan", 'i', {"4095"}},

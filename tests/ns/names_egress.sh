@@ -41,14 +41,14 @@ many() { # N: a name with 64 addresses of its own
 # shellcheck disable=SC2046 # a list
 serve out python3 "$(dirname "$0")/slirp_names_dns.py" 198.51.100.53 53 \
 	one.example@3600=$OUT4,$OUT6 other.example=$FAR4 alias.example@100000=b.example b.example@700=c.example \
-	c.example@80000=$FAR4 wild.example=$FAR6 x.y.wild.example=$FAR6 aside.example=one.example \
+	c.example@80000=$FAR4 wild.example=$FAR6 x.y.wild.example=$FAR6 bad.wild.example=$OUT6 x.worse.wild.example=$FAR4 aside.example=one.example \
 	"trap.example=127.0.0.1,$RESOLVER4,10.77.0.2,169.254.169.254,$HOST4,0.0.0.0,255.255.255.255,::1,fe80::1,$HOST6,::ffff:7f00:1,fd5c:1f3a:90de::2" \
 	$(for i in 1 2 3 4 5; do many $i; done)
 wait_port out udp 53
 printf 'nameserver 198.51.100.53\n' >"$NS_TMP/host.resolv"
 for c in a b c; do container_new $c host; done
 snapshot host >"$NS_TMP/before"
-TO='--to one.example:80 --to alias.example:80,*.wild.example,trap.example,*.example:82'
+TO='--to one.example:80 --to alias.example:80,*.wild.example,trap.example,*.example:82 --not-to bad.wild.example,*.worse.wild.example'
 up_a() { # shellcheck disable=SC2086
 	nu up "$(ns_pid a)" --name a $TO "$@" -q
 }
@@ -76,6 +76,9 @@ for mode in bridge routed; do
 	is "$mode: opens where it leads" "$(get a $FAR4 80)" 0
 	is "$mode: a wildcard: not the name itself" "$(look a wild.example $RESOLVER4 AAAA) $(get a $FAR6 80)" "$FAR6  7"
 	is "$mode: names below it" "$(look a x.y.wild.example $RESOLVER4 AAAA) $(get a $FAR6 80)" "$FAR6  0"
+	is "$mode: but what is denied below it: not told" "$(rcode a BAD.wild.example AAAA) $(rcode a x.worse.wild.example A +tcp)" 'REFUSED REFUSED'
+	is "$mode: nor reached" "$(get a $OUT6 81) $(get a $FAR4 81)" '7 7'
+	is "$mode: its neighbour is told" "$(look b bad.wild.example $RESOLVER4 AAAA)" "$OUT6 "
 	ok "$mode: to every protocol" on a ping -q -c 1 -W 20 $FAR6
 	nok "$mode: others are not" on a ping -q -c 1 -W 2 $OUT4
 	is "$mode: who has no destinations opens nothing by asking" "$(look b other.example) $(get a $FAR4 81)" "$FAR4  7"

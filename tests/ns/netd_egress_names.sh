@@ -40,15 +40,15 @@ on out ip -4 addr add $FAR4/32 dev lo
 serve_http out 80
 serve_http out 81
 serve out python3 "$(dirname "$0")/slirp_names_dns.py" 198.51.100.53 53 \
-	"one.example@3600=$OUT4,$OUT6" other.example@3600=$FAR4 sub.wild.example@3600=$FAR4 \
+	"one.example@3600=$OUT4,$OUT6" other.example@3600=$FAR4 sub.wild.example@3600=$FAR4 bad.wild.example@3600=$OUT4 \
 	"trap.example@3600=$HOST4,10.77.0.1,127.0.0.1"
 wait_port out udp 53
 printf 'nameserver 198.51.100.53\n' >"$NS_TMP/host.resolv"
 serve_http host 82
 snapshot host >"$NS_TMP/before"
 
-policy 'allow nta * attach,publish nics=9 to=one.example:80,*.wild.example,trap.example:82' 'allow ntb * attach nics=9'
-like 'policy test tells' "$(pt)" '*to=one.example:80,\*.wild.example,trap.example:82*granted*'
+policy 'allow nta * attach,publish nics=9 to=one.example:80,*.wild.example,trap.example:82 not-to=bad.wild.example' 'allow ntb * attach nics=9'
+like 'policy test tells' "$(pt)" '*to=one.example:80,\*.wild.example,trap.example:82 not-to=bad.wild.example*granted*'
 netd_start
 box one $UID_A
 ok 'up' nta "$BOX" --name one -q
@@ -59,6 +59,7 @@ is 'by its port alone' "$(get one "http://$OUT4:81")" "$REFUSED"
 is 'IPv6' "$(look one one.example AAAA)$(get one "http://[$OUT6]")" "$OUT6 $PAGE"
 is 'another name opens nothing' "$(look one other.example)$(get one "http://$FAR4")" "$FAR4 $REFUSED"
 is 'a wildcard does' "$(look one sub.wild.example)$(get one "http://$FAR4:81")" "$FAR4 $PAGE"
+is 'but what is denied below it: not told' "$(rcode one bad.wild.example)" REFUSED
 isnt 'a name that leads to the host' "$(look one trap.example)" ''
 is 'does not lead there' "$(get one "http://$HOST4:82") $(get one "http://$RESOLVER:82")" "$REFUSED $REFUSED"
 ok 'it is on record' on host "$NETNS_UP" check "user-$UID_A.one" -q

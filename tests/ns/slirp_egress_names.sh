@@ -16,11 +16,11 @@ for h in out far host; do serve_http $h 80; done
 serve_http out 81
 serve out "$PYTHON" "$(dirname "$0")/slirp_names_dns.py" 198.51.100.53 53 \
 	one.example=$OUT4,$OUT6 other.example=$FAR4 alias.example=b.example b.example=c.example c.example=$FAR4 \
-	wild.example=$FAR6 x.y.wild.example=$FAR6 aside.example=one.example \
+	wild.example=$FAR6 x.y.wild.example=$FAR6 bad.wild.example=$OUT6 aside.example=one.example \
 	"trap.example=127.0.0.1,10.0.2.2,10.0.2.77,169.254.169.254,$HOST4,198.51.100.99,::1,fe80::1,$HOST6,::ffff:7f00:1"
 wait_port out udp 53
 printf 'nameserver 198.51.100.53\n' >"$NS_TMP/host.resolv"
-box_new a host -6 --to=one.example:80 --to="alias.example:80,*.wild.example,trap.example"
+box_new a host -6 --to=one.example:80 --to="alias.example:80,*.wild.example,trap.example" --not-to=bad.wild.example
 
 is 'before it is asked for' "$(tcp $OUT4 80)" ECONNREFUSED
 is 'the answer is as it was' "$(look oNe.exAMPle)" "$OUT4 "
@@ -38,6 +38,7 @@ is 'a wildcard: not the name itself' "$(look wild.example AAAA)" "$FAR6 "
 is 'is closed' "$(tcp $FAR6 80)" ECONNREFUSED
 is 'names below it' "$(look x.y.wild.example AAAA)" "$FAR6 "
 is 'are open' "$(tcp $FAR6 80)" connected
+is 'but what is denied below it' "$(inside a dig +time=10 +tries=2 @10.0.2.3 BAD.wild.example AAAA | sed -nE 's/.*status: ([A-Z]+),.*/\1/p') $(tcp $OUT6 81)" 'REFUSED ECONNREFUSED'
 ok 'to every protocol' inside a ping -q -c 1 -W 20 $FAR6
 nok 'others are not' inside a ping -q -c 1 -W 2 $OUT4
 
