@@ -35,7 +35,7 @@ struct job {
 	bool is_too_often;         /* refused for that */
 	struct work_limits limits; /* that the policy puts on it */
 	struct attach_egress egress;
-	struct attach_names *names; /* NULL: egress has none */
+	struct attach_names *names;       /* NULL: egress has none */
 	struct work_order *order_of_reap; /* or of tables */
 };
 

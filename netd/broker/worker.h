@@ -32,7 +32,7 @@ struct work_order {
 	struct work_limits own; /* of what is made */
 	const struct attach_egress *egress;
 	const struct attach_names *names; /* of egress; NULL: it has none */
-	int conn; /* with the descriptors that the client passed; -1 */
+	int conn;                         /* with the descriptors that the client passed; -1 */
 	size_t n_reap;
 	struct holding reap[WORKER_REAP];
 	struct work_limits limits[WORKER_REAP]; /* WORK_FOLLOW: of those */
