@@ -32,9 +32,14 @@ struct member {
 	struct place place[LEARN_EACH];
 };
 
+/* Large, and its place never changes. */
+struct held {
+	struct member *member;
+};
+
 struct learner {
 	struct engine *g;
-	struct member **v;
+	struct held *v;
 	size_t n, cap;
 };
 
@@ -112,17 +117,17 @@ static struct member *member_of(struct learner *l, const char *key, const struct
 	struct member *m = NULL;
 
 	for (size_t i = 0; !m && i < l->n; i++)
-		if (strcmp(l->v[i]->key, key) == 0)
-			m = l->v[i];
+		if (strcmp(l->v[i].member->key, key) == 0)
+			m = l->v[i].member;
 	if (m && m->ifindex == a->host_ifindex)
 		return m;
 	for (size_t i = 0; !m && i < l->n; i++)
-		if (is_idle(l->v[i], now))
-			m = l->v[i];
+		if (is_idle(l->v[i].member, now))
+			m = l->v[i].member;
 	if (!m && l->n < LEARN_MEMBERS && GROW(l->v, l->n, l->cap)) {
 		m = malloc(sizeof(*m));
 		if (m)
-			l->v[l->n++] = m;
+			l->v[l->n++].member = m;
 	}
 	if (!m)
 		return NULL;

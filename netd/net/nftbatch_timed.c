@@ -190,7 +190,10 @@ static void gather(const struct answer *a, void *ctx)
 	list = attr_top(a->msg, NFTA_SET_ELEM_LIST_ELEMENTS);
 	if (!list)
 		return;
-	mnl_attr_for_each_nested(one, list) take_key(g, one);
+	mnl_attr_for_each_nested(one, list)
+	{
+		take_key(g, one);
+	}
 }
 
 static int dump(struct nftbatch *n, struct gathering *g, struct err *e)
