@@ -198,6 +198,14 @@ def pile_up(sides, count):
       good(side.run(argvs, 2, uid)[0])
 
 
+def anchored(sides, wanted):
+  """One attachment of somebody else's that stays: network and rules are there; or it goes."""
+  for side in sides:
+    side.host.enter()
+    argv = up(side, side.boxes(1, FIRST_UID + 1)[0], 'anchor', 9001) if wanted else down(side, 'anchor')
+    good(side.run([argv], 1, FIRST_UID + 1)[0])
+
+
 def measure(found, sides, rounds, existing):
   say(f'one at a time, {existing} there')
   for verb, figures in in_turns(sides, rounds).items():
@@ -214,7 +222,10 @@ def run(args):
   found.doc['run'] = f'{args.rounds} samples of one at a time, {args.turns} of all at once'
   in_turns(sides, 2)  # warm-up
   memory = []
-  measure(found, sides, args.rounds, 0)
+  measure(found, sides, args.rounds, 0) # each makes network and rules, and takes them away
+  anchored(sides, True)
+  measure(found, sides, args.rounds, 1)
+  anchored(sides, False)
   say(f'{args.at_once} at once')
   samples = {s.name: [] for s in sides}
   for _ in range(args.turns):
