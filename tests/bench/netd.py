@@ -240,6 +240,11 @@ def run(args):
   memory.append([f'{args.existing:,} there', sides[1].memory()])
   found.table('Memory of netd, KiB: its own (in all)', ['', 'back', 'front'],
               [[when] + [f'{own} ({all_})' for own, all_ in (by[k] for k in ('back', 'front'))] for when, by in memory])
+  found.aim('up, 1 there: <= 2.0 ms', report.value_of(found.doc, 'up@1', Users.name), most=2.0, unit=' ms')
+  if args.existing == 1000:
+    found.aim('up, 1,000 there: <= 4.0 ms', report.value_of(found.doc, 'up@1000', Users.name), most=4.0, unit=' ms')
+  if args.at_once == 200:
+    found.aim('200 ups at once: <= 1 s', report.value_of(found.doc, 'once', Users.name), most=1.0, unit=' s')
   return found
 
 
