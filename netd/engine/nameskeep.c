@@ -138,13 +138,9 @@ static void run(const char *state_dir, int report_fd)
 
 static int hear(int fd, struct err *e)
 {
-	uint64_t deadline = clock_ms() + START_MS;
-	struct pollfd p = {.fd = fd, .events = POLLIN};
 	int said = -EPIPE;
 
-	while (poll(&p, 1, clock_left(deadline)) < 0 && errno == EINTR)
-		;
-	if (p.revents == 0)
+	if (fd_await(fd, POLLIN, clock_ms() + START_MS) <= 0)
 		return err_set(e, ERR_BUSY, ETIMEDOUT, "the keeper of names does not begin");
 	if (read(fd, &said, sizeof(said)) != (ssize_t)sizeof(said))
 		said = -EPIPE;

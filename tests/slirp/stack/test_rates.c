@@ -82,6 +82,20 @@ static void drain(struct rig_socket *s)
 	}
 }
 
+/* The container sends all that the window has room for, and 5 ms pass. */
+static void send_for_5ms(struct peer *p, uint64_t *sent)
+{
+	while (p->snd_nxt - p->snd_una + 1000 <= p->wnd) {
+		stream_fill(*sent, buf, 1000);
+		peer_data(p, buf, 1000);
+		*sent += 1000;
+		peer_run(p);
+	}
+	rig_pass(5);
+	peer_run(p);
+	drain(rig_last());
+}
+
 /* The container sends what it may: the window closes, and opens as bytes pass. */
 static void test_out(void **state)
 {
@@ -94,15 +108,7 @@ static void test_out(void **state)
 	peer_init(&p, "198.51.100.7", 80, 40000);
 	peer_open(&p);
 	for (unsigned ms = 0; ms < 4000; ms += 5) {
-		while (p.snd_nxt - p.snd_una + 1000 <= p.wnd) {
-			stream_fill(sent, buf, 1000);
-			peer_data(&p, buf, 1000);
-			sent += 1000;
-			peer_run(&p);
-		}
-		rig_pass(5);
-		peer_run(&p);
-		drain(rig_last());
+		send_for_5ms(&p, &sent);
 		if (ms == 1000)
 			after_a_second = drained;
 	}
@@ -256,17 +262,8 @@ static void test_changed_out(void **state)
 	start(0, RATE_LEAST);
 	peer_init(&p, "198.51.100.7", 80, 40000);
 	peer_open(&p);
-	for (unsigned ms = 0; ms < 500; ms += 5) {
-		while (p.snd_nxt - p.snd_una + 1000 <= p.wnd) {
-			stream_fill(sent, buf, 1000);
-			peer_data(&p, buf, 1000);
-			sent += 1000;
-			peer_run(&p);
-		}
-		rig_pass(5);
-		peer_run(&p);
-		drain(rig_last());
-	}
+	for (unsigned ms = 0; ms < 500; ms += 5)
+		send_for_5ms(&p, &sent);
 	assert_true(drained < sent);
 	set(0, 0);
 	rig_settle();
