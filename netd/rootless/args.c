@@ -57,6 +57,8 @@ int args_make(const struct rootless_request *q, const char *path, struct args *r
 		arg(a, "--netns-kept");
 		arg(a, "--for-network");
 	}
+	if (q->flows_fd > 0)
+		arg_pair(a, "--flows-fd", START_FD_2);
 	(void)snprintf(a->target, sizeof(a->target), "%d", q->pid);
 	arg_pair(a, "--netns-type", q->pid > 0 ? "pid" : "path");
 	arg_pair(a, q->pid > 0 ? a->target : q->path, q->ifname);

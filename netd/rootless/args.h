@@ -11,7 +11,7 @@
 #define ARGS_LOOPBACK_MAX 16
 
 struct args {
-	char *v[38 + 2 * ARGS_LOOPBACK_MAX];
+	char *v[40 + 2 * ARGS_LOOPBACK_MAX];
 	size_t n;
 	char to[ATTACH_EGRESS_STRLEN], not_to[ATTACH_EGRESS_STRLEN];
 	char rate_in[ATTACH_RATE_STRLEN], rate_out[ATTACH_RATE_STRLEN];

@@ -93,7 +93,8 @@ static int up(struct host *h, struct uplink_record *u, struct err *e)
 				     .netns_dev = h->keep.record.netns_dev,
 				     .netns_ino = h->keep.record.netns_ino,
 				     .engine = u->engine[0] ? u->engine : NULL,
-				     .end_fd = h->keep.pipe_fd};
+				     .end_fd = h->keep.pipe_fd,
+				     .flows_fd = h->keep.flows_fd};
 	int r;
 
 	wake(u->pid, u->start);

@@ -157,6 +157,15 @@ static int open_pipe(struct keep *k, struct err *e)
 	return k->pipe_fd < 0 ? err_sys(e, errno, "%s", path) : 0;
 }
 
+/* Opened anew, for the numbers are the keeper's. */
+static int open_flows(const struct keep *k)
+{
+	char path[40];
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/fd/%d", (int)k->pid, KEEPER_FLOWS);
+	return open(path, O_RDWR | O_CLOEXEC);
+}
+
 static int open_found(struct keep *k, struct err *e)
 {
 	int r = userns_of(k->netns_fd, &k->userns_fd, e);
@@ -164,6 +173,7 @@ static int open_found(struct keep *k, struct err *e)
 	if (r == 2)
 		return err_set(e, ERR_DENIED, 0,
 			       "the user's networks were made outside of this user namespace");
+	k->flows_fd = open_flows(k);
 	/* 1: the caller is in it. */
 	return r < 0 ? r : open_pipe(k, e);
 }
@@ -216,6 +226,7 @@ void keep_close(struct keep *k)
 	fd_closep(&k->netns_fd);
 	fd_closep(&k->userns_fd);
 	fd_closep(&k->pipe_fd);
+	fd_closep(&k->flows_fd);
 }
 
 /* ---- ending ---- */
@@ -301,6 +312,9 @@ static int start_between(struct keeper *k, struct err *e)
 
 	if (r < 0)
 		return r;
+	k->flows_fd = memfd_create("netns-up-flows", MFD_CLOEXEC);
+	if (k->flows_fd < 0)
+		return err_sys(e, errno, "memory file");
 	if (pipe2(k->pipe, O_CLOEXEC) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		return err_sys(e, errno, "socket pair");

@@ -7,7 +7,8 @@
  * that names are answered (mend.h). Both
  * end by SIGTERM to either, and when the record is removed, be it with the user's runtime directory
  * when he logs out. They are the only holders of the writing end of a pipe: who has the reading end
- * sees that both are gone.
+ * sees that both are gone. They hold the memory file in which the way out has its connections, so
+ * that the next one resets what the last one left (tcp/left.h).
  */
 #ifndef NETD_ROOTLESS_KEEP_H
 #define NETD_ROOTLESS_KEEP_H
@@ -32,11 +33,12 @@ struct keep {
 	struct keep_record record;
 	int pidfd[KEEP_N]; /* -1: gone */
 	int netns_fd, userns_fd, pipe_fd;
-	int32_t pid; /* of one that lives */
+	int flows_fd; /* -1: they were made by a version that had none */
+	int32_t pid;  /* of one that lives */
 };
 #define KEEP_INIT                                                                                  \
 	{                                                                                          \
-		.pidfd = {-1, -1}, .netns_fd = -1, .userns_fd = -1, .pipe_fd = -1                  \
+		.pidfd = {-1, -1}, .netns_fd = -1, .userns_fd = -1, .pipe_fd = -1, .flows_fd = -1  \
 	}
 
 /* Makes a user namespace with the caller's ids and a network namespace in it, and the processes;

@@ -37,6 +37,7 @@ enum {
 	PIPE_WRITE,
 	NETNS_FD = KEEPER_NETNS,
 	START_SOCK,
+	FLOWS_FD = KEEPER_FLOWS,
 	N_FIXED
 };
 
@@ -68,7 +69,7 @@ static void settle(const struct keeper *k)
 	int null = out_of_the_way(open("/dev/null", O_RDWR | O_CLOEXEC));
 	int dir = out_of_the_way(k->dir_fd), sock = out_of_the_way(k->sock);
 	int in = out_of_the_way(k->pipe[0]), out = out_of_the_way(k->pipe[1]);
-	int netns = out_of_the_way(k->netns_fd);
+	int netns = out_of_the_way(k->netns_fd), flows = out_of_the_way(k->flows_fd);
 
 	for (int fd = 0; fd < 3; fd++)
 		take_place(null, fd);
@@ -77,6 +78,7 @@ static void settle(const struct keeper *k)
 	take_place(out, PIPE_WRITE);
 	take_place(netns, NETNS_FD);
 	take_place(sock, START_SOCK);
+	take_place(flows, FLOWS_FD);
 	if (close_range(N_FIXED, ~0U, 0) < 0 || chdir("/") < 0)
 		_exit(1);
 	(void)setsid();

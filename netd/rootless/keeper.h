@@ -8,9 +8,11 @@
 #include "rootless/keep.h"
 
 #define KEEPER_READY 'R'
-/* The numbers of the pipe's reading end and of the network namespace in a keeper. */
+/* The numbers in a keeper of the pipe's reading end, of the network namespace, and of the memory
+ * file in which one way out tells the next of its connections. */
 #define KEEPER_PIPE 4
 #define KEEPER_NETNS 6
+#define KEEPER_FLOWS 8
 
 struct keeper_shared {
 	atomic_bool is_ending; /* by order: the other one ends too instead of making it anew */
@@ -19,7 +21,7 @@ struct keeper_shared {
 };
 
 struct keeper {
-	int dir_fd, pipe[2], netns_fd, sock;
+	int dir_fd, pipe[2], netns_fd, sock, flows_fd;
 	struct keeper_shared *shared;
 };
 

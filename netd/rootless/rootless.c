@@ -517,7 +517,7 @@ static int start_one(struct rootless *r, const struct rootless_request *q, const
 	w = args_make(q, path, &a, e);
 
 	if (w == 0)
-		w = explain(q, start_slirp(a.v, q->end_fd, e), e);
+		w = explain(q, start_slirp(a.v, (const int[2]){q->end_fd, q->flows_fd}, e), e);
 	if (w == 0 && q->n_publish > 0)
 		w = change_ports(r, file, q->publish, q->n_publish, false, e);
 	if (w == 0)

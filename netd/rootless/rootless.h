@@ -47,6 +47,8 @@ struct rootless_request {
 	const char *engine; /* "tap" or "relay": that one or none; NULL: as slirp-lite chooses */
 	int end_fd; /* > 0: it ends when the other end of this pipe is closed, and not with whatever
 		     * pid or path names */
+	int flows_fd; /* > 0: the memory file in which the one before has its connections, which
+		       * are reset */
 };
 
 /* What a running slirp-lite says of itself. */

@@ -27,6 +27,8 @@
 #define START_MS 30000 /* longer than slirp-lite itself waits for its parts */
 #define TEXT_MAX 400
 #define NAME_ROOM 32
+#define N_LENT 2
+#define ABOVE (3 + N_LENT)
 
 static int find_program(const char *name, char out[PATH_MAX], struct err *e)
 {
@@ -41,14 +43,20 @@ static int find_program(const char *name, char out[PATH_MAX], struct err *e)
 	return access(out, X_OK) < 0 ? err_sys(e, errno, "the program %s", out) : 0;
 }
 
-/* Leaves it as number 3, or nothing above 2. */
-static void lend(int fd)
+/* Leaves them, which are above, as numbers 3 and 4, and nothing else above 2. */
+static void lend(const int lent[N_LENT])
 {
-	if (fd > 0 && fd != 3 && dup2(fd, 3) < 0)
-		_exit(126);
-	if (fd == 3 && fcntl(fd, F_SETFD, 0) < 0)
-		_exit(126);
-	if (close_range(fd > 0 ? 4 : 3, ~0U, 0) < 0)
+	int next = 3;
+
+	for (int i = 0; i < N_LENT; i++) {
+		if (lent[i] <= 0)
+			continue;
+		if (dup2(lent[i], 3 + i) < 0 ||
+		    (next < 3 + i && close_range((unsigned)next, (unsigned)(2 + i), 0) < 0))
+			_exit(126);
+		next = 4 + i;
+	}
+	if (close_range((unsigned)next, ~0U, 0) < 0)
 		_exit(126);
 }
 
@@ -78,8 +86,11 @@ _Noreturn void start_gc(const char *state_dir)
 	_exit(127);
 }
 
-static _Noreturn void execute(const char *path, char *const args[], int errors, int lent)
+static _Noreturn void execute(const char *path, char *const args[], int errors,
+			      const int lent[N_LENT])
 {
+	int above[N_LENT];
+
 	char *argv[80] = {(char[]){PROGRAM_NAME}};
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 
@@ -87,14 +98,14 @@ static _Noreturn void execute(const char *path, char *const args[], int errors, 
 		argv[i + 1] = args[i];
 	reset_signals();
 	(void)setsid();
-	/* Above 3, so that dup2 neither closes one of them nor keeps CLOEXEC. */
-	errors = fcntl(errors, F_DUPFD_CLOEXEC, 4);
-	null = fcntl(null, F_DUPFD_CLOEXEC, 4);
-	if (lent > 0)
-		lent = fcntl(lent, F_DUPFD_CLOEXEC, 4);
+	/* Above their places, so that dup2 neither closes one of them nor keeps CLOEXEC. */
+	errors = fcntl(errors, F_DUPFD_CLOEXEC, ABOVE);
+	null = fcntl(null, F_DUPFD_CLOEXEC, ABOVE);
+	for (int i = 0; i < N_LENT; i++)
+		above[i] = lent[i] > 0 ? fcntl(lent[i], F_DUPFD_CLOEXEC, ABOVE) : -1;
 	if (errors < 0 || null < 0 || dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(errors, 2) < 0)
 		_exit(126);
-	lend(lent);
+	lend(above);
 	execv(path, argv);
 	dprintf(2, "%s: %s\n", path, strerror(errno));
 	_exit(127);
@@ -150,7 +161,7 @@ static int verdict(pid_t pid, int pidfd, const char *text, struct err *e)
 	return err_set(e, ERR_KERNEL, 0, PROGRAM_NAME ": killed by signal %d", WTERMSIG(status));
 }
 
-int start_slirp(char *const args[], int lent_fd, struct err *e)
+int start_slirp(char *const args[], const int lent[2], struct err *e)
 {
 	char path[PATH_MAX], text[TEXT_MAX];
 	uint64_t deadline = clock_ms() + START_MS;
@@ -168,7 +179,7 @@ int start_slirp(char *const args[], int lent_fd, struct err *e)
 	theirs = pair[1];
 	pid = fork_into(0, &pidfd);
 	if (pid == 0)
-		execute(path, args, theirs, lent_fd);
+		execute(path, args, theirs, lent);
 	if (pid < 0)
 		return err_sys(e, errno, "start " PROGRAM_NAME);
 	fd_closep(&theirs);

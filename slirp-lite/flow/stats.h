@@ -43,6 +43,7 @@
 	X(TCP_RETRANSMIT, "tcp_retransmit")                                                        \
 	X(TCP_TIMEOUT, "tcp_timeout")       /* retransmission timer fired */                       \
 	X(TCP_CHALLENGE, "tcp_challenge")   /* RFC 5961 challenge ACKs */                          \
+	X(TCP_LEFT, "tcp_left")             /* left by a worker that died, asked to be reset */    \
 	X(THROUGH_OPENED, "through_opened") /* by the kernel's own TCP on both sides */            \
 	X(THROUGH_LOST, "through_lost")     /* the container did not finish its handshake */       \
 	X(THROUGH_IN, "through_in")         /* bytes delivered to the container */                 \

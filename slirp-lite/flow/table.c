@@ -1,17 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* table: chained hashing by slot numbers; free slots are a stack. */
+/* table: chained hashing by slot numbers; free slots are a stack. A kept table is a page with what
+ * tells of the slots, and the slots; the chains are the process's own. */
 #include "flow/table.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "flow/siphash.h"
 
 #define TABLE_MAX (1u << 20)
+#define KEPT_MAGIC 0x736c6f7473203031ull
+#define KEPT_HEAD 4096 /* bytes before the slots */
+
+/* At the beginning of a memory file. */
+struct kept {
+	uint64_t magic;
+	uint32_t slot_size, n_ever;
+};
 
 struct table {
+	struct kept *kept; /* NULL: the slots are the process's own */
 	uint8_t *slots;
 	uint32_t *bucket; /* slot number + 1; 0: empty */
 	uint32_t mask;    /* of buckets */
@@ -33,10 +46,67 @@ static void *map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
-int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
+static struct table_node *slot_at(const struct table *t, uint32_t i)
+{
+	return (struct table_node *)(void *)(t->slots + i * t->slot_size);
+}
+
+static size_t kept_size(const struct table *t)
+{
+	return KEPT_HEAD + t->max * t->slot_size;
+}
+
+/* What there is in the file now, which nobody writes to any more. */
+static int tell_left(int fd, size_t slot_size, void (*left)(void *arg, const void *slot), void *arg)
+{
+	struct kept head = {0};
+	struct stat st;
+	uint8_t *p;
+	size_t size;
+
+	if (fstat(fd, &st) < 0)
+		return -errno;
+	size = (size_t)st.st_size;
+	if (size < KEPT_HEAD || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
+	    head.magic != KEPT_MAGIC || head.slot_size != slot_size || head.n_ever > TABLE_MAX ||
+	    head.n_ever > (size - KEPT_HEAD) / slot_size || head.n_ever == 0)
+		return 0;
+	size = KEPT_HEAD + head.n_ever * slot_size;
+	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	for (uint32_t i = 0; i < head.n_ever; i++) {
+		const struct table_node *n = (const void *)(p + KEPT_HEAD + i * slot_size);
+
+		if (!(n->next & IS_FREE))
+			left(arg, n);
+	}
+	munmap(p, size);
+	return 0;
+}
+
+/* Emptied, not overwritten: what was touched once would stay memory. */
+static int map_kept(struct table *t, int fd)
+{
+	void *p;
+
+	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)kept_size(t)) < 0)
+		return -errno;
+	p = mmap(NULL, kept_size(t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	t->kept = p;
+	t->slots = (uint8_t *)p + KEPT_HEAD;
+	*t->kept = (struct kept){.magic = KEPT_MAGIC, .slot_size = (uint32_t)t->slot_size};
+	return 0;
+}
+
+/* fd: of a memory file, or -1. */
+static int new (uint32_t max, size_t slot_size, int fd, struct table **ret, struct err *e)
 {
 	struct table *t;
 	uint32_t n_buckets = 64;
+	int r;
 
 	if (max == 0 || max > TABLE_MAX || slot_size < sizeof(struct table_node))
 		return err_set(e, ERR_INTERNAL, EINVAL, "flow table of %u slots", max);
@@ -46,7 +116,13 @@ int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
 	if (!t)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "flow table");
 	*t = (struct table){.mask = n_buckets - 1, .slot_size = slot_size, .max = max};
-	t->slots = map(max * slot_size);
+	r = fd >= 0 ? map_kept(t, fd) : 0;
+	if (r < 0) {
+		table_free(t);
+		return err_sys(e, -r, "memory file of the flow table");
+	}
+	if (fd < 0)
+		t->slots = map(max * slot_size);
 	t->bucket = map(n_buckets * sizeof(*t->bucket));
 	if (!t->slots || !t->bucket) {
 		table_free(t);
@@ -60,20 +136,32 @@ int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
 	return 0;
 }
 
+int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
+{
+	return new (max, slot_size, -1, ret, e);
+}
+
+int table_new_kept(uint32_t max, size_t slot_size, int fd,
+		   void (*left)(void *arg, const void *slot), void *arg, struct table **ret,
+		   struct err *e)
+{
+	int r = tell_left(fd, slot_size, left, arg);
+
+	return r < 0 ? err_sys(e, -r, "memory file of the last flow table")
+		     : new (max, slot_size, fd, ret, e);
+}
+
 void table_free(struct table *t)
 {
 	if (!t)
 		return;
-	if (t->slots)
+	if (t->kept)
+		munmap(t->kept, kept_size(t));
+	else if (t->slots)
 		munmap(t->slots, t->max * t->slot_size);
 	if (t->bucket)
 		munmap(t->bucket, (t->mask + 1ul) * sizeof(*t->bucket));
 	free(t);
-}
-
-static struct table_node *slot_at(const struct table *t, uint32_t i)
-{
-	return (struct table_node *)(void *)(t->slots + i * t->slot_size);
 }
 
 static uint32_t number_of(const struct table *t, const void *slot)
@@ -97,6 +185,7 @@ void *table_find(const struct table *t, const struct flow_key *k)
 void *table_add(struct table *t, const struct flow_key *k)
 {
 	struct table_node *n;
+	bool is_new = false;
 	uint32_t *b, i;
 
 	if (t->free != 0) {
@@ -104,6 +193,7 @@ void *table_add(struct table *t, const struct flow_key *k)
 		t->free = slot_at(t, i)->next & ~IS_FREE;
 	} else if (t->n_ever < t->max) {
 		i = t->n_ever++;
+		is_new = true;
 	} else {
 		return NULL;
 	}
@@ -114,6 +204,9 @@ void *table_add(struct table *t, const struct flow_key *k)
 	n->next = *b;
 	*b = i + 1;
 	t->n++;
+	/* After it is filled: until now it is no slot to who comes after us. */
+	if (is_new && t->kept)
+		t->kept->n_ever = t->n_ever;
 	return n;
 }
 

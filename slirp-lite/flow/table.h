@@ -25,6 +25,13 @@ struct table;
 
 /* max: 1..2^20 slots of slot_size bytes, which begin with a table_node. */
 int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e);
+/* The same with its slots in fd, a memory file (borrowed, only for this call) that outlives the
+ * process and is written by one table at a time. `left` is called for each slot that the last table
+ * in it had in use when its process ended; whoever had it may have been cut short or worse, so
+ * nothing in it is to be believed. A file of other slots is begun anew. */
+int table_new_kept(uint32_t max, size_t slot_size, int fd,
+		   void (*left)(void *arg, const void *slot), void *arg, struct table **ret,
+		   struct err *e);
 void table_free(struct table *t); /* accepts NULL */
 void *table_find(const struct table *t, const struct flow_key *k);
 /* The caller has looked: k is not in the table. NULL: it is full. */

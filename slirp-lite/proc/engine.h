@@ -3,8 +3,8 @@
 #ifndef SLIRP_PROC_ENGINE_H
 #define SLIRP_PROC_ENGINE_H
 
-/* TAP: our own TCP. RELAY: the kernel's, on both sides (through/through.h). AUTO: where the
- * namespace forwards for others RELAY if it works there, else TAP. */
+/* TAP: our own TCP. RELAY: the kernel's, on both sides (through/through.h). AUTO: nothing was asked
+ * for, which is TAP. */
 enum engine_kind { ENGINE_AUTO, ENGINE_TAP, ENGINE_RELAY };
 
 #endif

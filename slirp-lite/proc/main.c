@@ -231,10 +231,23 @@ static void close_others(const struct launch *l)
 {
 	const struct target *t = &l->target;
 	const int keep[] = {
-		t->netns_fd,         t->userns_fd, t->tap_fd,  t->pidfd,   t->names_fd,
-		t->mounts_fd,        l->pcap,      l->pid_fd,  l->signals, l->nameservers.fd,
-		l->listen_fd,        l->log_fd,    l->null_fd, l->parent,  l->options.exit_fd,
+		t->netns_fd,
+		t->userns_fd,
+		t->tap_fd,
+		t->pidfd,
+		t->names_fd,
+		t->mounts_fd,
+		l->pcap,
+		l->pid_fd,
+		l->signals,
+		l->nameservers.fd,
+		l->listen_fd,
+		l->log_fd,
+		l->null_fd,
+		l->parent,
+		l->options.exit_fd,
 		l->options.ready_fd,
+		l->options.kept_fd,
 	};
 	unsigned next = 3;
 
@@ -433,12 +446,6 @@ static void finish_nsd(struct launch *l)
 	nsd_end(&l->nsd);
 }
 
-/* Helper and zygote get ready side by side, and so do we. */
-static enum engine_kind engine_of(const struct options *o)
-{
-	return o->engine == ENGINE_AUTO && !o->is_network ? ENGINE_TAP : o->engine;
-}
-
 static int take_made(struct launch *l, struct err *e)
 {
 	int r = setup_finish(&l->setup, &l->made, e);
@@ -446,9 +453,6 @@ static int take_made(struct launch *l, struct err *e)
 	if (r < 0)
 		return r;
 	l->tap = fd_take(&l->made.tap);
-	if (l->made.why.used > 0)
-		log_warn("the tap engine serves TCP, for the relay engine does not work here: %s",
-			 l->made.why.text);
 	if (l->made.lacks.used > 0)
 		log_warn("clients of published ports with addresses of the namespace's own "
 			 "networks are not served: %s",
@@ -465,11 +469,12 @@ static int start(struct launch *l, struct err *e)
 		.is_configured = l->options.is_configured,
 		.is_lo_up = l->options.pasta.is_on,
 		.plan = &l->config.policy.plan,
-		.engine = engine_of(&l->options),
+		.is_relay = l->options.engine == ENGINE_RELAY,
 	};
 	const struct zygote_spec zspec = {
 		.config = &l->config,
 		.sandbox = l->options.sandbox,
+		.kept_fd = l->options.kept_fd,
 	};
 	const bool is_made = l->target.tap_fd >= 0;
 	int r = 0;
@@ -478,9 +483,10 @@ static int start(struct launch *l, struct err *e)
 		r = setup_start(&spec, &l->setup, e);
 	if (r == 0)
 		r = zygote_start(&zspec, &l->zygote, e);
+	fd_closep(&l->options.kept_fd);
 	/* The maker of sockets has what is needed where the relay engine works, and not elsewhere:
 	 * it is started when that is known. */
-	if (r == 0 && !is_made && spec.engine != ENGINE_TAP)
+	if (r == 0 && !is_made && spec.is_relay)
 		r = take_made(l, e);
 	if (r == 0 && wants_nsd(l))
 		r = start_nsd(l, e);
@@ -511,7 +517,6 @@ static int supervise(struct launch *l, const char **ret_why, struct err *e)
 		.tap = l->tap,
 		.pcap = l->pcap,
 		.listen = {l->made.listen[FAM4], l->made.listen[FAM6]},
-		.engine_why = &l->made.why,
 		.nsd = &l->nsd,
 		.autoports = l->autoports,
 		.signals = l->signals,
@@ -645,7 +650,7 @@ int main(int argc, char **argv)
 		.zygote = ZYGOTE_INIT,
 		.nsd = NSD_INIT,
 		.nameservers = NAMESERVERS_INIT,
-		.made = {.tap = -1, .listen = {-1, -1}, .why = ERR_INIT},
+		.made = {.tap = -1, .listen = {-1, -1}},
 		.tap = -1,
 		.pcap = -1,
 		.signals = -1,
@@ -672,6 +677,7 @@ int main(int argc, char **argv)
 		log_warn("without IPv6, which needs an MTU of 1280");
 	close_on_exec(l.options.exit_fd);
 	close_on_exec(l.options.ready_fd);
+	close_on_exec(l.options.kept_fd);
 	if (l.options.is_background)
 		r = go_background(&l);
 	if (r < 0)

@@ -68,6 +68,11 @@ static int set_exit_fd(void *into, const char *value, struct err *e)
 	return parse_fd(value, &((struct options *)into)->exit_fd, e);
 }
 
+static int set_kept_fd(void *into, const char *value, struct err *e)
+{
+	return parse_fd(value, &((struct options *)into)->kept_fd, e);
+}
+
 static int set_ready_fd(void *into, const char *value, struct err *e)
 {
 	return parse_fd(value, &((struct options *)into)->ready_fd, e);
@@ -342,6 +347,8 @@ static const struct opt table[] = {
 	{'e', "exit-fd", "FD", "end when the other end of this pipe is closed", set_exit_fd},
 	{'r', "ready-fd", "FD", "write \"1\" to it, and close it, when traffic works",
 	 set_ready_fd},
+	{0, "flows-fd", "FD",
+	 "memory file that tells the next one of connections that this one leaves", set_kept_fd},
 	{'m', "mtu", "N", "MTU of the interface (1500; at most 65521)", set_mtu},
 	{'6', "enable-ipv6", NULL, "IPv6 too", set_ipv6},
 	{'a', "api-socket", "PATH", "control socket: JSON requests", set_api},
@@ -385,8 +392,7 @@ static const struct opt table[] = {
 	{0, "engine", "ENGINE",
 	 "how TCP of containers behind the namespace is served: tap, relay, auto (auto)",
 	 set_engine},
-	{0, "for-network", NULL, "the namespace forwards for others: the relay engine if it works",
-	 set_is_network},
+	{0, "for-network", NULL, "the namespace forwards for others", set_is_network},
 	{0, "sandbox", "MODE", "on (default), strict (refuse to run with less), off", set_sandbox},
 	{0, "enable-sandbox", NULL, "accepted; it is on", set_nothing},
 	{0, "create-sandbox", NULL, "accepted; it is on", set_nothing},
@@ -508,6 +514,7 @@ int options_parse(int argc, char **argv, struct options *ret, struct err *e)
 		.local = is_slirp4netns ? PORT_LOCAL_GATEWAY : PORT_LOCAL_SPLICE,
 		.exit_fd = -1,
 		.ready_fd = -1,
+		.kept_fd = -1,
 		.target_fd = -1,
 		.mtu = 1500,
 		.log_level = LOG_LEVEL_INFO,
@@ -561,7 +568,7 @@ void options_limits(const struct options *o, struct worker_config *ret)
 		.is_pcap = o->pcap != NULL,
 		.rates = o->rates,
 	};
-	if (o->engine == ENGINE_TAP || (o->engine == ENGINE_AUTO && !o->is_network))
+	if (o->engine != ENGINE_RELAY)
 		ret->through_max = 0;
 	else
 		ret->tcp_max /= 4; /* mostly those whose host has not answered yet */

@@ -43,7 +43,7 @@ struct options {
 	bool is_bess;         /* --target-type=bess */
 	bool is_without_ipv6; /* asked for, but the MTU leaves no room for it */
 	bool is_netns_kept;   /* what names the namespace may go */
-	int exit_fd, ready_fd;
+	int exit_fd, ready_fd, kept_fd;
 	uint32_t mtu;
 	const char *api;  /* path of the control socket, or NULL */
 	const char *name; /* what the control socket calls this instance, or NULL */

@@ -560,6 +560,7 @@ int pasta_parse(int argc, char **argv, struct options *ret, struct err *e)
 		.program = "pasta",
 		.exit_fd = -1,
 		.ready_fd = -1,
+		.kept_fd = -1,
 		.target_fd = -1,
 		.log_level = LOG_LEVEL_INFO,
 		.tap = "tap0",

@@ -39,7 +39,7 @@ struct answer {
 	int r;
 	struct err e;
 	bool has[N_MADE]; /* which of tap and listeners come with it */
-	struct err why, lacks;
+	struct err lacks;
 };
 
 static bool is_set(const struct mac *m)
@@ -141,21 +141,14 @@ static int configure(const struct setup_spec *s, struct err *e)
 	return err_ctx(e, r, "configure %s", s->tap);
 }
 
-/* With AUTO it is no error when the relay engine does not work: the tap engine does, and for those
- * behind the namespace it wants answers led back to it, where that works. */
+/* For those behind the namespace the tap engine wants answers led back to it, where that works. */
 static int make_ways(const struct setup_spec *s, int ret_listen[N_FAM], struct answer *a,
 		     struct err *e)
 {
-	int r = s->engine == ENGINE_TAP ? 1
-					: transparent_prepare(s->tap, s->plan, ret_listen, &a->why);
-
-	if (r < 0 && s->engine == ENGINE_RELAY) {
-		if (e)
-			*e = a->why;
-		return err_ctx(e, r, "relay engine");
-	}
-	if (r == 0 || !s->plan->is_forwarding ||
-	    transparent_lead_back(s->tap, s->plan, &a->lacks) == 0)
+	if (s->is_relay)
+		return err_ctx(e, transparent_prepare(s->tap, s->plan, ret_listen, e),
+			       "relay engine");
+	if (!s->plan->is_forwarding || transparent_lead_back(s->tap, s->plan, &a->lacks) == 0)
 		err_reset(&a->lacks);
 	return 0;
 }
@@ -203,7 +196,7 @@ static void keep_only(const struct setup_spec *s, int channel)
 
 static _Noreturn void helper(const struct setup_spec *s, int channel)
 {
-	struct answer a = {.e = ERR_INIT, .why = ERR_INIT, .lacks = ERR_INIT};
+	struct answer a = {.e = ERR_INIT, .lacks = ERR_INIT};
 	int fds[N_MADE] = {-1, -1, -1}, list[N_MADE];
 	size_t n = 0;
 
@@ -276,8 +269,7 @@ int setup_finish(struct setup *s, struct setup_made *ret, struct err *e)
 	}
 	for (size_t i = 0, k = 0; i < N_MADE; i++)
 		at[i] = a.has[i] ? fds[k++] : -1;
-	*ret = (struct setup_made){
-		.tap = at[0], .listen = {at[1], at[2]}, .why = a.why, .lacks = a.lacks};
+	*ret = (struct setup_made){.tap = at[0], .listen = {at[1], at[2]}, .lacks = a.lacks};
 	return 0;
 }
 

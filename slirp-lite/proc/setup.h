@@ -13,7 +13,6 @@
 
 #include "base/err.h"
 #include "flow/plan.h"
-#include "proc/engine.h"
 
 struct setup_spec {
 	int netns_fd, userns_fd; /* userns_fd -1: none to join */
@@ -21,14 +20,13 @@ struct setup_spec {
 	bool is_configured; /* lo and tap up, MTU, MAC, addresses, default routes */
 	bool is_lo_up;      /* lo up in any case */
 	const struct plan *plan;
-	enum engine_kind engine; /* RELAY: it must work; AUTO: it is used if it works */
+	bool is_relay; /* the relay engine, which must work */
 };
 
 /* What the helper made. The caller's. */
 struct setup_made {
 	int tap;
 	int listen[N_FAM]; /* transparent listeners of the relay engine; -1: none */
-	struct err why;    /* why the relay engine does not work, where it was tried */
 	struct err lacks;  /* why answers are not led back to the tap, where that was tried */
 };
 

@@ -81,12 +81,8 @@ static void set_engine(json_t *to, const struct status *s)
 
 	if (s->is_relay && s->options->engine == ENGINE_RELAY && !s->options->is_network)
 		why = "asked for, for what is behind the namespace";
-	else if (s->is_relay && s->options->engine == ENGINE_AUTO)
-		why = "it serves a network";
-	else if (!s->is_relay && s->engine_why && s->engine_why->used > 0)
-		why = s->engine_why->text;
-	else if (s->options->engine == ENGINE_AUTO && !s->is_relay)
-		why = "it serves one container";
+	else if (s->options->engine == ENGINE_AUTO)
+		why = "the default";
 	(void)json_object_set_new(to, "engine", json_string(s->is_relay ? "relay" : "tap"));
 	(void)json_object_set_new(to, "engine_why", json_string(why));
 	(void)json_object_set_new(to, "engine_asked", json_string(names[s->options->engine]));

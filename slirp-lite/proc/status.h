@@ -18,7 +18,6 @@ struct status {
 	struct rates rates;
 	uint64_t netns_dev, netns_ino; /* of the namespace; 0: not known (a tap was handed over) */
 	bool is_relay;                 /* the relay engine is used */
-	const struct err *engine_why;  /* empty: nothing to be said */
 	pid_t worker;
 	bool is_ready;
 	unsigned n_restarts;

@@ -303,7 +303,6 @@ static void describe(void *arg, struct status *ret)
 		.netns_dev = v->s->target->dev,
 		.netns_ino = v->s->target->ino,
 		.is_relay = v->s->listen[FAM4] >= 0 || v->s->listen[FAM6] >= 0,
-		.engine_why = v->s->engine_why,
 		.worker = v->worker,
 		.is_ready = v->is_ready,
 		.n_restarts = v->n_restarts,

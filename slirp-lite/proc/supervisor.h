@@ -29,9 +29,7 @@ struct supervisor_spec {
 	struct published *published; /* may have ports already */
 	struct resolvers resolvers;
 	int tap, pcap;
-	int listen[N_FAM]; /* of the relay engine; -1: none */
-	const struct err
-		*engine_why;         /* why that one is not used; empty: it is, or was not wanted */
+	int listen[N_FAM];           /* of the relay engine; -1: none */
 	struct nsd *nsd;             /* NSD_INIT: there is none */
 	struct autoports *autoports; /* NULL: nothing is published by itself */
 	int signals;                 /* signalfd of TERM, INT, HUP */

@@ -13,6 +13,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -29,7 +30,19 @@
 #include "sys/fork.h"
 
 #define STATUS_FAILED 70
-enum { AT_LINK, AT_CONTROL, AT_LOG, AT_PCAP, AT_INSIDE, AT_LISTEN, N_FDS = AT_LISTEN + N_FAM };
+enum {
+	AT_LINK,
+	AT_CONTROL,
+	AT_LOG,
+	AT_PCAP,
+	AT_INSIDE,
+	AT_LISTEN,
+	N_SENT = AT_LISTEN + N_FAM, /* those above come with each request */
+	AT_KEPT = N_SENT,
+	N_FDS
+};
+#define SOCK_FD 3
+#define KEPT_FD 4
 #define END_MS 3000
 #define NOFILE_MAX 131072
 #define NOFILE_RESERVE 256 /* of them not for flows */
@@ -40,13 +53,14 @@ struct request {
 	enum request_what what;
 	struct resolvers resolvers;
 	struct rates rates;
-	bool has[N_FDS]; /* which descriptors come with it */
+	bool has[N_SENT]; /* which descriptors come with it */
 };
 
 struct state {
 	struct worker_config config;
 	struct sandbox sandbox;
 	int sock;
+	int kept;  /* memory file of the workers, one after another; -1: none */
 	pid_t pid; /* of the worker, 0: none */
 	int pidfd;
 };
@@ -100,7 +114,8 @@ static _Noreturn void worker(const struct state *z, int *fds)
 				.log = fds[AT_LOG],
 				.pcap = fds[AT_PCAP],
 				.inside = fds[AT_INSIDE],
-				.listen = {fds[AT_LISTEN], fds[AT_LISTEN + 1]}};
+				.listen = {fds[AT_LISTEN], fds[AT_LISTEN + 1]},
+				.kept = fds[AT_KEPT]};
 	if (worker_new(&z->config, &w, &host_kernel, &worker, &e) < 0)
 		die(e.text);
 	r = sandbox_enter(&z->sandbox, &step);
@@ -152,16 +167,17 @@ static void reap(struct state *z)
 /* False: the supervisor is gone. */
 static bool obey(struct state *z)
 {
-	int came[N_FDS], fds[N_FDS];
+	int came[N_SENT], fds[N_FDS];
 	struct request q = {0};
-	ssize_t n = fdpass_recv(z->sock, &q, sizeof(q), came, N_FDS);
+	ssize_t n = fdpass_recv(z->sock, &q, sizeof(q), came, N_SENT);
 
 	if (n == -EAGAIN)
 		return true;
 	if (n <= 0)
 		return false;
-	for (int i = 0, k = 0; i < N_FDS; i++)
+	for (int i = 0, k = 0; i < N_SENT; i++)
 		fds[i] = q.has[i] ? came[k++] : -1;
+	fds[AT_KEPT] = z->kept;
 	if (n == (ssize_t)sizeof(q) && q.what == REQUEST_KILL && z->pid > 0) {
 		(void)kill(z->pid, SIGKILL); /* its end is reported as any other */
 	} else if (n == (ssize_t)sizeof(q) && q.what == REQUEST_START && z->pid == 0) {
@@ -169,7 +185,7 @@ static bool obey(struct state *z)
 		z->config.rates = q.rates;
 		start(z, fds);
 	}
-	for (int i = 0; i < N_FDS; i++)
+	for (int i = 0; i < N_SENT; i++)
 		fd_closep(&fds[i]);
 	return true;
 }
@@ -232,6 +248,22 @@ static void fit_limits(struct worker_config *c)
 		c->ping_max = 1;
 }
 
+/* The memory file is somebody's who outlives us, or our own. Without one a worker that died is not
+ * told of. */
+static void take_places(struct state *z, int sock, int kept)
+{
+	sock = fcntl(sock, F_DUPFD_CLOEXEC, KEPT_FD + 1);
+	if (kept >= 0)
+		kept = fcntl(kept, F_DUPFD_CLOEXEC, KEPT_FD + 1);
+	if (kept < 0)
+		kept = memfd_create("slirp-flows", MFD_CLOEXEC);
+	z->sock = dup3(sock, SOCK_FD, O_CLOEXEC);
+	z->kept = kept < 0 || kept == KEPT_FD ? kept : dup3(kept, KEPT_FD, O_CLOEXEC);
+	if (z->sock < 0)
+		_exit(STATUS_FAILED);
+	(void)close_range(z->kept < 0 ? KEPT_FD : KEPT_FD + 1, ~0U, 0);
+}
+
 static _Noreturn void zygote(const struct zygote_spec *s, int sock, pid_t parent)
 {
 	struct zygote_report report = {.what = ZYGOTE_FAILED};
@@ -241,10 +273,7 @@ static _Noreturn void zygote(const struct zygote_spec *s, int sock, pid_t parent
 
 	(void)prctl(PR_SET_NAME, "slirp-zygote");
 	ignore_signals();
-	if (sock != 3 && (dup3(sock, 3, O_CLOEXEC) < 0))
-		_exit(STATUS_FAILED);
-	z.sock = 3;
-	(void)close_range(4, ~0U, 0);
+	take_places(&z, sock, s->kept_fd);
 	fit_limits(&z.config);
 	if (sandbox_prepare(s->sandbox, &z.config, &z.sandbox, &e) < 0) {
 		(void)snprintf(report.text, sizeof(report.text), "%s", e.text);
@@ -289,12 +318,12 @@ int zygote_start(const struct zygote_spec *s, struct zygote *ret, struct err *e)
 int zygote_request(const struct zygote *z, const struct worker_fds *fds,
 		   const struct resolvers *resolvers, const struct rates *rates)
 {
-	const int all[N_FDS] = {fds->link,   fds->control,   fds->log,      fds->pcap,
-				fds->inside, fds->listen[0], fds->listen[1]};
+	const int all[N_SENT] = {fds->link,   fds->control,   fds->log,      fds->pcap,
+				 fds->inside, fds->listen[0], fds->listen[1]};
 	struct request q = {.what = REQUEST_START, .resolvers = *resolvers, .rates = *rates};
-	int list[N_FDS], n = 0;
+	int list[N_SENT], n = 0;
 
-	for (int i = 0; i < N_FDS; i++) {
+	for (int i = 0; i < N_SENT; i++) {
 		q.has[i] = all[i] >= 0;
 		if (q.has[i])
 			list[n++] = all[i];

@@ -30,6 +30,7 @@ struct zygote {
 struct zygote_spec {
 	const struct worker_config *config;
 	enum sandbox_mode sandbox;
+	int kept_fd; /* memory file for its workers, which outlives it (borrowed); -1: its own */
 };
 
 enum zygote_what {

@@ -52,6 +52,7 @@ struct worker_fds {
 	int pcap;
 	int inside;        /* to whoever makes sockets in the container's namespace (proc/nsd.h) */
 	int listen[N_FAM]; /* transparent listeners there (through/through.h) */
+	int kept;          /* memory file that connections are in; closed when it is mapped */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/fd.h"
 #include "stack/internal.h"
 
 #define FRAMES_A_ROUND 64
@@ -296,6 +297,7 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 			      .resolver = pick_resolver,
 			      .resolver_failed = on_resolver_failed,
 			      .limit = {limit[0], limit[1]},
+			      .kept_fd = w->fds.kept,
 			      .arg = w};
 	const struct udp_env udp = {.emit = w->emit,
 				    .loop = w->loop,
@@ -332,7 +334,8 @@ static int make_transports(struct worker *w, const struct host_ops *host, struct
 		r = make_carrier(w, e);
 	if (r == 0)
 		r = tcp_new(&tcp, &w->tcp, e);
-
+	if (w->fds.kept > 0)
+		fd_closep(&w->fds.kept);
 	if (r == 0)
 		r = udp_new(&udp, &w->udp, e);
 	if (r == 0)

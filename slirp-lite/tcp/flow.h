@@ -57,6 +57,7 @@ struct tcp {
 	struct gate gate[N_GATES];
 	struct tcp_env env;
 	struct table *table;
+	struct left *left; /* NULL: nobody left anything */
 	struct siphash_key secret;
 	struct flow_list dirty;    /* to be flushed, in the order in which they became so */
 	struct flow_list waiting;  /* TIME_WAIT, oldest first */

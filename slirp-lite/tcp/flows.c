@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "tcp/flow.h"
+#include "tcp/left.h"
 
 #define WAITING_MAX 1024u /* a slot each: 1 MiB */
 #define RECLAIM_MS 1000
@@ -499,6 +500,20 @@ static uint16_t mss_of(uint32_t mtu, size_t ip_len)
 	return (uint16_t)(mss > 65495 ? 65495 : mss);
 }
 
+static int make_table(struct tcp *t, struct err *e)
+{
+	const size_t size = sizeof(struct tcp_flow);
+	int r;
+
+	if (t->env.kept_fd <= 0)
+		return table_new(t->env.max, size, &t->table, e);
+	t->left = left_new(&t->env);
+	r = table_new_kept(t->env.max, size, t->env.kept_fd, left_note, t->left, &t->table, e);
+	if (r == 0)
+		left_begin(t->left, t, loop_now(t->env.loop));
+	return r;
+}
+
 int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
 {
 	struct tcp *t = calloc(1, sizeof(*t));
@@ -513,7 +528,7 @@ int tcp_new(const struct tcp_env *env, struct tcp **ret, struct err *e)
 	t->reclaim.fn = on_reclaim;
 	gate_init(t);
 	r = getrandom(&t->secret, sizeof(t->secret), 0) == (ssize_t)sizeof(t->secret)
-		    ? table_new(env->max, sizeof(struct tcp_flow), &t->table, e)
+		    ? make_table(t, e)
 		    : err_sys(e, EIO, "random secret of TCP");
 	if (r < 0) {
 		tcp_free(t);
@@ -538,6 +553,7 @@ void tcp_free(struct tcp *t)
 	while (t->table && (f = table_next(t->table, NULL)))
 		flow_end(f, false);
 	timer_clear(t->env.wheel, &t->reclaim);
+	left_free(t->left);
 	table_free(t->table);
 	free(t);
 }

@@ -56,6 +56,9 @@ struct tcp_env {
 	int (*hand_over)(void *arg, const struct flow_key *k, int fd, const struct syn *syn,
 			 uint32_t seq, uint64_t now);
 	struct limit *limit[2]; /* of bytes to the container and from it; NULL: none */
+	/* > 0: a memory file that the connections are in, for whoever comes after a worker that
+	 * died; those that are in it are reset (tcp/left.h). Used by tcp_new alone. */
+	int kept_fd;
 	void *arg;
 };
 

@@ -16,7 +16,7 @@ slirp_world
 serve out "$PYTHON" "$PROBE" serve_many 7100
 wait_port out tcp 7100
 serve_probe out tcp 7000 serve_tcp
-box_new r host -6 --for-network
+box_new r host -6 --for-network --engine=relay
 behind a r 1
 behind b r 2
 is 'the relay engine' "$(told r engine)" relay

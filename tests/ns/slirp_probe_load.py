@@ -64,6 +64,16 @@ def ping(s, on_bytes):
     on_bytes(MOVING // 16) # so many answers are under way enough
 
 
+def rest(s, on_bytes):
+  """One answer, then nothing more is said: who waits learns of an end only by what is sent to him."""
+  s.sendall(b'x')
+  if s.recv(1) != b'x':
+    raise Wrong
+  on_bytes(MOVING)
+  if s.recv(1):
+    raise Wrong
+
+
 def serve(port):
   """The other end of all: `sink`, `pour`, `echo`."""
   def one(c):
@@ -86,11 +96,11 @@ def serve(port):
 
 
 def load(host, port, told, n=1):
-  """n connections that send, n that are sent to and n that ask and are answered, until each has ended: `moving`
+  """n connections that send, n that are sent to, n that ask and are answered and n that rest, until each has ended: `moving`
   goes to the file `told` when all are under way, then how they ended, the number before each reason."""
   how = collections.Counter()
   lock = threading.Lock()
-  left = 3 * int(n)
+  left = 4 * int(n)
   out = open(told, 'w', encoding='utf-8', buffering=1)
 
   def one(word, use):
@@ -119,7 +129,7 @@ def load(host, port, told, n=1):
       how[end] += 1
 
   threads = [threading.Thread(target=one, args=kind)
-             for kind in ((b'sink\n', pour), (b'pour\n', drink), (b'echo\n', ping)) for _ in range(int(n))]
+             for kind in ((b'sink\n', pour), (b'pour\n', drink), (b'echo\n', ping), (b'echo\n', rest)) for _ in range(int(n))]
   for t in threads:
     t.start()
   for t in threads:

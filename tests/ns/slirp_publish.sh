@@ -128,11 +128,21 @@ serve_probe host tcp 8300 serve_tcp
 serve_probe host udp 9300 serve_udp
 unserve "$SERVED"
 
-# A worker that dies: the next one has the ports, and clients who came meanwhile.
+# A worker that dies: the next one has the ports, and clients who came meanwhile. Servers that wait for clients of the
+# last one are told.
+probe_on out tcp_hold $HOST4 8080 3 100 >"$NS_TMP/held" &
+held=$!
+ns_until 20 sh -c 'grep -q 3 "$1"' sh "$NS_TMP/held"
+n_open() { inside a ss -Htn state established 'sport = 7000' | wc -l; }
+none_open() { [ "$(n_open)" = 0 ]; }
+is 'connections that rest' "$(n_open)" 3
 kill -KILL "$(worker a)"
+ok 'the worker is killed: their servers learn of it' ns_until 20 none_open
 is 'the worker is killed: the next client is served' "$(probe_on out tcp_who $HOST4 8080 10407)" "$OUT4 10407"
 is 'of UDP too' "$(probe_on out udp_who $HOST4 9000 10408)" "$OUT4 10408"
 is 'one restart' "$(told a restarts)" 1
+is 'it had been told of them' "$(told a tcp_left)" 3
+unserve $held
 
 # No descriptor for a client: it waits, the listener stays, nothing spins.
 printf '#!/bin/sh\nulimit -n 128\nexec "%s" "$@"\n' "$SLIRP_LITE" >"$NS_TMP/few"

@@ -76,7 +76,7 @@ is 'supervisor: no capability, no new privileges, filtered' \
 is 'zygote: no capability, no new privileges' "$(status "$zygote" CapInh CapPrm CapEff NoNewPrivs)" \
 	'0000000000000000 0000000000000000 0000000000000000 1 '
 is 'zygote: its descriptors' "$(fds "$zygote" | cut -d' ' -f2 | tr '\n' ',')" \
-	'null,null,null,socket,anon_inode:[pidfd],'
+	'null,null,null,socket,/memfd:slirp-flows,anon_inode:[pidfd],'
 for p in "$supervisor" "$zygote"; do
 	isnt 'not in the user namespace of the container' "$(ns_of "$p" user)" "$(ns_of "$box_a" user)"
 	isnt 'not in its network namespace' "$(ns_of "$p" net)" "$(ns_of "$box_a" net)"

@@ -69,7 +69,7 @@ hold() { # HOST PORT: a connection that says nothing, until `unserve $held`
 	NS_SERVERS="$NS_SERVERS $held"
 }
 
-box_new r host -6 --for-network -p 8080:8080 -p 8082:8082 -p 8083:8083 -p 8090:7000
+box_new r host -6 --for-network --engine=relay -p 8080:8080 -p 8082:8082 -p 8083:8083 -p 8090:7000
 behind a r 1
 translate r
 serve_in a 7000
@@ -178,7 +178,7 @@ printf '#!/bin/sh\nulimit -n 160\nexec "%s" "$@"\n' "$SLIRP_LITE" >"$NS_TMP/few"
 chmod 755 "$NS_TMP/few"
 whole=$SLIRP_LITE
 SLIRP_LITE=$NS_TMP/few
-box_new few host --for-network -p 8480:7000
+box_new few host --for-network --engine=relay -p 8480:7000
 SLIRP_LITE=$whole
 serve_in few 7000
 is 'clients without a descriptor wait: all are served' "$(probe_on out tcp_crowd $HOST4 8480 300)" 'answered 300'
@@ -188,11 +188,9 @@ ns_until 20 sh -c 'grep -q 300 "$1"' sh "$NS_TMP/held"
 wait $held
 is 'with descriptors it goes on' "$(probe_on out tcp_who $HOST4 8480 24007)" "$OUT4 24007"
 box_end few
-NETNS_UP_WITHOUT=tproxy
 box_new t host -6 --for-network -p 8580:7000
-unset NETNS_UP_WITHOUT
 serve_in t 7000
-is 'without the relay engine by the tap' "$(probe_on out tcp_who $HOST6 8580 24008)" "$OUT6 24008"
+is 'by the tap engine' "$(probe_on out tcp_who $HOST6 8580 24008)" "$OUT6 24008"
 is 'and nobody has a capability' "$(status "$(process_of t slirp-nsd)" CapPrm)" 0000000000000000
 box_end t
 ns_done

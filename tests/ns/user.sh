@@ -92,7 +92,7 @@ is 'its TCP over IPv6' "$(inside python3 -c "$ask_py" tcp $OUT6 7000)" "$HOST6"
 like 'up once more changes nothing' "$(nua up "$pid")" "pid-$pid eth0 10.0.2.100/24*"
 is 'one process carries it' "$(nua ls --json | grep -c '"pid"')" 1
 like 'ls' "$(nua ls)" "*pid-$pid*eth0*user*10.0.2.100*"
-like 'status' "$(nua status "$pid")" "*state*up*user (slirp-lite*10.0.2.100/24 gateway 10.0.2.2*engine     tap: it serves one container*mtu*1500*"
+like 'status' "$(nua status "$pid")" "*state*up*user (slirp-lite*10.0.2.100/24 gateway 10.0.2.2*engine     tap: the default*mtu*1500*"
 like 'status --json' "$(nua status "$pid" --json)" '*"interface": "eth0"*'
 ok 'check' nua check "$pid"
 is 'another user does not see it' "$(nub ls | wc -l)" 1

@@ -80,9 +80,9 @@ ok 'the container goes' nna down a -q
 ok 'the network too' nna network rm web
 nothing_made 'tap'
 ok 'a network that asks for none' nna network create web -q
-refused 4 '*up by the relay engine (it serves a network) already*' network create db --engine tap
-ok 'what is used may be asked for' nna network create db --engine relay -q
-refused 2 '*' network create web --engine tap --subnet 192.0.2.1/24
+refused 4 '*up by the tap engine (the default) already*' network create db --engine relay
+ok 'what is used may be asked for' nna network create db --engine tap -q
+refused 2 '*' network create web --engine relay --subnet 192.0.2.1/24
 for n in web db; do
 	ok "$n goes" nna network rm $n
 done

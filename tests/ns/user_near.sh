@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Addresses that a user's networks and others both have: remote clients of published ports with addresses of the network's
 # own subnet, and of another network's; and subnets that are chosen are none that the machine has a route to. Argument
-# tap: by the tap engine, which is asked for.
+# relay: by the relay engine, which is asked for.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 
@@ -20,8 +20,8 @@ on out ip -6 addr add $N6/64 dev eth0 nodad
 seen() { # tcp|udp ADDRESS PORT: as who the client is seen
 	on out python3 "$PROBE" "$1_who" "$2" "$3" | cut -d' ' -f1 | sed 's/^::ffff://'
 }
-engine=${1:-relay}
-case $engine in tap) asks='--engine tap' ;; *) asks='' ;; esac
+engine=${1:-tap}
+case $engine in relay) asks='--engine relay' ;; *) asks='' ;; esac
 # shellcheck disable=SC2086 # words
 is 'subnets that the machine has are taken by their user alone, who is told' \
 	"$(nna network create near $asks --subnet 192.0.2.0/24 --subnet 2001:db8:2::/64 2>&1 | grep -c 'warning: subnet .* overlaps .* containers of near do not')" 2

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # What passes of an ordinary user's containers, on networks and alone: rates, conversations, published ports, counters
-# for a monitor. And limits of rates on networks: that they are there, and hold. Argument tap: by the tap engine.
+# for a monitor. And limits of rates on networks: that they are there, and hold. Argument relay: by the relay engine.
 . "$(dirname "$0")/lib.sh"
 . "$(dirname "$0")/user_net_lib.sh"
 TERMINAL=$(dirname "$0")/terminal.py
@@ -22,7 +22,7 @@ www b
 snapshot host >"$NS_TMP/before"
 is 'nothing is up' "$(nna top --once)$(nna top --json)" '[]'
 ok 'nor counted' metrics
-case ${1:-} in tap) asks='--engine tap' opened=tcp_opened ;; *) asks='' opened=through_opened ;; esac
+case ${1:-} in relay) asks='--engine relay' opened=through_opened ;; *) asks='' opened=tcp_opened ;; esac
 # shellcheck disable=SC2086 # words
 ok 'a network' nna network create web $asks -q
 like 'without a container' "$(nna top --once)" '*ID *NETWORK*your networks: 0 TCP*'

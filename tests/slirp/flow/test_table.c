@@ -9,6 +9,10 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "flow/siphash.h"
 #include "flow/table.h"
@@ -78,6 +82,111 @@ static void random_walk(void **state)
 	table_free(t);
 }
 
+static uint32_t n_left, left_numbers[MAX];
+
+static void note_left(void *arg, const void *slot)
+{
+	const struct slot *s = slot;
+
+	assert_ptr_equal(arg, left_numbers);
+	assert_true(n_left < MAX);
+	left_numbers[n_left++] = s->number;
+}
+
+static struct table *open_kept(int fd, size_t slot_size)
+{
+	struct table *t;
+
+	n_left = 0;
+	assert_int_equal(table_new_kept(MAX, slot_size, fd, note_left, left_numbers, &t, NULL), 0);
+	return t;
+}
+
+/* What is in a kept table when its process ends is told to the next one, once, and nothing else is.
+ */
+static void kept(void **state)
+{
+	int fd = memfd_create("table", MFD_CLOEXEC);
+	struct table *t = open_kept(fd, sizeof(struct slot));
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(n_left, 0);
+	for (uint32_t i = 0; i < 20; i++) {
+		struct flow_key k = key_of(i);
+		struct slot *s = table_add(t, &k);
+
+		s->number = i;
+	}
+	for (uint32_t i = 0; i < 20; i++) {
+		struct flow_key k = key_of(i);
+
+		if (i % 3 != 1)
+			table_remove(t, table_find(t, &k));
+	}
+	table_free(t); /* its slots stay as they are */
+	t = open_kept(fd, sizeof(struct slot));
+	assert_int_equal(n_left, 7);
+	for (uint32_t i = 0; i < n_left; i++)
+		assert_int_equal(left_numbers[i], 3 * i + 1);
+	assert_int_equal(table_count(t), 0);
+	assert_null(table_next(t, NULL));
+	/* Nothing of it is memory any more but the page that tells of the slots. */
+	assert_int_equal(fstat(fd, &st), 0);
+	assert_int_equal(st.st_blocks * 512, sysconf(_SC_PAGESIZE));
+	table_free(t);
+	t = open_kept(fd, sizeof(struct slot));
+	assert_int_equal(n_left, 0);
+	table_free(t);
+	close(fd);
+}
+
+/* Of slots of another size, of a file that was cut, and of one in which anything is, nothing is
+ * told, and the table is as good as any. */
+static void kept_and_wrong(void **state)
+{
+	static const uint32_t wrong[] = {MAX + 1, 1u << 20, UINT32_MAX};
+	int fd = memfd_create("table", MFD_CLOEXEC);
+	struct flow_key k = key_of(1);
+	struct table *t = open_kept(fd, sizeof(struct slot));
+	struct err e = ERR_INIT;
+	uint8_t noise[8192];
+
+	(void)state;
+	table_add(t, &k);
+	table_free(t);
+	t = open_kept(fd, sizeof(struct slot) + 8);
+	assert_int_equal(n_left, 0);
+	table_add(t, &k);
+	table_free(t);
+	assert_int_equal(ftruncate(fd, 4096), 0);
+	t = open_kept(fd, sizeof(struct slot) + 8);
+	assert_int_equal(n_left, 0);
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		table_add(t, &k);
+		table_free(t);
+		/* How many slots were in use. */
+		assert_int_equal(pwrite(fd, &wrong[i], 4, 12), 4);
+		t = open_kept(fd, sizeof(struct slot) + 8);
+		assert_int_equal(n_left, 0);
+	}
+	table_free(t);
+	for (size_t i = 0; i < sizeof(noise); i++)
+		noise[i] = (uint8_t)rand();
+	assert_int_equal(pwrite(fd, noise, sizeof(noise), 0), sizeof(noise));
+	t = open_kept(fd, sizeof(struct slot));
+	assert_int_equal(n_left, 0);
+	assert_non_null(table_add(t, &k));
+	assert_non_null(table_find(t, &k));
+	table_free(t);
+	close(fd);
+	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	assert_true(table_new_kept(MAX, sizeof(struct slot), fd, note_left, left_numbers, &t, &e) <
+		    0);
+	assert_non_null(strstr(e.text, "memory file"));
+	close(fd);
+}
+
 /* Appendix A of the paper, and the first of the reference implementation's table. */
 static void siphash_vectors(void **state)
 {
@@ -98,6 +207,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(random_walk),
+		cmocka_unit_test(kept),
+		cmocka_unit_test(kept_and_wrong),
 		cmocka_unit_test(siphash_vectors),
 	};
 

@@ -141,7 +141,7 @@ static int setup(void **state)
 			      .ip = {hex_ip("198.51.100.1"), hex_ip("198.51.100.2"),
 				     hex_ip("198.51.100.3")}}};
 	struct worker_fds fds = {
-		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}};
+		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}, .kept = -1};
 	int pair[2];
 
 	(void)state;

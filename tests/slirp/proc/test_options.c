@@ -169,16 +169,20 @@ static void test_engine(void **state)
 	struct options o = good("--engine relay 1");
 
 	(void)state;
+	assert_int_equal(o.kept_fd, -1);
+	o = good("--flows-fd 0 1");
+	assert_int_equal(o.kept_fd, 0);
+	o = good("--engine relay 1");
 	assert_int_equal(o.engine, ENGINE_RELAY);
 	options_config(&o, &c);
 	assert_true(c.through_max > 0 && c.tcp_max > 0);
 	o = good("--for-network 1");
 	assert_true(o.is_network);
 	options_config(&o, &c);
-	assert_true(c.through_max > 0 && c.policy.plan.is_forwarding);
-	o = good("--for-network --engine tap 1");
-	options_config(&o, &c);
 	assert_true(c.through_max == 0 && c.policy.plan.is_forwarding);
+	o = good("--for-network --engine relay 1");
+	options_config(&o, &c);
+	assert_true(c.through_max > 0 && c.policy.plan.is_forwarding);
 	o = good("1");
 	options_config(&o, &c);
 	assert_false(c.policy.plan.is_forwarding);

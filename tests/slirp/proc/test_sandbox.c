@@ -95,8 +95,12 @@ static void start(struct world *w)
 {
 	const struct resolvers none = {0};
 	const struct rates no_limit = {0};
-	struct worker_fds fds = {
-		.link = w->link, .log = 2, .pcap = -1, .inside = -1, .listen = {-1, -1}};
+	struct worker_fds fds = {.link = w->link,
+				 .log = 2,
+				 .pcap = -1,
+				 .inside = -1,
+				 .listen = {-1, -1},
+				 .kept = -1};
 	struct zygote_report z;
 	struct ctlmsg m;
 	int pair[2];

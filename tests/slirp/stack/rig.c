@@ -201,7 +201,7 @@ void rig_start(const struct rig_conf *c)
 				     .is_raw_link = true};
 	struct plan *p = &conf.policy.plan;
 	struct worker_fds fds = {
-		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}};
+		.control = -1, .log = -1, .pcap = -1, .inside = -1, .listen = {-1, -1}, .kept = -1};
 	int pair[2], size = 4 << 20;
 
 	p->is_forwarding = c->is_network;
@@ -217,6 +217,8 @@ void rig_start(const struct rig_conf *c)
 	p->guest_mac = c->is_bridged ? bridge_mac : guest_mac;
 	p->mtu = 1500;
 	memset(&rig, 0, sizeof(rig));
+	if (c->kept_fd > 0)
+		fds.kept = fcntl(c->kept_fd, F_DUPFD_CLOEXEC, 3);
 	assert_int_equal(
 		socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
 	for (int i = 0; i < 2; i++)

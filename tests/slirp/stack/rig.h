@@ -22,6 +22,7 @@ struct rig_conf {
 	int host_buffer;            /* SO_SNDBUF of the worker's host sockets; 0: the system's */
 	uint64_t rate_in, rate_out; /* bits a second; 0: no limit */
 	bool is_network;            /* it forwards for others */
+	int kept_fd;                /* memory file of connections (borrowed); 0: none */
 	bool is_bridged;            /* the container has another MAC address than the plan's */
 };
 

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * left: the connections of a worker that died. Its sockets on the host were reset by the kernel; of
+ * the container's ends nobody has told. One that sends is answered with a reset, as a segment that
+ * belongs to no connection; one that waits to receive would wait for ever. So each is asked, as by
+ * a keep-alive probe (RFC 9293 3.8.4), whether it is there: it answers with an acknowledgement, and
+ * that is answered with the reset, whose sequence number is right by that (3.10.7.1).
+ */
+#ifndef SLIRP_TCP_LEFT_H
+#define SLIRP_TCP_LEFT_H
+
+#include "tcp/flows.h"
+
+struct left;
+
+/* Never fails: without memory for it nobody is asked. */
+struct left *left_new(const struct tcp_env *env);
+void left_free(struct left *l); /* accepts NULL */
+/* For table_new_kept: what a slot (a struct tcp_flow that is not to be believed) tells is noted. */
+void left_note(void *arg, const void *slot);
+/* Asks all of them, some at a time, twice. t: for flow_emit; outlives l. */
+void left_begin(struct left *l, struct tcp *t, uint64_t now);
+
+#endif

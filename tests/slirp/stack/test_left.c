@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* What a worker that died leaves of connections: the next one asks each end in the container, and
+ * the answer is reset; frame by frame through a whole worker. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "stack/rig.h"
+#include "tcp/flow.h"
+
+#define HEAD 4096 /* of the file, before the slots */
+#define MANY 200
+
+static struct rig_packet packet;
+
+/* The memory of a worker as it is now, which dies: what it does at an orderly end is not to count.
+ */
+static int killed(int file)
+{
+	int copy = memfd_create("left", MFD_CLOEXEC);
+	struct stat st;
+	char *p;
+
+	assert_int_equal(fstat(file, &st), 0);
+	assert_int_equal(ftruncate(copy, st.st_size), 0);
+	p = malloc(65536);
+	for (off_t at = 0; (at = lseek(file, at, SEEK_DATA)) >= 0;) {
+		ssize_t n = pread(file, p, 4096, at);
+
+		assert_int_equal(pwrite(copy, p, (size_t)n, at), n);
+		at += n;
+	}
+	free(p);
+	rig_stop();
+	close(file);
+	return copy;
+}
+
+static int start(int file)
+{
+	struct rig_conf c = {.kept_fd = file};
+
+	rig_start(&c);
+	return file;
+}
+
+/* All questions that are there now; each must be of one of the peers, which is counted there. */
+static unsigned questions(struct peer *const p[], unsigned n[], size_t n_peers)
+{
+	unsigned all = 0;
+
+	while (rig_read(&packet)) {
+		size_t i = 0;
+
+		assert_int_equal(packet.ip.proto, IPPROTO_TCP);
+		while (i < n_peers &&
+		       (packet.tcp.dport != p[i]->sport || !ip_equal(&packet.ip.src, &p[i]->dst)))
+			i++;
+		assert_true(i < n_peers);
+		assert_int_equal(packet.tcp.flags, TCP_ACK);
+		assert_int_equal(packet.tcp.seq, p[i]->rcv_nxt - 1);
+		assert_int_equal(packet.tcp.ack, p[i]->snd_nxt);
+		assert_int_equal(packet.len, 0);
+		n[i]++;
+		all++;
+	}
+	return all;
+}
+
+/* Its answer, as to any keep-alive probe, and what follows: a reset with the right number. */
+static void answer(struct peer *p)
+{
+	peer_send(p, TCP_ACK, p->snd_nxt, NULL, 0);
+	rig_settle();
+	assert_true(rig_read(&packet));
+	assert_int_equal(packet.tcp.flags & (TCP_RST | TCP_SYN | TCP_FIN), TCP_RST);
+	assert_int_equal(packet.tcp.seq, p->rcv_nxt);
+	assert_int_equal(packet.tcp.dport, p->sport);
+	assert_false(rig_read(&packet));
+}
+
+static void reset_both(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer four, six, closed, half;
+	struct peer *const all[] = {&four, &six, &half};
+	unsigned n[3] = {0};
+
+	(void)state;
+	peer_init(&four, "198.51.100.1", 80, 40001);
+	peer_init(&six, "2001:db8::1", 80, 40002);
+	peer_init(&closed, "198.51.100.2", 80, 40003);
+	peer_init(&half, "198.51.100.2", 80, 40004);
+	peer_open(&four);
+	peer_data(&four, "hello", 5);
+	peer_run(&four);
+	peer_open(&six);
+	assert_int_equal(write(rig_last()->peer, "word", 4), 4);
+	peer_run(&six);
+	assert_int_equal(six.n_in, 4);
+	/* One that both sides have ended, one that one has, and one that the host has not answered.
+	 */
+	peer_open(&closed);
+	close(rig_last()->peer);
+	rig_last()->peer = -1;
+	peer_run(&closed);
+	peer_fin(&closed);
+	peer_run(&closed);
+	peer_open(&half);
+	peer_fin(&half);
+	peer_run(&half);
+	rig.how = RIG_PENDING;
+	{
+		struct peer held;
+
+		peer_init(&held, "198.51.100.3", 80, 40005);
+		peer_syn(&held);
+		rig_settle();
+	}
+	file = start(killed(file));
+	rig_settle();
+	assert_int_equal(questions(all, n, 3), 3);
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(n[i], 1);
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), 3);
+	answer(&four);
+	answer(&six);
+	/* An answer that was lost is asked for once more, and that is all. */
+	rig_pass(1100);
+	assert_int_equal(questions(all, n, 3), 3);
+	answer(&half);
+	rig_pass(5000);
+	assert_int_equal(questions(all, n, 3), 0);
+	rig_stop();
+	close(file);
+}
+
+/* One that the container has opened anew by then is no business of the question's. */
+static void opened_again(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer old, new;
+	struct peer *const all[] = {&old};
+	unsigned n[1] = {0};
+
+	(void)state;
+	peer_init(&old, "198.51.100.1", 80, 40001);
+	peer_open(&old);
+	file = start(killed(file));
+	rig_settle();
+	assert_int_equal(questions(all, n, 1), 1);
+	peer_init(&new, "198.51.100.1", 80, 40001);
+	new.iss += 1 << 20;
+	new.snd_nxt = new.snd_una = new.iss;
+	peer_open(&new);
+	rig_pass(3000);
+	peer_run(&new);
+	assert_int_equal(new.n_probes, 0);
+	assert_false(new.is_reset);
+	peer_data(&new, "x", 1);
+	peer_run(&new);
+	assert_int_equal(new.snd_una, new.snd_nxt);
+	rig_stop();
+	close(file);
+}
+
+/* Many are asked some at a time, and a third worker asks of the second's alone. */
+static void many(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	static struct peer peer[MANY];
+	struct peer *all[MANY];
+	unsigned n[MANY] = {0};
+
+	(void)state;
+	for (int i = 0; i < MANY; i++) {
+		peer_init(&peer[i], "198.51.100.1", 80, (uint16_t)(40000 + i));
+		peer_open(&peer[i]);
+		all[i] = &peer[i];
+	}
+	file = start(killed(file));
+	rig_settle();
+	assert_in_range(questions(all, n, MANY), 1, MANY / 2);
+	rig_pass(900);
+	(void)questions(all, n, MANY);
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(n[i], 1);
+	file = start(killed(file));
+	rig_pass(5000);
+	assert_int_equal(questions(all, n, MANY), 0);
+	rig_stop();
+	close(file);
+}
+
+/* Whatever a dying worker has left in it: nothing of it is believed that would do harm. */
+static void garbage(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer p;
+	struct stat st;
+
+	(void)state;
+	peer_init(&p, "198.51.100.1", 80, 40001);
+	peer_open(&p);
+	file = killed(file);
+	assert_int_equal(fstat(file, &st), 0);
+	srand(7);
+	for (int round = 0; round < 200; round++) {
+		uint8_t slot[sizeof(struct tcp_flow)];
+		uint32_t n_ever = 1;
+		struct rig_conf c = {.kept_fd = file};
+
+		for (size_t i = 0; i < sizeof(slot); i++)
+			slot[i] = (uint8_t)rand();
+		slot[offsetof(struct tcp_flow, node.next) + 3] &= 0x7f; /* in use */
+		slot[offsetof(struct tcp_flow, tcb.state)] = TCP_ESTABLISHED;
+		if (round & 1)
+			slot[offsetof(struct tcp_flow, node.key.guest.family)] = AF_INET;
+		assert_int_equal(pwrite(file, slot, sizeof(slot), HEAD), sizeof(slot));
+		assert_int_equal(pwrite(file, &n_ever, sizeof(n_ever), 12), sizeof(n_ever));
+		rig_start(&c);
+		rig_settle();
+		assert_true(rig_stat(STAT_TCP_LEFT) <= 1);
+		rig_stop();
+	}
+	close(file);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(reset_both),
+		cmocka_unit_test(opened_again),
+		cmocka_unit_test(many),
+		cmocka_unit_test(garbage),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
