@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""relay.py: ordinary users' networks of several containers by the relay engine, which is what they have unless another
-is asked for, side by side in one run with the same by the tap engine, a container that is alone (by the tap engine,
+"""relay.py: ordinary users' networks of several containers by the tap engine, which is what they have unless another
+is asked for, side by side in one run with the same by the relay engine, a container that is alone (by the tap engine,
 too, with no bridge before it), pasta, slirp4netns, rootlesskit, and the direct path as limit.
 
 Three sides: a container is the client of a server outside; it serves a client outside by a published port; it is
@@ -122,8 +122,8 @@ def run(args):
   resource.setrlimit(resource.RLIMIT_NOFILE, (NOFILE, NOFILE))
   world = RelayWorld()
   relays, taps, lone, peers = systems_of(args)
-  networks = relays + taps
-  found = report.Report('relay', 'Networks of ordinary users: the relay engine, which they have, and the tap engine',
+  networks = taps + relays
+  found = report.Report('relay', 'Networks of ordinary users: the tap engine, which they have, and the relay engine',
                         [s.name for s in networks + lone], limit='direct')
   found.doc['versions'] = sorted({s.version() for s in networks + lone + peers} | {world.iperf_version()})
   found.doc['run'] = f'rounds: {args.rounds} of {args.time:g} s, after {args.warm:g} s of warm-up; MTU {MTU}'
@@ -133,7 +133,7 @@ def run(args):
   kits = [s for s in peers if isinstance(s, RootlessKit)]
   measure_side(found, world, 'out', [Direct()] + networks + lone + [s for s in peers if s not in kits], args)
   measure_side(found, world, 'in', [Direct()] + networks + lone + kits, args)
-  measure_side(found, world, 'across', [Plain()] + relays, args)
+  measure_side(found, world, 'across', [Plain()] + taps, args)
   if not args.cells or 'many' in args.cells:
     measure_many(found, world, [Direct()] + networks + lone, MANY)
   for system in networks + lone + peers:
@@ -141,7 +141,7 @@ def run(args):
   cpu_table(found)
   each_table(found)
   if relays and taps:
-    aims(found, relays[0].name, taps[0].name)
+    aims(found, taps[0].name, relays[0].name)
   return found
 
 
