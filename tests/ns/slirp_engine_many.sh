@@ -21,7 +21,7 @@ behind a r 1
 behind b r 2
 is 'the relay engine' "$(told r engine)" relay
 w=$(worker r)
-anon() { awk '/^RssAnon/ { print $2 * 1024 }' "/proc/$w/status"; }
+anon() { awk '/^(RssAnon|RssShmem)/ { n += $2 * 1024 } END { print n }' "/proc/$w/status"; }
 at_rest() { # the same, when it is less no more
 	local n last
 	last=$(anon)

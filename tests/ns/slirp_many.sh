@@ -14,7 +14,7 @@ wait_port out tcp 7100
 serve_probe out tcp 7000 serve_tcp
 box_new a host -6
 w=$(worker a)
-anon() { awk '/^RssAnon/ { print $2 * 1024 }' "/proc/$w/status"; }
+anon() { awk '/^(RssAnon|RssShmem)/ { n += $2 * 1024 } END { print n }' "/proc/$w/status"; }
 at_rest() { # the same, when it is less no more
 	local n last
 	last=$(anon)
