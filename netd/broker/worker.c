@@ -357,7 +357,7 @@ static int list(struct engine *g, const struct work_order *o, struct done *d, st
 
 	snprintf(l.prefix, sizeof(l.prefix), CALL_PREFIX, o->uid);
 	if (g)
-		r = engine_each_name(g, NULL, see, &l, e);
+		r = engine_each_name(g, l.prefix, see, &l, e);
 	if (l.n)
 		qsort(l.key, l.n, sizeof(*l.key), by_key);
 	for (size_t i = 0; r >= 0 && i < l.n && !is_more; i++) {

@@ -155,7 +155,12 @@ static int match_cookie(const struct attachment *a, void *arg)
 
 static int each_of_id(struct engine *g, struct match *m, struct err *e)
 {
-	return m->id[0] ? engine_each_name(g, m->id, match_id, m, e) : 0;
+	char begin[ID_STRLEN + 1];
+
+	if (!m->id[0])
+		return 0;
+	snprintf(begin, sizeof(begin), "%.*s@", ID_MAX, m->id);
+	return engine_each_name(g, begin, match_id, m, e);
 }
 
 int target_each(struct engine *g, const char *s, const char *ifname,

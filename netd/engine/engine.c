@@ -232,17 +232,9 @@ int engine_each(struct engine *g, int (*fn)(const struct attachment *a, void *ar
 
 struct naming {
 	struct store *store;
-	const char *only_id;
 	int (*fn)(const char *id, const char *ifname, void *arg);
 	void *arg;
 };
-
-static int see_name(const char *id, const char *ifname, void *arg)
-{
-	struct naming *n = arg;
-
-	return n->only_id && strcmp(n->only_id, id) != 0 ? 0 : n->fn(id, ifname, n->arg);
-}
 
 /* A member without a record: what a killed process left, which `down` removes. */
 static int see_unrecorded(const char *network, const char *key, void *arg)
@@ -251,20 +243,19 @@ static int see_unrecorded(const char *network, const char *key, void *arg)
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
 
 	(void)network;
-	if (name_parse_key(key, id, ifname) < 0 || (n->only_id && strcmp(n->only_id, id) != 0) ||
-	    store_has_attachment(n->store, key))
+	if (name_parse_key(key, id, ifname) < 0 || store_has_attachment(n->store, key))
 		return 0;
 	return n->fn(id, ifname, n->arg);
 }
 
-int engine_each_name(struct engine *g, const char *only_id,
+int engine_each_name(struct engine *g, const char *begin,
 		     int (*fn)(const char *id, const char *ifname, void *arg), void *arg,
 		     struct err *e)
 {
-	struct naming n = {.store = g->store, .only_id = only_id, .fn = fn, .arg = arg};
-	int r = store_each_key(g->store, see_name, &n, e);
+	struct naming n = {.store = g->store, .fn = fn, .arg = arg};
+	int r = store_each_key(g->store, begin, fn, arg, e);
 
-	return r != 0 ? r : member_each(g->store, see_unrecorded, &n, e);
+	return r != 0 ? r : member_each(g->store, begin, see_unrecorded, &n, e);
 }
 
 int engine_cookie(int netns_fd, uint64_t *ret, struct err *e)

@@ -134,9 +134,9 @@ int engine_get(struct engine *g, const char *id, const char *ifname, struct atta
 int engine_each(struct engine *g, int (*fn)(const struct attachment *a, void *arg),
 		void (*on_broken)(const char *name, const struct err *why, void *arg), void *arg,
 		struct err *e);
-/* Only the names, which needs no reading of records; only_id, or NULL: those of that container.
- * What a killed process left without a record is among them. */
-int engine_each_name(struct engine *g, const char *only_id,
+/* Only the names, which needs no reading of records; those that begin so (of a name_key, "ID@": of
+ * that container), or NULL: all. What a killed process left without a record is among them. */
+int engine_each_name(struct engine *g, const char *begin,
 		     int (*fn)(const char *id, const char *ifname, void *arg), void *arg,
 		     struct err *e);
 /* Cookie of a namespace, to find attachments by namespace (attachment.netns_cookie). */

@@ -286,7 +286,7 @@ static int see_member(const char *network, const char *key, void *arg)
 static int gc_members(struct engine *g, struct err *e)
 {
 	struct members m = {.store = g->store};
-	int r = member_each(g->store, see_member, &m, e);
+	int r = member_each(g->store, NULL, see_member, &m, e);
 
 	for (size_t i = 0; r >= 0 && i < m.dead.n; i++)
 		r = prepare_leave(g, m.dead.v[i], e);

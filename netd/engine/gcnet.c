@@ -154,10 +154,10 @@ int engine_gc_network(struct engine *g, const char *network, const struct attach
 		return err_set(e, ERR_INTERNAL, ENOMEM, "attachments to keep");
 	if (!started_at)
 		started_at = clock_boot_ns();
-	r = member_each(g->store, see_member, &m, &one);
+	r = member_each(g->store, NULL, see_member, &m, &one);
 	m.n_members = m.n;
 	if (r >= 0)
-		r = store_each_key(g->store, see_record, &m, &one);
+		r = store_each_key(g->store, NULL, see_record, &m, &one);
 	if (r < 0)
 		err_ctx(&one, r, "members of network %s", network);
 	err_gather(&all, &one);
@@ -196,7 +196,7 @@ static size_t gcnet_heal(struct engine *g, const char *network)
 	struct members m = {.network = network};
 	size_t n = 0;
 
-	if (member_each(g->store, see_member, &m, NULL) < 0)
+	if (member_each(g->store, NULL, see_member, &m, NULL) < 0)
 		m.n = 0;
 	for (size_t i = 0; i < m.n; i++)
 		n += heal_one(g, network, m.key[i]) == 1;

@@ -387,7 +387,7 @@ int prepare_leave(struct engine *g, const char *key, struct err *e)
 	struct err all = ERR_INIT, one = ERR_INIT;
 	struct leaving l = {.g = g, .key = key, .all = &all};
 
-	if (member_each(g->store, see_member, &l, &one) < 0)
+	if (member_each(g->store, key, see_member, &l, &one) < 0)
 		err_gather(&all, &one);
 	err_reset(&one);
 	if (l.n && claim_drop_all(g->store, key, &one) < 0)

@@ -361,6 +361,8 @@ int file_each(int dirfd, int (*fn)(const char *name, void *arg), void *arg, stru
 }
 
 struct list_build {
+	const char *begin;
+	size_t begin_len;
 	struct file_names l;
 	size_t cap;
 };
@@ -369,6 +371,8 @@ static int list_add(const char *name, void *arg)
 {
 	struct list_build *b = arg;
 
+	if (strncmp(name, b->begin, b->begin_len) != 0)
+		return 0;
 	if (b->l.n == b->cap) {
 		size_t cap = b->cap ? b->cap * 2 : 64;
 		char **p = realloc(b->l.name, cap * sizeof(*p));
@@ -392,7 +396,12 @@ static int name_cmp(const void *a, const void *b)
 
 int file_list(int dirfd, struct file_names *ret, struct err *e)
 {
-	struct list_build b = {0};
+	return file_list_of(dirfd, NULL, ret, e);
+}
+
+int file_list_of(int dirfd, const char *begin, struct file_names *ret, struct err *e)
+{
+	struct list_build b = {.begin = begin ? begin : "", .begin_len = begin ? strlen(begin) : 0};
 	int r = file_each(dirfd, list_add, &b, e);
 
 	if (r < 0) {

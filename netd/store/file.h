@@ -44,6 +44,8 @@ struct file_names {
 };
 /* All names of the directory but "." and "..". Release with file_names_free. */
 int file_list(int dirfd, struct file_names *ret, struct err *e);
+/* Of these, those that begin so: the others cost their reading and nothing else. NULL: all. */
+int file_list_of(int dirfd, const char *begin, struct file_names *ret, struct err *e);
 void file_names_free(struct file_names *l);
 #define CLEAN_NAMES __attribute__((cleanup(file_names_free)))
 

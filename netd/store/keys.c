@@ -6,8 +6,9 @@
 #include "store/dir.h"
 #include "store/file.h"
 
-int store_each_key(struct store *s, int (*fn)(const char *id, const char *ifname, void *arg),
-		   void *arg, struct err *e)
+int store_each_key(struct store *s, const char *begin,
+		   int (*fn)(const char *id, const char *ifname, void *arg), void *arg,
+		   struct err *e)
 {
 	CLEAN_NAMES struct file_names l = {0};
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN];
@@ -15,7 +16,7 @@ int store_each_key(struct store *s, int (*fn)(const char *id, const char *ifname
 	int r = dir_sub(s, SUB_ATTACHMENTS, false, &fd, e);
 
 	if (r == 0)
-		r = file_list(fd, &l, e);
+		r = file_list_of(fd, begin, &l, e);
 	if (r != 0)
 		return r < 0 ? r : 0;
 	for (size_t i = 0; r == 0 && i < l.n; i++)

@@ -6,8 +6,10 @@
 #include "base/err.h"
 #include "store/store.h"
 
-/* fn may change the store; it returns non-zero to stop, which is passed on. */
-int store_each_key(struct store *s, int (*fn)(const char *id, const char *ifname, void *arg),
-		   void *arg, struct err *e);
+/* Those that begin so (of a name_key; NULL: all). fn may change the store; it returns non-zero to
+ * stop, which is passed on. */
+int store_each_key(struct store *s, const char *begin,
+		   int (*fn)(const char *id, const char *ifname, void *arg), void *arg,
+		   struct err *e);
 
 #endif

@@ -176,6 +176,7 @@ int member_each_network(struct store *s, int (*fn)(const char *network, void *ar
 
 struct member_walk {
 	struct store *s;
+	const char *begin;
 	int (*fn)(const char *network, const char *key, void *arg);
 	void *arg;
 	struct err *e;
@@ -190,17 +191,18 @@ static int walk_network(const char *network, void *arg)
 		openat(store_dirfd(w->s), net.p, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		return errno == ENOENT ? 0 : err_sys(w->e, errno, "cannot open %s", net.p);
-	int r = file_list(fd, &l, w->e);
+	int r = file_list_of(fd, w->begin, &l, w->e);
 	for (size_t i = 0; r == 0 && i < l.n; i++)
 		if (l.name[i][0] != '.')
 			r = w->fn(network, l.name[i], w->arg);
 	return r;
 }
 
-int member_each(struct store *s, int (*fn)(const char *network, const char *key, void *arg),
-		void *arg, struct err *e)
+int member_each(struct store *s, const char *begin,
+		int (*fn)(const char *network, const char *key, void *arg), void *arg,
+		struct err *e)
 {
-	struct member_walk w = {.s = s, .fn = fn, .arg = arg, .e = e};
+	struct member_walk w = {.s = s, .begin = begin, .fn = fn, .arg = arg, .e = e};
 
 	return member_each_network(s, walk_network, &w, e);
 }

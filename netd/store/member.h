@@ -37,9 +37,10 @@ int member_leave(struct store *s, const char *network, const char *key, struct e
 int member_each_network(struct store *s, int (*fn)(const char *network, void *arg), void *arg,
 			struct err *e);
 
-/* Calls fn for each member; it may take the member out. */
-int member_each(struct store *s, int (*fn)(const char *network, const char *key, void *arg),
-		void *arg, struct err *e);
+/* Calls fn for each member whose key begins so (NULL: all); it may take the member out. */
+int member_each(struct store *s, const char *begin,
+		int (*fn)(const char *network, const char *key, void *arg), void *arg,
+		struct err *e);
 
 /* 0 when it was never raised. */
 int member_generation(struct store *s, uint64_t *ret, struct err *e);

@@ -16,6 +16,7 @@
 #include "base/hash.h"
 #include "store/claim.h"
 #include "store/hostlog.h"
+#include "store/keys.h"
 #include "store/member.h"
 
 static struct attachment *get(struct store *s, const char *id)
@@ -184,6 +185,56 @@ static void test_each(void **state)
 
 static char good[8192];
 static size_t good_len;
+
+static int note_key(const char *id, const char *ifname, void *arg)
+{
+	char *seen = arg, key[KEY_STRLEN];
+
+	name_key(id, ifname, key);
+	strcat(strcat(seen, key), " ");
+	return 0;
+}
+
+static int note_member(const char *network, const char *key, void *arg)
+{
+	char *seen = arg;
+
+	strcat(strcat(strcat(strcat(seen, network), "/"), key), " ");
+	return 0;
+}
+
+/* A name that begins like another, and one that ends like it. */
+static void test_begin(void **state)
+{
+	static const char *const id[] = {"a", "ab", "b.a", "user-1.a", "user-1.b", "user-11.a"};
+	struct store *s = util_open();
+	char seen[512] = "", key[KEY_STRLEN];
+
+	(void)state;
+	must(0, store_each_key(s, "a@", note_key, seen, e));
+	must(0, member_each(s, "a@", note_member, seen, e));
+	assert_string_equal(seen, "");
+	for (size_t i = 0; i < sizeof(id) / sizeof(id[0]); i++) {
+		put(s, id[i], NULL);
+		name_key(id[i], "eth0", key);
+		assert_true(member_join(s, i % 2 ? "odd" : "even", key, NULL) >= 0);
+	}
+	must(0, store_each_key(s, "a@", note_key, seen, e));
+	assert_string_equal(seen, "a@eth0 ");
+	seen[0] = '\0';
+	must(0, store_each_key(s, "user-1.", note_key, seen, e));
+	assert_string_equal(seen, "user-1.a@eth0 user-1.b@eth0 ");
+	seen[0] = '\0';
+	must(0, store_each_key(s, NULL, note_key, seen, e));
+	assert_string_equal(seen,
+			    "a@eth0 ab@eth0 b.a@eth0 user-1.a@eth0 user-1.b@eth0 user-11.a@eth0 ");
+	seen[0] = '\0';
+	must(0, member_each(s, "user-11.", note_member, seen, e));
+	must(0, member_each(s, "a@", note_member, seen, e));
+	must(0, member_each(s, "c", note_member, seen, e));
+	assert_string_equal(seen, "odd/user-11.a@eth0 even/a@eth0 ");
+	store_closep(&s);
+}
 
 static void load_good(const char *path)
 {
@@ -552,6 +603,7 @@ int main(void)
 		cmocka_unit_test_setup(test_attachment, util_fresh),
 		cmocka_unit_test_setup(test_large, util_fresh),
 		cmocka_unit_test_setup(test_each, util_fresh),
+		cmocka_unit_test_setup(test_begin, util_fresh),
 		cmocka_unit_test_setup(test_damage, util_fresh),
 		cmocka_unit_test_setup(test_content, util_fresh),
 		cmocka_unit_test_setup(test_leftover, util_fresh),
