@@ -49,14 +49,18 @@ static void on_route(struct nlmsghdr *h, void *arg)
 		a->mtu = nla_get_u32(mx[RTAX_MTU]);
 }
 
-static struct nl_msg *lookup_msg(int fam, uint32_t oif)
+/* is_brief: the route as it stands in the table, without the address that would be used with it: to
+ * find that one for IPv6 the kernel goes through all interfaces of the host. */
+static struct nl_msg *lookup_msg(int fam, uint32_t oif, bool is_brief)
 {
 	static const struct ip world[N_FAM] = {
 		[FAM4] = {.family = AF_INET, .b = {1, 0, 0, 1}},
 		[FAM6] = {.family = AF_INET6, .b = {0x26, [15] = 1}},
 	};
 	const struct ip *to = &world[fam];
-	struct rtmsg rt = {.rtm_family = to->family, .rtm_dst_len = fam == FAM4 ? 32 : 128};
+	struct rtmsg rt = {.rtm_family = to->family,
+			   .rtm_dst_len = fam == FAM4 ? 32 : 128,
+			   .rtm_flags = is_brief ? RTM_F_FIB_MATCH : 0};
 	struct nl_msg *m = rtnl_msg(RTM_GETROUTE, 0, &rt, sizeof(rt));
 
 	int bad;
@@ -70,12 +74,13 @@ static struct nl_msg *lookup_msg(int fam, uint32_t oif)
 }
 
 /* 0, 1 when there is no way out, or negative. */
-static int look_up(struct rtnl *r, int fam, uint32_t oif, struct answer *ret, struct err *e)
+static int look_up(struct rtnl *r, int fam, uint32_t oif, bool is_brief, struct answer *ret,
+		   struct err *e)
 {
 	struct answer a = {0};
 	struct err mine = ERR_INIT;
-	int w = rtnl_call(r, lookup_msg(fam, oif), on_route, NULL, &a, "looking up the way out",
-			  &mine);
+	int w = rtnl_call(r, lookup_msg(fam, oif, is_brief), on_route, NULL, &a,
+			  "looking up the way out", &mine);
 
 	/* The kernel's ways to say that there is none, IPv6 switched off among them. */
 	if (w == -ENETUNREACH || w == -EHOSTUNREACH || w == -EAFNOSUPPORT || w == -EOPNOTSUPP ||
@@ -93,8 +98,11 @@ static int look_up(struct rtnl *r, int fam, uint32_t oif, struct answer *ret, st
 int uplink_index(struct rtnl *r, int fam, uint32_t *ret, struct err *e)
 {
 	struct answer a;
-	int w = look_up(r, fam, 0, &a, e);
+	int w = look_up(r, fam, 0, fam == FAM6, &a, e);
 
+	/* A route with several ways has no interface of its own: which one is it? */
+	if (w == 1 && fam == FAM6)
+		w = look_up(r, fam, 0, false, &a, e);
 	if (w == 0)
 		*ret = a.ifindex;
 	return w;
@@ -109,7 +117,7 @@ int uplink_find(struct rtnl *r, int fam, struct link_info *ret_link, uint32_t *r
 		struct err *e)
 {
 	struct answer a;
-	int w = look_up(r, fam, 0, &a, e);
+	int w = look_up(r, fam, 0, false, &a, e);
 
 	if (w == 0)
 		w = link_get_index(r, a.ifindex, ret_link, e);
@@ -133,7 +141,7 @@ int uplink_route(struct rtnl *r, int fam, uint32_t ifindex, struct uplink *ret, 
 {
 	struct uplink u = {0};
 	struct answer a;
-	int w = look_up(r, fam, ifindex, &a, e);
+	int w = look_up(r, fam, ifindex, false, &a, e);
 
 	if (w == 0)
 		w = link_get_index(r, a.ifindex, &u.link, e);

@@ -424,6 +424,60 @@ static void test_uplink(void **state)
 	pair_close(&p);
 }
 
+static void add_multipath(struct rtnl *r, uint32_t ifindex, const char *const gw[2])
+{
+	struct rtmsg rt = {.rtm_family = AF_INET6,
+			   .rtm_table = RT_TABLE_MAIN,
+			   .rtm_protocol = RTPROT_STATIC,
+			   .rtm_type = RTN_UNICAST};
+	struct nl_msg *m = rtnl_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &rt, sizeof(rt));
+	struct nlattr *ways;
+
+	assert_non_null(m);
+	nla_put_u32(m, RTA_PRIORITY, 50); /* before the others */
+	ways = nla_nest_start(m, RTA_MULTIPATH);
+	for (int i = 0; i < 2; i++) {
+		struct rtnexthop *hop = nlmsg_reserve(m, sizeof(*hop), NLMSG_ALIGNTO);
+		struct ip ip = ip_of(gw[i]);
+
+		*hop = (struct rtnexthop){.rtnh_ifindex = (int)ifindex};
+		nla_put(m, RTA_GATEWAY, 16, ip.b);
+		hop->rtnh_len = (unsigned short)((char *)nlmsg_tail(nlmsg_hdr(m)) - (char *)hop);
+	}
+	nla_nest_end(m, ways);
+	OK(rtnl_call(r, m, NULL, NULL, NULL, "route of two ways", &world_err));
+}
+
+/* The way out alone: none, one that leads nowhere, of several ways, of one. */
+static void test_uplink_index(void **state)
+{
+	static const char *const gw[2] = {"fe80::1", "fe80::2"};
+	uint32_t index = 7;
+	struct pair p;
+
+	(void)state;
+	pair_make(&p);
+	assert_int_equal(uplink_index(p.in, FAM4, &index, &world_err), 1);
+	assert_int_equal(uplink_index(p.in, FAM6, &index, &world_err), 1);
+	add_addr(p.in, p.ctr_if, "2001:db8::9/64");
+	add_raw_default(p.in, AF_INET6, 0, 4096, 0, RTN_UNREACHABLE);
+	assert_int_equal(uplink_index(p.in, FAM6, &index, &world_err), 1);
+	assert_int_equal(index, 7);
+	add_addr(p.in, p.ctr_if, "198.51.100.9/24");
+	add_default_by(p.in, p.ctr_if, "198.51.100.1");
+	OK(uplink_index(p.in, FAM4, &index, &world_err));
+	assert_int_equal(index, p.ctr_if);
+	index = 7;
+	add_default_by(p.in, p.ctr_if, "fe80::1");
+	OK(uplink_index(p.in, FAM6, &index, &world_err));
+	assert_int_equal(index, p.ctr_if);
+	index = 7;
+	add_multipath(p.in, p.ctr_if, gw);
+	OK(uplink_index(p.in, FAM6, &index, &world_err));
+	assert_int_equal(index, p.ctr_if);
+	pair_close(&p);
+}
+
 static void try_neigh(struct pair *p, const char *addr)
 {
 	CLEAN_RTNL_BATCH struct rtnl_batch *b = NULL;
@@ -540,6 +594,7 @@ int main(void)
 		cmocka_unit_test_setup(test_each_addr, world_enter),
 		cmocka_unit_test_setup(test_default, world_enter),
 		cmocka_unit_test_setup(test_uplink, world_enter),
+		cmocka_unit_test_setup(test_uplink_index, world_enter),
 		cmocka_unit_test_setup(test_neigh, world_enter),
 		cmocka_unit_test_setup(test_watch, world_enter),
 		cmocka_unit_test_setup(test_watch_tentative, world_enter),
