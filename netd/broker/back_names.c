@@ -42,6 +42,7 @@ void back_names_heard(struct back *b)
 
 	back_unwatch(b, n->pidfd);
 	fd_closep(&n->pidfd);
+	engine_watch_want(b->watch, true);
 	if (b->now_ms - n->since_ms >= LIVED_MS)
 		n->n_lost = 0;
 	n->at_ms = b->now_ms + pause_of(n);
@@ -128,6 +129,8 @@ void back_names_end(struct back *b, const struct work_report *r, int *pidfd)
 		fd_closep(&n->pidfd);
 		again(b);
 	}
+	/* What comes is of no interest as long as one is known. */
+	engine_watch_want(b->watch, n->pidfd < 0);
 	if (r->is_started) {
 		b->n_names++;
 		log_warn("the names responder was gone: another is started");

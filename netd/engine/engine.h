@@ -260,6 +260,8 @@ int engine_watch_read(struct engine_watch *w, void (*gone)(uint32_t ifindex, voi
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e);
 /* Whether of what was read since the last time something told of a link of ours. */
 bool engine_watch_came(struct engine_watch *w);
+/* Whether those that come are to be told of, as they are at first; else those that go alone. */
+void engine_watch_want(struct engine_watch *w, bool is_coming);
 /* For a caller that stays: our tables, kept. Where the kernel has tables that outlive their owner
  * they are held by a socket, which root's other programs get from us; else they are watched, and
  * where it has tables that go with their owner, one of those stands in for them while they are

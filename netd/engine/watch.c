@@ -56,6 +56,11 @@ bool engine_watch_came(struct engine_watch *w)
 	return link_watch_came(w->links);
 }
 
+void engine_watch_want(struct engine_watch *w, bool is_coming)
+{
+	link_watch_want(w->links, is_coming);
+}
+
 int engine_watch_has(struct engine_watch *w, uint32_t ifindex, struct err *e)
 {
 	struct link_info l;

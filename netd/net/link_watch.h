@@ -19,5 +19,7 @@ int link_watch_read(struct link_watch *w, void (*gone)(uint32_t index, void *arg
 /* Whether of what was read since the last time something told of a container's link of ours that
  * is new or has changed. */
 bool link_watch_came(struct link_watch *w);
+/* Whether links that come are announced too, as they are at first; else those that go alone. */
+void link_watch_want(struct link_watch *w, bool is_coming);
 
 #endif
