@@ -187,7 +187,7 @@ static int round_of(struct back *b, struct err *e)
 	if (n < 0 && errno != EINTR)
 		return err_sys(e, errno, "epoll");
 	if (n > 0)
-		trim_wake(&b->trim);
+		trim_wake(&b->trim, b->now_ms);
 	for (int i = 0; i < n; i++) {
 		uint32_t what = ev[i].data.u32;
 
@@ -303,8 +303,8 @@ int back_main(const struct back_config *c)
 	b->c = c;
 	b->epoll = b->signals = b->front_fd = b->up.binary = b->up.ready_fd = -1;
 	b->follow.fd = b->logins.fd = b->refused.fd = b->names.pidfd = -1;
-	trim_wake(&b->trim); /* a start is work too */
 	b->now_ms = b->busy_ms = clock_ms();
+	trim_wake(&b->trim, b->now_ms); /* a start is work too */
 	priority_raise();
 	if (c->from)
 		take_over(b);

@@ -327,9 +327,9 @@ static int loop(struct front *f)
 		n = epoll_wait(f->epoll, ev, EVENTS, wait_for(f));
 		if (n < 0 && errno != EINTR)
 			return 1;
-		if (n > 0)
-			trim_wake(&f->trim);
 		f->now_ms = clock_ms();
+		if (n > 0)
+			trim_wake(&f->trim, f->now_ms);
 		for (int i = 0; i < n; i++) {
 			uint32_t slot = (uint32_t)ev[i].data.u64;
 
@@ -366,7 +366,7 @@ int front_main(const struct front_config *c)
 		return 1;
 	}
 	f->now_ms = clock_ms();
-	trim_wake(&f->trim);
+	trim_wake(&f->trim, f->now_ms);
 	for (size_t i = 0; i < c->n_conn; i++)
 		welcome(f, c->conn[i]);
 	/* What strangers' keys are hashed with is drawn while that can be done. */

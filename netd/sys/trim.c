@@ -43,19 +43,25 @@ void trim_now(void)
 	dl_iterate_phdr(drop, &page);
 }
 
-void trim_wake(struct trim *t)
+void trim_wake(struct trim *t, uint64_t now_ms)
 {
+	if (!t->is_awake)
+		t->first_ms = now_ms;
+	t->last_ms = now_ms;
 	t->is_awake = true;
 }
 
 int trim_turn(struct trim *t, uint64_t now_ms, bool is_idle)
 {
+	uint64_t at = t->last_ms + TRIM_REST_MS;
+
 	if (!t->is_awake || !is_idle)
 		return -1;
-	if (now_ms < t->next_ms)
-		return (int)(t->next_ms - now_ms);
+	if (at > t->first_ms + TRIM_LATEST_MS)
+		at = t->first_ms + TRIM_LATEST_MS;
+	if (now_ms < at)
+		return (int)(at - now_ms);
 	trim_now();
 	t->is_awake = false;
-	t->next_ms = now_ms + TRIM_EVERY_MS;
 	return -1;
 }

@@ -20,24 +20,28 @@ static void test_when(void **state)
 
 	(void)state;
 	assert_int_equal(trim_turn(&t, 1000, true), -1); /* nothing was done yet */
-	trim_wake(&t);
+	trim_wake(&t, 1000);
 	assert_int_equal(trim_turn(&t, 1000, false), -1);
+	/* After a rest, which begins anew with what is done, and work ends. */
+	assert_int_equal(trim_turn(&t, 1001, true), TRIM_REST_MS - 1);
+	trim_wake(&t, 1500);
+	assert_int_equal(trim_turn(&t, 1000 + TRIM_REST_MS, true), 500);
+	assert_int_equal(trim_turn(&t, 1500 + TRIM_REST_MS, false), -1);
 	assert_true(t.is_awake);
-	/* As soon as it is idle. */
-	assert_int_equal(trim_turn(&t, 1001, true), -1);
+	assert_int_equal(trim_turn(&t, 1500 + TRIM_REST_MS, true), -1);
 	assert_false(t.is_awake);
-	/* Again at once: after the pause, however often it is awoken meanwhile. */
-	trim_wake(&t);
-	assert_int_equal(trim_turn(&t, 1002, true), TRIM_EVERY_MS - 1);
-	trim_wake(&t);
-	assert_int_equal(trim_turn(&t, 1000 + TRIM_EVERY_MS, true), 1);
-	assert_true(t.is_awake);
-	assert_int_equal(trim_turn(&t, 1001 + TRIM_EVERY_MS, true), -1);
-	assert_false(t.is_awake);
-	assert_int_equal(trim_turn(&t, 1002 + TRIM_EVERY_MS, true), -1);
+	assert_int_equal(trim_turn(&t, 1501 + TRIM_REST_MS, true), -1);
 	/* And late. */
-	trim_wake(&t);
+	trim_wake(&t, 5000);
 	assert_int_equal(trim_turn(&t, 1000000, true), -1);
+	assert_false(t.is_awake);
+	/* Who never rests: from time to time. */
+	for (uint64_t now = 2000000; now < 2000000 + TRIM_LATEST_MS; now += 10) {
+		trim_wake(&t, now);
+		assert_true(trim_turn(&t, now, true) > 0);
+		assert_true(t.is_awake);
+	}
+	assert_int_equal(trim_turn(&t, 2000000 + TRIM_LATEST_MS, true), -1);
 	assert_false(t.is_awake);
 }
 
