@@ -445,9 +445,10 @@ static void answer(struct back *b, struct job *j, const struct work_report *r, c
 {
 	if (j->call->verb == CALL_ATTACH)
 		audit(b, j, r->why[0] ? ERR_DENIED : ERR_NONE, r->why);
+	/* Whatever is asked for next is heard after this. */
+	back_answer(b, j, text, len);
 	if (j->call->verb != CALL_LIST)
 		settle(b, j, r);
-	back_answer(b, j, text, len);
 }
 
 void back_job_report(struct back *b, struct job *j)

@@ -36,6 +36,8 @@
 struct rtnl {
 	int fd;
 	bool is_lent; /* its requests are sent by the process outside (sys/outside.h) */
+	pid_t opener; /* a child to be collected; 0: none */
+	pid_t parent; /* whose */
 	uint32_t port, seq;
 	size_t pos, len; /* the unread rest of buf */
 	char buf[] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -124,6 +126,7 @@ int rtnl_open_lent(struct rtnl **ret, struct err *e)
 int rtnl_open_in(int netns_fd, struct rtnl **ret, struct err *e)
 {
 	CLEAN_FD int fd = -1;
+	pid_t opener = 0;
 	int r;
 
 	if (!as_owner) {
@@ -136,8 +139,17 @@ int rtnl_open_in(int netns_fd, struct rtnl **ret, struct err *e)
 			*e = own;
 		return r;
 	}
-	r = userns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, e);
-	return r < 0 ? r : wrap(&fd, ret, e);
+	r = userns_socket(netns_fd, AF_NETLINK, SOCK_RAW, NETLINK_ROUTE, &fd, &opener, e);
+	if (r < 0)
+		return r;
+	r = wrap(&fd, ret, e);
+	if (r < 0) {
+		userns_collect(opener);
+		return r;
+	}
+	(*ret)->opener = opener;
+	(*ret)->parent = getpid();
+	return 0;
 }
 
 void rtnl_close(struct rtnl *r)
@@ -145,6 +157,8 @@ void rtnl_close(struct rtnl *r)
 	if (!r)
 		return;
 	fd_closep(&r->fd);
+	if (r->opener && r->parent == getpid())
+		userns_collect(r->opener);
 	free(r);
 }
 

@@ -54,7 +54,7 @@ static int32_t serve_one(const struct request *q, const char *data, size_t len, 
 	if (fd < 0)
 		return -EBADF;
 	if (q->verb == VERB_SOCKET) {
-		int r = userns_socket(fd, q->domain, q->type, q->protocol, ret_fd, &e);
+		int r = userns_socket(fd, q->domain, q->type, q->protocol, ret_fd, NULL, &e);
 
 		return r < 0 ? (e.sys ? -e.sys : -EPERM) : 0;
 	}

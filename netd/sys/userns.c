@@ -141,7 +141,18 @@ static int receive(int sock, int *ret_fd)
 	return sys ? -sys : *ret_fd < 0 ? -EPROTO : 0;
 }
 
-int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, struct err *e)
+void userns_collect(pid_t child)
+{
+	if (child <= 0)
+		return;
+	/* It has done what it was for, and may be kept from its end by who owns the namespace. */
+	kill(child, SIGKILL); /* ours until it has been waited for */
+	while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
+		continue;
+}
+
+int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, pid_t *ret_child,
+		  struct err *e)
 {
 	const int what[3] = {domain, type, protocol};
 	CLEAN_FD int userns_fd = -1;
@@ -163,12 +174,12 @@ int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd,
 	if (r == 0)
 		r = receive(pair[0], &fd);
 	close(pair[0]);
-	if (pid > 0 && r < 0)
-		kill(pid, SIGKILL); /* ours until it has been waited for */
-	while (pid > 0 && waitpid(pid, NULL, 0) < 0 && errno == EINTR)
-		;
+	if (r < 0 || !ret_child)
+		userns_collect(pid);
 	if (r < 0)
 		return err_sys(e, -r, "socket in the network namespace");
 	*ret_fd = fd_take(&fd);
+	if (ret_child)
+		*ret_child = pid;
 	return 0;
 }

@@ -27,8 +27,11 @@ int userns_join(int userns_fd, int netns_fd, struct err *e);
 
 /* A socket in the network namespace netns_fd, opened by a child that has joined the user namespace
  * that owns it. So its requests carry the rights of that namespace's root and no others, whoever
- * sends them. type without flags; the socket is close-on-exec. */
-int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, struct err *e);
+ * sends them. type without flags; the socket is close-on-exec. ret_child: the child, which is of no
+ * more use and takes a while to end, for userns_collect later; NULL: it is waited for here. */
+int userns_socket(int netns_fd, int domain, int type, int protocol, int *ret_fd, pid_t *ret_child,
+		  struct err *e);
+void userns_collect(pid_t child); /* ends it; 0: none */
 /* The uid, as the caller sees it, of whoever made the user namespace that owns ns_fd. ERR_DENIED
  * when that is the caller's own, or outside of it. */
 int userns_owner_uid(int ns_fd, uid_t *ret, struct err *e);

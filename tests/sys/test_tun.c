@@ -259,7 +259,7 @@ static uint64_t cookie_of(int sock)
 static void test_owner_socket(void **state)
 {
 	int hold;
-	pid_t pid = child(0, &hold);
+	pid_t pid = child(0, &hold), opener = 77;
 	CLEAN_FD int net = open_of(pid, "ns/net");
 	CLEAN_FD int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	CLEAN_FD int sock = -1;
@@ -275,19 +275,32 @@ static void test_owner_socket(void **state)
 	assert_true(userns_owner_uid(own, &uid, &e) < 0);
 	assert_int_equal(e.kind, ERR_DENIED);
 	assert_true(userns_owner_uid(file, &uid, NULL) < 0);
-	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 0, &sock, &e), 0);
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 0, &sock, NULL, &e), 0);
 	assert_int_equal(fcntl(sock, F_GETFD), FD_CLOEXEC);
 	assert_int_equal(netns_cookie(net, &want, &e), 0);
 	assert_true(cookie_of(sock) == want);
 	assert_true(cookie_of(here) != want);
 	close(sock);
 	sock = -1;
-	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 255, &sock, &e),
+	assert_int_equal(waitpid(-1, NULL, WNOHANG), 0); /* but for the one that holds them */
+	/* Its child may be collected later, whatever has become of it meanwhile. */
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 0, &sock, &opener, &e), 0);
+	assert_true(cookie_of(sock) == want && opener > 0);
+	kill(opener, SIGSTOP);
+	userns_collect(opener);
+	assert_int_equal(kill(opener, 0), -1);
+	close(sock);
+	sock = -1;
+	opener = 77;
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 255, &sock, &opener, &e),
 			 -EPROTONOSUPPORT);
-	assert_true(userns_socket(file, AF_NETLINK, SOCK_RAW, 0, &sock, &e) < 0);
+	assert_int_equal(opener, 77);
+	assert_int_equal(userns_socket(net, AF_NETLINK, SOCK_RAW, 255, &sock, NULL, &e),
+			 -EPROTONOSUPPORT);
+	assert_true(userns_socket(file, AF_NETLINK, SOCK_RAW, 0, &sock, NULL, &e) < 0);
 	assert_int_equal(sock, -1);
 	/* We are where and who we were. */
-	assert_int_equal(userns_socket(own, AF_UNIX, SOCK_DGRAM, 0, &sock, &e), 0);
+	assert_int_equal(userns_socket(own, AF_UNIX, SOCK_DGRAM, 0, &sock, NULL, &e), 0);
 	assert_true(cookie_of(sock) == cookie_of(here));
 	end(pid, hold);
 }
