@@ -62,6 +62,36 @@ static void test_strict(void **state)
 	MUST_HAVE(f.msg, "ipMask: {\"a\":[1]}");
 }
 
+/* Lists of which a plugin can do nothing: empty is fine, and each other is named with how many. */
+static void test_refused_lists(void **state)
+{
+	static const char *const keys[] = {"conditionsV4", "conditionsV6", NULL};
+	static const struct {
+		const char *rest, *part;
+		int code;
+	} table[] = {
+		{"", NULL, 0},
+		{"'conditionsV4':[],'conditionsV6':null", NULL, 0},
+		{"'conditionsV4':[],'conditionsV6':['-s','!']", "conditionsV6: 2 conditions",
+		 FAULT_UNSUPPORTED},
+		{"'CONDITIONSV4':['-s']", "conditionsV4: 1 conditions", FAULT_UNSUPPORTED},
+		{"'conditionsV6':'-s'", "conditionsV6", FAULT_DECODE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		CLEAN_CONF struct conf c;
+		struct fault f = FAULT_INIT;
+
+		assert_int_equal(parse_conf("1.1.0", table[i].rest, &c, &f), 0);
+		assert_int_equal(conf_refuse_lists(&c, keys, "conditions", &f),
+				 table[i].code ? -1 : 0);
+		assert_int_equal(f.code, table[i].code);
+		if (table[i].part)
+			MUST_HAVE(f.msg, table[i].part);
+	}
+}
+
 /* Ports as one text, or the code. */
 static void ports(const char *mappings, char out[512], struct fault *f)
 {
@@ -459,7 +489,7 @@ int main(void)
 		cmocka_unit_test(test_fitting),    cmocka_unit_test(test_rate),
 		cmocka_unit_test(test_precedence), cmocka_unit_test(test_bad_values),
 		cmocka_unit_test(test_dns),        cmocka_unit_test(test_aliases),
-		cmocka_unit_test(test_shadow),
+		cmocka_unit_test(test_shadow),     cmocka_unit_test(test_refused_lists),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
