@@ -134,10 +134,17 @@ static void close_place(struct server *s, uint32_t net)
 	p->port = 0;
 }
 
+/* Before the entry goes or right after: what was begun under its number, which will be another's.
+ * entry SLOT_NONE: of the whole network. */
+static void forget(struct server *s, uint32_t net, uint32_t entry)
+{
+	query_forget(s, net, entry);
+	stream_forget(s, net, entry);
+}
+
 static void drop(struct server *s, uint32_t net)
 {
-	query_forget(s, net, SLOT_NONE);
-	stream_forget(s, net, SLOT_NONE);
+	forget(s, net, SLOT_NONE);
 	close_place(s, net);
 	table_del_net(&s->table, net);
 }
@@ -209,13 +216,16 @@ static void drop_networks(struct server *s, const char *name)
 
 static int put_entry(struct server *s, const struct namesmsg *m)
 {
-	uint32_t net = table_find_net(&s->table, m->network), entry;
+	uint32_t net = table_find_net(&s->table, m->network), had, entry;
 
 	if (net == SLOT_NONE)
 		return -ENOENT;
 	if (!m->key[0] || m->n_ip == 0 || m->n_ip > NAMESMSG_IPS)
 		return -EINVAL;
+	had = table_find_entry(&s->table, net, m->key);
 	int r = table_put_entry(&s->table, net, m->key, m->uid, m->ip, m->n_ip, &entry);
+	if (r < 0 && had != SLOT_NONE)
+		forget(s, net, had); /* it went with what failed */
 	/* Of two that claim an address the one that comes later has it: the engine gave it to no
 	 * other before it was free. */
 	while (r == -EEXIST) {
@@ -224,8 +234,7 @@ static int put_entry(struct server *s, const struct namesmsg *m)
 
 			if (old == SLOT_NONE)
 				continue;
-			query_forget(s, net, old);
-			stream_forget(s, net, old);
+			forget(s, net, old);
 			table_del_entry(&s->table, old);
 		}
 		r = table_put_entry(&s->table, net, m->key, m->uid, m->ip, m->n_ip, &entry);
@@ -254,8 +263,7 @@ static void remove_entries(struct server *s, const struct namesmsg *m)
 		uint32_t entry = table_find_entry(&s->table, i, m->key);
 		if (entry == SLOT_NONE)
 			continue;
-		query_forget(s, i, entry);
-		stream_forget(s, i, entry);
+		forget(s, i, entry);
 		table_del_entry(&s->table, entry);
 	}
 }
