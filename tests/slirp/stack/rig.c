@@ -86,9 +86,13 @@ static int fake_connect(int fd, const struct sockaddr *sa, socklen_t len)
 
 static int fake_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
-	(void)fd;
-	(void)sa;
-	(void)len;
+	struct rig_socket *s = find(fd);
+	struct sockaddr_storage copy = {0};
+	uint16_t port;
+
+	memcpy(&copy, sa, len);
+	assert_int_equal(host_from_sockaddr(&copy, len, &s->from, &port), 0);
+	assert_int_equal(port, 0);
 	return 0;
 }
 

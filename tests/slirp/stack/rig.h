@@ -40,6 +40,7 @@ struct rig_socket {
 	bool is_closed;
 	uint16_t port; /* that it was connected to */
 	struct ip to;
+	struct ip from; /* that it was bound to; family 0: it was not */
 };
 
 struct rig {
