@@ -350,20 +350,18 @@ static int watch(struct front *f, int fd, uint32_t what)
 	return epoll_ctl(f->epoll, EPOLL_CTL_ADD, fd, &ev) < 0 ? -errno : 0;
 }
 
-int front_main(const struct front_config *c)
+/* 0: it serves, and has given up all else. */
+static int start(struct front *f)
 {
-	struct front *f = calloc(1, sizeof(*f));
+	const struct front_config *c = f->c;
 	struct err e = ERR_INIT;
 
-	if (!f)
-		return 1;
-	f->c = c;
 	queue_init(&f->q);
 	f->epoll = epoll_create1(EPOLL_CLOEXEC);
 	if (fdpass_drop_setup() < 0 || f->epoll < 0 || watch(f, c->listener, LISTENER) < 0 ||
 	    watch(f, c->back, BACK) < 0) {
 		log_error("front: epoll: %m");
-		return 1;
+		return -1;
 	}
 	f->now_ms = clock_ms();
 	trim_wake(&f->trim, f->now_ms);
@@ -373,7 +371,20 @@ int front_main(const struct front_config *c)
 	json_prepare();
 	if (front_jail(c, &e) < 0) {
 		log_error("front: %s", e.text);
-		return 1;
+		return -1;
 	}
-	return loop(f);
+	return 0;
+}
+
+int front_main(const struct front_config *c)
+{
+	struct front *f = calloc(1, sizeof(*f));
+	int r;
+
+	if (!f)
+		return 1;
+	f->c = c;
+	r = start(f) < 0 ? 1 : loop(f);
+	free(f);
+	return r;
 }
