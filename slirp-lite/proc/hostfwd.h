@@ -25,7 +25,7 @@ bool hostfwd_whole(const json_t *v, uint64_t min, uint64_t max, uint64_t *ret);
 /* One entry of list_hostfwd; a new reference. */
 json_t *hostfwd_entry(const struct published_rule *r);
 
-/* {"ports":["8080:80/tcp",...]}: adds to *ret. ERR_USAGE. */
+/* {"ports":["8080:80/tcp",...]}: adds to *ret. ERR_USAGE; ERR_PROTOCOL: it is of another shape. */
 int hostfwd_parse_list(json_t *arguments, struct publish_list *ret, struct err *e);
 /* {"id":1,"spec":"8080:80/tcp",...} with counters; a new reference. */
 json_t *hostfwd_rule(const struct published_rule *r);

@@ -69,6 +69,7 @@ static const char *kind_name(enum err_kind kind)
 {
 	switch (kind) {
 	case ERR_USAGE:
+	case ERR_PROTOCOL: /* JSON of another shape than is asked for */
 		return "usage";
 	case ERR_CONFLICT:
 		return "conflict";
