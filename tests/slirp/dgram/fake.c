@@ -285,11 +285,33 @@ static int fake_getsockopt(int fd, int level, int name, void *value, socklen_t *
 	return 0;
 }
 
-static uint16_t segment_of(const struct msghdr *h)
+/* Where it is to come from. */
+static bool take_source(const struct cmsghdr *c, struct ip *ret)
+{
+	struct in_pktinfo v4;
+	struct in6_pktinfo v6;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO) {
+		memcpy(&v4, CMSG_DATA(c), sizeof(v4));
+		ret->family = AF_INET;
+		memcpy(ret->b, &v4.ipi_spec_dst, 4);
+	} else if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO) {
+		memcpy(&v6, CMSG_DATA(c), sizeof(v6));
+		ret->family = AF_INET6;
+		memcpy(ret->b, &v6.ipi6_addr, 16);
+	} else {
+		return false;
+	}
+	return true;
+}
+
+static uint16_t segment_of(const struct msghdr *h, struct ip *ret_from)
 {
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c; c = CMSG_NXTHDR((struct msghdr *)h, c)) {
 		uint16_t seg;
 
+		if (take_source(c, ret_from))
+			continue;
 		MUST(c->cmsg_level == IPPROTO_UDP);
 		MUST(c->cmsg_type == UDP_SEGMENT);
 		MUST(c->cmsg_len == CMSG_LEN(sizeof(seg)));
@@ -357,7 +379,7 @@ static ssize_t fake_sendmsg(int fd, const struct msghdr *h, int flags)
 	f->kind = s->kind;
 	memcpy(&ss, h->msg_name, h->msg_namelen);
 	MUST(host_from_sockaddr(&ss, h->msg_namelen, &f->to, &f->port) == 0);
-	f->seg = segment_of(h);
+	f->seg = segment_of(h, &f->from);
 	for (size_t i = 0; i < h->msg_iovlen; i++)
 		f->len += h->msg_iov[i].iov_len;
 	sys = verdict(fd, f);
@@ -442,8 +464,11 @@ static ssize_t fake_recvmsg(int fd, struct msghdr *h, int flags)
 {
 	struct fake_socket *s = socket_at(fd);
 	struct fake_datagram d = s->in[0];
+	struct in_pktinfo v4 = {0};
+	struct in6_pktinfo v6 = {0};
 	struct sockaddr_storage ss;
 	size_t used = 0;
+	int seg = d.seg;
 
 	if (flags & MSG_ERRQUEUE)
 		return take_error(s, h);
@@ -466,11 +491,14 @@ static ssize_t fake_recvmsg(int fd, struct msghdr *h, int flags)
 	} else if (d.tos) {
 		put_cmsg(h, &used, IPPROTO_IPV6, IPV6_TCLASS, &d.tos, sizeof(d.tos));
 	}
-	if (d.seg) {
-		int seg = d.seg;
-
+	if (d.seg)
 		put_cmsg(h, &used, IPPROTO_UDP, UDP_GRO, &seg, sizeof(seg));
-	}
+	memcpy(&v4.ipi_spec_dst, d.local.b, 4);
+	memcpy(&v6.ipi6_addr, d.local.b, 16);
+	if (d.local.family == AF_INET)
+		put_cmsg(h, &used, IPPROTO_IP, IP_PKTINFO, &v4, sizeof(v4));
+	else if (d.local.family == AF_INET6)
+		put_cmsg(h, &used, IPPROTO_IPV6, IPV6_PKTINFO, &v6, sizeof(v6));
 	h->msg_controllen = used;
 	h->msg_flags = 0;
 	MUST(d.len <= h->msg_iov[0].iov_len);

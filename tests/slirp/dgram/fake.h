@@ -46,6 +46,7 @@ struct fake_datagram {
 	const uint8_t *data;
 	uint16_t seg; /* 0: none */
 	int tos;
+	struct ip local; /* that it was sent to; family 0: not said */
 };
 
 struct fake_socket {
@@ -73,6 +74,7 @@ struct fake_sent {
 	size_t len;
 	uint8_t *data;
 	int ttl, tos, df;
+	struct ip from; /* family 0: the kernel picks */
 };
 
 /* One packet to the container. */
