@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -152,6 +153,40 @@ static int fake_getsockopt(int fd, int level, int name, void *value, socklen_t *
 	return 0;
 }
 
+static int fake_accept(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	struct rig_client *c = &rig.client[rig.n_accepted];
+	struct sockaddr_storage ss;
+	uint64_t n;
+
+	assert_int_equal(fd, rig.listener);
+	rig.n_accepts++;
+	if (rig.n_accepted == rig.n_clients) {
+		(void)!read(fd, &n, sizeof(n));
+		return -EAGAIN;
+	}
+	rig.n_accepted++;
+	if (c->sys)
+		return -c->sys;
+	*len = host_sockaddr(&c->from, c->port, &ss);
+	memcpy(sa, &ss, *len);
+	c->fd = fake_socket(AF_INET, HOST_TCP);
+	return c->fd;
+}
+
+static int fake_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
+{
+	const struct rig_client *c = &rig.client[rig.n_accepted - 1];
+	struct sockaddr_storage ss;
+
+	assert_int_equal(fd, c->fd);
+	if (c->to.family == 0)
+		return -EINVAL;
+	*len = host_sockaddr(&c->to, 80, &ss);
+	memcpy(sa, &ss, *len);
+	return 0;
+}
+
 static void fake_close(int fd)
 {
 	find(fd)->is_closed = true;
@@ -168,6 +203,8 @@ static const struct host_ops fake_ops = {
 	.shutdown = fake_shutdown,
 	.setsockopt = fake_setsockopt,
 	.getsockopt = fake_getsockopt,
+	.getsockname = fake_getsockname,
+	.accept = fake_accept,
 	.close = fake_close,
 };
 
@@ -246,7 +283,8 @@ void rig_stop(void)
 	worker_free(rig.worker);
 	for (size_t i = 0; i < rig.n_sockets; i++) {
 		assert_true(rig.sockets[i].is_closed);
-		close(rig.sockets[i].peer);
+		if (rig.sockets[i].peer >= 0)
+			close(rig.sockets[i].peer);
 	}
 	free(rig.sockets);
 	close(rig.link);
@@ -288,6 +326,37 @@ void rig_pass(uint64_t ms)
 uint64_t rig_stat(enum stat_id s)
 {
 	return worker_stats(rig.worker)->n[s];
+}
+
+int rig_listener(void)
+{
+	struct rig_socket *s = &rig.sockets[rig.n_sockets++];
+
+	memset(s, 0, sizeof(*s));
+	s->fd = rig.listener = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+	s->peer = -1;
+	assert_true(s->fd >= 0);
+	return s->fd;
+}
+
+static struct rig_client *offer(void)
+{
+	static const uint64_t one = 1;
+
+	assert_true(rig.n_clients < RIG_CLIENTS);
+	assert_int_equal(write(rig.listener, &one, sizeof(one)), sizeof(one));
+	return &rig.client[rig.n_clients++];
+}
+
+void rig_offer(const char *from, uint16_t port, const char *to)
+{
+	*offer() = (struct rig_client){
+		.from = ip_of(from), .to = to ? ip_of(to) : (struct ip){0}, .port = port};
+}
+
+void rig_offer_error(int sys)
+{
+	*offer() = (struct rig_client){.sys = sys};
 }
 
 struct rig_socket *rig_accepted(void)

@@ -43,6 +43,15 @@ struct rig_socket {
 	struct ip from; /* that it was bound to; family 0: it was not */
 };
 
+/* What accept() of the host's listener gives next: a client, or an errno. */
+struct rig_client {
+	int sys;
+	struct ip from, to; /* to family 0: it is gone, and has no address any more */
+	uint16_t port;
+	int fd;
+};
+#define RIG_CLIENTS 512
+
 struct rig {
 	struct worker *worker;
 	uint64_t now;
@@ -55,6 +64,9 @@ struct rig {
 	size_t n_sockets;
 	int host_buffer;
 	unsigned n_datagrams; /* that the host was given */
+	int listener;
+	struct rig_client client[RIG_CLIENTS];
+	unsigned n_clients, n_accepted, n_accepts; /* accepts: calls */
 };
 
 extern struct rig rig;
@@ -71,6 +83,10 @@ void rig_settle(void);
 void rig_pass(uint64_t ms); /* lets time pass, in steps of what is due */
 uint64_t rig_stat(enum stat_id s);
 struct rig_socket *rig_last(void);
+/* The worker's listening socket; clients of it, which wait there. */
+int rig_listener(void);
+void rig_offer(const char *from, uint16_t port, const char *to);
+void rig_offer_error(int sys);
 /* A connection that the host accepted, for the container. */
 struct rig_socket *rig_accepted(void);
 /* Ends a connect() that was under way, with an errno or 0. */
