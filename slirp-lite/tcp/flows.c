@@ -423,12 +423,14 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 		segment(f, h, payload, len, may_hold, now);
 }
 
-/* What belongs to no connection. MUST-57: no address that is nobody's, or everybody's, answers. */
+/* What belongs to no connection. MUST-57: no address that is nobody's, or everybody's, answers; that
+ * of a client on the link is one that the container may not open to, and answers all the same. */
 static void unknown(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len)
 {
 	struct ip to;
 
-	if (policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to) == POLICY_REFUSE)
+	if (policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to) == POLICY_REFUSE &&
+	    !emit_is_near(t->env.emit, &k->peer))
 		t->env.stats->n[STAT_DROP_POLICY]++;
 	else
 		flow_stray(t, k, h, len);

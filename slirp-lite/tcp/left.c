@@ -80,11 +80,14 @@ static bool is_whole(const struct flow_key *k)
 	       !ip_is_multicast(&k->peer);
 }
 
-/* The container's end is one that waits for something of ours. */
+/* The container's end is one that waits for something of ours, or may be: its answer to our SYN is
+ * lost with the worker. Where it has not had that SYN it says nothing to a question, and goes on
+ * with its own (RFC 9293 3.10.7.3). */
 static bool is_open(uint8_t state)
 {
-	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT_1 || state == TCP_FIN_WAIT_2 ||
-	       state == TCP_CLOSE_WAIT || state == TCP_CLOSING || state == TCP_LAST_ACK;
+	return state == TCP_SYN_RCVD || state == TCP_ESTABLISHED || state == TCP_FIN_WAIT_1 ||
+	       state == TCP_FIN_WAIT_2 || state == TCP_CLOSE_WAIT || state == TCP_CLOSING ||
+	       state == TCP_LAST_ACK;
 }
 
 void left_note(void *arg, const void *slot)
@@ -94,8 +97,9 @@ void left_note(void *arg, const void *slot)
 
 	if (!l || l->n == l->max || !is_open(f->tcb.state) || !is_whole(&f->node.key))
 		return;
+	/* A SYN of ours that is not acknowledged is behind what an end that had it expects. */
 	l->one[l->n++] = (struct one){.key = f->node.key,
-				      .snd_una = f->tcb.snd_una,
+				      .snd_una = f->tcb.snd_una + (f->tcb.state == TCP_SYN_RCVD),
 				      .rcv_nxt = f->tcb.rcv_nxt,
 				      .ts_base = f->tcb.ts_base,
 				      .ts_recent = f->tcb.ts_recent,

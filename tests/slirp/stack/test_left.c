@@ -15,6 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "stack/internal.h"
 #include "stack/rig.h"
 #include "tcp/flow.h"
 
@@ -174,6 +175,78 @@ static void opened_again(void **state)
 	close(file);
 }
 
+/* Clients whose addresses are of the container's own link, which it may not connect to: asked and
+ * reset as any, and found at our address for as long as that takes. */
+static void near(void **state)
+{
+	static const char *const clients[] = {"10.0.2.7", "fd00::7", "fe80::7"};
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer p[3];
+	struct peer *const all[] = {&p[0], &p[1], &p[2]};
+	unsigned n[3] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		struct flow_key k;
+
+		peer_init(&p[i], clients[i], 51000, 80);
+		k = (struct flow_key){
+			.guest = p[i].src, .peer = p[i].dst, .guest_port = 80, .peer_port = 51000};
+		assert_int_equal(
+			tcp_dial(rig.worker->tcp, &k, rig_accepted()->fd, NULL, rig.now), 0);
+		rig_settle();
+		assert_true(rig_read(&packet));
+		assert_int_equal(packet.tcp.flags, TCP_SYN);
+		p[i].rcv_nxt = packet.tcp.seq + 1;
+		peer_send(&p[i], TCP_SYN | TCP_ACK, p[i].iss, NULL, 0);
+		p[i].snd_nxt = p[i].snd_una = p[i].iss + 1;
+		peer_run(&p[i]);
+	}
+	file = start(killed(file));
+	rig_settle();
+	assert_int_equal(questions(all, n, 3), 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(n[i], 1);
+		assert_true(emit_is_near(rig.worker->emit, &p[i].dst));
+		answer(&p[i]);
+	}
+	assert_int_equal(rig_stat(STAT_DROP_POLICY), 0);
+	rig_pass(5000);
+	assert_int_equal(questions(all, n, 3), 3);
+	for (size_t i = 0; i < 3; i++) {
+		assert_false(emit_is_near(rig.worker->emit, &p[i].dst));
+		peer_send(&p[i], TCP_ACK, p[i].snd_nxt, NULL, 0);
+	}
+	rig_settle();
+	assert_false(rig_read(&packet)); /* nobody is there any more */
+	rig_stop();
+	close(file);
+}
+
+/* The handshake's last segment died with the worker, and the tap: the container's end is open. */
+static void just_opened(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer p;
+	struct peer *const all[] = {&p};
+	unsigned n[1] = {0};
+
+	(void)state;
+	peer_init(&p, "198.51.100.1", 80, 40001);
+	peer_syn(&p);
+	rig_settle();
+	assert_true(rig_read(&packet));
+	assert_int_equal(packet.tcp.flags, TCP_SYN | TCP_ACK);
+	p.rcv_nxt = packet.tcp.seq + 1;
+	p.snd_nxt = packet.tcp.ack;
+	file = start(killed(file));
+	rig_settle();
+	assert_int_equal(questions(all, n, 1), 1);
+	answer(&p);
+	rig_stop();
+	close(file);
+}
+
 /* Many are asked some at a time, and a third worker asks of the second's alone. */
 static void many(void **state)
 {
@@ -241,6 +314,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reset_both),
 		cmocka_unit_test(opened_again),
+		cmocka_unit_test(near),
+		cmocka_unit_test(just_opened),
 		cmocka_unit_test(many),
 		cmocka_unit_test(garbage),
 	};
