@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +17,7 @@
 #define TABLE_MAX (1u << 20)
 #define KEPT_MAGIC 0x736c6f7473203031ull
 #define KEPT_HEAD 4096 /* bytes before the slots */
+#define KEPT_SOME 64u  /* slots that are read at a time */
 
 /* At the beginning of a memory file. */
 struct kept {
@@ -56,33 +58,47 @@ static size_t kept_size(const struct table *t)
 	return KEPT_HEAD + t->max * t->slot_size;
 }
 
-/* What there is in the file now, which nobody writes to any more. */
+/* What there is in the file now. It is read, not mapped: it may be shorter than it says, and what
+ * was looked at does not change any more. */
 static int tell_left(int fd, size_t slot_size, void (*left)(void *arg, const void *slot), void *arg)
 {
 	struct kept head = {0};
+	off_t at = KEPT_HEAD;
 	struct stat st;
-	uint8_t *p;
-	size_t size;
+	uint8_t *some;
+	ssize_t n = pread(fd, &head, sizeof(head), 0);
 
-	if (fstat(fd, &st) < 0)
+	if (n < 0 || fstat(fd, &st) < 0)
 		return -errno;
-	size = (size_t)st.st_size;
-	if (size < KEPT_HEAD || pread(fd, &head, sizeof(head), 0) != (ssize_t)sizeof(head) ||
-	    head.magic != KEPT_MAGIC || head.slot_size != slot_size || head.n_ever > TABLE_MAX ||
-	    head.n_ever > (size - KEPT_HEAD) / slot_size || head.n_ever == 0)
+	if (n != (ssize_t)sizeof(head) || head.magic != KEPT_MAGIC || head.slot_size != slot_size ||
+	    head.n_ever > TABLE_MAX ||
+	    (uint64_t)st.st_size < KEPT_HEAD + (uint64_t)head.n_ever * slot_size)
 		return 0;
-	size = KEPT_HEAD + head.n_ever * slot_size;
-	p = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
-	if (p == MAP_FAILED)
-		return -errno;
-	for (uint32_t i = 0; i < head.n_ever; i++) {
-		const struct table_node *n = (const void *)(p + KEPT_HEAD + i * slot_size);
+	some = malloc(KEPT_SOME * slot_size);
+	if (!some)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < head.n_ever; at += n) {
+		n = pread(fd, some, KEPT_SOME * slot_size, at);
+		if (n < (ssize_t)slot_size)
+			break;
+		n -= n % (ssize_t)slot_size;
+		for (ssize_t k = 0; k < n && i < head.n_ever; k += (ssize_t)slot_size, i++) {
+			const struct table_node *node = (const void *)(some + k);
 
-		if (!(n->next & IS_FREE))
-			left(arg, n);
+			if (!(node->next & IS_FREE))
+				left(arg, node);
+		}
 	}
-	munmap(p, size);
+	free(some);
 	return 0;
+}
+
+static bool is_too_long(size_t size)
+{
+	struct rlimit lim;
+
+	return getrlimit(RLIMIT_FSIZE, &lim) == 0 && lim.rlim_cur != RLIM_INFINITY &&
+	       lim.rlim_cur < size;
 }
 
 /* Emptied, not overwritten: what was touched once would stay memory. */
@@ -90,6 +106,9 @@ static int map_kept(struct table *t, int fd)
 {
 	void *p;
 
+	/* To ask for more than is allowed would be the end by a signal. */
+	if (is_too_long(kept_size(t)))
+		return -EFBIG;
 	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)kept_size(t)) < 0)
 		return -errno;
 	p = mmap(NULL, kept_size(t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);

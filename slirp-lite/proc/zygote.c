@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "proc/keptfile.h"
 #include "proc/sandbox.h"
 #include "stack/ctlmsg.h"
 #include "stack/worker.h"
@@ -248,39 +249,46 @@ static void fit_limits(struct worker_config *c)
 		c->ping_max = 1;
 }
 
-/* The memory file is somebody's who outlives us, or our own. Without one a worker that died is not
- * told of. */
-static void take_places(struct state *z, int sock, int kept)
+/* Without a memory file a worker that died is not told of. */
+static int take_places(struct state *z, int sock, int given, struct err *e)
 {
+	int kept = -1, r;
+
 	sock = fcntl(sock, F_DUPFD_CLOEXEC, KEPT_FD + 1);
+	r = keptfile_open(given, &kept, e);
+	/* Out of the way of the places. */
 	if (kept >= 0)
 		kept = fcntl(kept, F_DUPFD_CLOEXEC, KEPT_FD + 1);
-	if (kept < 0)
-		kept = memfd_create("slirp-flows", MFD_CLOEXEC);
 	z->sock = dup3(sock, SOCK_FD, O_CLOEXEC);
-	z->kept = kept < 0 || kept == KEPT_FD ? kept : dup3(kept, KEPT_FD, O_CLOEXEC);
+	z->kept = kept < 0 ? -1 : dup3(kept, KEPT_FD, O_CLOEXEC);
 	if (z->sock < 0)
 		_exit(STATUS_FAILED);
 	(void)close_range(z->kept < 0 ? KEPT_FD : KEPT_FD + 1, ~0U, 0);
+	return r;
+}
+
+static _Noreturn void fail(const struct state *z, const struct err *e)
+{
+	struct zygote_report report = {.what = ZYGOTE_FAILED, .sys = e->sys};
+
+	(void)snprintf(report.text, sizeof(report.text), "%s", e->text);
+	(void)fdpass_send(z->sock, &report, sizeof(report), NULL, 0);
+	_exit(STATUS_FAILED);
 }
 
 static _Noreturn void zygote(const struct zygote_spec *s, int sock, pid_t parent)
 {
-	struct zygote_report report = {.what = ZYGOTE_FAILED};
 	struct state z = {.config = *s->config, .sock = sock, .pidfd = -1};
 	struct err e = ERR_INIT;
 	int null;
 
 	(void)prctl(PR_SET_NAME, "slirp-zygote");
 	ignore_signals();
-	take_places(&z, sock, s->kept_fd);
+	if (take_places(&z, sock, s->kept_fd, &e) < 0)
+		fail(&z, &e);
 	fit_limits(&z.config);
-	if (sandbox_prepare(s->sandbox, &z.config, &z.sandbox, &e) < 0) {
-		(void)snprintf(report.text, sizeof(report.text), "%s", e.text);
-		report.sys = e.sys;
-		(void)fdpass_send(z.sock, &report, sizeof(report), NULL, 0);
-		_exit(STATUS_FAILED);
-	}
+	if (sandbox_prepare(s->sandbox, &z.config, &z.sandbox, &e) < 0)
+		fail(&z, &e);
 	/* Whoever reads our caller's output is not to wait for our end. */
 	null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	for (int fd = 0; fd < 3; fd++)

@@ -423,13 +423,15 @@ static void segment(struct tcp_flow *f, const struct tcphdr_v *h, const uint8_t 
 		segment(f, h, payload, len, may_hold, now);
 }
 
-/* What belongs to no connection. MUST-57: no address that is nobody's, or everybody's, answers; that
- * of a client on the link is one that the container may not open to, and answers all the same. */
+/* What belongs to no connection. MUST-57: no address that is nobody's, or everybody's, answers;
+ * that of a client on the link is one that the container may not open to, and answers all the same.
+ */
 static void unknown(struct tcp *t, const struct flow_key *k, const struct tcphdr_v *h, uint32_t len)
 {
 	struct ip to;
 
-	if (policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to) == POLICY_REFUSE &&
+	if (policy_check(t->env.policy, IPPROTO_TCP, &k->peer, k->peer_port, &to) ==
+		    POLICY_REFUSE &&
 	    !emit_is_near(t->env.emit, &k->peer))
 		t->env.stats->n[STAT_DROP_POLICY]++;
 	else
@@ -510,7 +512,10 @@ static int make_table(struct tcp *t, struct err *e)
 	if (t->env.kept_fd <= 0)
 		return table_new(t->env.max, size, &t->table, e);
 	t->left = left_new(&t->env);
-	r = table_new_kept(t->env.max, size, t->env.kept_fd, left_note, t->left, &t->table, e);
+	r = table_new_kept(t->env.max, size, t->env.kept_fd, left_note, t->left, &t->table, NULL);
+	/* There may be no such file (RLIMIT_FSIZE): then the next one is told of nothing. */
+	if (r < 0)
+		r = table_new(t->env.max, size, &t->table, e);
 	if (r == 0)
 		left_begin(t->left, t, loop_now(t->env.loop));
 	return r;

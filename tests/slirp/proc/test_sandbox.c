@@ -16,6 +16,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -51,6 +52,11 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	(void)host;
 	w.fds = *fds;
 	*ret = &w;
+	/* As if it had its connections there. */
+	if (fds->kept > 0 && (pwrite(fds->kept, "w", 1, 0) != 1 ||
+			      mmap(NULL, 1, PROT_READ, MAP_SHARED, fds->kept, 0) == MAP_FAILED ||
+			      close(fds->kept) < 0))
+		return err_sys(e, errno, "memory file");
 	return probes_prepare() < 0 ? err_sys(e, errno, "probes") : 0;
 }
 
@@ -142,15 +148,20 @@ static int ask(struct world *w, size_t i)
 	return PROBE_KILLS;
 }
 
-static struct zygote make_zygote(struct worker_config *c)
+static struct zygote make_zygote_with(struct worker_config *c, int kept)
 {
-	struct zygote_spec s = {.config = c, .sandbox = SANDBOX_STRICT};
+	struct zygote_spec s = {.config = c, .sandbox = SANDBOX_STRICT, .kept_fd = kept};
 	struct zygote z = ZYGOTE_INIT;
 	struct err e = ERR_INIT;
 
 	*c = (struct worker_config){.tcp_max = 100, .udp_max = 100, .ping_max = 10};
 	assert_int_equal(zygote_start(&s, &z, &e), 0);
 	return z;
+}
+
+static struct zygote make_zygote(struct worker_config *c)
+{
+	return make_zygote_with(c, -1);
 }
 
 static void test_probes(void **state)
@@ -184,6 +195,68 @@ static void test_probes(void **state)
 	assert_int_equal(status_of_end(&w), 0);
 	close(w.link);
 	zygote_end(&w.zygote);
+}
+
+static char first_byte(int fd)
+{
+	char c = 0;
+
+	assert_true(pread(fd, &c, 1, 0) >= 0);
+	return c;
+}
+
+/* The memory file is one zygote's at a time, until the last worker's memory is gone. */
+static void test_kept(void **state)
+{
+	static struct worker_config c;
+	int file = memfd_create("flows", MFD_CLOEXEC);
+	struct world one = {.zygote = make_zygote_with(&c, file)}, two = {.link = -1};
+
+	(void)state;
+	one.link = open("/dev/null", O_RDWR | O_CLOEXEC);
+	start(&one);
+	assert_int_equal(first_byte(file), 'w');
+	assert_int_equal(ftruncate(file, 0), 0);
+	two.zygote = make_zygote_with(&c, file);
+	two.link = one.link;
+	start(&two);
+	assert_int_equal(first_byte(file), 0); /* it has one of its own */
+	zygote_end(&two.zygote);
+	close(two.control);
+	zygote_end(&one.zygote);
+	close(one.control);
+	two.zygote = make_zygote_with(&c, file);
+	start(&two);
+	assert_int_equal(first_byte(file), 'w');
+	zygote_end(&two.zygote);
+	close(two.control);
+	close(one.link);
+	close(file);
+}
+
+/* What is given for it and is none stays as it is. */
+static void test_not_kept(void **state)
+{
+	static struct worker_config c;
+	FILE *file = tmpfile();
+	struct zygote_report z = {0};
+	struct zygote of[2];
+
+	(void)state;
+	assert_non_null(file);
+	assert_int_equal(fwrite("word", 1, 4, file), 4);
+	assert_int_equal(fflush(file), 0);
+	of[0] = make_zygote_with(&c, fileno(file));
+	of[1] = make_zygote_with(&c, 999);
+	for (int i = 0; i < 2; i++) {
+		await(of[i].sock);
+		assert_int_equal(zygote_read(&of[i], &z), 1);
+		assert_int_equal(z.what, ZYGOTE_FAILED);
+		assert_non_null(strstr(z.text, "is no memory file"));
+		zygote_end(&of[i]);
+	}
+	assert_int_equal(first_byte(fileno(file)), 'w');
+	(void)fclose(file);
 }
 
 static void test_restart(void **state)
@@ -288,10 +361,9 @@ static void test_limits(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_probes),
-		cmocka_unit_test(test_restart),
-		cmocka_unit_test(test_layers),
-		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_probes),   cmocka_unit_test(test_kept),
+		cmocka_unit_test(test_not_kept), cmocka_unit_test(test_restart),
+		cmocka_unit_test(test_layers),   cmocka_unit_test(test_limits),
 	};
 
 	if (geteuid() == 0 && (setresgid(USER, USER, USER) < 0 || setresuid(USER, USER, USER) < 0))

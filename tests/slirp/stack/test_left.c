@@ -9,9 +9,11 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -192,8 +194,8 @@ static void near(void **state)
 		peer_init(&p[i], clients[i], 51000, 80);
 		k = (struct flow_key){
 			.guest = p[i].src, .peer = p[i].dst, .guest_port = 80, .peer_port = 51000};
-		assert_int_equal(
-			tcp_dial(rig.worker->tcp, &k, rig_accepted()->fd, NULL, rig.now), 0);
+		assert_int_equal(tcp_dial(rig.worker->tcp, &k, rig_accepted()->fd, NULL, rig.now),
+				 0);
 		rig_settle();
 		assert_true(rig_read(&packet));
 		assert_int_equal(packet.tcp.flags, TCP_SYN);
@@ -275,6 +277,38 @@ static void many(void **state)
 	close(file);
 }
 
+/* Where files may not be as long as it would be (ulimit -f) there is none, and all else is as ever;
+ * what is in it already is asked for. */
+static void too_long(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer old, new;
+	struct peer *const all[] = {&old};
+	unsigned n[1] = {0};
+	struct rlimit before, shorter;
+
+	(void)state;
+	peer_init(&old, "198.51.100.1", 80, 40001);
+	peer_open(&old);
+	file = killed(file);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+	shorter = (struct rlimit){.rlim_cur = 65536, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &shorter), 0);
+	assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
+	start(file);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+	rig_settle();
+	assert_int_equal(questions(all, n, 1), 1);
+	answer(&old);
+	peer_init(&new, "198.51.100.1", 80, 40002);
+	peer_open(&new);
+	peer_data(&new, "x", 1);
+	peer_run(&new);
+	assert_int_equal(new.snd_una, new.snd_nxt);
+	rig_stop();
+	close(file);
+}
+
 /* Whatever a dying worker has left in it: nothing of it is believed that would do harm. */
 static void garbage(void **state)
 {
@@ -312,11 +346,9 @@ static void garbage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reset_both),
-		cmocka_unit_test(opened_again),
-		cmocka_unit_test(near),
-		cmocka_unit_test(just_opened),
-		cmocka_unit_test(many),
+		cmocka_unit_test(reset_both), cmocka_unit_test(opened_again),
+		cmocka_unit_test(near),       cmocka_unit_test(just_opened),
+		cmocka_unit_test(many),       cmocka_unit_test(too_long),
 		cmocka_unit_test(garbage),
 	};
 
