@@ -158,7 +158,7 @@ static void test_each(void **state)
 	struct seen l = {.s = s};
 
 	(void)state;
-	must(0, member_each(s, see, &l, e)); /* there is none */
+	must(0, member_each(s, NULL, see, &l, e)); /* there is none */
 	must(0, member_each_network(s, see_network, &l, e));
 	assert_string_equal(l.text, "");
 	must(MEMBER_FIRST_OF_HOST, member_join(s, "a", "y@eth0", e));
@@ -167,18 +167,18 @@ static void test_each(void **state)
 	assert_int_equal(mkdir(MEMBERS "/.t", 0755), 0);
 	assert_int_equal(mkdir(MEMBERS "/no name", 0755), 0);
 	assert_int_equal(close(open(MEMBERS "/a/.x", O_CREAT | O_WRONLY, 0644)), 0);
-	must(0, member_each(s, see, &l, e));
+	must(0, member_each(s, NULL, see, &l, e));
 	assert_string_equal(l.text, "a/x@eth0 a/y@eth0 ");
 	l = (struct seen){.s = s};
 	must(0, member_each_network(s, see_network, &l, e));
 	assert_string_equal(l.text, "a ");
 	l = (struct seen){.s = s, .r = -EIO};
-	assert_int_equal(member_each(s, see, &l, NULL), -EIO);
+	assert_int_equal(member_each(s, NULL, see, &l, NULL), -EIO);
 	assert_string_equal(l.text, "a/x@eth0 "); /* no further */
 	/* Each may leave meanwhile. */
 	assert_int_equal(unlink(MEMBERS "/a/.x"), 0);
 	l = (struct seen){.s = s, .is_leaving = true};
-	must(0, member_each(s, see, &l, e));
+	must(0, member_each(s, NULL, see, &l, e));
 	assert_string_equal(l.text, "a/x@eth0 a/y@eth0 ");
 	assert_int_equal(access(MEMBERS "/a", F_OK), -1);
 	store_closep(&s);
@@ -235,7 +235,7 @@ static void test_keys(void **state)
 	struct seen l = {.s = s};
 
 	(void)state;
-	must(0, store_each_key(s, see_key, &l, e)); /* no directory */
+	must(0, store_each_key(s, NULL, see_key, &l, e)); /* no directory */
 	must(0, store_lock(s, e));
 	must(0, store_put_attachment(s, a, e));
 	strcpy(a->id, "abc");
@@ -243,10 +243,10 @@ static void test_keys(void **state)
 	/* Temporary ones, and what no key looks like. */
 	assert_int_equal(close(open(DIR_NAME "/attachments/.t@eth0", O_CREAT | O_WRONLY, 0644)), 0);
 	assert_int_equal(close(open(DIR_NAME "/attachments/none", O_CREAT | O_WRONLY, 0644)), 0);
-	must(0, store_each_key(s, see_key, &l, e));
+	must(0, store_each_key(s, NULL, see_key, &l, e));
 	assert_string_equal(l.text, "abc/eth0 box/eth0 ");
 	l = (struct seen){.s = s, .r = 5};
-	assert_int_equal(store_each_key(s, see_key, &l, NULL), 5);
+	assert_int_equal(store_each_key(s, NULL, see_key, &l, NULL), 5);
 	assert_string_equal(l.text, "abc/eth0 ");
 	store_closep(&s);
 }
