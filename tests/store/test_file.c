@@ -47,6 +47,7 @@ int __real_fsync(int fd);
 int __real_renameat(int a, const char *from, int b, const char *to);
 ssize_t __wrap_pwrite64(int fd, const void *p, size_t n, off_t at);
 ssize_t __wrap_pread64(int fd, void *p, size_t n, off_t at);
+ssize_t __wrap___pread64_chk(int fd, void *p, size_t n, off_t at, size_t room);
 int __wrap_fsync(int fd);
 int __wrap_renameat(int a, const char *from, int b, const char *to);
 
@@ -66,6 +67,13 @@ ssize_t __wrap_pread64(int fd, void *p, size_t n, off_t at)
 	if (is_played("pread", &part) && part == 0)
 		return -1;
 	return __real_pread64(fd, p, part < n ? part : n, at);
+}
+
+/* What a build with _FORTIFY_SOURCE calls in its place. */
+ssize_t __wrap___pread64_chk(int fd, void *p, size_t n, off_t at, size_t room)
+{
+	assert_true(n <= room);
+	return __wrap_pread64(fd, p, n, at);
 }
 
 int __wrap_fsync(int fd)
