@@ -140,6 +140,21 @@ static int asks(const char *text)
 	return fd;
 }
 
+/* The front stands still, so that a client has asked, or is gone, when it is accepted. */
+static void hold(void)
+{
+	int status;
+
+	assert_int_equal(kill(front, SIGSTOP), 0);
+	assert_int_equal(waitpid(front, &status, WUNTRACED), front);
+	assert_true(WIFSTOPPED(status));
+}
+
+static void go_on(void)
+{
+	assert_int_equal(kill(front, SIGCONT), 0);
+}
+
 static void hears(int fd, const char *text)
 {
 	char room[1024] = "";
@@ -213,7 +228,7 @@ static void answers(const struct call *c, const char *text)
 }
 
 /* All that has been said before is dealt with: it was there in one of two rounds. Somebody must be
- * connected. */
+ * served, or the front ends. */
 static void settle(void)
 {
 	size_t n;
@@ -302,16 +317,19 @@ static void test_refused(void **state)
 
 static void test_cut(void **state)
 {
-	int silent = connects(), fd, other;
-	struct call c, d;
+	int first = asks(STATUS), silent, fd, other;
+	struct call c, d = gets(CALL_STATUS);
 
 	(void)state;
+	silent = connects();
 	settle();
 	later(FRONT_READ_MS - 1);
 	settle();
 	assert_true(is_silent(silent));
 	later(1);
 	hears_no(silent, ERR_PROTOCOL);
+	answers(&d, "yes");
+	hears(first, "yes");
 	/* One whose answer does not come; when it does, another is in his place. */
 	fd = asks(STATUS);
 	c = gets(CALL_STATUS);
@@ -354,10 +372,12 @@ static void test_impatient(void **state)
 	c[0] = gets(CALL_STATUS);
 	answers(&c[0], "yes");
 	hears(fd[0], "yes");
-	/* Who goes before it is his turn, or before he says anything, leaves his place. */
-	for (int i = 0; i < 2 * QUEUE_OF_UID; i++)
+	/* Who is gone when he is accepted takes no place. */
+	hold();
+	for (int i = 0; i < QUEUE_OF_UID + 8; i++)
 		close(i % 2 ? connects() : asks(""));
 	fd[0] = asks(STATUS);
+	go_on();
 	c[0] = gets(CALL_STATUS);
 	answers(&c[0], "yes");
 	hears(fd[0], "yes");
@@ -387,11 +407,11 @@ static void test_too_fast(void **state)
 	hears_no(asks(STATUS), ERR_BUSY);
 }
 
-/* Too many who say nothing: they make room for who asks. */
+/* Too many who say nothing keep others of theirs out, but nobody who asks. */
 static void test_too_many(void **state)
 {
-	int silent[QUEUE_SILENT_OF_UID + 1], fd;
-	struct call c;
+	int silent[QUEUE_SILENT_OF_UID + 1], first = asks(STATUS), fd;
+	struct call c, d = gets(CALL_STATUS);
 
 	(void)state;
 	for (size_t i = 0; i < QUEUE_SILENT_OF_UID; i++)
@@ -399,12 +419,25 @@ static void test_too_many(void **state)
 	settle();
 	silent[QUEUE_SILENT_OF_UID] = connects();
 	hears_no(silent[QUEUE_SILENT_OF_UID], ERR_BUSY);
+	hold();
 	fd = asks(STATUS);
+	go_on();
 	c = gets(CALL_STATUS);
-	answers(&c, "yes");
-	hears(fd, "yes");
+	/* Those who go leave their places. */
 	for (size_t i = 0; i < QUEUE_SILENT_OF_UID; i++)
 		close(silent[i]);
+	settle();
+	for (size_t i = 0; i < QUEUE_SILENT_OF_UID; i++)
+		silent[i] = connects();
+	settle();
+	for (size_t i = 0; i < QUEUE_SILENT_OF_UID; i++) {
+		assert_true(is_silent(silent[i]));
+		close(silent[i]);
+	}
+	answers(&c, "yes");
+	hears(fd, "yes");
+	answers(&d, "yes");
+	hears(first, "yes");
 }
 
 static void test_quit(void **state)
