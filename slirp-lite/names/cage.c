@@ -16,7 +16,8 @@
 #include "sys/confine.h"
 #include "sys/filter.h"
 
-#define CAGE_NOFILE 4096
+/* More than all that it serves at once: networks, their listeners, clients, queries. */
+#define CAGE_NOFILE 8192
 #define WATCHER_NOFILE 64
 
 static const struct filter_rule responder[] = {
