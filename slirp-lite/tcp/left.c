@@ -13,9 +13,10 @@
 /* So many at a time: the tap's queue and the container's have room for them. */
 #define LEFT_A_TURN 64
 #define LEFT_TURN_MS 5
-/* An answer may be lost, as may a question. */
-#define LEFT_ROUNDS 2
-#define LEFT_ROUND_MS 1000
+/* An answer may be lost, as may a question, and on a busy machine the way between the tap and the
+ * container is not there at once: after 1, 3, 7 and 15 seconds all are asked again. */
+#define LEFT_ROUNDS 5
+#define LEFT_ROUND_MS 1000u
 #define LEFT_WINDOW 1024
 
 struct one {
@@ -138,8 +139,8 @@ static void on_turn(struct timer *timer, uint64_t now)
 		return;
 	}
 	l->at = 0;
+	timer_set(l->env->wheel, timer, now + (LEFT_ROUND_MS << l->n_rounds));
 	l->n_rounds++;
-	timer_set(l->env->wheel, timer, now + LEFT_ROUND_MS);
 }
 
 void left_begin(struct left *l, struct tcp *t, uint64_t now)

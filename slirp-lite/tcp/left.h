@@ -18,7 +18,7 @@ struct left *left_new(const struct tcp_env *env);
 void left_free(struct left *l); /* accepts NULL */
 /* For table_new_kept: what a slot (a struct tcp_flow that is not to be believed) tells is noted. */
 void left_note(void *arg, const void *slot);
-/* Asks all of them, some at a time, twice. t: for flow_emit; outlives l. */
+/* Asks all of them, some at a time, and several times. t: for flow_emit; outlives l. */
 void left_begin(struct left *l, struct tcp *t, uint64_t now);
 
 #endif
