@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/fd.h"
+#include "base/log.h"
 
 /* One that was killed may take a moment. */
 #define LOCK_MS 2000
@@ -61,8 +62,10 @@ int keptfile_open(int given, int *ret, struct err *e)
 		return err_set(e, ERR_USAGE, 0, "--flows-fd: %d is no memory file", given);
 	if (given >= 0)
 		fd = open_again(given);
-	if (fd >= 0 && !lock(fd))
+	if (fd >= 0 && !lock(fd)) {
 		fd_closep(&fd);
+		log_warn("--flows-fd: another one has it: what it leaves is not reset");
+	}
 	if (fd < 0)
 		fd = memfd_create("slirp-flows", MFD_CLOEXEC);
 	*ret = fd_take(&fd);

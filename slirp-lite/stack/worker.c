@@ -431,6 +431,10 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	w->trim.fn = on_trim;
 	w->reass_timer.fn = on_reass;
 	r = make_rooms(w, host, e);
+	if (r == 0 && fds->kept > 0 && !tcp_is_kept(w->tcp))
+		say(w,
+		    "files may not be long enough (ulimit -f): what a killed worker leaves is not "
+		    "reset");
 	if (r == 0)
 		r = add_sources(w, e);
 	if (r < 0) {

@@ -58,6 +58,7 @@ struct tcp {
 	struct tcp_env env;
 	struct table *table;
 	struct left *left; /* NULL: nobody left anything */
+	bool is_kept;
 	struct siphash_key secret;
 	struct flow_list dirty;    /* to be flushed, in the order in which they became so */
 	struct flow_list waiting;  /* TIME_WAIT, oldest first */

@@ -491,6 +491,11 @@ bool tcp_input(struct tcp *t, const struct ip_packet *k, bool may_hold, uint64_t
 	return last >= k->payload && last < k->payload + k->len;
 }
 
+bool tcp_is_kept(const struct tcp *t)
+{
+	return t->is_kept;
+}
+
 uint32_t tcp_count(const struct tcp *t)
 {
 	return table_count(t->table);
@@ -514,6 +519,7 @@ static int make_table(struct tcp *t, struct err *e)
 	t->left = left_new(&t->env);
 	r = table_new_kept(t->env.max, size, t->env.kept_fd, left_note, t->left, &t->table, NULL);
 	/* There may be no such file (RLIMIT_FSIZE): then the next one is told of nothing. */
+	t->is_kept = r == 0;
 	if (r < 0)
 		r = table_new(t->env.max, size, &t->table, e);
 	if (r == 0)

@@ -100,5 +100,7 @@ bool tcp_list(const struct tcp *t, uint32_t *cursor, uint64_t now, struct tcp_se
 bool tcp_flush(struct tcp *t, uint64_t now);
 bool tcp_has_work(const struct tcp *t); /* for tcp_flush */
 uint32_t tcp_count(const struct tcp *t);
+/* Whether its connections are in the file kept_fd; it may not be as long as that takes. */
+bool tcp_is_kept(const struct tcp *t);
 
 #endif

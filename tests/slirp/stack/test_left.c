@@ -298,6 +298,7 @@ static void too_long(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &shorter), 0);
 	assert_true(signal(SIGXFSZ, SIG_DFL) != SIG_ERR);
 	start(file);
+	assert_false(tcp_is_kept(rig.worker->tcp));
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
 	rig_settle();
 	assert_int_equal(questions(all, n, 1), 1);
