@@ -587,13 +587,19 @@ def tcp_peer(host, port):
 
 
 def status(path, field):
-  """A field of slirp-lite's status, its counters included; 0 when it has none."""
+  """A field of slirp-lite's status, its counters included; 0 when it has none. A worker that has not answered in
+  time is asked again: what it did not say is not nothing."""
   import json
-  with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
-    s.settimeout(PATIENCE)
-    s.connect(path)
-    s.sendall(b'{"execute": "status"}')
-    answer = json.loads(receive_text(s))['return']
+  until = time.monotonic() + PATIENCE
+  while True:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as s:
+      s.settimeout(PATIENCE)
+      s.connect(path)
+      s.sendall(b'{"execute": "status"}')
+      answer = json.loads(receive_text(s))['return']
+    if field in answer or not answer.get('silent') or time.monotonic() > until:
+      break
+    time.sleep(0.1)
   print(answer.get(field, answer.get('counters', {}).get(field, 0)))
 
 
