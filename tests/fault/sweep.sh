@@ -53,11 +53,11 @@ sweep_kill() {
 	local k how n before rc
 	before=$NS_TMP/before.$2
 	BAD=0
+	fresh # and at the end of each round
 	for how in down gc again; do
 		k=0
 		while :; do
 			k=$((k + 1))
-			fresh
 			# shellcheck disable=SC2086
 			killat $3 $k -- $UP
 			rc=$?
@@ -89,7 +89,6 @@ sweep_kill() {
 		k=0
 		while :; do
 			k=$((k + 1))
-			fresh
 			# shellcheck disable=SC2086
 			on host $UP || broken "up before down, call $k"
 			# shellcheck disable=SC2086
@@ -113,7 +112,6 @@ sweep_kill() {
 	k=0
 	while :; do
 		k=$((k + 1))
-		fresh
 		# shellcheck disable=SC2086
 		on host $UP || broken "up before gc, call $k"
 		dead

@@ -94,7 +94,7 @@ fails 102 'a second ADD from another namespace' ADD bridge box "$WEB" CNI_NETNS=
 
 # --- errors leave nothing ---
 container_new other host
-on host sh -c "$NS_LOOK" >"$NS_TMP/kernel"
+look host >"$NS_TMP/kernel"
 fails 100 'a taken host port' ADD bridge other "$WEB"
 like 'whose it is' "$(answer 'd["details"]')" '*box*'
 IFNAME=lo fails 7 'the interface lo' ADD bridge other "$WEB"
@@ -108,7 +108,7 @@ fails 101 'an address that is taken' ADD bridge other "$(conf "$IPAM")" CNI_ARGS
 on other ip link add eth0 type veth peer name peer
 fails 102 'an interface that exists' ADD bridge other "$(conf "$IPAM")"
 on other ip link del eth0
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'none of them left anything' "$(cat "$NS_TMP/diff")" ''
 
 # --- a delegated IPAM plugin ---
@@ -144,7 +144,7 @@ ok 'STATUS with it' cni STATUS bridge - "$(foreign ipam-good)"
 ok 'DEL' cni DEL bridge other "$(foreign ipam-good)"
 is 'DEL goes on to the IPAM plugin' "$(tail -n 1 "$NS_TMP/ipam/calls")" DEL
 ok 'DEL again' cni DEL bridge other "$(foreign ipam-good)"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- the reference chain, name by name ---
@@ -172,7 +172,7 @@ ok 'chain: DEL of firewall' cni DEL firewall chain "$FINAL"
 ok 'chain: DEL of portmap' cni DEL portmap chain "$C"
 is 'its port is closed' "$(refused out http://$HOST4:8081/hello)" ''
 ok 'chain: DEL of bridge' cni DEL bridge chain "$FINAL"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of the chain is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- more ports than a shell lets a process have descriptors ---
@@ -183,7 +183,7 @@ ok '300 ports with a soft limit of 128 descriptors' cni ADD netd many \
 	"$(conf "$IPAM,\"runtimeConfig\":{\"portMappings\":$MANY}")" prlimit --nofile=128:
 is 'the last one is reached' "$(http out http://$HOST4:10598/hello)" 'hello from many'
 ok 'DEL of 300 ports' cni DEL netd many "$(conf "$IPAM")"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of them is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- what is not done is refused by name, and nothing is made ---
@@ -192,7 +192,7 @@ ok 'refusals: bridge' cni ADD bridge plain "$(conf "$IPAM,\"runtimeConfig\":{\"a
 like 'aliases are on record' "$(on host "$NETNS_UP" status plain --json)" '*"aliases"*"web"*"web.lan"*'
 PORTS='"runtimeConfig":{"portMappings":[{"hostPort":8089,"containerPort":80,"protocol":"tcp"}]}'
 cp "$NS_TMP/answer" "$NS_TMP/plain"
-on host sh -c "$NS_LOOK" >"$NS_TMP/kernel.plain"
+look host >"$NS_TMP/kernel.plain"
 refuse() { # PLUGIN KEYS: the first of them
 	local key
 	key=${2%%\":*}
@@ -204,13 +204,13 @@ refuse portmap "\"conditionsV6\":[\"!\",\"-d\",\"::1\"],$PORTS"
 refuse portmap "\"allowShadow\":true,$PORTS"
 refuse bandwidth '"unshapedSubnets":["10.0.0.0/8"],"ingressRate":8000000'
 refuse bandwidth '"shapedSubnets":["10.0.0.0/8"],"ingressRate":8000000'
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel.plain" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel.plain" - >"$NS_TMP/diff"
 is 'none of them made anything' "$(cat "$NS_TMP/diff")" ''
 on host tc qdisc replace dev "$(python3 -c 'import json,sys; print(json.load(open(sys.argv[1]))["interfaces"][1]["name"])' "$NS_TMP/plain")" root handle 7: pfifo
 ok 'a discipline at the root of a link of ours gives way' cni ADD bandwidth plain \
 	"$(prev "$(conf '"ingressRate":8000000')" plain)"
 ok 'refusals: DEL' cni DEL bridge plain "$(conf "$IPAM")"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- ingressPolicy of a chained firewall ---
@@ -231,7 +231,7 @@ is 'and not from elsewhere' "$(refused out http://203.0.113.194/hello)" ''
 ok 'CHECK' cni CHECK bridge other "$(prev "$(closed)")"
 ok 'policy: DEL' cni DEL bridge other "$(closed)"
 ok 'policy: DEL of the other' cni DEL bridge shy "$(closed)"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of it is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- names: only where the configuration asks ---
@@ -251,7 +251,7 @@ ok 'names: DEL' cni DEL bridge n1 "$(named '"names":true')"
 is 'gone at once' "$(on n2 dig +time=20 +tries=1 @203.0.113.193 -x 203.0.113.194 | sed -nE 's/.*status: ([A-Z]+),.*/\1/p')" NXDOMAIN
 ok 'names: DEL of the other' cni DEL bridge n2 "$(named '"names":true')"
 fails 7 'names: only at a gateway' ADD bridge n1 "$(NET=named conf '"names":true')"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/kernel" - >"$NS_TMP/diff"
 is 'nothing of them is left' "$(cat "$NS_TMP/diff")" ''
 
 # --- behind an interface of somebody else's ---
@@ -266,7 +266,7 @@ on alien ip route add default via 203.0.113.129
 serve_http alien 80
 printf '{"cniVersion":"1.1.0","interfaces":[{"name":"caliX"},{"name":"eth0","sandbox":"/x"}],
 	"ips":[{"address":"203.0.113.137/26","gateway":"203.0.113.129","interface":1}]}' >"$NS_TMP/answer"
-on host sh -c "$NS_LOOK" >"$NS_TMP/alien"
+look host >"$NS_TMP/alien"
 C=$(prev "$(NET=cali conf '"runtimeConfig":{"portMappings":[{"hostPort":8082,"containerPort":80,"protocol":"tcp"}]}')")
 ok 'portmap behind a foreign plugin' cni ADD portmap alien "$C"
 is 'its port is reached' "$(http out http://$HOST4:8082/hello)" 'hello from alien'
@@ -283,7 +283,7 @@ is 'its limit' "$(on host tc qdisc show dev caliX | grep -c tbf)" 1
 ok 'CHECK of portmap' cni CHECK portmap alien "$C"
 ok 'DEL of bandwidth' cni DEL bandwidth alien "$C"
 ok 'DEL of portmap' cni DEL portmap alien "$C"
-on host sh -c "$NS_LOOK" | diff "$NS_TMP/alien" - >"$NS_TMP/diff"
+look host | diff "$NS_TMP/alien" - >"$NS_TMP/diff"
 is 'the foreign interface is as it was' "$(cat "$NS_TMP/diff")" ''
 
 # --- host-local for a foreign plugin ---

@@ -14,6 +14,9 @@
 # Not for subshells: host_new, container_new and serve must be called from the test's main shell.
 
 set -u
+# The system's own programs first: a python3 of a version manager is a script that looks for one, and costs ten times as
+# much to start.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
 
 # The test is process 1 of a process namespace, and whoever ends it, by whatever signal, ends all that it
 # has started. Around it are this shell, which waits, and a process in a session of its own, which takes
@@ -144,12 +147,14 @@ ns_pid() { # NAME: the pid of its holder
 	echo "$p"
 }
 
-# on NAME CMD...: runs CMD in the network and mount namespace of a host or container.
+# on NAME CMD...: runs CMD in the network and mount namespace of a host or container. By far the most of what tests
+# start goes through here: nothing is forked that need not be.
 on() {
-	local p
-	p=$(ns_pid "$1") || return 125
-	shift
-	nsenter -t "$p" -n -m --wdns="$PWD" -- env "$NS_MARK" "$@"
+	eval "set -- \"\${ns_pid_$1:-}\" \"\$@\""
+	[ -n "$1" ] || { echo "lib.sh: no host or container '$2'" >&2; return 125; }
+	NS_ON=$1
+	shift 2
+	NS_TEST_MARK=${NS_MARK#*=} nsenter -t "$NS_ON" -n -m --wdns="$PWD" -- "$@"
 }
 
 # The same in place of the calling (sub)shell, so that its pid is CMD's, and CMD dies with the test.
@@ -219,7 +224,8 @@ _ns_without() { # WORD LIST
 }
 
 # wire HOSTA IFA ADDR4/LEN ADDR6/LEN HOSTB IFB ADDR4/LEN ADDR6/LEN: a cable between two hosts, both
-# ends up, addresses usable at once. '-' for no address.
+# ends up, addresses usable at once: nobody else can have them (duplicate address detection of a link-local one takes
+# more than a second, in which a test would only wait). '-' for no address.
 wire() {
 	on "$1" ip link add "$2" type veth peer name "$6" netns "$(ns_pid "$5")" || bail "wire $1 $5"
 	_ns_end "$1" "$2" "$3" "$4"
@@ -228,9 +234,12 @@ wire() {
 
 _ns_end() {
 	[ "$4" != - ] || on "$1" sysctl -qw "net.ipv6.conf.$2.disable_ipv6=1"
-	on "$1" ip link set "$2" up || bail "cannot bring up $2 of $1"
-	[ "$3" = - ] || on "$1" ip -4 addr add "$3" dev "$2" || bail "address $3"
-	[ "$4" = - ] || on "$1" ip -6 addr add "$4" dev "$2" nodad || bail "address $4"
+	{
+		echo "link set $2 up"
+		[ "$3" = - ] || echo "addr add $3 dev $2"
+		[ "$4" = - ] || echo "addr add $4 dev $2 nodad"
+	} | on "$1" sh -c 'echo 0 >"/proc/sys/net/ipv6/conf/$1/accept_dad"; exec ip -batch -' sh "$2" ||
+		bail "cannot bring up $2 of $1: $3 $4"
 }
 
 # The common world: `host` and `out` on 198.51.100.0/24 and 2001:db8:1::/64, each the other's default
@@ -246,10 +255,8 @@ ns_world() {
 	host_new host
 	host_new out
 	wire host eth0 $HOST4/24 $HOST6/64 out eth0 $OUT4/24 $OUT6/64
-	on host ip -4 route add default via $OUT4
-	on host ip -6 route add default via $OUT6
-	on out ip -4 route add default via $HOST4
-	on out ip -6 route add default via $HOST6
+	printf 'route add default via %s\n' $OUT4 $OUT6 | on host ip -batch - || bail 'routes of host'
+	printf 'route add default via %s\n' $HOST4 $HOST6 | on out ip -batch - || bail 'routes of out'
 	# Both ends know each other before anything is measured, and link-local addresses are settled.
 	ns_until 20 on host ping -q -c1 -W1 $OUT4 >/dev/null || bail 'no IPv4 between host and out'
 	ns_until 20 on host ping -q -c1 -W1 $OUT6 >/dev/null || bail 'no IPv6 between host and out'
@@ -259,9 +266,9 @@ ns_world() {
 
 # ns_settled NAME: no address of it is tentative any more.
 ns_settled() {
-	ns_until 20 on "$1" sh -c '[ -z "$(ip -6 -o addr show tentative)" ]' ||
-		bail "addresses of $1 stay tentative"
+	ns_until 20 _ns_is_settled "$1" || bail "addresses of $1 stay tentative"
 }
+_ns_is_settled() { [ -z "$(on "$1" ip -6 -o addr show tentative)" ]; }
 
 # ns_alive PID: runs (a process that is dead but not yet collected does not).
 ns_alive() {
@@ -282,12 +289,17 @@ _ns_is_dead() { ! ns_alive "$1"; }
 # ns_until SECONDS CMD...: repeats CMD until it succeeds; false when the time is over, which is so many seconds of an
 # idle machine: it tells what does not happen from what happens late, and costs nothing where it happens.
 ns_until() {
-	local end
-	end=$(($(date +%s) + $1 * NS_PATIENCE))
+	local end=0 seconds=$1 round=0
 	shift
 	until "$@"; do
-		[ "$(date +%s)" -le "$end" ] || return 1
-		sleep 0.02
+		# The clock is a program too, and is looked at now and then.
+		if [ $end -eq 0 ]; then
+			end=$(($(date +%s) + seconds * NS_PATIENCE))
+		elif [ $((round % 8)) -eq 0 ]; then
+			[ "$(date +%s)" -le "$end" ] || return 1
+		fi
+		round=$((round + 1))
+		if [ $round -lt 20 ]; then sleep 0.02; else sleep 0.05; fi
 	done
 }
 
@@ -412,66 +424,123 @@ with socket.socket(family, socket.SOCK_STREAM if proto == "tcp" else socket.SOCK
 
 # --- snapshots -----------------------------------------------------------------------------------
 
-# What is looked at inside one host; run there by sh. Counters, timers and lifetimes are taken out.
+# What is looked at inside one host, run there by sh with the parts that are wanted: net, sysctl, files. Counters, timers
+# and lifetimes are taken out. A sweep takes hundreds of such pictures, and starting programs is what they cost: each
+# is started once, and one awk reads them all. What has no order of its own is sorted.
 NS_LOOK='
-	sec() { sed "s|^|$1: |"; }
-	ip -o -d link show | sed -E "s/[a-z_]+_timer +[0-9.]+//g; s/ brd [0-9a-f:]+//; s/[ \\]+/ /g" | sec link
-	ip -o addr show | sed -E "s/(valid|preferred)_lft [0-9a-z]+//g; s/[ \\]+/ /g" | sec addr
-	for f in 4 6; do
-		ip -$f route show table all 2>/dev/null | grep -v "^fe80::\|cache" |
-			sed -E "s/ expires [0-9]+sec//; s/ +$//" | sort | sec "route$f"
-		ip -$f rule show | sec "rule$f"
-		ip -$f neigh show nud permanent | sec "neigh$f"
-		ip -$f neigh show proxy | sec "proxy$f"
-	done
-	bridge fdb show | grep -v -i "33:33:\|01:00:5e" | sort | sec fdb
-	nft -s list ruleset 2>&1 | sec nft
+	sysctls() {
+		echo "= sysctl"
+		grep -s "" /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/* /proc/sys/net/ipv4/ip_forward \
+			/proc/sys/net/ipv4/ip_local_reserved_ports /proc/sys/net/ipv4/ping_group_range \
+			/proc/sys/net/bridge/* /proc/sys/net/netfilter/*
+	}
+	net() {
+		echo "= link"
+		ip -o -d link show
+		echo "= addr"
+		ip -o addr show
+		for f in 4 6; do
+			echo "= ip$f"
+			printf "route show table all\nrule show\nneigh show nud permanent\nneigh show proxy\n" |
+				ip -$f -force -batch - 2>/dev/null
+		done
+		echo "= fdb"
+		bridge fdb show
+		echo "= nft"
+		nft -s list ruleset 2>&1
+	}
+	files() {
+		echo "= file"
+		find /run -mindepth 1 -path /run/mount -prune -o -printf "%y %m %u %p -> %l\n"
+		echo "= content"
+		find /run -path /run/mount -prune -o -type f -exec cksum {} +
+		echo "= mount"
+		while read -r line; do
+			echo "$line"
+		done </proc/self/mountinfo
+	}
+	for part; do
+		case $part in net) net ;; sysctl) sysctls ;; files) files ;; esac
+	done | awk "
+		/^= / { what = \$2; next }
+		what == \"link\" {
+			gsub(/[a-z_]+_timer +[0-9.]+/, \"\")
+			sub(/ brd [0-9a-f:]+/, \"\")
+			gsub(/[ \\\\]+/, \" \")
+		}
+		what == \"addr\" {
+			gsub(/(valid|preferred)_lft [0-9a-z]+/, \"\")
+			gsub(/[ \\\\]+/, \" \")
+		}
+		what ~ /^ip/ {
+			if (/^fe80::|cache/ && !/PERMANENT| proxy/)
+				next
+			sub(/ expires [0-9]+sec/, \"\")
+			sub(/ +\$/, \"\")
+		}
+		what == \"fdb\" && tolower(\$0) ~ /33:33:|01:00:5e/ { next }
+		what == \"sysctl\" {
+			if (/stable_secret|nf_conntrack_count|nf_conntrack_buckets/)
+				next
+			sub(/^\/proc\/sys\//, \"\")
+		}
+		what == \"mount\" {
+			for (i = 7; \$i != \"-\"; i++)
+				;
+			\$0 = \$5 \" \" \$4 \" \" \$(i + 1)
+		}
+		what ~ /^(link|addr|nft)\$/ { print what \": \" \$0; next }
+		{ print what \": \" \$0 | \"sort\" }
+		END { fflush(); close(\"sort\") }"
 '
-NS_LOOK_SYSCTL='
-	grep -s "" /proc/sys/net/ipv4/conf/*/* /proc/sys/net/ipv6/conf/*/* /proc/sys/net/ipv4/ip_forward \
-		/proc/sys/net/ipv4/ip_local_reserved_ports /proc/sys/net/ipv4/ping_group_range \
-		/proc/sys/net/bridge/* /proc/sys/net/netfilter/* |
-		grep -v "stable_secret\|nf_conntrack_count\|nf_conntrack_buckets" | sed "s|^/proc/sys/|sysctl: |"
-'
-NS_LOOK_FILES='
-	find /run -mindepth 1 -path /run/mount -prune -o -printf "file: %y %m %u %p -> %l\n" | sort
-	find /run -path /run/mount -prune -o -type f -exec cksum {} + | sort -k3 | sed "s|^|content: |"
-	awk "{ for (i = 7; \$i != \"-\"; i++); print \"mount: \" \$5, \$4, \$(i + 1) }" /proc/self/mountinfo | sort
-'
+look() { on "$1" sh -c "$NS_LOOK" look net </dev/null; } # HOST: what its kernel holds
 
 # snapshot HOST: everything the kernel and the state directory hold for that host, one fact a line.
 snapshot() {
-	on "$1" sh -c "$NS_LOOK$NS_LOOK_SYSCTL$NS_LOOK_FILES" </dev/null
-	_ns_processes | sed 's/^/process: /'
+	on "$1" sh -c "$NS_LOOK" look net sysctl files </dev/null
+	_ns_processes
 }
 
 # _ns_strays: pids in our namespaces or with our mark that are neither holder nor server nor its child. A
 # namespace is ours while its holder lives: the number of a dead one may be given to somebody else's.
 _ns_strays() {
+	local p
 	{
 		# shellcheck disable=SC2046 # a list
-		stat -Lc '%i %n' $(printf '/proc/%s/ns/net\n' $NS_HOLDERS) /proc/[0-9]*/ns/net 2>/dev/null |
-			awk -v holders="$NS_HOLDERS" '
-				BEGIN { n = split(holders, h, " "); for (i = 1; i <= n; i++) holds[h[i]] = 1 }
-				{ split($2, p, "/") }
-				p[3] in holds { ours[$1] = 1 }
-				$1 in ours { print p[3] }'
-		grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | cut -d/ -f3
-	} | sort -nu | while read -r p; do
+		stat -Lc '%i %n' $(printf '/proc/%s/ns/net\n' $NS_HOLDERS) /proc/[0-9]*/ns/net 2>/dev/null
+		grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ
+	} | awk -v holders="$NS_HOLDERS" -v known="$NS_HOLDERS $NS_SERVERS" '
+		BEGIN {
+			n = split(holders, h, " ")
+			for (i = 1; i <= n; i++)
+				holds[h[i]] = 1
+			n = split(known, h, " ")
+			for (i = 1; i <= n; i++)
+				is_known[h[i]] = 1
+		}
+		{ split($NF, p, "/") }
+		NF == 2 && p[3] in holds { ours[$1] = 1 }
+		(NF == 1 || $1 in ours) && !(p[3] in is_known) { strays[p[3]] = 1 }
+		END {
+			for (i in strays)
+				print i
+		}' | while read -r p; do
 		_ns_is_known "$p" || ! ns_alive "$p" || echo "$p"
 	done
 }
+# By its parent: a server's child.
 _ns_is_known() {
 	local parent
-	case " $NS_HOLDERS $NS_SERVERS " in *" $1 "*) return 0 ;; esac
 	parent=$(sed -nE 's/^PPid:[[:space:]]*//p' "/proc/$1/status" 2>/dev/null) || return 0
 	case " $NS_SERVERS " in *" ${parent:-none} "*) return 0 ;; esac
 	return 1
 }
 _ns_processes() {
-	local p
-	for p in $(_ns_strays); do
-		tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null && echo
+	local p strays words
+	strays=$(_ns_strays)
+	[ -n "$strays" ] || return 0
+	for p in $strays; do
+		! words=$(tr '\0' ' ' <"/proc/$p/cmdline" 2>/dev/null) || echo "process: $words"
 	done | sort
 }
 
@@ -505,7 +574,7 @@ residue() {
 # The machine itself, as far as a test could harm it. Other software may come and go in /run and in the
 # mounts, so only what our programs make there is looked at.
 _ns_machine() {
-	sh -c "$NS_LOOK$NS_LOOK_SYSCTL" </dev/null
+	sh -c "$NS_LOOK" look net sysctl </dev/null
 	find /run/netns /run/netd /run/netns-up -printf 'file: %y %m %u %p\n' 2>/dev/null | sort
 	awk '$5 ~ /^\/run\/(netns|netd)/ { print "mount: " $5 }' /proc/self/mountinfo
 }

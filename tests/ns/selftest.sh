@@ -98,7 +98,7 @@ on host rm /run/x
 on host sh -c 'sleep 300 & ' >/dev/null
 _ns_residue_once host "$NS_TMP/before"
 is 'left behind and seen: a process' $? 1
-is '... by its command line' "$(_ns_processes)" 'sleep 300 '
+is '... by its command line' "$(_ns_processes)" 'process: sleep 300 '
 hidden=$(_ns_strays)
 kill "$hidden"
 residue host "$NS_TMP/before" '... and gone: a process'
