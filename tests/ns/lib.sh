@@ -501,7 +501,7 @@ snapshot() {
 	_ns_processes
 }
 
-# _ns_strays: pids in our namespaces or with our mark that are neither holder nor server nor its child. A
+# _ns_strays: pids, in order, in our namespaces or with our mark that are neither holder nor server nor its child. A
 # namespace is ours while its holder lives: the number of a dead one may be given to somebody else's.
 _ns_strays() {
 	local p
@@ -526,7 +526,7 @@ _ns_strays() {
 				print i
 		}' | while read -r p; do
 		_ns_is_known "$p" || ! ns_alive "$p" || echo "$p"
-	done
+	done | sort -n
 }
 # By its parent: a server's child.
 _ns_is_known() {
