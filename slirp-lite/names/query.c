@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -131,7 +132,10 @@ static void forward(struct server *s, uint32_t net, uint32_t entry, const uint8_
 
 	if (is_repeated(s, peer, p, len, id))
 		return;
-	uint32_t i = e->n_waiting < SERVER_QUERIES_EACH ? slots_take(&s->queries) : SLOT_NONE;
+	uint32_t i = SLOT_NONE;
+
+	if (e->n_waiting < SERVER_QUERIES_EACH)
+		i = share_take(&s->queries, offsetof(struct query, uid), e->uid);
 	struct query *q = i == SLOT_NONE ? &full : slots_at(&s->queries, i);
 	q->fd = -1;
 	q->net = net;
@@ -203,7 +207,7 @@ static bool hold(struct server *s, struct query *q, uint32_t index, size_t len)
 	if (!e->is_kept)
 		return false;
 	if (e->n_held < SERVER_HELD_EACH)
-		i = slots_take(&s->held);
+		i = share_take(&s->held, offsetof(struct held, uid), e->uid);
 	enum learn l =
 		i == SLOT_NONE ? LEARN_FAILED : learn_answer(s, q->entry, &who, s->message, len);
 	if (l != LEARN_ASKED && i != SLOT_NONE)

@@ -73,6 +73,7 @@ struct walk {
 
 struct query {
 	struct slot slot;
+	uint32_t uid; /* share.c; here and below: whose container it is for */
 	uint32_t net, net_gen, entry, entry_gen;
 	struct sockaddr_storage peer;
 	int fd; /* to a resolver; -1 */
@@ -85,7 +86,7 @@ struct query {
 
 struct held {
 	struct slot slot;
-	uint32_t len;
+	uint32_t uid, len;
 	uint8_t bytes[ANSWER_MAX];
 };
 
@@ -93,6 +94,7 @@ enum stream_phase { STREAM_READS, STREAM_ASKS, STREAM_HEARS, STREAM_LEARNS, STRE
 
 struct stream {
 	struct slot slot;
+	uint32_t uid;
 	enum stream_phase phase;
 	int fd, up_fd;
 	uint32_t net, net_gen, entry, entry_gen; /* entry SLOT_NONE: a stranger */
@@ -142,6 +144,10 @@ bool server_is_poor(const struct dns *d);
 /* The answer as the client is to see it: its own id and its own spelling of the name. */
 void server_own_answer(uint8_t *message, const uint8_t *query, size_t query_len,
 		       const struct dns *d, uint16_t id);
+
+/* share.c: slots_take() for a container of that user, whose uid is kept in the slot, at `at`.
+ * SLOT_NONE: none is left, or none for him. */
+uint32_t share_take(struct slots *s, size_t at, uint32_t uid);
 
 /* learn.c: where names lead, told to the keeper. */
 enum learn { LEARN_NOTHING, LEARN_ASKED, LEARN_FAILED };

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
@@ -63,8 +64,10 @@ static void take(struct server *s, uint32_t net, int fd, const struct sockaddr_s
 	uint32_t entry = table_by_ip(&s->table, net, &from);
 	struct table_entry *e = entry != SLOT_NONE ? table_entry_at(&s->table, entry) : NULL;
 	/* A stranger would hear nothing but a refusal; members may need the place. */
-	uint32_t i = e && e->n_streams < SERVER_STREAMS_EACH ? slots_take(&s->streams) : SLOT_NONE;
+	uint32_t i = SLOT_NONE;
 
+	if (e && e->n_streams < SERVER_STREAMS_EACH)
+		i = share_take(&s->streams, offsetof(struct stream, uid), e->uid);
 	if (i == SLOT_NONE) {
 		close(fd);
 		return;

@@ -225,6 +225,42 @@ static void test_full(void **state)
 	assert_int_equal(k.sent.bytes[3] & 0xf, DNS_RCODE_FAILED);
 }
 
+/* Container n of a user asks as often as one may. How many of its questions are under way. */
+static uint32_t asks_of(uint32_t uid, unsigned n)
+{
+	char ip[IP_STRLEN], key[32];
+	uint32_t e;
+	struct ip a;
+
+	snprintf(ip, sizeof(ip), "10.1.%u.%u", uid % 100 + 1, n);
+	snprintf(key, sizeof(key), "user-%u.m%u@eth0", uid, n);
+	a = hex_ip(ip);
+	assert_int_equal(table_put_entry(&s->table, net, key, uid, &a, 1, &e), 0);
+	for (unsigned i = 0; i < SERVER_QUERIES_EACH; i++)
+		send_query((uint16_t)i, "ex", ip);
+	return table_entry_at(&s->table, e)->n_waiting;
+}
+
+/* However many containers a user has: the others' questions find a place. */
+static void test_user_has_not_all(void **state)
+{
+	uint32_t n = 0;
+
+	(void)state;
+	for (unsigned m = 1; m <= 2 * SERVER_QUERIES_MAX / SERVER_QUERIES_EACH; m++)
+		n += asks_of(1000, m);
+	assert_int_equal(asks_of(1001, 1), SERVER_QUERIES_EACH);
+	assert_int_equal(n, SERVER_QUERIES_MAX / 2);
+	for (unsigned m = 2; m <= SERVER_QUERIES_MAX / SERVER_QUERIES_EACH; m++)
+		asks_of(1001, m);
+	assert_int_equal(s->queries.n_used, SERVER_QUERIES_MAX * 3 / 4);
+	assert_int_equal(asks_of(1002, 1), SERVER_QUERIES_EACH);
+	assert_int_equal(asks_of(0, 200), SERVER_QUERIES_EACH);
+	/* He has given some back. */
+	query_forget(s, net, SLOT_NONE);
+	assert_int_equal(asks_of(1000, 1), SERVER_QUERIES_EACH);
+}
+
 /* Who is no member is refused, and not for ever; a member has its rate. */
 static void test_rates(void **state)
 {
@@ -321,7 +357,7 @@ int main(void)
 		TEST(test_flood),  TEST(test_not_the_answer), TEST(test_repeated),
 		TEST(test_nobody), TEST(test_next_resolver),  TEST(test_silence),
 		TEST(test_full),   TEST(test_rates),          TEST(test_nothing),
-		TEST(test_long),   TEST(test_forget),
+		TEST(test_long),   TEST(test_forget),         TEST(test_user_has_not_all),
 	};
 
 	/* A socket for each query that there can be. */

@@ -402,6 +402,34 @@ static void test_who_is_let_in(void **state)
 	assert_int_equal(s->streams.n_used, 0);
 }
 
+/* However many containers a user has: the others' clients find a place. */
+static void test_user_has_not_all(void **state)
+{
+	int fd[SERVER_STREAMS_MAX + 1];
+	uint32_t e;
+
+	(void)state;
+	table_entry_at(&s->table, db)->uid = 1001;
+	for (int i = 0; i < SERVER_STREAMS_MAX; i++) {
+		char ip[IP_STRLEN], key[32];
+
+		snprintf(ip, sizeof(ip), "10.1.2.%d", i / SERVER_STREAMS_EACH);
+		snprintf(key, sizeof(key), "user-1000.m%d@eth0", i / SERVER_STREAMS_EACH);
+		if (i % SERVER_STREAMS_EACH == 0) {
+			struct ip a = hex_ip(ip);
+
+			assert_int_equal(table_put_entry(&s->table, net, key, 1000, &a, 1, &e), 0);
+		}
+		fd[i] = client_from(ip);
+	}
+	assert_int_equal(s->streams.n_used, SERVER_STREAMS_MAX / 2);
+	fd[SERVER_STREAMS_MAX] = asks("10.1.0.3", 7, "web");
+	assert_int_equal(s->streams.n_used, SERVER_STREAMS_MAX / 2 + 1);
+	for (int i = 0; i <= SERVER_STREAMS_MAX; i++)
+		close(fd[i]);
+	turn();
+}
+
 static void test_rate(void **state)
 {
 	int fd = client_from("10.1.0.2");
@@ -678,7 +706,7 @@ int main(void)
 		TEST(test_table),        TEST(test_wrong_lengths), TEST(test_who_is_let_in),
 		TEST(test_rate),         TEST(test_forward),       TEST(test_next_resolver),
 		TEST(test_nobody_knows), TEST(test_client_goes),   TEST(test_long_answer),
-		TEST(test_keeper),       TEST(test_forget),
+		TEST(test_keeper),       TEST(test_forget),        TEST(test_user_has_not_all),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
