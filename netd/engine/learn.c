@@ -19,6 +19,7 @@
 /* An element stays this much longer than it has to, so that one that is asked for again and again
  * is not made anew each time. */
 #define SLACK_S 10
+#define FULL_MS 1000 /* so long a table whose members are all there is not looked through again */
 
 struct place {
 	struct ip ip;
@@ -41,6 +42,7 @@ struct learner {
 	struct engine *g;
 	struct held *v;
 	size_t n, cap;
+	uint64_t full_ms; /* until then nobody is looked for who has gone */
 };
 
 static struct {
@@ -111,6 +113,32 @@ static bool is_idle(const struct member *m, uint64_t now)
 	return true;
 }
 
+/* Nobody tells when a container goes: its place is its own until another needs it. */
+static void drop_gone(struct learner *l, uint64_t now)
+{
+	bool is_any = false;
+
+	if (now < l->full_ms)
+		return;
+	for (size_t i = 0; i < l->n; i++) {
+		struct member *m = l->v[i].member;
+
+		if (store_has_attachment(l->g->store, m->key))
+			continue;
+		memset(m->place, 0, sizeof(m->place));
+		is_any = true;
+	}
+	l->full_ms = is_any ? 0 : now + FULL_MS;
+}
+
+static struct member *idle_member(struct learner *l, uint64_t now)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (is_idle(l->v[i].member, now))
+			return l->v[i].member;
+	return NULL;
+}
+
 static struct member *member_of(struct learner *l, const char *key, const struct attachment *a,
 				uint64_t now)
 {
@@ -121,9 +149,12 @@ static struct member *member_of(struct learner *l, const char *key, const struct
 			m = l->v[i].member;
 	if (m && m->ifindex == a->host_ifindex)
 		return m;
-	for (size_t i = 0; !m && i < l->n; i++)
-		if (is_idle(l->v[i].member, now))
-			m = l->v[i].member;
+	if (!m)
+		m = idle_member(l, now);
+	if (!m && l->n == LEARN_MEMBERS) {
+		drop_gone(l, now);
+		m = idle_member(l, now);
+	}
 	if (!m && l->n < LEARN_MEMBERS && GROW(l->v, l->n, l->cap)) {
 		m = malloc(sizeof(*m));
 		if (m)
