@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "flow/kept.h"
 #include "flow/siphash.h"
 
 #define TABLE_MAX (1u << 20)
@@ -19,7 +20,7 @@
 #define KEPT_HEAD 4096 /* bytes before the slots */
 #define KEPT_SOME 64u  /* slots that are read at a time */
 
-/* At the beginning of a memory file. */
+/* At the beginning of its part of a memory file. */
 struct kept {
 	uint64_t magic;
 	uint32_t slot_size, n_ever;
@@ -27,6 +28,7 @@ struct kept {
 
 struct table {
 	struct kept *kept; /* NULL: the slots are the process's own */
+	size_t there;      /* of what is kept: bytes that are memory */
 	uint8_t *slots;
 	uint32_t *bucket; /* slot number + 1; 0: empty */
 	uint32_t mask;    /* of buckets */
@@ -60,25 +62,26 @@ static size_t kept_size(const struct table *t)
 
 /* What there is in the file now. It is read, not mapped: it may be shorter than it says, and what
  * was looked at does not change any more. */
-static int tell_left(int fd, size_t slot_size, void (*left)(void *arg, const void *slot), void *arg)
+static int tell_left(int fd, size_t at, size_t slot_size, void (*left)(void *arg, const void *slot),
+		     void *arg)
 {
 	struct kept head = {0};
-	off_t at = KEPT_HEAD;
 	struct stat st;
 	uint8_t *some;
-	ssize_t n = pread(fd, &head, sizeof(head), 0);
+	ssize_t n = pread(fd, &head, sizeof(head), (off_t)at);
 
 	if (n < 0 || fstat(fd, &st) < 0)
 		return -errno;
 	if (n != (ssize_t)sizeof(head) || head.magic != KEPT_MAGIC || head.slot_size != slot_size ||
 	    head.n_ever > TABLE_MAX ||
-	    (uint64_t)st.st_size < KEPT_HEAD + (uint64_t)head.n_ever * slot_size)
+	    (uint64_t)st.st_size < at + KEPT_HEAD + (uint64_t)head.n_ever * slot_size)
 		return 0;
 	some = malloc(KEPT_SOME * slot_size);
 	if (!some)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < head.n_ever; at += n) {
-		n = pread(fd, some, KEPT_SOME * slot_size, at);
+	at += KEPT_HEAD;
+	for (uint32_t i = 0; i < head.n_ever; at += (size_t)n) {
+		n = pread(fd, some, KEPT_SOME * slot_size, (off_t)at);
 		if (n < (ssize_t)slot_size)
 			break;
 		n -= n % (ssize_t)slot_size;
@@ -102,26 +105,32 @@ static bool is_too_long(size_t size)
 }
 
 /* Emptied, not overwritten: what was touched once would stay memory. */
-static int map_kept(struct table *t, int fd)
+static int map_kept(struct table *t, int fd, size_t at)
 {
+	struct stat st;
 	void *p;
 
-	/* To ask for more than is allowed would be the end by a signal. */
-	if (is_too_long(kept_size(t)))
-		return -EFBIG;
-	if (ftruncate(fd, 0) < 0 || ftruncate(fd, (off_t)kept_size(t)) < 0)
+	if (fstat(fd, &st) < 0 || ((uint64_t)st.st_size > at && ftruncate(fd, (off_t)at) < 0))
 		return -errno;
-	p = mmap(NULL, kept_size(t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	/* To ask for more than is allowed would be the end by a signal. */
+	if (is_too_long(at + kept_size(t)))
+		return -EFBIG;
+	if (ftruncate(fd, (off_t)(at + kept_size(t))) < 0)
+		return -errno;
+	p = mmap(NULL, kept_size(t), PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)at);
 	if (p == MAP_FAILED)
 		return -errno;
 	t->kept = p;
+	if (!kept_grow(p, &t->there, KEPT_HEAD))
+		return -ENOMEM;
 	t->slots = (uint8_t *)p + KEPT_HEAD;
 	*t->kept = (struct kept){.magic = KEPT_MAGIC, .slot_size = (uint32_t)t->slot_size};
 	return 0;
 }
 
 /* fd: of a memory file, or -1. */
-static int new (uint32_t max, size_t slot_size, int fd, struct table **ret, struct err *e)
+static int new (uint32_t max, size_t slot_size, int fd, size_t at, struct table **ret,
+		struct err *e)
 {
 	struct table *t;
 	uint32_t n_buckets = 64;
@@ -135,7 +144,7 @@ static int new (uint32_t max, size_t slot_size, int fd, struct table **ret, stru
 	if (!t)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "flow table");
 	*t = (struct table){.mask = n_buckets - 1, .slot_size = slot_size, .max = max};
-	r = fd >= 0 ? map_kept(t, fd) : 0;
+	r = fd >= 0 ? map_kept(t, fd, at) : 0;
 	if (r < 0) {
 		table_free(t);
 		return err_sys(e, -r, "memory file of the flow table");
@@ -157,17 +166,17 @@ static int new (uint32_t max, size_t slot_size, int fd, struct table **ret, stru
 
 int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e)
 {
-	return new (max, slot_size, -1, ret, e);
+	return new (max, slot_size, -1, 0, ret, e);
 }
 
-int table_new_kept(uint32_t max, size_t slot_size, int fd,
+int table_new_kept(uint32_t max, size_t slot_size, int fd, size_t at,
 		   void (*left)(void *arg, const void *slot), void *arg, struct table **ret,
 		   struct err *e)
 {
-	int r = tell_left(fd, slot_size, left, arg);
+	int r = tell_left(fd, at, slot_size, left, arg);
 
 	return r < 0 ? err_sys(e, -r, "memory file of the last flow table")
-		     : new (max, slot_size, fd, ret, e);
+		     : new (max, slot_size, fd, at, ret, e);
 }
 
 void table_free(struct table *t)
@@ -210,7 +219,9 @@ void *table_add(struct table *t, const struct flow_key *k)
 	if (t->free != 0) {
 		i = t->free - 1;
 		t->free = slot_at(t, i)->next & ~IS_FREE;
-	} else if (t->n_ever < t->max) {
+	} else if (t->n_ever < t->max &&
+		   (!t->kept ||
+		    kept_grow(t->kept, &t->there, KEPT_HEAD + (t->n_ever + 1ul) * t->slot_size))) {
 		i = t->n_ever++;
 		is_new = true;
 	} else {

@@ -26,15 +26,17 @@ struct table;
 /* max: 1..2^20 slots of slot_size bytes, which begin with a table_node. */
 int table_new(uint32_t max, size_t slot_size, struct table **ret, struct err *e);
 /* The same with its slots in fd, a memory file (borrowed, only for this call) that outlives the
- * process and is written by one table at a time. `left` is called for each slot that the last table
- * in it had in use when its process ended; whoever had it may have been cut short or worse, so
- * nothing in it is to be believed. A file of other slots is begun anew. */
-int table_new_kept(uint32_t max, size_t slot_size, int fd,
+ * process and is written by one table at a time, from byte `at` (whole pages) to its end; what is
+ * before is somebody else's. `left` is called for each slot that the last table in it had in use
+ * when its process ended; whoever had it may have been cut short or worse, so nothing in it is to
+ * be believed. It may be called again for the same slot by the next table, when the process ends
+ * before all were told. A file of other slots is begun anew. */
+int table_new_kept(uint32_t max, size_t slot_size, int fd, size_t at,
 		   void (*left)(void *arg, const void *slot), void *arg, struct table **ret,
 		   struct err *e);
 void table_free(struct table *t); /* accepts NULL */
 void *table_find(const struct table *t, const struct flow_key *k);
-/* The caller has looked: k is not in the table. NULL: it is full. */
+/* The caller has looked: k is not in the table. NULL: it is full, or (a kept one) memory is. */
 void *table_add(struct table *t, const struct flow_key *k);
 void table_remove(struct table *t, void *slot);
 uint32_t table_count(const struct table *t);

@@ -21,6 +21,9 @@
 #ifndef IP_BIND_ADDRESS_NO_PORT
 #define IP_BIND_ADDRESS_NO_PORT 24
 #endif
+#ifndef MADV_POPULATE_WRITE
+#define MADV_POPULATE_WRITE 23
+#endif
 #define SPLICE_FLAGS (SPLICE_F_NONBLOCK | SPLICE_F_MOVE)
 
 /* Not in it: OOB, FASTOPEN, ZEROCOPY. */
@@ -86,8 +89,11 @@ static const struct filter_rule worker[] = {
 	/* A sleep of microseconds: see loop_gather. */
 	{SCMP_SYS(epoll_pwait2), {{2, FILTER_EQ, 1}}},
 	FILTER_ANY(sched_yield),
-	/* Memory is given back, never asked for. */
+	/* Memory is given back, that of the memory file too, and never asked for; where a page of
+	 * that is none to be had, that is an error by this, and no signal. */
 	{SCMP_SYS(madvise), {{2, FILTER_EQ, MADV_DONTNEED}}},
+	{SCMP_SYS(madvise), {{2, FILTER_EQ, MADV_REMOVE}}},
+	{SCMP_SYS(madvise), {{2, FILTER_EQ, MADV_POPULATE_WRITE}}},
 };
 
 /* Of the address that is configured; the port is the kernel's choice. */

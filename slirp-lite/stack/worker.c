@@ -433,8 +433,8 @@ int worker_new(const struct worker_config *conf, const struct worker_fds *fds,
 	r = make_rooms(w, host, e);
 	if (r == 0 && fds->kept > 0 && !tcp_is_kept(w->tcp))
 		say(w,
-		    "files may not be long enough (ulimit -f): what a killed worker leaves is not "
-		    "reset");
+		    "files may not be long enough (ulimit -f), or memory is short: what a killed "
+		    "worker leaves is not reset");
 	if (r == 0)
 		r = add_sources(w, e);
 	if (r < 0) {

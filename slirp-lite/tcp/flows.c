@@ -517,7 +517,8 @@ static int make_table(struct tcp *t, struct err *e)
 	if (t->env.kept_fd <= 0)
 		return table_new(t->env.max, size, &t->table, e);
 	t->left = left_new(&t->env);
-	r = table_new_kept(t->env.max, size, t->env.kept_fd, left_note, t->left, &t->table, NULL);
+	r = table_new_kept(t->env.max, size, t->env.kept_fd, LEFT_BYTES, left_note, t->left,
+			   &t->table, NULL);
 	/* There may be no such file (RLIMIT_FSIZE): then the next one is told of nothing. */
 	t->is_kept = r == 0;
 	if (r < 0)

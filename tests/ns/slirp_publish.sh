@@ -143,6 +143,23 @@ is 'of UDP too' "$(probe_on out udp_who $HOST4 9000 10408)" "$OUT4 10408"
 is 'one restart' "$(told a restarts)" 1
 is 'it had been told of them' "$(told a tcp_left)" 3
 unserve $held
+# So are they where the next one dies too, before any has heard of it.
+probe_on out tcp_hold $HOST4 8080 3 100 >"$NS_TMP/held" &
+held=$!
+ns_until 20 sh -c 'grep -q 3 "$1"' sh "$NS_TMP/held"
+is 'connections that rest again' "$(n_open)" 3
+inside a nft 'add table inet deaf; add chain inet deaf in { type filter hook input priority 0; policy drop; }' ||
+	bail 'no filter inside'
+_restarts() { [ "$(told a restarts)" = "$1" ] && [ "$(told a ready)" = True ]; }
+for n in 2 3; do
+	kill -KILL "$(worker a)"
+	ns_until 20 _restarts $n || bail 'no other worker'
+done
+is 'the worker is killed, and the next one, and they are deaf' "$(n_open)" 3
+inside a nft delete table inet deaf
+ok 'the third one tells their servers' ns_until 20 none_open
+is 'the third one serves' "$(probe_on out tcp_who $HOST4 8080 10411)" "$OUT4 10411"
+unserve $held
 
 # No descriptor for a client: it waits, the listener stays, nothing spins.
 printf '#!/bin/sh\nulimit -n 128\nexec "%s" "$@"\n' "$SLIRP_LITE" >"$NS_TMP/few"

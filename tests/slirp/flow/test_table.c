@@ -10,7 +10,11 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -19,6 +23,7 @@
 
 #define MAX 100
 #define KEYS 300
+#define AT 65536 /* in a file: where the table begins */
 
 struct slot {
 	struct table_node node;
@@ -98,8 +103,44 @@ static struct table *open_kept(int fd, size_t slot_size)
 	struct table *t;
 
 	n_left = 0;
-	assert_int_equal(table_new_kept(MAX, slot_size, fd, note_left, left_numbers, &t, NULL), 0);
+	assert_int_equal(table_new_kept(MAX, slot_size, fd, AT, note_left, left_numbers, &t, NULL),
+			 0);
 	return t;
+}
+
+static bool say(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC);
+	bool is_said = write(fd, text, strlen(text)) == (ssize_t)strlen(text);
+
+	close(fd);
+	return is_said;
+}
+
+/* We may mount, where nobody sees it. */
+static bool go_apart(void)
+{
+	char users[32], groups[32];
+
+	assert_true(snprintf(users, sizeof(users), "0 %u 1", geteuid()) > 0);
+	assert_true(snprintf(groups, sizeof(groups), "0 %u 1", getegid()) > 0);
+	return unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0 && say("/proc/self/setgroups", "deny") &&
+	       say("/proc/self/uid_map", users) && say("/proc/self/gid_map", groups);
+}
+
+/* A file without a name on a file system of that size. */
+static int open_small(size_t size)
+{
+	static const char dir[] = "/tmp";
+	char options[32];
+	int fd;
+
+	assert_true(snprintf(options, sizeof(options), "size=%zu", size) > 0);
+	assert_int_equal(mount("small", dir, "tmpfs", 0, options), 0);
+	fd = open(dir, O_RDWR | O_CLOEXEC | O_TMPFILE, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(umount2(dir, MNT_DETACH), 0);
+	return fd;
 }
 
 /* What is in a kept table when its process ends is told to the next one, once, and nothing else is.
@@ -107,10 +148,13 @@ static struct table *open_kept(int fd, size_t slot_size)
 static void kept(void **state)
 {
 	int fd = memfd_create("table", MFD_CLOEXEC);
-	struct table *t = open_kept(fd, sizeof(struct slot));
+	struct table *t;
 	struct stat st;
+	char word[5] = "";
 
 	(void)state;
+	assert_int_equal(pwrite(fd, "word", 4, 0), 4);
+	t = open_kept(fd, sizeof(struct slot));
 	assert_int_equal(n_left, 0);
 	for (uint32_t i = 0; i < 20; i++) {
 		struct flow_key k = key_of(i);
@@ -131,9 +175,12 @@ static void kept(void **state)
 		assert_int_equal(left_numbers[i], 3 * i + 1);
 	assert_int_equal(table_count(t), 0);
 	assert_null(table_next(t, NULL));
-	/* Nothing of it is memory any more but the page that tells of the slots. */
+	/* Nothing of it is memory any more but the page that tells of the slots; what is before it
+	 * is as it was. */
 	assert_int_equal(fstat(fd, &st), 0);
-	assert_int_equal(st.st_blocks * 512, sysconf(_SC_PAGESIZE));
+	assert_int_equal(st.st_blocks * 512, 2 * sysconf(_SC_PAGESIZE));
+	assert_int_equal(pread(fd, word, 4, 0), 4);
+	assert_string_equal(word, "word");
 	table_free(t);
 	t = open_kept(fd, sizeof(struct slot));
 	assert_int_equal(n_left, 0);
@@ -159,21 +206,21 @@ static void kept_and_wrong(void **state)
 	assert_int_equal(n_left, 0);
 	table_add(t, &k);
 	table_free(t);
-	assert_int_equal(ftruncate(fd, 4096), 0);
+	assert_int_equal(ftruncate(fd, AT + 4096), 0);
 	t = open_kept(fd, sizeof(struct slot) + 8);
 	assert_int_equal(n_left, 0);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		table_add(t, &k);
 		table_free(t);
 		/* How many slots were in use. */
-		assert_int_equal(pwrite(fd, &wrong[i], 4, 12), 4);
+		assert_int_equal(pwrite(fd, &wrong[i], 4, AT + 12), 4);
 		t = open_kept(fd, sizeof(struct slot) + 8);
 		assert_int_equal(n_left, 0);
 	}
 	table_free(t);
 	for (size_t i = 0; i < sizeof(noise); i++)
 		noise[i] = (uint8_t)rand();
-	assert_int_equal(pwrite(fd, noise, sizeof(noise), 0), sizeof(noise));
+	assert_int_equal(pwrite(fd, noise, sizeof(noise), AT), sizeof(noise));
 	t = open_kept(fd, sizeof(struct slot));
 	assert_int_equal(n_left, 0);
 	assert_non_null(table_add(t, &k));
@@ -181,9 +228,47 @@ static void kept_and_wrong(void **state)
 	table_free(t);
 	close(fd);
 	fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-	assert_true(table_new_kept(MAX, sizeof(struct slot), fd, note_left, left_numbers, &t, &e) <
-		    0);
+	assert_true(table_new_kept(MAX, sizeof(struct slot), fd, AT, note_left, left_numbers, &t,
+				   &e) < 0);
 	assert_non_null(strstr(e.text, "memory file"));
+	close(fd);
+}
+
+/* A file on a file system that is full when it has three pages: a slot for which there is no
+ * memory is none, and nobody dies of it. */
+static void kept_and_full(void **state)
+{
+	struct table *t;
+	uint32_t n = 0;
+	int fd;
+
+	(void)state;
+	if (!go_apart())
+		skip(); /* it may not be so on this machine */
+	fd = open_small(3 * (size_t)sysconf(_SC_PAGESIZE));
+	t = open_kept(fd, 1024);
+	for (; n < MAX; n++) {
+		struct flow_key k = key_of(n);
+
+		if (!table_add(t, &k))
+			break;
+	}
+	assert_int_equal(n, 2 * (uint32_t)sysconf(_SC_PAGESIZE) / 1024);
+	assert_int_equal(table_count(t), n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct flow_key k = key_of(i), other = key_of(i + n);
+
+		assert_non_null(table_find(t, &k));
+		table_remove(t, table_find(t, &k));
+		assert_non_null(table_add(t, &other)); /* one that was there already is */
+	}
+	assert_int_equal(ftruncate(fd, 0), 0);
+	table_free(t);
+	close(fd);
+	/* Not even the page that tells of them: there is no such table. */
+	fd = open_small((size_t)sysconf(_SC_PAGESIZE));
+	assert_int_equal(pwrite(fd, "word", 4, 0), 4);
+	assert_true(table_new_kept(MAX, 1024, fd, AT, note_left, left_numbers, &t, NULL) < 0);
 	close(fd);
 }
 
@@ -206,9 +291,8 @@ static void siphash_vectors(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(random_walk),
-		cmocka_unit_test(kept),
-		cmocka_unit_test(kept_and_wrong),
+		cmocka_unit_test(random_walk),     cmocka_unit_test(kept),
+		cmocka_unit_test(kept_and_wrong),  cmocka_unit_test(kept_and_full),
 		cmocka_unit_test(siphash_vectors),
 	};
 

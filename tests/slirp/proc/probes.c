@@ -217,6 +217,8 @@ CALL(fastopen, SYS_sendto, have.tcp, "x", 1, MSG_FASTOPEN | MSG_DONTWAIT, NULL, 
 CALL(listen, SYS_listen, have.tcp, 1)
 CALL(accept_plain, SYS_accept4, have.tcp, NULL, NULL, 0)
 CALL(splice_more, SYS_splice, have.tcp, NULL, have.pipe[1], NULL, 1, SPLICE_F_MORE)
+CALL(remove, SYS_madvise, have.page, 4096, MADV_REMOVE)
+CALL(populate, SYS_madvise, have.page, 4096, 23 /* MADV_POPULATE_WRITE */)
 CALL(hugepage, SYS_madvise, have.page, 4096, MADV_HUGEPAGE)
 CALL(open_root, SYS_openat, AT_FDCWD, "/", O_RDONLY | O_DIRECTORY)
 CALL(open_passwd, SYS_openat, AT_FDCWD, "/etc/passwd", O_RDONLY)
@@ -334,6 +336,8 @@ const struct probe_case probe_cases[] = {
 	GOES(epoll),
 	GOES(clock),
 	GOES(dontneed),
+	GOES(remove),
+	GOES(populate),
 	GOES(sndbuf),
 	GOES(rcvbuf),
 	GOES(linger),

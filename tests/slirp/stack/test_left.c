@@ -20,8 +20,11 @@
 #include "stack/internal.h"
 #include "stack/rig.h"
 #include "tcp/flow.h"
+#include "tcp/left.h"
 
-#define HEAD 4096 /* of the file, before the slots */
+#define HEAD (LEFT_BYTES + 4096) /* of the file, before the slots */
+#define AT_N_EVER (LEFT_BYTES + 12)
+#define LEFT_MAX 65536u
 #define MANY 200
 
 static struct rig_packet packet;
@@ -251,7 +254,17 @@ static void just_opened(void **state)
 	close(file);
 }
 
-/* Many are asked some at a time, and a third worker asks of the second's alone. */
+/* Bytes of the file that are memory. */
+static size_t in_memory(int file)
+{
+	struct stat st;
+
+	assert_int_equal(fstat(file, &st), 0);
+	return (size_t)st.st_blocks * 512;
+}
+
+/* Many are asked some at a time; a third worker asks again whom the second had not asked often
+ * enough when it died, and a fourth nobody. */
 static void many(void **state)
 {
 	int file = start(memfd_create("flows", MFD_CLOEXEC));
@@ -273,8 +286,118 @@ static void many(void **state)
 	for (int i = 0; i < MANY; i++)
 		assert_int_equal(n[i], 1);
 	file = start(killed(file));
+	for (int i = 0; i < 40; i++) {
+		rig_pass(1000);
+		(void)questions(all, n, MANY);
+	}
+	for (int i = 0; i < MANY; i++)
+		assert_int_equal(n[i], 6);
+	assert_int_equal(in_memory(file), sysconf(_SC_PAGESIZE)); /* the table's first */
+	file = start(killed(file));
 	rig_pass(5000);
 	assert_int_equal(questions(all, n, MANY), 0);
+	rig_stop();
+	close(file);
+}
+
+/* A worker that dies before it has asked anybody often enough: the next one asks for its own, those
+ * of the one before, and both where the container opened one anew in between. */
+static void twice(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer old, again, new, now;
+	unsigned n_old = 0, n_again[2] = {0}, n_new = 0;
+
+	(void)state;
+	peer_init(&old, "198.51.100.1", 80, 40001);
+	peer_open(&old);
+	peer_init(&again, "198.51.100.1", 80, 40002);
+	peer_open(&again);
+	file = start(killed(file));
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), 2);
+	while (rig_read(&packet))
+		;
+	peer_init(&new, "198.51.100.1", 80, 40003);
+	peer_open(&new);
+	peer_init(&now, "198.51.100.1", 80, 40002);
+	now.iss += 1 << 20;
+	now.snd_nxt = now.snd_una = now.iss;
+	peer_open(&now);
+	file = start(killed(file));
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), 4);
+	rig_settle();
+	while (rig_read(&packet)) {
+		assert_int_equal(packet.tcp.flags, TCP_ACK);
+		n_old += packet.tcp.dport == 40001 && packet.tcp.seq == old.rcv_nxt - 1;
+		n_again[0] += packet.tcp.dport == 40002 && packet.tcp.seq == again.rcv_nxt - 1;
+		n_again[1] += packet.tcp.dport == 40002 && packet.tcp.seq == now.rcv_nxt - 1;
+		n_new += packet.tcp.dport == 40003 && packet.tcp.seq == new.rcv_nxt - 1;
+	}
+	assert_int_equal(n_old, 1);
+	assert_int_equal(n_again[0], 1);
+	assert_int_equal(n_again[1], 1);
+	assert_int_equal(n_new, 1);
+	answer(&old);
+	answer(&now);
+	answer(&new);
+	/* At an orderly end there is nobody but those of the table that are told of no more. */
+	rig_stop();
+	start(file);
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), 4);
+	rig_pass(60000);
+	rig_stop();
+	start(file);
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), 0);
+	rig_stop();
+	close(file);
+}
+
+/* Where two stand in the file: how far the second is from the first. */
+static size_t size_of_one(int file)
+{
+	uint32_t mark, other = 0;
+	size_t at = 0;
+
+	assert_int_equal(pread(file, &mark, sizeof(mark), 0), sizeof(mark));
+	assert_true(mark != 0);
+	do {
+		at += 4;
+		assert_int_equal(pread(file, &other, sizeof(other), (off_t)at), sizeof(other));
+	} while (other != mark && at < 4096);
+	assert_true(at < 4096);
+	return at;
+}
+
+/* More than there is room for: the oldest make way. */
+static void too_many(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer p[2], newest;
+	uint8_t one[4096];
+	size_t size;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		peer_init(&p[i], "198.51.100.1", 80, (uint16_t)(40001 + i));
+		peer_open(&p[i]);
+	}
+	file = start(killed(file));
+	peer_init(&newest, "198.51.100.1", 80, 40003);
+	while (rig_read(&packet))
+		;
+	peer_open(&newest);
+	file = killed(file);
+	size = size_of_one(file);
+	assert_int_equal(pread(file, one, size, 0), size);
+	for (size_t i = 1; i < LEFT_MAX; i++)
+		assert_int_equal(pwrite(file, one, size, (off_t)(i * size)), size);
+	start(file);
+	assert_int_equal(rig_stat(STAT_TCP_LEFT), LEFT_MAX);
+	rig_settle();
+	assert_true(rig_read(&packet));
+	assert_int_equal(packet.tcp.dport, 40003);
+	assert_true(rig_read(&packet));
+	assert_int_equal(packet.tcp.dport, 40001);
 	rig_stop();
 	close(file);
 }
@@ -337,10 +460,47 @@ static void garbage(void **state)
 		if (round & 1)
 			slot[offsetof(struct tcp_flow, node.key.guest.family)] = AF_INET;
 		assert_int_equal(pwrite(file, slot, sizeof(slot), HEAD), sizeof(slot));
-		assert_int_equal(pwrite(file, &n_ever, sizeof(n_ever), 12), sizeof(n_ever));
+		assert_int_equal(pwrite(file, &n_ever, sizeof(n_ever), AT_N_EVER), sizeof(n_ever));
 		rig_start(&c);
 		rig_settle();
 		assert_true(rig_stat(STAT_TCP_LEFT) <= 1);
+		rig_stop();
+	}
+	close(file);
+}
+
+/* The same of what stands there to be asked. */
+static void garbage_again(void **state)
+{
+	int file = start(memfd_create("flows", MFD_CLOEXEC));
+	struct peer p[2];
+	size_t size;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		peer_init(&p[i], "198.51.100.1", 80, (uint16_t)(40001 + i));
+		peer_open(&p[i]);
+	}
+	file = start(killed(file));
+	file = killed(file);
+	size = size_of_one(file);
+	srand(8);
+	for (int round = 0; round < 200; round++) {
+		uint8_t some[4096], whole[4096];
+		size_t n = sizeof(some) / size, n_spoilt;
+
+		assert_true(pread(file, whole, size, 0) == (ssize_t)size);
+		for (size_t i = 0; i < n; i++) {
+			memcpy(some + i * size, whole, size);
+			/* Not what marks it; anything else, or a few bytes. */
+			n_spoilt = round & 1 ? size - 4 : (size_t)rand() % 4;
+			for (size_t k = 0; i > 0 && k < n_spoilt; k++)
+				some[i * size + 4 + (size_t)rand() % (size - 4)] = (uint8_t)rand();
+		}
+		assert_int_equal(pwrite(file, some, n * size, 0), n * size);
+		start(file);
+		assert_in_range(rig_stat(STAT_TCP_LEFT), 1, n);
+		rig_pass(100);
 		rig_stop();
 	}
 	close(file);
@@ -352,7 +512,8 @@ int main(void)
 		cmocka_unit_test(reset_both), cmocka_unit_test(opened_again),
 		cmocka_unit_test(near),       cmocka_unit_test(just_opened),
 		cmocka_unit_test(many),       cmocka_unit_test(too_long),
-		cmocka_unit_test(garbage),
+		cmocka_unit_test(garbage),    cmocka_unit_test(twice),
+		cmocka_unit_test(too_many),   cmocka_unit_test(garbage_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
