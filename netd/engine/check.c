@@ -31,7 +31,7 @@ static int check_claims(struct work *w, struct buf *out, struct err *e)
 	return lost;
 }
 
-static int check_observed(struct work *w, struct buf *out, struct err *e)
+int check_observed(struct work *w, struct buf *out, struct err *e)
 {
 	int r = store_lock(w->g->store, e);
 

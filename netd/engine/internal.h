@@ -301,6 +301,9 @@ int ports_start_part(const struct attachment *a, struct attachment **ret, struct
 
 /* up.c. Plan and apply for a recorded attachment whose parts may be missing. */
 int up_repair(struct work *w, struct err *e);
+/* Appends to out what w->a, which is on record as committed, lacks. 0: nothing; 1: something.
+ * Changes nothing. */
+int check_observed(struct work *w, struct buf *out, struct err *e);
 /* Writes a record anew, under the global lock: one that is renamed into its place while gc reads
  * the directory could be missed. */
 int up_record(struct engine *g, const struct attachment *a, struct err *e);

@@ -75,20 +75,27 @@ int up_record(struct engine *g, const struct attachment *a, struct err *e)
 	return r;
 }
 
+static int check_same(const struct up_request *req, const struct attachment *have, struct err *e)
+{
+	if (request_is_same(req, have))
+		return 0;
+	return err_what(e,
+			err_set(e, ERR_CONFLICT, 0,
+				"%s/%s is up with other settings: take it down first", have->id,
+				have->ifname),
+			WHAT_INTERFACE);
+}
+
 /* The attachment is on record for this very namespace. */
 static int up_again(struct engine *g, const struct up_request *req, struct attachment *have,
 		    struct err *e)
 {
 	CLEAN_WORK struct work w = {.g = g, .a = have, .netns_fd = req->netns_fd};
 	uint32_t index = have->host_ifindex;
+	int r = check_same(req, have, e);
 
-	if (!request_is_same(req, have))
-		return err_what(e,
-				err_set(e, ERR_CONFLICT, 0,
-					"%s/%s is up with other settings: take it down first",
-					have->id, have->ifname),
-				WHAT_INTERFACE);
-	int r = up_repair(&w, e);
+	if (r >= 0)
+		r = up_repair(&w, e);
 	if (r >= 0 && index != have->host_ifindex)
 		r = up_record(g, have, e);
 	return r < 0 ? r : ENGINE_NOTHING;
@@ -311,12 +318,25 @@ int engine_up(struct engine *g, const struct up_request *req, struct attachment 
 	return r;
 }
 
+/* What up_again would do. */
+static int preview_again(struct engine *g, const struct up_request *req, struct attachment *have,
+			 struct buf *out, struct err *e)
+{
+	CLEAN_WORK struct work w = {.g = g, .a = have, .netns_fd = req->netns_fd};
+	int r = check_same(req, have, e);
+
+	return r < 0 ? r : check_observed(&w, out, e);
+}
+
 static int preview(struct work *w, const struct up_request *req, struct buf *out, struct err *e)
 {
 	CLEAN_ATTACHMENT struct attachment *have = NULL;
 	struct engine *g = w->g;
 	int r = store_get_attachment(g->store, req->id, req->ifname, &have, e);
 
+	if (r == 0 && have->uid == req->uid && have->phase == ATTACH_COMMITTED &&
+	    have->kind != ATTACH_LEASE && have->netns_cookie == w->a->netns_cookie)
+		return preview_again(g, req, have, out, e);
 	if (r == 0)
 		return err_set(e, ERR_CONFLICT, 0, "%s/%s exists: `check` tells what it lacks",
 			       have->id, have->ifname);

@@ -17,6 +17,11 @@ like 'the plan names the port' "$plan" '*publish: 8080:80/tcp*'
 residue host "$NS_TMP/before" 'a plan changes nothing'
 
 ok 'netns-up PID' nu "$pid"
+is 'the plan of the same call is empty' "$(nu up "$pid" --dry-run 2>&1; echo $?)" 0
+nok 'that of another one is refused' nu up "$pid" --dry-run -p 8080:80
+on host nft delete table bridge netd
+like 'what is lost is in it' "$(nu up "$pid" --dry-run 2>&1)" '*table bridge netd*'
+ok 'and comes back by the call itself' nu up "$pid" -q
 a4=$(on c1 ip -4 -o addr show dev eth0 | sed -E 's/.* inet ([0-9.]+).*/\1/')
 a6=$(on c1 ip -6 -o addr show dev eth0 scope global | sed -E 's/.* inet6 ([0-9a-f:]+).*/\1/')
 ok 'loopback is up inside' on c1 ping -q -c1 -W10 127.0.0.1
