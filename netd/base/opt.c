@@ -47,12 +47,34 @@ static const struct opt *find_short(const struct opt_verb *v, char c)
 #define SEE "; see \"%s%s--help\""
 #define SEE_ARGS(v) (v)->name, *(v)->name ? " " : ""
 
+/* The one option that a long word is the beginning of, as --net is of --network; NULL when there is
+ * none, or more than one. */
+static const struct opt *meant(const struct opt_verb *v, const char *arg)
+{
+	const struct opt *found = NULL;
+	size_t len = strncmp(arg, "--", 2) == 0 ? strcspn(arg + 2, "=") : 0;
+
+	for (const struct opt *o = v->opts; len >= 2 && o && o->lng; o++) {
+		if (strncmp(o->lng, arg + 2, len) != 0)
+			continue;
+		if (found)
+			return NULL;
+		found = o;
+	}
+	return found;
+}
+
 static int unknown(struct walk *w, const char *arg, struct err *e)
 {
+	const struct opt *o = meant(w->v, arg);
+
 	if (w->is_dry)
 		return STEP_ON;
 	if (w->v->unknown)
 		return w->v->unknown(w->into, arg, e);
+	if (o)
+		return err_invalid(e, ERR_USAGE, "%.80s: unknown option (--%s?)" SEE, arg, o->lng,
+				   SEE_ARGS(w->v));
 	return err_invalid(e, ERR_USAGE, "%.80s: unknown option" SEE, arg, SEE_ARGS(w->v));
 }
 
