@@ -147,7 +147,8 @@ int attach_request(const struct attach_opts *o, const struct target *t, struct u
 {
 	if (o->n_loopback)
 		return err_set(e, ERR_UNSUPPORTED, 0,
-			       "--host-loopback: only for networks made without root");
+			       "--host-loopback: only for a container that is made without root "
+			       "and is on no network");
 	if (o->engine)
 		return err_set(e, ERR_UNSUPPORTED, 0,
 			       "--engine: only for a container that is made without root and is on "

@@ -15,7 +15,7 @@ static const struct verb *const verbs[] = {
 };
 #define N_VERBS (sizeof(verbs) / sizeof(verbs[0]))
 
-static void help(void)
+static int help(void)
 {
 	printf("Usage: " PROGRAM " VERB [OPTION]... [OPERAND]...\n"
 	       "       " PROGRAM " PID [OPTION]...          (the same as: " PROGRAM " up PID)\n\n"
@@ -34,10 +34,41 @@ static void help(void)
 	       "command cannot be executed, 127: it is not found, 128+N: it died by signal N).\n\n"
 	       "Environment: NETNS_UP_STATE_DIR, the same as --state-dir; NETNS_UP_SOCKET, where\n"
 	       "netd listens (default /run/netd/netd.sock).\n");
+	return EXIT_OK;
+}
+
+static const struct verb *verb_find(const char *name)
+{
+	for (size_t i = 0; i < N_VERBS; i++)
+		if (strcmp(name, verbs[i]->v.name) == 0)
+			return verbs[i];
+	return NULL;
+}
+
+/* What follows `help`: nothing, a verb, or one and its own verb (`help network create`). */
+static int help_of(int argc, char **argv)
+{
+	const struct verb *v = argc > 0 ? verb_find(argv[0]) : NULL;
+	char verb[32], flag[] = "--help";
+	char *words[] = {verb, flag, NULL, NULL};
+
+	if (argc == 0)
+		return help();
+	if (!v || argc > (v->sub ? 2 : 1)) {
+		log_error("help %s: expected a verb; try `" PROGRAM " --help`", argv[argc - 1]);
+		return EXIT_USAGE;
+	}
+	snprintf(verb, sizeof(verb), "%s", v->v.name);
+	if (argc == 2) {
+		words[1] = argv[1];
+		words[2] = flag;
+	}
+	return v->main(v, argc + 1, words);
 }
 
 int main(int argc, char **argv)
 {
+	const struct verb *v;
 	int r;
 
 	if (fd_fill_stdio() < 0)
@@ -47,11 +78,10 @@ int main(int argc, char **argv)
 		log_error("a verb or a target is missing; try `" PROGRAM " --help`");
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-	    strcmp(argv[1], "help") == 0) {
-		help();
-		return EXIT_OK;
-	}
+	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+		return help();
+	if (strcmp(argv[1], "help") == 0)
+		return help_of(argc - 2, argv + 2);
 	if (strcmp(argv[1], "--version") == 0 || strcmp(argv[1], "-V") == 0) {
 		printf(PROGRAM " " NETNS_UP_VERSION "\n");
 		return EXIT_OK;
@@ -59,9 +89,9 @@ int main(int argc, char **argv)
 	r = cli_completion(verbs, N_VERBS, argc, argv);
 	if (r >= 0)
 		return r;
-	for (size_t i = 0; i < N_VERBS; i++)
-		if (strcmp(argv[1], verbs[i]->v.name) == 0)
-			return verbs[i]->main(verbs[i], argc - 1, argv + 1);
+	v = verb_find(argv[1]);
+	if (v)
+		return v->main(v, argc - 1, argv + 1);
 	if (argv[1][0] >= '0' && argv[1][0] <= '9')
 		return verb_up.main(&verb_up, argc, argv);
 	log_error("%s: expected a verb or a pid; try `" PROGRAM " --help`", argv[1]);

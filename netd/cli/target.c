@@ -95,6 +95,9 @@ int target_open(const char *s, struct target *ret, struct err *e)
 		r = netns_open_path(s, &ret->fd, e);
 	else
 		r = netns_open_name(s, &ret->fd, e);
+	if (r == -ENOENT && !strchr(s, '/') && !is_pid(s, &pid))
+		return err_set(e, ERR_ABSENT, 0,
+			       "%s: no such name in /run/netns; of a container give the pid", s);
 	if (r < 0 || ret->id[0])
 		return r;
 	/* A path whose last part is no name: the namespace's own number is. */

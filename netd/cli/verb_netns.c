@@ -22,9 +22,12 @@ static int main_create(const struct verb *v, int argc, char **argv)
 
 	if (r >= 0)
 		return r;
-	if (cli_check_name(argv[1], "namespace name", &e) < 0 || netns_create_name(argv[1], &e) < 0)
-		return cli_fail(&e);
-	return EXIT_OK;
+	r = cli_check_name(argv[1], "namespace name", &e);
+	if (r >= 0)
+		r = netns_create_name(argv[1], &e);
+	if (r < 0 && e.kind == ERR_DENIED)
+		err_ctx(&e, r, "%s: named namespaces are made as root", argv[1]);
+	return r < 0 ? cli_fail(&e) : EXIT_OK;
 }
 
 struct leaving {

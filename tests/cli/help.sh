@@ -54,6 +54,13 @@ done
 for o in subnet mode internal isolate mtu no-masquerade; do
 	says "*--$o*" network create --help
 done
+says '*Exit codes*' help
+says '*Usage: netns-up run*' help run
+says '*Usage: netns-up network create*' help network create
+says '*create*import*' help network
+refuses '*help nosuch: expected a verb*' help nosuch
+refuses '*help x: expected a verb*' help up x
+refuses '*--net: unknown option (--network?)*' up 1 --net web
 refuses '*verb*'
 refuses '*nosuch*' nosuch
 refuses '*--nosuch*' ls --nosuch

@@ -32,7 +32,7 @@ wrong 2 '*frobnicate*' frobnicate
 wrong 2 '*TARGET*' up
 wrong 2 '*--bogus*' up "$pid" --bogus
 wrong 3 "*$dead*" up $dead
-wrong 3 '*nosuch*' up nosuch
+wrong 3 '*nosuch*/run/netns*pid*' up nosuch
 wrong 3 '*/nosuch*' up /run/netns/nosuch
 wrong 2 '*99999999999*' up 99999999999
 wrong 2 '*host*' up "$(ns_pid host)"
@@ -59,6 +59,7 @@ wrong 2 '*--mtu*' up "$pid" --mtu 65536
 wrong 2 '*--ifname*' up "$pid" --ifname 'a/b'
 wrong 2 '*--ifname*' up "$pid" --ifname 1234567890123456
 wrong 2 '*--ifname*' up "$pid" --ifname lo
+wrong 8 '*--host-loopback*without root*on no network*' up "$pid" --host-loopback tcp:5432
 wrong 2 '*--name*' up "$pid" --name 'a;b'
 wrong 2 '*--name*' up "$pid" --name '../x'
 wrong 2 '*--name*pid*123*' up "$pid" --name 123

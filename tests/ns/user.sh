@@ -183,6 +183,7 @@ is 'which is not listed any more' "$(nua ls | wc -l)" 1
 
 refused 5 '*may not be opened*' up "$(ns_pid host)" # root's
 refused 3 '*process*' up "$pid"
+refused 5 '*box: named namespaces are made as root*' create box
 refused 125 '*SCTP*' run -p 8080:80/sctp -- true
 refused 125 '*network web does not exist*' run --network web -- true
 refused 125 '*--host-loopback*tcp:PORT*' run --host-loopback 5432 -- true
