@@ -9,6 +9,7 @@ end. What came to it is printed, byte by byte; the exit status is CMD's.
 import fcntl
 import os
 import pty
+import select
 import struct
 import subprocess
 import sys
@@ -29,21 +30,24 @@ def main():
                              # its terminal: keys like Ctrl-C become signals
                              start_new_session=True,
                              preexec_fn=(lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0)) if keys else None)
-  os.close(slave)
-  while True:
-    try:
-      data = os.read(master, 65536)
-    except OSError: # the last one has closed it
-      break
-    if not data:
-      break
-    sys.stdout.buffer.write(data)
+  # The terminal stays open: a master that nobody else has the other end of any more may tell of the end before it
+  # has told all. What is written last, when the process is over, is read last.
+  end, printed = b'\0end\0', b''
+  is_over = False
+  while not printed.endswith(end):
+    if not is_over and process.poll() is not None:
+      is_over = True
+      os.write(slave, end)
+    if not select.select([master], [], [], 0.02)[0]:
+      continue
+    printed += os.read(master, 65536)
     if keys:
       os.write(master, keys)
       keys = b''
     if what == 'TERM':
       process.terminate()
       what = ''
+  sys.stdout.buffer.write(printed[:-len(end)])
   sys.stdout.flush()
   status = process.wait(30)
   if termios.tcgetattr(master)[:4] != attributes[:4]:

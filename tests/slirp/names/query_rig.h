@@ -25,6 +25,7 @@
 #include "names/server.h"
 
 #include "hex.h"
+#include "wrap.h"
 
 #pragma GCC diagnostic ignored "-Wunused-function" /* not each program needs all */
 
@@ -61,12 +62,6 @@ static struct {
 static struct server *s;
 static uint32_t net, web, db;
 static int lowest;
-
-static int refuse(int sys)
-{
-	errno = sys;
-	return sys ? -1 : 0;
-}
 
 int __wrap_socket(int domain, int type, int protocol)
 {
@@ -164,15 +159,6 @@ static void set_resolvers(const char *one, const char *two)
 }
 
 /* That the next descriptor would have: with all sockets closed, the one of before. */
-static int lowest_fd(void)
-{
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	close(fd);
-	return fd;
-}
-
 static int set_up(void **state)
 {
 	struct ip ip[2] = {hex_ip("10.1.0.2"), hex_ip("fd00::2")}, other = hex_ip("10.1.0.3");

@@ -15,7 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -23,6 +22,7 @@
 #include "names/server.h"
 
 #include "hex.h"
+#include "wrap.h"
 
 #define LISTENS 1001 /* the number of a socket that nothing but accept4 below sees */
 #define UPS_MAX 8
@@ -46,12 +46,6 @@ static struct {
 static struct server *s;
 static uint32_t net, web, db;
 static int lowest;
-
-static int refuse(int sys)
-{
-	errno = sys;
-	return -1;
-}
 
 static void make_pair(int fd[2])
 {
@@ -102,15 +96,6 @@ int __wrap_connect(int fd, const struct sockaddr *sa, socklen_t len)
 	}
 	k.n_up++;
 	return refuse(EINPROGRESS);
-}
-
-static int lowest_fd(void)
-{
-	int fd = eventfd(0, EFD_CLOEXEC);
-
-	assert_true(fd >= 0);
-	close(fd);
-	return fd;
 }
 
 static int set_up(void **state)
@@ -415,11 +400,10 @@ static void test_user_has_not_all(void **state)
 
 		snprintf(ip, sizeof(ip), "10.1.2.%d", i / SERVER_STREAMS_EACH);
 		snprintf(key, sizeof(key), "user-1000.m%d@eth0", i / SERVER_STREAMS_EACH);
-		if (i % SERVER_STREAMS_EACH == 0) {
-			struct ip a = hex_ip(ip);
-
-			assert_int_equal(table_put_entry(&s->table, net, key, 1000, &a, 1, &e), 0);
-		}
+		if (i % SERVER_STREAMS_EACH == 0)
+			assert_int_equal(table_put_entry(&s->table, net, key, 1000,
+							 (struct ip[]){hex_ip(ip)}, 1, &e),
+					 0);
 		fd[i] = client_from(ip);
 	}
 	assert_int_equal(s->streams.n_used, SERVER_STREAMS_MAX / 2);
