@@ -11,7 +11,17 @@
 #                      the same port and address, and after it the first one again
 #   sweep.sh malloc    an allocation of up fails (each of the first, then one in 61): the same
 #   sweep.sh errno ERRNO... call K of up fails: up succeeds, or fails and has left nothing without any down
+#
+# SWEEP_EVERY=N: each sweep takes one call in N, the next sweep another one, and tomorrow's others again. Of N sweeps
+# that differ only in what comes after, each call is in one.
 . "$(dirname "$0")/../ns/lib.sh"
+EVERY=${SWEEP_EVERY:-1}
+[ "$EVERY" -eq 1 ] && WHICH='every call' || WHICH="one call in $EVERY"
+TURN=$(($(date +%-j) % EVERY))
+begin() { # sets k so that the first call is k + EVERY
+	TURN=$((TURN + 1))
+	k=$((TURN % EVERY + 1 - EVERY))
+}
 what=$1
 shift
 # Made anew for each round; the place where the search for a free address goes on.
@@ -48,6 +58,9 @@ broken() { # ROUND: a command failed that must not
 	[ $BAD -gt 5 ] || note "$*"
 }
 
+# calls K: what is known of their number when K was the first that was not made.
+calls() { if [ "$EVERY" -eq 1 ]; then echo $(($1 - 1)); else echo "$(($1 - EVERY)) to $(($1 - 1))"; fi; }
+
 # sweep_kill DESCRIPTION [-m]: kills `up`, then recovers in each of three ways; then kills `down`.
 sweep_kill() {
 	local k how n before rc
@@ -55,9 +68,9 @@ sweep_kill() {
 	BAD=0
 	fresh # and at the end of each round
 	for how in down gc again; do
-		k=0
+		begin
 		while :; do
-			k=$((k + 1))
+			k=$((k + EVERY))
 			# shellcheck disable=SC2086
 			killat $3 $k -- $UP
 			rc=$?
@@ -82,13 +95,13 @@ sweep_kill() {
 		done
 		n=$k
 	done
-	note "$1: up makes $((n - 1)) state-changing calls"
-	is "$1: up killed at every call leaves nothing" $BAD 0
+	note "$1: up makes $(calls $n) state-changing calls"
+	is "$1: up killed at $WHICH leaves nothing" $BAD 0
 	BAD=0
 	for how in down gc; do
-		k=0
+		begin
 		while :; do
-			k=$((k + 1))
+			k=$((k + EVERY))
 			# shellcheck disable=SC2086
 			on host $UP || broken "up before down, call $k"
 			# shellcheck disable=SC2086
@@ -105,13 +118,13 @@ sweep_kill() {
 		done
 		n=$k
 	done
-	note "$1: down makes $((n - 1)) state-changing calls"
-	is "$1: down killed at every call leaves nothing" $BAD 0
+	note "$1: down makes $(calls $n) state-changing calls"
+	is "$1: down killed at $WHICH leaves nothing" $BAD 0
 	[ -z "$3" ] || return 0
 	BAD=0
-	k=0
+	begin
 	while :; do
-		k=$((k + 1))
+		k=$((k + EVERY))
 		# shellcheck disable=SC2086
 		on host $UP || broken "up before gc, call $k"
 		dead
@@ -123,8 +136,8 @@ sweep_kill() {
 		[ $rc -eq 0 ] || break
 		[ $k -lt 400 ] || { broken 'no end of calls'; break; }
 	done
-	note "$1: gc makes $((k - 1)) state-changing calls"
-	is "$1: gc killed at every call leaves nothing" $BAD 0
+	note "$1: gc makes $(calls $k) state-changing calls"
+	is "$1: gc killed at $WHICH leaves nothing" $BAD 0
 }
 
 # takeover_round ROUND: c may be half gone. Whoever has its port and its address by now is whole.
@@ -180,9 +193,9 @@ sweep_errno() { # BEFORE ERRNO...
 	shift
 	BAD=0
 	for errno; do
-		k=0
+		begin
 		while :; do
-			k=$((k + 1))
+			k=$((k + EVERY))
 			# shellcheck disable=SC2086
 			killat -e $errno $k -- "$NETNS_UP" up c $ONE
 			rc=$?
