@@ -368,6 +368,14 @@ static size_t size_of_one(int file)
 	return at;
 }
 
+static void open_two(struct peer p[2])
+{
+	for (int i = 0; i < 2; i++) {
+		peer_init(&p[i], "198.51.100.1", 80, (uint16_t)(40001 + i));
+		peer_open(&p[i]);
+	}
+}
+
 /* More than there is room for: the oldest make way. */
 static void too_many(void **state)
 {
@@ -377,10 +385,7 @@ static void too_many(void **state)
 	size_t size;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		peer_init(&p[i], "198.51.100.1", 80, (uint16_t)(40001 + i));
-		peer_open(&p[i]);
-	}
+	open_two(p);
 	file = start(killed(file));
 	peer_init(&newest, "198.51.100.1", 80, 40003);
 	while (rig_read(&packet))
@@ -477,10 +482,7 @@ static void garbage_again(void **state)
 	size_t size;
 
 	(void)state;
-	for (int i = 0; i < 2; i++) {
-		peer_init(&p[i], "198.51.100.1", 80, (uint16_t)(40001 + i));
-		peer_open(&p[i]);
-	}
+	open_two(p);
 	file = start(killed(file));
 	file = killed(file);
 	size = size_of_one(file);
