@@ -34,6 +34,10 @@ if [ -z "${NS_ALONE:-}" ] && [ "$(id -u)" -eq 0 ]; then
 	exit
 fi
 NS_TMP=${NS_ALONE:-}
+# As Debian has it once its udev has run; what ordinary users do in the test's own view of the files makes taps too.
+if [ -n "$NS_TMP" ] && [ -d /dev/net ] && [ "$(stat -c %a /dev/net/tun 2>/dev/null)" != 666 ]; then
+	mount -n -t tmpfs -o mode=755 tmpfs /dev/net && mknod -m 0666 /dev/net/tun c 10 200 || exit 99
+fi
 # User ids of this test alone, eight of them: others run beside it, and what the kernel counts by user, or lies in
 # the machine's /tmp, is theirs too. The pid is that of the shell around it: here every test is process 1.
 # shellcheck disable=SC2034 # for the tests

@@ -22,9 +22,7 @@ ns_until 20 _box_is_apart "$inner" host || bail 'no namespace behind the relay'
 apart_from_box() { [ "$(readlink "/proc/$inner/ns/net")" != "$(readlink "/proc/$box_a/ns/net")" ]; }
 ns_until 20 apart_from_box || bail 'no namespace behind the relay'
 echo 'loss 0' >"$NS_TMP/profile"
-# It makes taps: by the host's /dev/net/tun, for the machine's own may be for root alone.
-(exec nsenter -t "$box_a" -m --wdns=/ -- nsenter -t "$box_a" -U -n -- setpriv --pdeathsig KILL env "$NS_MARK" \
-	"$PYTHON" "$NS_TMP/relay.py" "$inner" "$NS_TMP/profile") >"$NS_TMP/relay.log" 2>&1 &
+(inside_exec a "$PYTHON" "$NS_TMP/relay.py" "$inner" "$NS_TMP/profile") >"$NS_TMP/relay.log" 2>&1 &
 relay=$!
 NS_SERVERS="$NS_SERVERS $relay"
 is_ready() { grep -q ready "$NS_TMP/relay.log"; }
