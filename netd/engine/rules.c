@@ -2,11 +2,10 @@
 /*
  * rules: are our tables, apart from their elements, what we load? The elements are looked at one by
  * one elsewhere; a rule that somebody flushed, removed or inserted shows in no element. What should
- * be there is loaded into a network namespace of a child's own, and what is there is copied into
- * another one, without elements: both are listed by libnftables, which is the authority, and have
- * the same form. (In the host's it would begin anew whenever somebody changes anything while it
- * reads, elements and all, and not come to an end.) Costs tens of milliseconds: for check and gc
- * only.
+ * be there is loaded into a network namespace of a child's own. From there and from the host's it
+ * is read as the messages that would make it anew: those of one kernel, so what is alike is alike
+ * bit for bit. (libnftables would list it with its elements, and begin anew whenever somebody
+ * changes one.) Costs a load of the text by libnftables: for check and gc only.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,35 +29,23 @@
 #define CHILD_MS 10000
 #define TRIES 3
 
-static void child(int to, const void *owner)
+/* The tables of the namespace that the process is in. 1: there are none. */
+static int read_rules(struct nftmsg *ret, struct err *e)
 {
-	CLEAN_BUF struct buf list = BUF_INIT;
+	CLEAN_NFTBATCH struct nftbatch *n = NULL;
+	int r = nftbatch_open(&n, e);
 
-	nft_use_child(true);
-	if (unshare(CLONE_NEWNET) < 0 ||
-	    hostop_load(*(const uint32_t *)owner, NULL, -1, NULL) < 0 ||
-	    nft_list(&list, NULL) < 0 || list.failed ||
-	    fd_write_all(to, list.p, list.len, NULL) < 0)
-		_exit(1);
+	return r < 0 ? r : nftclone_build_rules(nftbatch_fd(n), ret, e);
 }
 
-static void copy_child(int to, const void *none)
+static void child(int to, const void *owner)
 {
-	CLEAN_NFTBATCH struct nftbatch *from = NULL, *n = NULL;
 	CLEAN_NFTMSG struct nftmsg m = {0};
-	CLEAN_BUF struct buf list = BUF_INIT;
-	int r;
 
-	(void)none;
-	nft_use_child(true);
-	if (nftbatch_open(&from, NULL) < 0)
-		_exit(1);
-	r = nftclone_build_rules(nftbatch_fd(from), &m, NULL);
-	if (r == 1)
-		_exit(0); /* there are none */
-	if (r < 0 || unshare(CLONE_NEWNET) < 0 || nftbatch_open(&n, NULL) < 0 ||
-	    nftbatch_keep(n, m.p, m.len, NULL) < 0 || nft_list(&list, NULL) < 0 || list.failed ||
-	    fd_write_all(to, list.p, list.len, NULL) < 0)
+	nft_use_child(false); /* this is one */
+	if (unshare(CLONE_NEWNET) < 0 ||
+	    hostop_load(*(const uint32_t *)owner, NULL, -1, NULL) < 0 ||
+	    read_rules(&m, NULL) != 0 || fd_write_all(to, m.p, m.len, NULL) < 0)
 		_exit(1);
 }
 
@@ -92,20 +79,18 @@ int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf
 	return 0;
 }
 
-/* Whether a copy of what is there is what should be there. */
+/* Whether what is there is what should be there. */
 static int compare(const struct buf *want, struct err *e)
 {
-	CLEAN_BUF struct buf have = BUF_INIT;
-	int r = rules_child(copy_child, NULL, &have, e);
+	CLEAN_NFTMSG struct nftmsg have = {0};
+	int r = read_rules(&have, e);
 
-	if (r < 0)
-		return r;
-	if (have.failed)
-		return err_set(e, ERR_INTERNAL, ENOMEM, "rulesets");
-	return have.p && strcmp(have.p, want->p) == 0;
+	if (r != 0)
+		return r < 0 ? r : 0;
+	return have.len == want->len && memcmp(have.p, want->p, want->len) == 0;
 }
 
-/* What somebody changes while it is copied may be missing from the copy; not each time. */
+/* What somebody changes while it is read may be missing from what was read; not each time. */
 int rules_intact(struct engine *g, struct err *e)
 {
 	CLEAN_BUF struct buf want = BUF_INIT;

@@ -7,7 +7,8 @@
  *
  * Elements of single-field intervals are two each, its first value and the one after its last. The
  * kernel hands them out from the last to the first and takes them the other way round only, so they
- * are sorted; in all other sets the order is of no account.
+ * are sorted; in all other sets the order is of no account, and differs between two that are alike:
+ * what is read to be compared is sorted everywhere.
  */
 #include "net/nftclone.h"
 
@@ -288,24 +289,25 @@ static bool gather(const struct buf *dump, struct elements *l)
 static size_t put_some(struct nftmsg *m, const struct content *c, const struct set *s,
 		       const struct elements *l, size_t at)
 {
-	struct nlmsghdr *h = nftmsg_open(m, NFT_MSG_NEWSETELEM, NLM_F_CREATE, c->family,
-					 ROOM + ELEMENTS_BYTES + UINT16_MAX);
+	size_t end = at, size = 0;
+	struct nlmsghdr *h;
 	struct nlattr *list;
-	size_t size = 0;
 
+	while (end < l->n && (size == 0 || size + l->v[end].a->nla_len <= ELEMENTS_BYTES))
+		size += MNL_ALIGN(l->v[end++].a->nla_len);
+	h = nftmsg_open(m, NFT_MSG_NEWSETELEM, NLM_F_CREATE, c->family,
+			ROOM + strlen(s->name) + size);
 	if (!h)
 		return l->n;
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_TABLE, c->as);
 	mnl_attr_put_strz(h, NFTA_SET_ELEM_LIST_SET, s->is_nameless ? s->alias : s->name);
 	mnl_attr_put_u32(h, NFTA_SET_ELEM_LIST_SET_ID, htonl(s->id));
 	list = mnl_attr_nest_start(h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	while (at < l->n && (size == 0 || size + l->v[at].a->nla_len <= ELEMENTS_BYTES)) {
-		size += MNL_ALIGN(l->v[at].a->nla_len);
+	while (at < end)
 		put(h, l->v[at++].a);
-	}
 	mnl_attr_nest_end(h, list);
 	nftmsg_close(m, h);
-	return at;
+	return end;
 }
 
 static int put_elements(struct nftdump *rd, struct nftmsg *m, const struct content *c,
@@ -317,7 +319,7 @@ static int put_elements(struct nftdump *rd, struct nftmsg *m, const struct conte
 
 	if (r == 0 && !gather(&dump, &l))
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "elements");
-	if (r == 0 && s->is_sorted && l.n)
+	if (r == 0 && (s->is_sorted || c->is_bare) && l.n)
 		qsort(l.v, l.n, sizeof(*l.v), by_key);
 	for (size_t at = 0; r == 0 && at < l.n;)
 		at = put_some(m, c, s, &l, at);

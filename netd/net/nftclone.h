@@ -25,7 +25,8 @@ int nftclone_build(int fd, uint32_t *seq, const char *as, uint32_t flags, struct
 		   size_t *ret_n, struct err *e);
 /* The same for another namespace, under their own name and without flags, and without the elements
  * of sets and maps that have a name: what is left does not change, however many elements there are
- * and whoever changes any. fd: nobody else's. */
+ * and whoever changes any, and is the same bit for bit for tables that are alike. fd: nobody
+ * else's. */
 int nftclone_build_rules(int fd, struct nftmsg *ret, struct err *e);
 
 #endif

@@ -25,6 +25,7 @@
 #include "net/nft.h"
 #include "net/nftbatch.h"
 #include "net/ruleset.h"
+#include "listing.h"
 #include "population.h"
 
 static void must(int r, const struct err *e)
@@ -54,13 +55,6 @@ static struct nftbatch *open_batch(void)
 	return n;
 }
 
-static void list(struct buf *out)
-{
-	struct err e = ERR_INIT;
-
-	must(nft_list(out, &e), &e);
-}
-
 /* A fresh namespace for each test. */
 static int setup(void **state)
 {
@@ -80,18 +74,18 @@ static void both_ways_list_alike(void **state)
 	(void)state;
 	population_elements(24, 3, &l);
 	load_text(&l);
-	list(&by_text);
+	listing(&by_text);
 	load_text(NULL);
-	list(&empty);
+	listing(&empty);
 	must(nftbatch_add(n, &l, NULL, &e), &e);
-	list(&by_batch);
+	listing(&by_batch);
 	assert_string_equal(by_text.p, by_batch.p);
 	assert_true(by_text.len > 10 * empty.len);
 	for (const char *p = by_batch.p; (p = strstr(p, "comment \"")); p++)
 		lines++;
 	assert_int_equal(lines, l.n + 2);
 	must(nftbatch_del(n, &l, &e), &e);
-	list(&flushed);
+	listing(&flushed);
 	assert_string_equal(empty.p, flushed.p);
 }
 
@@ -106,10 +100,10 @@ static void listing_loads_again(void **state)
 	(void)state;
 	population_elements(24, 1, &l);
 	load_text(&l);
-	list(&first);
+	listing(&first);
 	must(nftbatch_drop_tables(n, &e), &e);
 	must(nft_run(first.p, &e), &e);
-	list(&second);
+	listing(&second);
 	assert_string_equal(first.p, second.p);
 }
 
@@ -122,7 +116,7 @@ static void tables_and_versions(void **state)
 	(void)state;
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 1);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 1);
-	list(&b);
+	listing(&b);
 	assert_int_equal(b.len, 0);
 	load_text(NULL);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
@@ -143,7 +137,7 @@ static void tables_and_versions(void **state)
 	load_text(NULL);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
-	list(&b);
+	listing(&b);
 	assert_int_equal(b.len, 0);
 }
 
@@ -158,7 +152,7 @@ static void base_replaces(void **state)
 
 	(void)state;
 	load_text(NULL);
-	list(&clean);
+	listing(&clean);
 	population_plain(0, 1, &l);
 	must(nftbatch_add(n, &l, NULL, &e), &e);
 	must(nft_run("add table inet other\nadd chain inet other c\n"
@@ -166,7 +160,7 @@ static void base_replaces(void **state)
 		     &e),
 	     &e);
 	load_text(NULL);
-	list(&after);
+	listing(&after);
 	assert_string_equal(clean.p, after.p);
 	must(nft_run("list table inet other\n", &e), &e);
 	l.n = 1;
@@ -186,7 +180,7 @@ static void conflict_has_index(void **state)
 	must(nftbatch_add(n, &l, NULL, NULL), &(struct err)ERR_INIT);
 	/* Identical: no error. */
 	must(nftbatch_add(n, &l, NULL, NULL), &(struct err)ERR_INIT);
-	list(&before);
+	listing(&before);
 	population_plain(5000, 1, &other);
 	for (size_t i = 0; i < l.n; i += 97) {
 		struct err e = ERR_INIT;
@@ -206,7 +200,7 @@ static void conflict_has_index(void **state)
 		assert_int_equal(bad, 2);
 		assert_non_null(strstr(e.text, elem_sets[l.v[i].set].name));
 	}
-	list(&after);
+	listing(&after);
 	assert_string_equal(before.p, after.p);
 }
 
@@ -372,7 +366,7 @@ static void delete_some(void **state)
 
 	(void)state;
 	load_text(NULL);
-	list(&empty);
+	listing(&empty);
 	population_elements(24, 1, &l);
 	population_elements(24, 1, &half);
 	half.n = 0;
@@ -380,7 +374,7 @@ static void delete_some(void **state)
 		half.v[half.n++] = l.v[i];
 	must(nftbatch_add(n, &half, NULL, &e), &e);
 	must(nftbatch_del(n, &l, &e), &e);
-	list(&after);
+	listing(&after);
 	assert_string_equal(empty.p, after.p);
 	must(nftbatch_del(n, &l, &e), &e);
 }
@@ -396,7 +390,7 @@ static void large(void **state)
 
 	(void)state;
 	load_text(NULL);
-	list(&empty);
+	listing(&empty);
 	population_plain(0, 2500, &l);
 	assert_true(l.n > 20000);
 	must(nftbatch_del(n, &l, &e), &e);
@@ -411,7 +405,7 @@ static void large(void **state)
 	l.n = 0;
 	population_plain(0, 2500, &l);
 	must(nftbatch_del(n, &l, &e), &e);
-	list(&after);
+	listing(&after);
 	assert_string_equal(empty.p, after.p);
 }
 
