@@ -97,6 +97,7 @@ struct udp_shown {
 
 struct udp_ports {
 	struct udp_port *port; /* PORTS_MAX of them */
+	uint32_t n_port;       /* behind the last that was ever in use */
 	struct table *clients, *shown;
 	struct udp_client *oldest, *newest;
 	struct timer timer;

@@ -38,7 +38,7 @@ void udp_ports_close(struct udp *u)
 {
 	struct udp_ports *s = &u->ports;
 
-	for (uint32_t i = 0; s->port && i < PORTS_MAX; i++)
+	for (uint32_t i = 0; i < s->n_port; i++)
 		if (s->port[i].tally)
 			mapping_leave(&s->port[i].m);
 	table_free(s->clients);
@@ -245,6 +245,8 @@ int udp_port_add(struct udp *u, const struct port_spec *s, int fd, struct port_t
 		u->env.host->close(fd);
 		if (p && r != -EEXIST)
 			p->tally = NULL;
+	} else if (s->slot >= u->ports.n_port) {
+		u->ports.n_port = s->slot + 1;
 	}
 	return r;
 }
