@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * replay: runs a fuzz target over its corpus without a fuzzer: every file, every prefix of it, and
- * the file with each byte replaced by each of a few that mean something. An empty corpus is a
- * failure. Usage: replay-TARGET DIRECTORY
+ * the file with each byte replaced by each of a few that mean something: in texts, or with
+ * REPLAY_EVENTS in programs of events (the first opcodes, small and large numbers). An empty corpus
+ * is a failure. Usage: replay-TARGET DIRECTORY
  */
 #include <dirent.h>
 #include <stdio.h>
@@ -29,16 +30,26 @@ static void feed(const char *data, size_t len)
 
 static size_t replay(char *data, size_t len)
 {
+#ifdef REPLAY_EVENTS
+	static const char bytes[] = {0, 1, 2, 3, 5, 6, 0x40, '\x7f', '\xff'};
+#else
 	static const char bytes[] = {'\0', '\n', ' ', '"', '-', '.', '/', '0', '1',    '9',
 				     ':',  '[',  ']', 'a', 'f', '{', '}', ',', '\x7f', '\xff'};
+#endif
 	size_t runs = 0;
+#if defined(REPLAY_EVENTS) && defined(__SANITIZE_ADDRESS__)
+	/* Rooms of megabytes for each run, all of whose shadow is written: a third of them each. */
+	const size_t step = 3;
+#else
+	const size_t step = 1;
+#endif
 
 	for (size_t n = 0; n <= len; n++, runs++)
 		feed(data, n);
 	for (size_t i = 0; i < len; i++) {
 		char kept = data[i];
 
-		for (size_t k = 0; k < sizeof(bytes); k++, runs++) {
+		for (size_t k = i % step; k < sizeof(bytes); k += step, runs++) {
 			data[i] = bytes[k];
 			feed(data, len);
 		}

@@ -6,11 +6,13 @@ status=0
 # SC1091: a sourced file is checked as a file of its own. SC3043: dash, busybox and bash have `local`.
 # SC2016: text in single quotes is for another shell.
 # SC2034, SC2154: variables that a sourced file uses or sets.
-find tests packaging \( -name '*.sh' -o -path 'packaging/debian/p*' \) -exec shellcheck -s dash -S warning -e SC1091,SC3043,SC2016,SC2034,SC2154 dev .ci/run {} + ||
-	status=1
-find tests -name '*.py' | sort | while read -r file; do
-	python3 -B -W error -c '
+{
+	printf '%s\0' dev .ci/run
+	find tests packaging \( -name '*.sh' -o -path 'packaging/debian/p*' \) -print0
+} | xargs -0 -n 25 -P "$(nproc)" shellcheck -s dash -S warning -e SC1091,SC3043,SC2016,SC2034,SC2154 || status=1
+# shellcheck disable=SC2046 # names without blanks
+python3 -B -W error -c '
 import pathlib, sys
-compile(pathlib.Path(sys.argv[1]).read_text(), sys.argv[1], "exec")' "$file" || exit 1
-done || status=1
+for name in sys.argv[1:]:
+    compile(pathlib.Path(name).read_text(), name, "exec")' $(find tests -name '*.py' | sort) || status=1
 exit $status
