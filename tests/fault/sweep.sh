@@ -162,10 +162,12 @@ takeover_round() {
 
 # sweep_takeover DESCRIPTION BEFORE [-e ERRNO]
 sweep_takeover() {
-	local k=0 rc
+	local k rc n=0
 	BAD=0
+	begin
 	while :; do
-		k=$((k + 1))
+		k=$((k + EVERY))
+		n=$((n + 1))
 		# shellcheck disable=SC2086
 		on host $UP 2>"$NS_TMP/err" || broken "up, call $k: $(cat "$NS_TMP/err")"
 		# shellcheck disable=SC2086
@@ -182,8 +184,8 @@ sweep_takeover() {
 		[ $k -lt 300 ] || { broken 'no end of calls'; break; }
 	done
 	nu down c -q
-	note "$1: $((k - 1)) rounds"
-	ok "$1: there were rounds" [ $k -gt 15 ]
+	note "$1: $((n - 1)) rounds"
+	ok "$1: there were calls" [ $k -gt 15 ]
 	is "$1: down ${3:-killed}: what it had has one owner" $BAD 0
 }
 
@@ -222,7 +224,8 @@ sweep_malloc() {
 	n=$(on host env LD_PRELOAD="$FAILMALLOC" FAIL_COUNT=1 "$NETNS_UP" up c $ONE 9>&1)
 	nu down c -q || broken 'down'
 	ok 'allocations are counted' [ "$n" -gt 200 ]
-	k=1
+	begin
+	k=$((k + EVERY))
 	while [ $k -le "$n" ]; do
 		# shellcheck disable=SC2086
 		on host env LD_PRELOAD="$FAILMALLOC" FAIL_AT=$k "$NETNS_UP" up c $ONE 2>"$NS_TMP/err"
@@ -231,9 +234,9 @@ sweep_malloc() {
 		[ $rc -ne 0 ] || nu down c -q || broken "down after allocation $k failed"
 		clean "allocation $k of $n (exit $rc)" "$1"
 		if [ $k -lt 160 ]; then
-			k=$((k + 1))
+			k=$((k + EVERY))
 		else
-			k=$((k + 61))
+			k=$((k + 61 * EVERY))
 		fi
 	done
 	is 'an allocation that fails: success, or an error that leaves nothing' $BAD 0
@@ -245,6 +248,8 @@ sweep_malloc_twice() {
 	BAD=0
 	for k in 12 25 40 60 90; do
 		for d in 1 2 3 5 8 13 21 34; do
+			TURN=$((TURN + 1))
+			[ $((TURN % EVERY)) -eq 0 ] || continue
 			# shellcheck disable=SC2086
 			on host env LD_PRELOAD="$FAILMALLOC" FAIL_AT=$k FAIL_AGAIN=$d "$NETNS_UP" up c $ONE 2>"$NS_TMP/err"
 			rc=$?

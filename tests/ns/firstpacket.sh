@@ -3,7 +3,7 @@
 # The first packet after `up` passes at once: over many attachments, both families, in both modes. One that is lost
 # comes again after a second, which the kernel counts; how long a connection took tells nothing on a busy machine.
 . "$(dirname "$0")/lib.sh"
-N=${1:-500}
+N=${1:-$((500 / ${SWEEP_EVERY:-1}))} # containers in each mode; fewer where a machine starts programs slowly
 
 ns_world
 on host sh -c 'mkdir -p /run/netns && mount --bind /run/netns /run/netns && mount --make-shared /run/netns'
