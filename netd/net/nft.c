@@ -39,8 +39,10 @@
 struct lib {
 	struct nft_ctx *(*ctx_new)(uint32_t flags);
 	void (*ctx_free)(struct nft_ctx *c);
+	void (*ctx_output_set_flags)(struct nft_ctx *c, unsigned int flags);
 	int (*ctx_buffer_output)(struct nft_ctx *c);
 	int (*ctx_buffer_error)(struct nft_ctx *c);
+	const char *(*ctx_get_output_buffer)(struct nft_ctx *c);
 	const char *(*ctx_get_error_buffer)(struct nft_ctx *c);
 	int (*run_cmd_from_buffer)(struct nft_ctx *c, const char *buf);
 };
@@ -62,8 +64,10 @@ static const struct lib *load(struct err *e)
 	} symbols[] = {
 		{"nft_ctx_new", &lib.ctx_new},
 		{"nft_ctx_free", &lib.ctx_free},
+		{"nft_ctx_output_set_flags", &lib.ctx_output_set_flags},
 		{"nft_ctx_buffer_output", &lib.ctx_buffer_output},
 		{"nft_ctx_buffer_error", &lib.ctx_buffer_error},
+		{"nft_ctx_get_output_buffer", &lib.ctx_get_output_buffer},
 		{"nft_ctx_get_error_buffer", &lib.ctx_get_error_buffer},
 		{"nft_run_cmd_from_buffer", &lib.run_cmd_from_buffer},
 	};
@@ -124,7 +128,7 @@ static int translate(const char *message, struct err *e)
 
 /* ---- one call ---- */
 
-static int run_here(const struct lib *lib, const char *text, struct err *e)
+static int run_here(const struct lib *lib, const char *text, struct buf *out, struct err *e)
 {
 	struct nft_ctx *c = lib->ctx_new(NFT_CTX_DEFAULT);
 	const char *s;
@@ -136,16 +140,23 @@ static int run_here(const struct lib *lib, const char *text, struct err *e)
 		r = err_set(e, ERR_INTERNAL, ENOMEM, "nft: buffers");
 		goto out;
 	}
+	lib->ctx_output_set_flags(c, NFT_CTX_OUTPUT_STATELESS);
 	if (lib->run_cmd_from_buffer(c, text) != 0) {
 		s = lib->ctx_get_error_buffer(c);
 		r = translate(s ? s : "", e);
+		goto out;
 	}
+	s = lib->ctx_get_output_buffer(c);
+	if (out && s)
+		buf_add(out, s, strlen(s));
+	if (out && out->failed)
+		r = err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing");
 out:
 	lib->ctx_free(c);
 	return r;
 }
 
-/* What the child writes. */
+/* What the child writes before its output. */
 struct report {
 	int r;
 	struct err e;
@@ -168,6 +179,7 @@ static int keep_only(int report_fd, int keep_fd)
 static void __attribute__((noreturn))
 child_main(const char *text, int keep_fd, pid_t parent, int report_fd)
 {
+	CLEAN_BUF struct buf out = BUF_INIT;
 	struct report rep = {0};
 	const struct lib *lib;
 
@@ -175,8 +187,11 @@ child_main(const char *text, int keep_fd, pid_t parent, int report_fd)
 	if (getppid() != parent || keep_only(report_fd, keep_fd) < 0)
 		_exit(1);
 	lib = load(&rep.e);
-	rep.r = lib ? run_here(lib, text, &rep.e) : -EIO;
-	_exit(fd_write_all(3, &rep, sizeof(rep), NULL) < 0);
+	rep.r = lib ? run_here(lib, text, &out, &rep.e) : -EIO;
+	if (fd_write_all(3, &rep, sizeof(rep), NULL) < 0 ||
+	    (out.len && fd_write_all(3, out.p, out.len, NULL) < 0))
+		_exit(1);
+	_exit(0);
 }
 
 static int drain(int fd, struct buf *to, struct err *e)
@@ -197,7 +212,7 @@ static void reap(pid_t pid, bool kill_first)
 }
 
 /* keep_fd: the child keeps it until it ends; -1: none. */
-static int run_in_child(const char *text, int keep_fd, struct err *e)
+static int run_in_child(const char *text, int keep_fd, struct buf *out, struct err *e)
 {
 	const pid_t parent = getpid();
 	CLEAN_BUF struct buf answer = BUF_INIT;
@@ -220,15 +235,20 @@ static int run_in_child(const char *text, int keep_fd, struct err *e)
 	reap(pid, r < 0);
 	if (r < 0)
 		return r;
-	if (answer.len != sizeof(rep))
+	if (answer.len < sizeof(rep))
 		return err_set(e, ERR_INTERNAL, EPIPE, "nft: the helper process died");
 	memcpy(&rep, answer.p, sizeof(rep));
-	if (rep.r < 0 && e)
-		*e = rep.e;
-	return rep.r;
+	if (rep.r < 0) {
+		if (e)
+			*e = rep.e;
+		return rep.r;
+	}
+	if (out)
+		buf_add(out, answer.p + sizeof(rep), answer.len - sizeof(rep));
+	return out && out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing") : 0;
 }
 
-int nft_run_locked(const char *text, int keep_fd, struct err *e)
+static int run(const char *text, int keep_fd, struct buf *out, struct err *e)
 {
 	const struct lib *lib;
 	int fd;
@@ -238,12 +258,76 @@ int nft_run_locked(const char *text, int keep_fd, struct err *e)
 		return err_sys(e, errno, "nft: netlink socket");
 	close(fd);
 	if (child_always || fd >= FD_SETSIZE - FD_MARGIN)
-		return run_in_child(text, keep_fd, e);
+		return run_in_child(text, keep_fd, out, e);
 	lib = load(e);
-	return lib ? run_here(lib, text, e) : -EIO;
+	return lib ? run_here(lib, text, out, e) : -EIO;
 }
 
 int nft_run(const char *text, struct err *e)
 {
 	return nft_run_locked(text, -1, e);
+}
+
+int nft_run_locked(const char *text, int fd, struct err *e)
+{
+	return run(text, fd, NULL, e);
+}
+
+/* Is there a line like this in the text? */
+static bool has_line(const char *text, const char *line)
+{
+	size_t len = strlen(line);
+
+	for (const char *p = text; p && *p; p += strcspn(p, "\n"), p += *p == '\n') {
+		if (strcspn(p, "\n") == len && memcmp(p, line, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* The listing of a table without the line of its flags, the empty line that they bring with them,
+ * and the mark of its owner: a table that somebody holds is listed like any other. */
+static void add_table(const char *text, struct buf *out)
+{
+	static const char flags[] = "\tflags ", owner[] = " # progname ";
+	bool has_more = false;
+
+	for (const char *line = text; line && *line;) {
+		size_t len = strcspn(line, "\n"), n = len;
+		const char *mark = line == text ? strstr(line, owner) : NULL;
+
+		if (mark && mark < line + len)
+			n = (size_t)(mark - line);
+		if (strncmp(line, flags, sizeof(flags) - 1) == 0) {
+			has_more = true;
+		} else if (has_more && len == 0) {
+			has_more = false;
+		} else {
+			buf_add(out, line, n);
+			buf_add(out, "\n", 1);
+		}
+		line += len + (line[len] == '\n');
+	}
+}
+
+int nft_list(struct buf *out, struct err *e)
+{
+	static const char *const tables[] = {"table inet " RULESET_TABLE,
+					     "table bridge " RULESET_TABLE};
+	CLEAN_BUF struct buf names = BUF_INIT;
+	int r = run("list tables\n", -1, &names, e);
+
+	/* One call each: the cache of a call holds what its last command asks for. */
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		CLEAN_BUF struct buf one = BUF_INIT;
+		char cmd[64];
+
+		if (!has_line(names.p, tables[i]))
+			continue;
+		snprintf(cmd, sizeof(cmd), "list %s\n", tables[i]);
+		r = run(cmd, -1, &one, e);
+		if (r == 0)
+			add_table(one.p, out);
+	}
+	return r == 0 && out->failed ? err_set(e, ERR_INTERNAL, ENOMEM, "nft: listing") : r;
 }

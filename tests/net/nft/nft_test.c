@@ -25,7 +25,6 @@
 #include "net/nft.h"
 #include "net/nftbatch.h"
 #include "net/ruleset.h"
-#include "listing.h"
 #include "population.h"
 
 static void must(int r, const struct err *e)
@@ -55,6 +54,13 @@ static struct nftbatch *open_batch(void)
 	return n;
 }
 
+static void list(struct buf *out)
+{
+	struct err e = ERR_INIT;
+
+	must(nft_list(out, &e), &e);
+}
+
 /* A fresh namespace for each test. */
 static int setup(void **state)
 {
@@ -74,18 +80,18 @@ static void both_ways_list_alike(void **state)
 	(void)state;
 	population_elements(24, 3, &l);
 	load_text(&l);
-	listing(&by_text);
+	list(&by_text);
 	load_text(NULL);
-	listing(&empty);
+	list(&empty);
 	must(nftbatch_add(n, &l, NULL, &e), &e);
-	listing(&by_batch);
+	list(&by_batch);
 	assert_string_equal(by_text.p, by_batch.p);
 	assert_true(by_text.len > 10 * empty.len);
 	for (const char *p = by_batch.p; (p = strstr(p, "comment \"")); p++)
 		lines++;
 	assert_int_equal(lines, l.n + 2);
 	must(nftbatch_del(n, &l, &e), &e);
-	listing(&flushed);
+	list(&flushed);
 	assert_string_equal(empty.p, flushed.p);
 }
 
@@ -100,10 +106,10 @@ static void listing_loads_again(void **state)
 	(void)state;
 	population_elements(24, 1, &l);
 	load_text(&l);
-	listing(&first);
+	list(&first);
 	must(nftbatch_drop_tables(n, &e), &e);
 	must(nft_run(first.p, &e), &e);
-	listing(&second);
+	list(&second);
 	assert_string_equal(first.p, second.p);
 }
 
@@ -116,7 +122,7 @@ static void tables_and_versions(void **state)
 	(void)state;
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 1);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 1);
-	listing(&b);
+	list(&b);
 	assert_int_equal(b.len, 0);
 	load_text(NULL);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
@@ -137,7 +143,7 @@ static void tables_and_versions(void **state)
 	load_text(NULL);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
 	assert_int_equal(nftbatch_drop_tables(n, &e), 0);
-	listing(&b);
+	list(&b);
 	assert_int_equal(b.len, 0);
 }
 
@@ -152,7 +158,7 @@ static void base_replaces(void **state)
 
 	(void)state;
 	load_text(NULL);
-	listing(&clean);
+	list(&clean);
 	population_plain(0, 1, &l);
 	must(nftbatch_add(n, &l, NULL, &e), &e);
 	must(nft_run("add table inet other\nadd chain inet other c\n"
@@ -160,7 +166,7 @@ static void base_replaces(void **state)
 		     &e),
 	     &e);
 	load_text(NULL);
-	listing(&after);
+	list(&after);
 	assert_string_equal(clean.p, after.p);
 	must(nft_run("list table inet other\n", &e), &e);
 	l.n = 1;
@@ -180,7 +186,7 @@ static void conflict_has_index(void **state)
 	must(nftbatch_add(n, &l, NULL, NULL), &(struct err)ERR_INIT);
 	/* Identical: no error. */
 	must(nftbatch_add(n, &l, NULL, NULL), &(struct err)ERR_INIT);
-	listing(&before);
+	list(&before);
 	population_plain(5000, 1, &other);
 	for (size_t i = 0; i < l.n; i += 97) {
 		struct err e = ERR_INIT;
@@ -200,7 +206,7 @@ static void conflict_has_index(void **state)
 		assert_int_equal(bad, 2);
 		assert_non_null(strstr(e.text, elem_sets[l.v[i].set].name));
 	}
-	listing(&after);
+	list(&after);
 	assert_string_equal(before.p, after.p);
 }
 
@@ -366,7 +372,7 @@ static void delete_some(void **state)
 
 	(void)state;
 	load_text(NULL);
-	listing(&empty);
+	list(&empty);
 	population_elements(24, 1, &l);
 	population_elements(24, 1, &half);
 	half.n = 0;
@@ -374,7 +380,7 @@ static void delete_some(void **state)
 		half.v[half.n++] = l.v[i];
 	must(nftbatch_add(n, &half, NULL, &e), &e);
 	must(nftbatch_del(n, &l, &e), &e);
-	listing(&after);
+	list(&after);
 	assert_string_equal(empty.p, after.p);
 	must(nftbatch_del(n, &l, &e), &e);
 }
@@ -390,7 +396,7 @@ static void large(void **state)
 
 	(void)state;
 	load_text(NULL);
-	listing(&empty);
+	list(&empty);
 	population_plain(0, 2500, &l);
 	assert_true(l.n > 20000);
 	must(nftbatch_del(n, &l, &e), &e);
@@ -405,7 +411,7 @@ static void large(void **state)
 	l.n = 0;
 	population_plain(0, 2500, &l);
 	must(nftbatch_del(n, &l, &e), &e);
-	listing(&after);
+	list(&after);
 	assert_string_equal(empty.p, after.p);
 }
 

@@ -32,7 +32,6 @@
 #include "net/nftmsg.h"
 #include "net/nftshare.h"
 #include "net/ruleset.h"
-#include "listing.h"
 #include "population.h"
 #include "sys/fdpass.h"
 
@@ -77,6 +76,14 @@ static void load(struct elem_list *l)
 	ruleset_elements(l, &b);
 	assert_false(b.failed);
 	must(nft_run(b.p, &e), &e);
+}
+
+static void list(struct buf *out)
+{
+	struct err e = ERR_INIT;
+
+	out->len = 0;
+	must(nft_list(out, &e), &e);
 }
 
 static void assert_alike(const char *a, const char *b)
@@ -152,11 +159,11 @@ static void clone_lists_alike(void **state)
 	assert_int_equal(nftbatch_can_hold(n, &e), 1);
 	adopt(n, 1);
 	load(&l);
-	listing(&before);
+	list(&before);
 	assert_held(n, 0, 0);
 	adopt(n, 0);
 	assert_held(n, HELD, nftshare_port(s));
-	listing(&held);
+	list(&held);
 	assert_alike(before.p, held.p);
 	has = calloc(l.n, sizeof(*has));
 	must(nftbatch_has(n, &l, has, &e), &e);
@@ -164,12 +171,12 @@ static void clone_lists_alike(void **state)
 		assert_true(has[i]);
 	must(nftbatch_del(n, &l, &e), &e);
 	must(nftbatch_add(n, &l, NULL, &e), &e);
-	listing(&held);
+	list(&held);
 	assert_alike(before.p, held.p);
 	adopt(n, 0);
 	must(nftbatch_release(n, &e), &e);
 	assert_held(n, 0, 0);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	must(nftbatch_release(n, &e), &e);
 	assert_int_equal(nftbatch_tables(n, ruleset_version(), 7, &e), 0);
@@ -205,12 +212,12 @@ static void clone_takes_all(void **state)
 		     "255.0.0.0/8 } accept\n",
 		     &e),
 	     &e);
-	listing(&before);
+	list(&before);
 	adopt(n, 0);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	must(nftbatch_release(n, &e), &e);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	nftbatch_closep(&n);
 	nftshare_closep(&s);
@@ -228,7 +235,7 @@ static void others_are_refused(void **state)
 	(void)state;
 	load(&l);
 	adopt(n, 0);
-	listing(&before);
+	list(&before);
 	assert_int_equal(nft_run("delete table inet netd\n", &e), -EPERM);
 	err_reset(&e);
 	assert_int_equal(nft_run("flush chain bridge netd guard\n", &e), -EPERM);
@@ -242,7 +249,7 @@ static void others_are_refused(void **state)
 	adopt(rival, 2);
 	must(nft_run("table ip theirs { }\n", &e), &e);
 	must(nft_run("flush ruleset\n", &e), &e);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	nftbatch_closep(&rival);
 	nftbatch_closep(&other);
@@ -261,7 +268,7 @@ static void orphans_are_taken_over(void **state)
 
 	(void)state;
 	load(&l);
-	listing(&before);
+	list(&before);
 	adopt(n, 0);
 	nftbatch_closep(&n);
 	nftshare_closep(&s); /* its holder dies */
@@ -272,7 +279,7 @@ static void orphans_are_taken_over(void **state)
 	must(nftbatch_add(n, &l, NULL, &e), &e);
 	adopt(heir, 0);
 	assert_held(heir, HELD, nftshare_port(next));
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	assert_int_equal(nftbatch_del(n, &l, &e), -EPERM);
 	nftshare_closep(&next);
@@ -280,7 +287,7 @@ static void orphans_are_taken_over(void **state)
 	next = NULL;
 	must(nftbatch_release(n, &e), &e);
 	assert_held(n, 0, 0);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	nftbatch_closep(&heir);
 	nftbatch_closep(&n);
@@ -347,7 +354,7 @@ static void writers_ask_at_the_door(void **state)
 	assert_int_equal(stat(door, &st), 0);
 	assert_int_equal(st.st_mode & 0777, 0600);
 	load(&l);
-	listing(&before);
+	list(&before);
 	adopt(n, 0);
 	pid = holder(s, fd);
 	nftbatch_closep(&n);
@@ -355,7 +362,7 @@ static void writers_ask_at_the_door(void **state)
 	close(fd);
 	must(nftbatch_del(w, &l, &e), &e);
 	must(nftbatch_add(w, &l, NULL, &e), &e);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	/* Side by side, some of them killed in the middle. */
 	for (unsigned k = 0; k < 4; k++) {
@@ -385,13 +392,13 @@ static void writers_ask_at_the_door(void **state)
 		population_plain(7000 + 100 * k, 20, &one);
 		must(nftbatch_del(w, &one, &e), &e);
 	}
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	/* The holder's death changes nothing for who has the socket. */
 	end(pid);
 	must(nftbatch_del(w, &one, &e), &e);
 	must(nftbatch_release(w, &e), &e);
-	listing(&after);
+	list(&after);
 	assert_alike(before.p, after.p);
 	nftbatch_closep(&w);
 }
