@@ -45,6 +45,51 @@ static const struct verb *verb_find(const char *name)
 	return NULL;
 }
 
+/* One letter more, less, other, or two of them exchanged. */
+static bool is_slip_of(const char *typed, const char *name)
+{
+	size_t n = strlen(typed), m = strlen(name), same = 0;
+
+	while (typed[same] && typed[same] == name[same])
+		same++;
+	const char *x = typed + same, *y = name + same;
+	if (n == m + 1)
+		return strcmp(x + 1, y) == 0;
+	if (n + 1 == m)
+		return strcmp(x, y + 1) == 0;
+	if (n != m || !*x)
+		return false;
+	return strcmp(x + 1, y + 1) == 0 ||
+	       (x[0] == y[1] && x[1] == y[0] && strcmp(x + 2, y + 2) == 0);
+}
+
+/* What may have been meant: a verb with a slip of the finger, or what other programs call it. */
+static const char *meant(const char *typed)
+{
+	static const char *const others[][2] = {
+		{"list", "ls"},        {"ps", "ls"},    {"add", "up"},       {"attach", "up"},
+		{"del", "down"},       {"rm", "down"},  {"detach", "down"},  {"show", "status"},
+		{"inspect", "status"}, {"exec", "run"}, {"port", "publish"}, {"net", "network"},
+	};
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
+		if (strcmp(typed, others[i][0]) == 0)
+			return others[i][1];
+	for (size_t i = 0; strlen(typed) > 1 && i < N_VERBS; i++)
+		if (is_slip_of(typed, verbs[i]->v.name))
+			return verbs[i]->v.name;
+	return NULL;
+}
+
+static int unknown(const char *typed)
+{
+	const char *verb = meant(typed);
+
+	log_error("%s: expected a verb or a pid%s%s%s; try `" PROGRAM " --help`", typed,
+		  verb ? " (" : "", verb ? verb : "", verb ? "?)" : "");
+	return EXIT_USAGE;
+}
+
 /* What follows `help`: nothing, a verb, or one and its own verb (`help network create`). */
 static int help_of(int argc, char **argv)
 {
@@ -94,6 +139,5 @@ int main(int argc, char **argv)
 		return v->main(v, argc - 1, argv + 1);
 	if (argv[1][0] >= '0' && argv[1][0] <= '9')
 		return verb_up.main(&verb_up, argc, argv);
-	log_error("%s: expected a verb or a pid; try `" PROGRAM " --help`", argv[1]);
-	return EXIT_USAGE;
+	return unknown(argv[1]);
 }

@@ -33,7 +33,8 @@ int ip_parse(const char *s, struct ip *ret, struct err *e)
 			return err_invalid(e, ERR_USAGE,
 					   "\"%s\" is an IPv4-mapped address: write it as IPv4", s);
 	} else {
-		return err_invalid(e, ERR_USAGE, "\"%.80s\" is not an IP address", s);
+		return err_invalid(e, ERR_USAGE, "\"%.80s\" is not an IP address%s", s,
+				   strchr(s, '/') ? " (it has no /LENGTH here)" : "");
 	}
 	*ret = ip;
 	return 0;

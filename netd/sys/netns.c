@@ -43,8 +43,8 @@ static int denied(pid_t pid, int sys, struct err *e)
 {
 	return err_set(e, ERR_DENIED, sys,
 		       "pid %d: its network namespace may not be opened (CAP_SYS_PTRACE over the "
-		       "process is needed: be root)",
-		       (int)pid);
+		       "process is needed%s)",
+		       (int)pid, geteuid() == 0 ? ", which this root lacks" : ": be root");
 }
 
 /* -ENOSYS when this kernel, a seccomp filter or NETNS_UP_WITHOUT lets us have none. */

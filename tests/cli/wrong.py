@@ -22,12 +22,15 @@ LONG = 'a' * 200
 CASES = {
   'NETNS_UP': [
     ('', 'a verb or a target is missing'), ('frobnicate', 'frobnicate: expected a verb or a pid'),
+    ('lst', 'lst: expected a verb or a pid (ls?)'), ('rm x', '(down?)'), ('staus c', '(status?)'),
+    ('chekc c', '(check?)'),
     ('--nonsense', '--nonsense: expected a verb or a pid'), ('up', 'expected TARGET'), ('up 0', '0: expected a pid'),
     ('up 99999999999999999999', 'expected a pid'), (f'up {GONE}', 'No such process'), ('up -1', '-1: unknown option'),
     ('up /nonexistent', '/nonexistent: No such file'), ('up /etc/passwd', 'a regular file, not a network namespace'),
     ('up 1 2', '"2": unexpected operand'), ('up 1 --name a/b', '--name: '), ('up 1 -p', '-p: expected a value SPEC'),
     ('up 1 -p 0:0:0:0', 'container port'), ('up 1 -p 99999:80', 'host port'), ('up 1 -p 80:80/icmp', 'tcp, udp or sctp'),
-    ('up 1 --ip 256.1.1.1', '--ip: '), ('up 1 --ip6 ::1::', '--ip6: '), ('up 1 --network a/b', '--network: '),
+    ('up 1 --ip 256.1.1.1', '--ip: '),
+    ('up 1 --ip 10.1.2.3/16', 'it has no /LENGTH here'), ('up 1 --ip6 ::1::', '--ip6: '), ('up 1 --network a/b', '--network: '),
     ('up 1 --rate-in fast', '--rate-in: '), ('up 1 --mac zz', '--mac: '), (f'up 1 --ifname {LONG}', '--ifname: '),
     ('up 1 --to x:y', '--to: '), ('up 1 --state-dir', '--state-dir: expected a value'), ('down', 'expected TARGET|ID'),
     ('run', 'expected -- CMD'), ('status', 'expected TARGET|ID'), ('ls x', 'unexpected operand'),
