@@ -21,7 +21,7 @@ killat() { # OPTION... K: the call of a user's, from the program's own first cal
 no_files() { # but the lock; what is being renamed comes and goes
 	[ -z "$(on host find /run/user/$UID_A \( -type f -o -type s \) ! -path '*/netns-up/lock')" ]
 }
-ours() { all_named | grep ' netns-up\| slirp-\| new.idmap'; }
+ours() { ns_ours | grep ' netns-up\| slirp-\| new.idmap'; }
 all_gone() { [ -z "$(ours)" ]; }
 
 killat -l 0

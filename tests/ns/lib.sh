@@ -279,6 +279,16 @@ ns_alive() {
 	grep -qs '^State:[[:space:]]*[^ZX[:space:]]' "/proc/$1/status"
 }
 
+# ns_ours: pid and name of each process that this test has started, with its mark, and that runs.
+ns_ours() {
+	# shellcheck disable=SC2046 # a list
+	grep -sE '^(Name|State):' /dev/null \
+		$(grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | sed 's/environ$/status/') | awk '
+		{ split($1, at, /[\/:]/) }
+		at[5] == "Name" { name = $2 }
+		at[5] == "State" && $2 !~ /^[ZX]/ { print at[3], name }'
+}
+
 # ns_end PID...: kills them and waits until each is dead. One that was sent a signal only goes on until the kernel
 # has a processor for its end, and holds its sockets and locks as long.
 ns_end() {

@@ -26,16 +26,7 @@ ask_py=$(cat "$NS_TMP/ask.py")
 
 nua() { as $UID_A "$NETNS_UP" "$@"; }
 nub() { as $UID_B "$NETNS_UP" "$@"; }
-n_slirp() { # processes of slirp-lite that this test started: the last to end may be one that has the tap open
-	local p n
-	n=0
-	for p in /proc/[0-9]*; do
-		case $(cat "$p/comm" 2>/dev/null) in slirp-*) ;; *) continue ;; esac
-		! { tr '\0' '\n' <"$p/environ"; } 2>/dev/null | grep -qx "$NS_MARK" || n=$((n + 1))
-	done
-	echo $n
-}
-no_slirp() { [ "$(n_slirp)" -eq 0 ]; }
+no_slirp() { [ -z "$(ns_ours | grep ' slirp-')" ]; } # the last to end may be one that has the tap open
 
 serve_peer out tcp 7000
 serve_peer out udp 7001
@@ -194,7 +185,7 @@ refused 3 '*no network from us*' status nothing
 	env -i PATH="$PATH" "$NS_MARK" "$NETNS_UP" run -q -- sleep 7200) 2>/dev/null &
 killed=$!
 NS_SERVERS="$NS_SERVERS $killed"
-has_slirp() { [ "$(n_slirp)" -gt 0 ]; }
+has_slirp() { ! no_slirp; }
 ns_until 100 has_slirp
 kill -KILL $killed
 ok 'run was killed: slirp-lite ends' ns_until 50 no_slirp

@@ -64,7 +64,7 @@ look_at() { # PID NAME
 }
 census() {
 	local p name
-	all_named | while read -r p name; do
+	ns_ours | while read -r p name; do
 		case $name in netns-up-host | slirp-*) look_at "$p" "$name" ;; esac
 	done >"$NS_TMP/census.raw"
 	{

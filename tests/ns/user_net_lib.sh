@@ -11,13 +11,7 @@ ns_world
 users nna nnb 600000000 "$UID_A" "$UID_B"
 nna() { as $UID_A "$NETNS_UP" "$@"; }
 nnb() { as $UID_B "$NETNS_UP" "$@"; }
-all_named() { # pid and name of each of our processes
-	local p
-	grep -lsz "^$NS_MARK\$" /proc/[0-9]*/environ | cut -d/ -f3 | while read -r p; do
-		! ns_alive "$p" || echo "$p $(cat "/proc/$p/comm" 2>/dev/null)"
-	done
-}
-named() { all_named | sed -n "s/ $1\$//p"; } # NAME: pids of our processes of that name
+named() { ns_ours | sed -n "s/ $1\$//p"; } # NAME: pids of our processes of that name
 n_named() { named "$1" | wc -l; }
 has_keepers() { [ "$(n_named netns-up-host)" -eq "$1" ]; }
 # Held, they do not bring back what is killed. Once more, for one of them may have made the other meanwhile.
@@ -37,7 +31,7 @@ is_back() { # OLD-PID: another one serves, by what it says and by the record
 	now=$(uplink pid 2>/dev/null)
 	[ -n "$now" ] && [ "$now" != "$1" ] && [ "$(uplink_pid)" = "$now" ]
 }
-no_slirp() { [ -z "$(all_named | grep ' slirp-')" ]; } # nor any process of it, which may have the tap open still
+no_slirp() { [ -z "$(ns_ours | grep ' slirp-')" ]; } # nor any process of it, which may have the tap open still
 
 # box NAME UID CMD...: a process of the user's, its pid in $box_NAME.
 box() {

@@ -83,8 +83,8 @@ lanes() { # STARTS: in all lanes together; the number of those that were, and of
 }
 # What there is: our processes by name with what they have open, namespaces, mounts, files.
 census() {
-	all_named | awk '{ print "process " $2 }'
-	all_named | while read -r p name; do
+	ns_ours | awk '{ print "process " $2 }'
+	ns_ours | while read -r p name; do
 		case $name in netns-up* | slirp-*) find "/proc/$p/fd" -mindepth 1 -printf "$name has %l\n" 2>/dev/null ;; esac
 	done | sed -E 's/:.*//'
 	for kind in net user mnt pid; do
@@ -104,7 +104,7 @@ rss() { awk '/^Rss(Anon|Shmem)/ { n += $2 } END { print n + 0 }' "/proc/$1/statu
 lasting() {
 	local p name
 	{
-		all_named | grep -E ' (netns-up|slirp-)'
+		ns_ours | grep -E ' (netns-up|slirp-)'
 		responders "$(host_of)" | sed 's/$/ names/'
 	} | sort -n | while read -r p name; do
 		echo "$p $name $(rss "$p") $(find "/proc/$p/fd" -mindepth 1 2>/dev/null | wc -l)"

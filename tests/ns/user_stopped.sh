@@ -31,7 +31,7 @@ over() { # HOW
 }
 # shellcheck disable=SC2086 # a list
 kill_keepers() { kill -STOP $keepers && kill -KILL $keepers; }
-all_slirp() { all_named | sed -n 's/ slirp-.*//p'; }
+all_slirp() { ns_ours | sed -n 's/ slirp-.*//p'; }
 
 for who in slirp-lite slirp-zygote slirp-worker slirp-nsd; do
 	begin
