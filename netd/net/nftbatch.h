@@ -51,11 +51,12 @@ int nftbatch_del_timed(struct nftbatch *n, const struct ip *own, size_t n_own, s
 /* 0: both tables are there with this version and owner in their comment, 1: absent, 2: another
  * version, or half of it, 3: another owner's. */
 int nftbatch_tables(struct nftbatch *n, uint32_t version, uint32_t owner, struct err *e);
+#define NFTBATCH_DORMANT 1u /* NFT_TABLE_F_DORMANT */
 #define NFTBATCH_OWNER 2u   /* NFT_TABLE_F_OWNER, Linux 5.12 */
 #define NFTBATCH_PERSIST 4u /* NFT_TABLE_F_PERSIST, Linux 6.9 */
 struct nftbatch_table {
 	bool is_there;
-	uint32_t flags;                       /* NFTBATCH_OWNER, NFTBATCH_PERSIST */
+	uint32_t flags;                       /* NFTBATCH_OWNER, _PERSIST, _DORMANT */
 	uint32_t owner;                       /* port of the socket that it belongs to; 0: none */
 	char comment[RULESET_COMMENT_STRLEN]; /* "": none, or none of ours */
 };

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -97,6 +98,26 @@ static void one_more(void **state)
 	assert_int_equal(intact(), 1);
 }
 
+/* Every chain is there, and none is asked. */
+static void asleep(void **state)
+{
+	(void)state;
+	nft("add table " OURS " { flags dormant; }\n");
+	assert_int_equal(intact(), 0);
+	nft("add table " OURS " { }\n");
+	assert_int_equal(intact(), 1);
+}
+
+/* What the model's namespace could not have. */
+static void at_a_link(void **state)
+{
+	(void)state;
+	assert_int_equal(system("ip link add v0 type veth peer name v1"), 0);
+	nft("add chain " OURS
+	    " foreign { type filter hook ingress device v0 priority 0; policy drop; }\n");
+	assert_int_equal(intact(), 0);
+}
+
 static void read_tables(struct nftmsg *ret)
 {
 	struct nftbatch *n = NULL;
@@ -105,6 +126,24 @@ static void read_tables(struct nftmsg *ret)
 	assert_int_equal(nftbatch_open(&n, &e), 0);
 	assert_int_equal(nftclone_build_rules(nftbatch_fd(n), ret, &e), 0);
 	nftbatch_closep(&n);
+}
+
+/* What is loaded twice is read alike, bit for bit: nothing has to be listed. */
+static void alike(void **state)
+{
+	struct nftmsg first = {0};
+
+	read_tables(&first);
+	for (int i = 0; i < 5; i++) {
+		struct nftmsg again = {0};
+
+		assert_int_equal(enter(state), 0);
+		read_tables(&again);
+		assert_int_equal(again.len, first.len);
+		assert_memory_equal(again.p, first.p, first.len);
+		nftmsg_free(&again);
+	}
+	nftmsg_free(&first);
 }
 
 /* Another libnftables may say more of a chain, in user data of a type that ours does not know. */
@@ -152,6 +191,9 @@ int main(void)
 		cmocka_unit_test_setup(gone, enter),
 		cmocka_unit_test_setup(flushed, enter),
 		cmocka_unit_test_setup(one_more, enter),
+		cmocka_unit_test_setup(asleep, enter),
+		cmocka_unit_test_setup(at_a_link, enter),
+		cmocka_unit_test_setup(alike, enter),
 		cmocka_unit_test_setup(of_another_library, enter),
 	};
 
