@@ -26,6 +26,11 @@
 enum { EXIT_DONE = 0, EXIT_BROKEN = 1, EXIT_WORDS = 2, EXIT_ENDED_BEFORE = 3 };
 
 #define TASKS_MAX 4096
+#define NO_CALL (-1)
+/* The kernel's own (include/linux/errno.h), which only a tracer sees: it enters the call anew, some
+ * hundred times when somebody else has the lock that a sysctl of forwarding needs. It is one call.
+ */
+#define ERESTARTNOINTR 513
 #define OPTIONS                                                                                    \
 	(PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACECLONE |  \
 	 PTRACE_O_TRACEEXEC | PTRACE_O_EXITKILL)
@@ -50,6 +55,8 @@ struct task {
 	unsigned index;   /* order of appearance, main is 0 */
 	bool at_exit;     /* its next syscall stop is the exit of the call that shall fail */
 	bool interrupted; /* asked to stop, to be let go */
+	long nr, again; /* its last call; the call that the kernel begins anew by itself, or NO_CALL
+			 */
 };
 
 static struct {
@@ -118,7 +125,7 @@ static struct task *task_get(pid_t tid)
 		broken("tasks");
 	}
 	t = &s.tasks[s.n_tasks++];
-	*t = (struct task){.tid = tid, .index = s.n_seen++};
+	*t = (struct task){.tid = tid, .index = s.n_seen++, .again = NO_CALL};
 	return t;
 }
 
@@ -206,8 +213,15 @@ static void at_syscall(struct task *t)
 		return; /* killed meanwhile */
 	if (info.op == PTRACE_SYSCALL_INFO_EXIT && t->at_exit)
 		call_fail(t);
+	else if (info.op == PTRACE_SYSCALL_INFO_EXIT && info.exit.rval == -ERESTARTNOINTR)
+		t->again = t->nr;
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return;
+	t->nr = (long)info.entry.nr;
+	if (t->nr == t->again) {
+		t->again = NO_CALL;
+		return;
+	}
 	for (int i = 0; i < 6; i++)
 		args[i] = info.entry.args[i];
 	if (calls_counts(t->tid, info.entry.nr, args, show, sizeof(show)))
