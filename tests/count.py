@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""count.py LOG...: counts what the test logs of meson (JSON, one test a line) hold.
+"""count.py LOG[=N]...: counts what the test logs of meson (JSON, one test a line) hold.
 
+N: how many tests the log has to have; each that is missing counts as failed.
 A TAP subtest counts one, a cmocka test counts one, any other program counts one. A skipped test is
 no pass: it is listed and counted as failed. A subtest that TAP calls expected to fail, with the word
 "pending:" and why, is of something that is not built yet: it is listed and counted on its own, never as
@@ -84,6 +85,7 @@ def main(paths):
   passed = failed = skipped = 0
   slow, pending = [], []
   for path in paths:
+    path, _, wanted = path.partition('=')
     entries = []
     try:
       with open(path, encoding='utf-8', errors='replace') as file:
@@ -93,6 +95,9 @@ def main(paths):
     if not entries:
       print(f'\n--- {path}: no test was run')
       failed += 1
+    elif wanted and len(entries) != int(wanted):
+      print(f'\n--- {path}: {len(entries)} of {wanted} tests were run')
+      failed += abs(int(wanted) - len(entries))
     here = [0, 0, 0]
     for test in entries:
       counts = count(test)

@@ -7,10 +7,12 @@
 #                     DEL or GC; CHECK is killed, and nothing has changed
 #   cni.sh kill-main  the same, but only the main process dies
 #   cni.sh errno      call K of ADD, DEL, GC, CHECK fails: success, or one error document and no trace
-# SWEEP_STEP=N tries every Nth call only, each recovery with calls of its own (8; 1 is all).
+# SWEEP_STEP=N tries every Nth call only, each recovery with calls of its own, tomorrow others (8; 1 is all).
 . "$(dirname "$0")/../ns/lib.sh"
 what=$1
 STEP=${SWEEP_STEP:-8}
+DAY=$(date +%-j)
+FEW=12 # calls that every command makes: the first to be tried is one of them
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/'
 
 if [ -n "${NETNS_UP_CNI:-}" ]; then
@@ -75,11 +77,13 @@ clean() { # ROUND BEFORE
 	on host sh -c 'ip link del br-web 2>/dev/null; sysctl -qw net.ipv4.conf.eth0.forwarding=0
 		sysctl -qew net.ipv6.conf.eth0.force_forwarding=0'
 }
-# each VERB LIMIT OPTIONS FUNCTION ARGUMENT: kills VERB at 1, 1 + STEP, ... until it has ended before. FUNCTION is
-# called before ("ready") and after ("done K").
+# first N: the Nth sweep's first call.
+first() { echo $((1 + (DAY + $1) % (STEP < FEW ? STEP : FEW))); }
+# each VERB N OPTIONS FUNCTION ARGUMENT: kills VERB at a call of its first ones and each STEP after it, until it has ended
+# before. FUNCTION is called before ("ready") and after ("done K").
 each() {
-	local verb k rc
-	verb=$1 k=$2
+	local verb k rc n=0
+	verb=$1 k=$(first "$2")
 	while :; do
 		"$4" ready "$5"
 		# shellcheck disable=SC2086 # a list
@@ -88,9 +92,11 @@ each() {
 		[ $rc -eq 0 ] || [ $rc -eq 3 ] || broken "$verb, call $k: exit $rc: $(cat "$NS_TMP/killat.out")"
 		"$4" "killed at call $k" "$5"
 		[ $rc -eq 0 ] || break
+		n=$((n + 1))
 		k=$((k + STEP))
 		[ $k -lt 500 ] || { broken 'no end of calls'; break; }
 	done
+	[ $n -gt 0 ] || broken "$verb was not killed once"
 	LAST=$k
 }
 after_add() { # ready|TEXT HOW
@@ -164,14 +170,14 @@ doc = json.loads(text)
 sys.exit((doc.get("code", 0) > 0) != (rc != 0))' "$NS_TMP/out" "$1" 2>/dev/null
 }
 sweep_errno() {
-	local errno verb k rc n=0
+	local errno verb k rc n=0 injected
 	for verb in ADD DEL GC CHECK; do
-		BAD=0
+		BAD=0 injected=0
 		for errno in EINTR EAGAIN ENOMEM ENOBUFS EMFILE ENOSPC EPERM EBUSY EEXIST ENODEV EIO; do
 			# To who removes a thing ENODEV says that it is gone, which is the truth when the kernel says it.
 			case $verb-$errno in DEL-ENODEV | GC-ENODEV) continue ;; esac
 			# Errors of different names take different calls of the others' step.
-			k=$((1 + n % STEP))
+			k=$(first $n)
 			while :; do
 				fresh
 				if [ $verb != ADD ]; then
@@ -183,6 +189,7 @@ sweep_errno() {
 				rc=$?
 				n=$((n + 1))
 				grep -q '^injected' "$NS_TMP/killat.out" || break
+				injected=$((injected + 1))
 				[ $rc -lt 128 ] || broken "$verb, $errno at call $k: $(cat "$NS_TMP/killat.out" "$NS_TMP/err")"
 				# 70: the way home from the container's namespace failed, which ends the process like a kill.
 				[ $rc -eq 70 ] || one_document $rc || broken "$verb, $errno at call $k (exit $rc): $(said)"
@@ -204,10 +211,11 @@ sweep_errno() {
 				esac
 				clean "$verb with $errno at call $k (exit $rc)" "$1"
 				k=$((k + STEP * (1 + 2 * (STEP > 1))))
-				[ $k -lt 500 ] || { broken 'no end of calls'; break; }
+				[ $k -lt 500 ] || { broken "no end of calls: $verb, $errno: $(tail -n 1 "$NS_TMP/killat.out")"; break; }
 			done
 			cni DEL
 		done
+		[ $injected -gt 8 ] || broken "of $verb $injected calls failed"
 		is "$verb with a call that fails: success, or one error and no trace" $BAD 0
 	done
 	note "$n runs"

@@ -185,7 +185,7 @@ sweep_takeover() {
 	done
 	nu down c -q
 	note "$1: $((n - 1)) rounds"
-	ok "$1: there were calls" [ $k -gt 15 ]
+	ok "$1: there were rounds" [ $((n - 1)) -gt $((15 / EVERY)) ]
 	is "$1: down ${3:-killed}: what it had has one owner" $BAD 0
 }
 
