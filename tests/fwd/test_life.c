@@ -355,11 +355,20 @@ static void test_ask_ahead(void **state)
 
 		assert_int_equal(reserve_open(-1, &r, &e), 0);
 		assert_int_equal(reserve_bind(r, &p, fams, &e), 0);
-		reserve_ask(r, KEY, target);
-		for (pid_t pid = dies ? world_forwarder() : 0; pid; pid = 0) {
-			kill(pid, SIGKILL);
-			world_reap(pid);
+		/* It dies before it has answered: what it had promised would be gone with it. */
+		pid_t dead = dies ? world_forwarder() : 0;
+		int status;
+
+		if (dead) {
+			kill(dead, SIGSTOP);
+			assert_int_equal(waitpid(dead, &status, WUNTRACED), dead);
 		}
+		reserve_ask(r, KEY, target);
+		if (dead) {
+			kill(dead, SIGKILL);
+			world_reap(dead);
+		}
+		assert_int_equal(dead != 0, dies);
 		assert_int_equal(reserve_commit(r, KEY, target, &e), 0);
 		assert_int_equal(reserve_n_bound(r), 0);
 		assert_int_equal(reserve_count(r, KEY, &p, 1, &has, &want, &e), 0);
