@@ -167,10 +167,14 @@ static struct zygote make_zygote(struct worker_config *c)
 static void test_probes(void **state)
 {
 	static struct worker_config c;
-	struct world w = {.zygote = make_zygote(&c)};
+	struct world w = {.link = -1};
 	size_t n_wrong = 0;
 
 	(void)state;
+	/* A kernel without i386 answers its probe with a fault, by which the worker has to end: not
+	 * by what cmocka's handler, which it inherits, makes of that. */
+	signal(SIGSEGV, SIG_DFL);
+	w.zygote = make_zygote(&c);
 	w.link = open("/dev/null", O_RDWR | O_CLOEXEC);
 	start(&w);
 	for (size_t i = 0; i < n_probe_cases; i++) {
@@ -185,7 +189,8 @@ static void test_probes(void **state)
 		if (got == PROBE_KILLS) {
 			int status = status_of_end(&w);
 
-			assert_true(WIFSIGNALED(status));
+			if (!WIFSIGNALED(status))
+				fail_msg("%s: ended with status %#x", probe_cases[i].name, status);
 			if (strcmp(probe_cases[i].name, "i386") != 0)
 				assert_int_equal(WTERMSIG(status), SIGSYS);
 			start(&w);
