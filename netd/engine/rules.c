@@ -83,9 +83,10 @@ int rules_child(void (*fn)(int to, const void *arg), const void *arg, struct buf
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;
 	if (r < 0)
-		return err_sys(e, -r, "waiting for the model ruleset");
+		return err_sys(e, -r, "waiting for the child that loads rules");
 	if (status != 0)
-		return err_set(e, ERR_KERNEL, 0, "the model ruleset cannot be loaded");
+		return err_set(e, ERR_KERNEL, 0,
+			       "rules cannot be loaded in a namespace of their own");
 	return 0;
 }
 

@@ -55,8 +55,8 @@ struct task {
 	unsigned index;   /* order of appearance, main is 0 */
 	bool at_exit;     /* its next syscall stop is the exit of the call that shall fail */
 	bool interrupted; /* asked to stop, to be let go */
-	long nr, again; /* its last call; the call that the kernel begins anew by itself, or NO_CALL
-			 */
+	long nr;          /* its last call */
+	long again;       /* the call that the kernel begins anew by itself, or NO_CALL */
 };
 
 static struct {
