@@ -2,16 +2,15 @@
 """New-connection time by number of forwards.
 
 netns-up makes all forwards itself. The peers would need an hour for ten thousand (each rule is a process
-that reads the whole ruleset back), so they make two attachments themselves, and the rules that the
-second one added are repeated with other ports, chain names and addresses, in between, by one
-iptables-restore: the same rules in the same places. The forward measured is the last one made.
+that reads the whole ruleset back), so the rules of all their attachments but the first and the last are copies
+(copies.py): the same rules in the same places. The forward measured is the last one made.
 """
 import os
-import re
 import signal
 
+import copies
 from systems import NetnsUp, ports_of
-from world import Host, run_jobs, sh, JobError, Step
+from world import Host, run_jobs, JobError
 
 
 def _one(job):
@@ -31,48 +30,22 @@ def _measure(host, path, port, connects):
     os.waitpid(server, 0)
 
 
-def _repeat(before, after, ports, address, copies):
-  """The nat table `after`, with the lines it has more than `before` repeated copies times before them."""
-  old = before.splitlines()
-  out = []
-  counters = re.compile(r'\[\d+:\d+\]')
-  known = {counters.sub('', line) for line in old}
-  for line in after.splitlines():
-    if counters.sub('', line) in known:
-      out.append(line)
-      continue
-    for copy in range(copies):
-      text = line.replace(address, f'10.99.{copy >> 8 & 255}.{copy & 255}')
-      for index, port in enumerate(ports):
-        text = re.sub(rf'\b{port}\b', str(1024 + (copy * len(ports) + index) % 8000), text)
-      # A chain of this attachment alone carries a hash of its name.
-      text = re.sub(r'\b(CNI(?:-[A-Z]+)*-)[0-9a-f]{16,}', lambda m, c=copy: f'{m.group(1)}{c:020x}'[:28], text)
-      out.append(text)
-    out.append(line)
-  return '\n'.join(out) + '\n'
-
-
 def _peer(system, counts, connects):
   host = system.host
-  first, second = (host.netns(f'/run/ns/{n}') for n in (0, 1))
+  first = host.netns('/run/ns/0')
   figures = {}
   _one(system.add(0, first))
-  if 1 in counts:
-    figures[1] = _measure(host, first, ports_of(0)[0][0], connects)
-  before = sh('iptables-save -t nat')
-  _one(system.add(1, second))
-  after = sh('iptables-save -t nat')
-  address = sh(f'nsenter --net={second} ip -o -4 addr show eth0').split()[3].split('/')[0]
-  ports = [outer for outer, _ in ports_of(1)]
+  have = 1
   for count in counts:
-    if count == 1:
-      continue
-    # Two attachments of two forwards each are there already.
-    text = _repeat(before, after, ports, address, count // 2 - 2)
-    with open('/run/rules', 'w', encoding='ascii') as file:
-      file.write(text)
-    sh('iptables-restore </run/rules')
-    figures[count] = _measure(host, second, ports[0], connects)
+    # Attachments of two forwards each.
+    number = max(count // 2 - 1, 0)
+    path = first
+    if number > have:
+      copies.copy_records(system, 0, range(have, number))
+      path = host.netns(f'/run/ns/{number}')
+      _one(system.add(number, path))
+      have = number + 1
+    figures[count] = _measure(host, path, ports_of(number)[0][0], connects)
   return figures
 
 

@@ -7,10 +7,12 @@ libcni does. All get the same work: an interface eth0 with an IPv4 and an IPv6 a
 routes, two published TCP ports (8080-like and 8443-like, unique on the host), masquerading.
 """
 import hashlib
+import ipaddress
 import json
 import os
 import shutil
 
+from copies import filled, plain
 from world import JobError, Step, sh
 
 PORTS = ((10000, 80), (30000, 443))  # first host port and container port of each published port
@@ -58,26 +60,61 @@ class NetnsUp(System):
     return sh(f'{self.program} --version').strip()
 
 
-class Netavark(System):
+class Peer(System):
+  """A system whose attachments copies.py can repeat."""
+  bridge, hairpin, gateways, routes = '', False, ('', ''), ''
+
+  def marks(self, number):
+    """What tells attachment number from others: {name: word}, with its addresses as v4 and v6."""
+    raise NotImplementedError
+
+  def next_marks(self, numbers):
+    """Those of attachments that are not there yet, were they made in this order."""
+    raise NotImplementedError
+
+  def files(self):
+    """Texts: each file that tells of attachments, with its name."""
+    return []
+
+  def copy_files(self, number, others, marks):
+    """The files of attachment number, and what its caller keeps, once more for others."""
+
+
+class Netavark(Peer):
+  bridge, gateways, routes = 'podman1', ('10.91.0.1', 'fd91:0:0:1::1'), 'proto static metric 100'
+
   def __init__(self, host, program):
     super().__init__(host)
     self.program = program
     self.title = 'netavark'
 
+  def ident(self, number):
+    return hashlib.sha256(super().ident(number).encode()).hexdigest()
+
+  def addresses(self, number):
+    return f'10.91.{(number + 2) >> 8}.{(number + 2) & 255}', f'fd91:0:0:1::{number + 2:x}'
+
+  def marks(self, number):
+    v4, v6 = self.addresses(number)
+    return {'v4': v4, 'v6': v6, 'id': self.ident(number)} | {
+      f'port{inner}': str(outer) for outer, inner in ports_of(number)}
+
+  def next_marks(self, numbers):
+    return [self.marks(n) for n in numbers]
+
   def prepare(self):
     os.makedirs('/run/netavark', exist_ok=True)
 
   def _conf(self, number):
-    addresses = [f'10.91.{(number + 2) >> 8}.{(number + 2) & 255}', f'fd91:0:0:1::{number + 2:x}']
     return json.dumps({
-      'container_id': hashlib.sha256(self.ident(number).encode()).hexdigest(),
-      'container_name': self.ident(number),
+      'container_id': self.ident(number),
+      'container_name': super().ident(number),
       'port_mappings': [{'container_port': inner, 'host_ip': '', 'host_port': outer, 'protocol': 'tcp',
                          'range': 1} for outer, inner in ports_of(number)],
-      'networks': {'bench': {'interface_name': 'eth0', 'static_ips': addresses}},
+      'networks': {'bench': {'interface_name': 'eth0', 'static_ips': self.addresses(number)}},
       'network_info': {'bench': {
         'name': 'bench', 'id': hashlib.sha256(b'bench').hexdigest(), 'driver': 'bridge',
-        'network_interface': 'podman1', 'internal': False, 'ipv6_enabled': True, 'dns_enabled': False,
+        'network_interface': self.bridge, 'internal': False, 'ipv6_enabled': True, 'dns_enabled': False,
         'options': {}, 'ipam_options': {'driver': 'host-local'},
         'subnets': [{'gateway': '10.91.0.1', 'subnet': '10.91.0.0/16'},
                     {'gateway': 'fd91:0:0:1::1', 'subnet': 'fd91:0:0:1::/64'}]}}})
@@ -92,8 +129,10 @@ class Netavark(System):
     return 'netavark ' + json.loads(sh(f'{self.program} version'))['version']
 
 
-class CniChain(System):
+class CniChain(Peer):
   PLUGINS = ('bridge', 'portmap', 'firewall')
+  LEASES = '/run/cni-ipam'
+  bridge, hairpin, gateways = 'cni0', True, ('10.90.0.1', 'fd90:0:0:1::1')
 
   def __init__(self, host, folder):
     super().__init__(host)
@@ -101,11 +140,46 @@ class CniChain(System):
     self.title = 'CNI plugins'
     self.results = {}
 
+  def _marks(self, number, addresses):
+    # The plugins' own names of chains: the hash of the network and of the container.
+    digest = hashlib.sha512(f'bench{self.ident(number)}'.encode()).hexdigest()
+    return dict(zip(('v4', 'v6'), addresses)) | {'id': self.ident(number), 'chain': digest[:24], 'ports': digest[:21]} | {
+      f'port{inner}': str(outer) for outer, inner in ports_of(number)}
+
+  def marks(self, number):
+    return self._marks(number, [ip['address'].split('/')[0] for ip in self.results[number]['ips']])
+
+  def next_marks(self, numbers):
+    last = []
+    for index in (0, 1):
+      with open(f'{self.LEASES}/bench/last_reserved_ip.{index}', encoding='ascii') as file:
+        last.append(ipaddress.ip_address(file.read()))
+    return [self._marks(n, [str(address + 1 + i) for address in last]) for i, n in enumerate(numbers)]
+
+  def files(self):
+    # The address given last stays there when its owner goes.
+    found = []
+    for name in [n for n in os.listdir(f'{self.LEASES}/bench') if not n.startswith('last_')]:
+      with open(f'{self.LEASES}/bench/{name}', encoding='ascii') as file:
+        found.append(f'{name} {file.read()!r}\n')
+    return found
+
+  def copy_files(self, number, others, marks):
+    mine = self.marks(number)
+    for other, theirs in zip(others, marks):
+      self.results[other] = json.loads(filled(plain(json.dumps(self.results[number]), mine), theirs))
+      for index, word in enumerate(('v4', 'v6')):
+        with open(f'{self.LEASES}/bench/{mine[word]}', encoding='ascii', newline='') as file:
+          text = filled(plain(file.read(), mine), theirs)
+        for name, content in ((theirs[word], text), (f'last_reserved_ip.{index}', theirs[word])):
+          with open(f'{self.LEASES}/bench/{name}', 'w', encoding='ascii', newline='') as file:
+            file.write(content)
+
   def _conf(self, plugin, number, prev):
     conf = {'cniVersion': '1.0.0', 'name': 'bench', 'type': plugin}
     if plugin == 'bridge':
-      conf |= {'bridge': 'cni0', 'isGateway': True, 'ipMasq': True, 'hairpinMode': True, 'ipam': {
-        'type': 'host-local', 'dataDir': '/run/cni-ipam',
+      conf |= {'bridge': self.bridge, 'isGateway': True, 'ipMasq': True, 'hairpinMode': self.hairpin, 'ipam': {
+        'type': 'host-local', 'dataDir': self.LEASES,
         'ranges': [[{'subnet': '10.90.0.0/16'}], [{'subnet': 'fd90:0:0:1::/64'}]],
         'routes': [{'dst': '0.0.0.0/0'}, {'dst': '::/0'}]}}
     elif plugin == 'portmap':
@@ -179,6 +253,11 @@ class NetnsUpCni(System):
 
   def delete(self, number, path):
     yield self._step('DEL', number, path, self._conf(number, prev=self.results.pop(number, None)))
+
+  def status(self):
+    conf = json.loads(self._conf(0))
+    del conf['runtimeConfig']
+    yield Step([self.program], json.dumps(conf), {'CNI_COMMAND': 'STATUS', 'CNI_PATH': os.path.dirname(self.program)})
 
   def version(self):
     return 'CNI plugin of ' + sh(f'{os.path.dirname(self.program)}/netns-up --version').strip()
