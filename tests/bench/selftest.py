@@ -12,6 +12,7 @@ import tempfile
 import xml.etree.ElementTree as ET
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+import copies  # noqa: E402
 import plot  # noqa: E402
 import report  # noqa: E402
 import start  # noqa: E402
@@ -66,6 +67,26 @@ def test_turns():
   figures = start.in_turns([Named('a'), Named('b'), Named('c')], 3, measure)
   same('nobody is always first', ''.join(seen), 'abcbcacab')
   same('each has its figures', figures['a']['samples'], [1, 6, 8])
+
+
+def test_copies():
+  mine = {'v4': '10.0.0.4', 'v6': 'fd00::4', 'chain': '0f582ea7de71', 'ports': '0f582ea7', 'port80': '10002', 'id': 'c2'}
+  other = {'v4': '10.0.1.5', 'v6': 'fd00::105', 'chain': 'aaaabbbbcccc', 'ports': 'aaaabbbb', 'port80': '10300', 'id': 'c300'}
+  text = '-A N-0f582ea7de71 -d 10.0.0.4/32 "c2" [fd00::4]:80'
+  same('marks are named', copies.plain(text, mine), '-A N-<chain> -d <v4>/32 "<id>" [<v6>]:80')
+  for near in ('10.0.0.41', '110.0.0.4', 'fd00::40', '100020', 'c23', 'abc2', '0f582ea7de', '0f582ea7de710'):
+    same(f'no mark: {near}', copies.plain(near, mine), near)
+  same('the short name where it stands alone', copies.plain(':D-0f582ea7 -', mine), ':D-<ports> -')
+  same('words of others', copies.filled(copies.plain(text, mine), other), '-A N-aaaabbbbcccc -d 10.0.1.5/32 "c300" [fd00::105]:80')
+  same('what is no mark stays', copies.filled('<other> <v4>', other), '<other> 10.0.1.5')
+  save = '# x\n*filter\n:FORWARD ACCEPT [0:0]\n-A F -d 10.0.0.3/32 -j ACCEPT\nCOMMIT\n*nat\n:OUT ACCEPT [1:2]\n' \
+         ':D-0f582ea7 - [0:0]\n-A OUT -p tcp --dport 10001 -j X\n-A OUT -p tcp --dport 10002 -j D-0f582ea7\nCOMMIT\n'
+  rules = copies.rules_of(save, mine)
+  same('an attachment\'s own chains and rules', rules,
+       {'nat': ([':D-<ports> - [0:0]'], ['-A OUT -p tcp --dport <port80> -j D-<ports>'])})
+  same('for two others', copies.restore_text(rules, [mine, other]),
+       '*nat\n:D-0f582ea7 - [0:0]\n:D-aaaabbbb - [0:0]\n-A OUT -p tcp --dport 10002 -j D-0f582ea7\n'
+       '-A OUT -p tcp --dport 10300 -j D-aaaabbbb\nCOMMIT\n')
 
 
 def example():
@@ -165,6 +186,7 @@ if __name__ == '__main__':
   test_summary()
   test_merge()
   test_turns()
+  test_copies()
   test_page(example())
   test_plot(example())
   test_files(example())
