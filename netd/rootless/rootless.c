@@ -25,6 +25,7 @@
 #include "rootless/ask.h"
 #include "rootless/dir.h"
 #include "rootless/start.h"
+#include "sys/tun.h"
 
 #define STOP_MS 5000
 #define KILL_MS 5000
@@ -515,7 +516,9 @@ static int start_one(struct rootless *r, const struct rootless_request *q, const
 
 	socket_path(r, file, path);
 	w = args_make(q, path, &a, e);
-
+	/* slirp-lite, which is to open it, could only say it in words. */
+	if (w == 0)
+		w = tun_may_open(e);
 	if (w == 0)
 		w = explain(q, start_slirp(a.v, (const int[2]){q->end_fd, q->flows_fd}, e), e);
 	if (w == 0 && q->n_publish > 0)

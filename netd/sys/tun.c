@@ -55,6 +55,13 @@ static int open_device(struct err *e)
 	}
 }
 
+int tun_may_open(struct err *e)
+{
+	CLEAN_FD int fd = open_device(e);
+
+	return fd < 0 ? fd : 0;
+}
+
 static int explain(const char *name, int sys, struct err *e)
 {
 	switch (sys) {

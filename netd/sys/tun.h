@@ -19,7 +19,10 @@
  * there; ERR_CONFLICT: it is there and somebody reads it, or it is no tap. */
 int tun_open(const char *name, int *ret_fd, struct err *e);
 
-/* The same for a descriptor that somebody handed us: checks that it is a tap with frames that carry
+/* Whether the caller may open taps at all. ERR_DENIED or ERR_UNSUPPORTED says what would help. */
+int tun_may_open(struct err *e);
+
+/* Of a descriptor that somebody handed us: checks that it is a tap with frames that carry
  * no packet information, and reads its name. ERR_USAGE when it is not. */
 int tun_check(int fd, char ret_name[TUN_NAME_STRLEN], struct err *e);
 

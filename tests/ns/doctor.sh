@@ -313,6 +313,8 @@ nu doctor --fix >/dev/null
 ok 'ping range: mended' as $UID_A "$NETNS_UP" run -- ping -c 1 -W 20 $OUT4
 
 on host chmod 0600 /dev/net/tun
+like 'tun closed: not permitted' "$(as $UID_A "$NETNS_UP" network create closed 2>&1; echo "exit $?")" \
+	'netns-up: *: /dev/net/tun (its mode should be 0666, as udev makes it): Permission denied*exit 5'
 nok 'tun closed' as $UID_A "$NETNS_UP" run -- true
 names 'tun closed' 'error: you cannot make taps, which slirp-lite needs (/dev/net/tun has mode 0600); remedy: chmod 0666 /dev/net/tun' \
 	as $UID_A "$NETNS_UP"
