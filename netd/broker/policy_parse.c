@@ -110,7 +110,9 @@ static int parse_ranges(char *s, struct policy_limits *l, struct err *e)
 			*dash = '\0';
 		if (parse_u32(v, 1, UINT16_MAX, &low) < 0 ||
 		    parse_u32(dash ? dash + 1 : v, low, UINT16_MAX, &high) < 0)
-			return err_invalid(e, ERR_PROTOCOL, "range: expected PORT or LOW-HIGH");
+			return err_invalid(e, ERR_PROTOCOL,
+					   "range: expected PORT or LOW-HIGH, found \"%s%s%s\"", v,
+					   dash ? "-" : "", dash ? dash + 1 : "");
 		l->range[l->n_range].low = (uint16_t)low;
 		l->range[l->n_range++].high = (uint16_t)high;
 	}
@@ -147,17 +149,22 @@ static int parse_lifetime(char *s, struct policy_limits *l, struct err *e)
 	l->is_until_logout = strcmp(s, "login") == 0;
 	if (l->is_until_logout || strcmp(s, "namespace") == 0)
 		return 0;
-	return err_invalid(e, ERR_PROTOCOL, "lifetime: expected namespace or login");
+	return err_invalid(e, ERR_PROTOCOL, "lifetime: expected namespace or login, found \"%s\"",
+			   s);
 }
 
 static int parse_rate_in(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_rate_parse(s, &l->bandwidth.in_rate, e);
+	int r = attach_rate_parse(s, &l->bandwidth.in_rate, e);
+
+	return r < 0 ? err_ctx(e, r, "rate-in") : 0;
 }
 
 static int parse_rate_out(char *s, struct policy_limits *l, struct err *e)
 {
-	return attach_rate_parse(s, &l->bandwidth.out_rate, e);
+	int r = attach_rate_parse(s, &l->bandwidth.out_rate, e);
+
+	return r < 0 ? err_ctx(e, r, "rate-out") : 0;
 }
 
 static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, struct err *e)
@@ -194,8 +201,9 @@ static int parse_limit(char *word, unsigned *seen, struct policy_limits *l, stru
 		if (known[i].list)
 			return known[i].list(value, l, e);
 		if (parse_u32(value, 0, known[i].max, known[i].to) < 0)
-			return err_invalid(e, ERR_PROTOCOL, "%s: expected a number 0..%u", word,
-					   known[i].max);
+			return err_invalid(e, ERR_PROTOCOL,
+					   "%s: expected a number 0..%u, found \"%s\"", word,
+					   known[i].max, value);
 		return 0;
 	}
 	return err_invalid(

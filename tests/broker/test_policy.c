@@ -206,6 +206,32 @@ static void expect_wrong(const struct policy *p, size_t file, const char *why)
 		fail_msg("\"%s\" where \"%s\" was expected", p->file[file].wrong.text, why);
 }
 
+/* A wrong value is named with its key, and with what was expected. */
+static void test_wrong_values(void **state)
+{
+	static const struct {
+		const char *limit, *why;
+	} bad[] = {
+		{"ports=-3", "line 1: ports: expected a number 0..65535, found \"-3\""},
+		{"nics=", "line 1: nics: expected a number 0..1024, found \"\""},
+		{"range=80,90-85", "line 1: range: expected PORT or LOW-HIGH, found \"90-85\""},
+		{"range=x", "line 1: range: expected PORT or LOW-HIGH, found \"x\""},
+		{"lifetime=ever", "line 1: lifetime: expected namespace or login, found \"ever\""},
+		{"rate-in=much", "line 1: rate-in: "},
+		{"rate-out=-1", "line 1: rate-out: "},
+		{"host=192.0.2.256", "line 1: host: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		char text[80];
+
+		snprintf(text, sizeof(text), "allow * * attach %s\n", bad[i].limit);
+		CLEAN_POLICY struct policy p = policy_of(text);
+		expect_wrong(&p, 0, bad[i].why);
+	}
+}
+
 /* As much of everything as there may be, and one more. */
 static void test_most(void **state)
 {
@@ -592,8 +618,8 @@ int main(void)
 		cmocka_unit_test(test_names),        cmocka_unit_test(test_files),
 		cmocka_unit_test(test_explain),      cmocka_unit_test(test_bandwidth),
 		cmocka_unit_test(test_caps),         cmocka_unit_test(test_egress),
-		cmocka_unit_test(test_egress_names), cmocka_unit_test(test_most),
-		cmocka_unit_test(test_lifetime),
+		cmocka_unit_test(test_egress_names), cmocka_unit_test(test_wrong_values),
+		cmocka_unit_test(test_most),         cmocka_unit_test(test_lifetime),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

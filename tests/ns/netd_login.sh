@@ -21,7 +21,7 @@ ended() { # WHAT UID ID
 pt() { on host "$NETNS_UP" policy test --policy-dir "$POLICY" --user "$@"; }
 
 policy 'allow nta default attach lifetime=logout'
-like 'a lifetime that there is not' "$(pt nta)" '*lifetime: expected namespace or login*'
+like 'a lifetime that there is not' "$(pt nta)" '*lifetime: expected namespace or login, found "logout"*'
 policy "allow nta default attach lifetime=login" "allow $UID_C default attach,publish lifetime=login" \
 	'allow ntb default attach lifetime=namespace'
 netd_start
