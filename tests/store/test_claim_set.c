@@ -119,10 +119,45 @@ static void test_slots(void **state)
 	store_closep(&s);
 }
 
+/* Wherever the one that is left lies, it is found. */
+static void test_full(void **state)
+{
+	struct addr_set set = {.n = 1, .r = {range("10.1.0.0/26", NULL, NULL)}};
+	struct store *s = locked();
+
+	(void)state;
+	must(0, pool_complete(&set, 1, e));
+	for (int i = 2; i < 63; i++) {
+		char id[8], key[16], addr[IP_STRLEN];
+
+		snprintf(id, sizeof(id), "c%d", i);
+		snprintf(key, sizeof(key), "%s@eth0", id);
+		snprintf(addr, sizeof(addr), "10.1.0.%d", i);
+		must(0, claim_is_full(s, &set, e));
+		next_is(s, &set, 0, key, addr);
+		record(s, id, addr);
+	}
+	must(1, claim_is_full(s, &set, e));
+	for (int i = 2; i < 63; i++) {
+		char key[16], addr[IP_STRLEN];
+
+		snprintf(key, sizeof(key), "c%d@eth0", i);
+		snprintf(addr, sizeof(addr), "10.1.0.%d", i);
+		struct ip ip = util_ip(addr);
+		must(0, claim_drop_addr(s, &ip, key, e));
+		must(0, claim_is_full(s, &set, e));
+		must(0, claim_addr(s, &ip, key, e));
+		must(1, claim_is_full(s, &set, e));
+	}
+	store_unlock(s);
+	store_closep(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_ranges, util_fresh),
+		cmocka_unit_test_setup(test_full, util_fresh),
 		cmocka_unit_test_setup(test_slots, util_fresh),
 	};
 
