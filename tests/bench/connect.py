@@ -3,14 +3,18 @@
 
 netns-up makes all forwards itself. The peers would need an hour for ten thousand (each rule is a process
 that reads the whole ruleset back), so the rules of all their attachments but the first and the last are copies
-(copies.py): the same rules in the same places. The forward measured is the last one made.
+(copies.py): the same rules in the same places, without interfaces. Theirs are two forwards an attachment, ours up to a
+thousand: for both what counts is the number of forwards. The forward measured is the last one made.
 """
 import os
+import random
 import signal
 
 import copies
 from systems import NetnsUp, ports_of
 from world import Host, run_jobs, JobError
+
+TURNS = 10
 
 
 def _one(job):
@@ -19,72 +23,86 @@ def _one(job):
     raise results[0]
 
 
-def _measure(host, path, port, connects):
-  server = host.listen(path, 80)
-  try:
-    for _ in range(50):
-      host.connect(Host.V4, port)
-    return [host.connect(Host.V4, port) for _ in range(connects)]
-  finally:
-    os.kill(server, signal.SIGKILL)
-    os.waitpid(server, 0)
+class Peer:
+  """Attachments of two forwards each, and their rules."""
 
+  def __init__(self, system):
+    self.system, self.have = system, 0
+    self.path = self.port = None
 
-def _peer(system, counts, connects):
-  host = system.host
-  first = host.netns('/run/ns/0')
-  figures = {}
-  _one(system.add(0, first))
-  have = 1
-  for count in counts:
-    # Attachments of two forwards each.
+  def _add(self, number):
+    self.path, self.port = self.system.host.netns(f'/run/ns/{number}'), ports_of(number)[0][0]
+    _one(self.system.add(number, self.path))
+    self.have = number + 1
+
+  def grow(self, count):
+    """Brings the forwards to count; the last one is at self.port, to self.path."""
     number = max(count // 2 - 1, 0)
-    path = first
-    if number > have:
-      copies.copy_records(system, 0, range(have, number))
-      path = host.netns(f'/run/ns/{number}')
-      _one(system.add(number, path))
-      have = number + 1
-    figures[count] = _measure(host, path, ports_of(number)[0][0], connects)
-  return figures
+    if self.have == 0:
+      self._add(0)
+    if number >= self.have:
+      copies.copy_records(self.system, 0, range(self.have, number))
+      self._add(number)
 
 
-def _ours(system, counts, connects):
-  host = system.host
-  path = host.netns('/run/ns/0')
-  _one(system.add(0, path))
-  figures = {}
-  if 1 in counts:
-    figures[1] = _measure(host, path, ports_of(0)[0][0], connects)
-  have, number, port = 2, 1, 40000
-  for count in counts:
-    # Shifted ranges, which are one element a port, a thousand to an attachment at most; the last
-    # attachment is the one measured.
-    while have < count - 2:
-      n = min(1000, count - 2 - have)
-      inner = host.netns(f'/run/ns/{number}')
-      _one(system.add(number, inner, [f'{port}-{port + n - 1}:{port - 30000}-{port - 30000 + n - 1}']))
-      have, number, port = have + n, number + 1, port + n
-    if count == 1:
-      continue
-    last = host.netns(f'/run/ns/{number}')
-    _one(system.add(number, last))
-    figures[count] = _measure(host, last, ports_of(number)[0][0], connects)
-    _one(system.delete(number, last))
-    number += 1
-  return figures
+class Ours:
+  """Ranges that are one element a port, a thousand to an attachment at most; and one of two ports, the last."""
+
+  def __init__(self, system):
+    self.system, self.have, self.number, self.next_port = system, 0, 0, 40000
+    self.path = self.port = None
+
+  def _add(self, ports=None):
+    path = self.system.host.netns(f'/run/ns/{self.number}')
+    _one(self.system.add(self.number, path, ports))
+    self.number += 1
+    return path
+
+  def grow(self, count):
+    if self.path:
+      _one(self.system.delete(self.number - 1, self.path))
+    while self.have < count - 2:
+      n, at = min(1000, count - 2 - self.have), self.next_port
+      self._add([f'{at}-{at + n - 1}:{at - 30000}-{at - 30000 + n - 1}'])
+      self.have, self.next_port = self.have + n, at + n
+    self.port = ports_of(self.number)[0][0]
+    self.path = self._add()
+
+
+def _measure(sides, connects):
+  """connects times of each side, a part at a time, in an order that nobody is always behind."""
+  servers, times = [], {side.system.title: [] for side in sides}
+  try:
+    for side in sides:
+      side.system.host.enter()
+      servers.append(side.system.host.listen(side.path, 80))
+    for turn in range(TURNS + 1):
+      for side in random.Random(turn).sample(sides, len(sides)):
+        side.system.host.enter()
+        some = [side.system.host.connect(Host.V4, side.port) for _ in range(connects // TURNS)]
+        times[side.system.title] += some if turn > 0 else []  # the first is the warm-up
+  finally:
+    for server in servers:
+      os.kill(server, signal.SIGKILL)
+      os.waitpid(server, 0)
+  return times
 
 
 def connection_times(makers, counts, connects, say, summary):
   """{title: {forwards: summary}}; each system on a fresh host."""
-  figures = {}
+  sides = []
   for key, make in makers:
     host = Host(key + '-fwd')
     host.enter()
     system = make(host)
     system.prepare()
-    say(f'{system.title}: {connects} connections at {counts} forwards')
-    # The peers publish to 127.0.0.1 by other rules; what is measured comes from outside.
-    times = (_ours if isinstance(system, NetnsUp) else _peer)(system, counts, connects)
-    figures[system.title] = {count: summary(values) for count, values in times.items()}
+    sides.append((Ours if isinstance(system, NetnsUp) else Peer)(system))
+  figures = {side.system.title: {} for side in sides}
+  for count in counts:
+    for side in sides:
+      say(f'{side.system.title}: {count} forwards')
+      side.system.host.enter()
+      side.grow(count)
+    for title, times in _measure(sides, connects).items():
+      figures[title][count] = summary(times)
   return figures

@@ -114,9 +114,10 @@ def picture(system, number, path):
   return plain(text, marks) + ''.join(sorted(plain(file, marks) for file in system.files()))
 
 
-def mentions(system, marks):
-  """Lines that still tell of an attachment."""
-  text = ''.join(sh(f'{save}-save') for save in SAVES) + ''.join(system.files())
+def mentions(system, number, marks):
+  """Lines that still tell of an attachment: rules, files, its interface on the host."""
+  text = sh('ip -o link').replace(f'copy{number}@', f'{marks["v4"]} still has copy{number} ')
+  text += ''.join(sh(f'{save}-save') for save in SAVES) + ''.join(system.files())
   return [line for line in text.splitlines() if pattern(marks).search(line)]
 
 
@@ -134,8 +135,9 @@ def prove(system, number, fresh):
   copy(system, number, [(again, path)])
   of_copy, marks = picture(system, again, path), system.marks(again)
   _run(system.delete(again, path))
-  if mentions(system, marks):
-    raise JobError(f'{system.title}: what it left of a copy: {mentions(system, marks)[:3]}')
+  left = mentions(system, again, marks)
+  if left:
+    raise JobError(f'{system.title}: what it left of a copy: {left[:3]}')
   _run(system.add(again, other))
   of_made = picture(system, again, other)
   _run(system.delete(again, other))

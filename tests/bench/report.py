@@ -79,11 +79,11 @@ class Report:
     a, b = value_of(self.doc, key, who), value_of(self.doc, key, other)
     return a / b if a is not None and b else None
 
-  def aim(self, text, figure, least=None, most=None, unit=''):
-    """An aim; left out when its figure was not measured."""
+  def aim(self, text, figure, least=None, most=None, unit='', who=None):
+    """An aim of who (the first of ours); left out when its figure was not measured."""
     if figure is not None:
-      self.doc['aims'].append({'text': text, 'figure': f'{figure:.2f}{unit}',
-                               'met': figure >= least if least is not None else figure <= most})
+      aim = {'text': text, 'figure': f'{figure:.2f}{unit}', 'met': figure >= least if least is not None else figure <= most}
+      self.doc['aims'].append(aim | ({'who': who} if who else {}))
 
   def table(self, title, head, rows):
     self.doc['tables'].append({'title': title, 'head': head, 'rows': rows})
@@ -174,9 +174,13 @@ def table_text(head, rows):
   return '\n'.join('| ' + ' | '.join(str(c).replace('|', '\\|') for c in row) + ' |' for row in lines) + '\n'
 
 
+def aims_of(doc, who):
+  return [a for a in doc['aims'] if a.get('who', doc['ours'][0]) == who]
+
+
 def losses_text(doc, who):
   out = [t for cell in doc['cells'] for t in lost(doc, cell, who)]
-  out += [f'Aim missed: {a["text"]}: {a["figure"]}.' for a in doc['aims'] if not a['met']] if who == doc['ours'][0] else []
+  out += [f'Aim missed: {a["text"]}: {a["figure"]}.' for a in aims_of(doc, who) if not a['met']]
   if not out:
     out = ['Nowhere in this run.' if peers_of(doc) else 'No peer does the same; the table tells the ratio to the limit.']
   return f'\n## Where {who} loses or misses an aim\n\n' + '\n'.join(f'* {t}' for t in out) + '\n'
@@ -218,9 +222,10 @@ def head_text(doc):
 
 def markdown(doc):
   text = head_text(doc) + ''.join(losses_text(doc, who) for who in doc['ours'])
-  if doc['aims']:
-    text += f'\n## Aims of {doc["ours"][0]}\n\n' + table_text(
-      ['aim', 'figure', 'met'], [[a['text'], a['figure'], 'yes' if a['met'] else '**no**'] for a in doc['aims']])
+  for who in doc['ours']:
+    if aims_of(doc, who):
+      text += f'\n## Aims of {who}\n\n' + table_text(
+        ['aim', 'figure', 'met'], [[a['text'], a['figure'], 'yes' if a['met'] else '**no**'] for a in aims_of(doc, who)])
   text += cells_text(doc)
   for t in doc['tables']:
     text += f'\n## {t["title"]}\n\n' + table_text(t['head'], t['rows'])

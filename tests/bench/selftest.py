@@ -103,6 +103,7 @@ def example():
   found.aim('half of direct', found.ratio('win', 'ours', 'direct'), least=0.5)
   found.aim('twice the peer', found.ratio('lose', 'ours', 'peer'), least=2)
   found.aim('not measured', found.ratio('nowhere', 'ours', 'peer'), least=2)
+  found.aim('an aim of another', 3.0, most=2, who='ours 2')
   found.table('A table', ['', 'x'], [['a|b', 1]])
   found.doc.update(date='2026-01-02', kernel='6.1', cpus=2, load=[0.5, 0.4, 1.0], run='2 rounds', versions=['ours 1'])
   return found.doc
@@ -118,7 +119,12 @@ def test_page(doc):
   ok('a missed aim is one', '* Aim missed: twice the peer: 0.49.' in text, text)
   ok('an aim that is met is in the table', '| half of direct | 0.55 | yes |' in text, text)
   ok('what was not measured is no aim', 'not measured' not in text, text)
-  ok('who loses nothing', '## Where ours 2 loses or misses an aim\n\n* Nowhere in this run.' in text, text)
+  ok('who loses nothing but misses an aim of its own',
+     '## Where ours 2 loses or misses an aim\n\n* Aim missed: an aim of another: 3.00.\n\n## Aims of ours\n' in text, text)
+  ok('each has its aims', '## Aims of ours 2\n\n| aim | figure | met |\n| --- | --- | --- |\n| an aim of another | 3.00 | **no** |'
+     in text, text)
+  ok('who loses nothing', '## Where ours 2 loses or misses an aim\n\n* Nowhere in this run.' in
+     report.markdown(doc | {'aims': []}))
   order = [text.index(t) for t in ('## Where ours loses', '## Aims', '## All cells', '| **lost** lost cell', '| **lost** close',
                                    '| won, Gbit/s', '## Times', '| **lost** no figure', '| less is won', '## A table')]
   ok('losses come first, of each table too', order == sorted(order), order)

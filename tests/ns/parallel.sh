@@ -33,11 +33,19 @@ all() { # VERB-AND-OPTIONS, $i is the number
 		for p in $pids; do wait $p || bad=$((bad + 1)); done
 		[ $bad -eq 0 ] || { echo "$bad failed"; exit 1; }' sh "$N" "$1"
 }
+rules() { on host nft -j list ruleset | jq '[.nftables[] | select(.rule or .chain)] | length'; }
+ok 'one' nu up p0 -q -p 10000:80
+one=$(rules)
+ok 'rules and chains are counted' [ "$one" -gt 50 ]
+# What a call starts: itself. Who waits for others' deletions is no program.
+ok 'one more, looked at' on host strace -f -qq -e signal=none -e trace=execve -o "$NS_TMP/started" "$NETNS_UP" up p1 -q -p 10001:80
+is 'a call starts no other program' "$(grep -c 'execve(.*= 0$' "$NS_TMP/started")" 1
 start=$(date +%s%N)
 ok "$N up at once" all "$NETNS_UP up p\$i -q -p \$((10000 + i)):80"
 note "$N up: $((($(date +%s%N) - start) / 1000000)) ms"
 is 'all are there' "$(nu ls --json | grep -c '"phase": "committed"')" "$N"
 is 'all addresses differ' "$(nu ls --json | grep '"address": "10' | sort -u | wc -l)" "$N"
+is 'there are as many rules and chains as with one' "$(rules)" "$one"
 bad=0
 for i in 0 7 $((N / 2)) $((N - 1)); do
 	on host ip netns exec p$i ping -q -c1 -W10 $OUT4 >/dev/null || bad=$((bad + 1))
