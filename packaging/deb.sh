@@ -29,12 +29,11 @@ meson install -C "$build" --no-rebuild --quiet --strip --destdir "$tmp/root" >"$
 prefix=$(find root -type d -name bin | sed 's,^root,,; s,/bin$,,')
 find "root$prefix/share/man" -type f -exec gzip -9n {} +
 doc=root/usr/share/doc/netns-up
-mkdir -p "$doc" root/etc/netd/policy.d root/DEBIAN
-cp "$top/packaging/debian/copyright" "$top/README.md" "$doc/"
-cp -R "$top/docs/examples" "$doc/examples"
-for page in "$top"/docs/*.md "$top/NEWS.md" "$top/SECURITY.md"; do
-	cp "$page" "$doc/"
-done
+mkdir -p "$doc/docs" root/etc/netd/policy.d root/DEBIAN
+# As they lie in the tree, so that links from one to another lead there too.
+cp "$top/packaging/debian/copyright" "$top"/*.md "$doc/"
+cp "$top"/docs/*.md "$top"/docs/*.svg "$doc/docs/"
+cp -R "$top/docs/bench" "$top/docs/examples" "$doc/docs/"
 cp debian/changelog "$doc/changelog"
 gzip -9n "$doc/changelog"
 

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""named.py TREE: what the texts name is there. TAP.
+"""named.py [--links] TREE: what the texts name is there. TAP.
 
-In each .md file: links to files of the tree, and to headings in them, and paths of the tree between backquotes (`tests/...`, with `*` for any),
-exist. A path that is followed by a colon and words in double quotes is a test with titles of its own: each of them
-stands in that file as it is quoted. Drawings (docs/*.svg) are well formed, and nothing in them runs or is fetched.
+In each .md file: links to files of the tree, and to headings in them, and paths of the tree between backquotes
+(`tests/...`, with `*` for any), exist. A path that is followed by a colon and words in double quotes is a test with
+titles of its own: each of them stands in that file as it is quoted. With --links the links alone: of a package's
+documents, which lie there without the tree. Drawings (docs/*.svg) are well formed, and nothing in them runs or is
+fetched.
 """
 import glob
 import os
@@ -25,7 +27,7 @@ def has_heading(path, anchor):
   return anchor in [re.sub(r'[^\w -]', '', title).lower().replace(' ', '-') for title in titles]
 
 
-def wrong_in(top, name):
+def wrong_in(top, name, links_alone):
   """What a text says that is not so, and how many things it named."""
   with open(os.path.join(top, name), encoding='utf-8') as file:
     text = FENCE.sub('', file.read())
@@ -38,6 +40,8 @@ def wrong_in(top, name):
       wrong.append(f'link to {target}')
     elif anchor and not (path.endswith('.md') and has_heading(path, anchor)):
       wrong.append(f'link to {target}#{anchor}')
+  if links_alone:
+    return wrong, n
   for path in PATH.findall(text):
     n += 1
     path = path.rstrip('/')
@@ -68,14 +72,14 @@ def wrong_in_drawing(path):
 
 
 def main():
-  top = sys.argv[1]
+  top, links_alone = sys.argv[-1], sys.argv[1] == '--links'
   names = sorted(os.path.relpath(p, top) for p in glob.glob(os.path.join(top, '*.md')) +
                  glob.glob(os.path.join(top, 'docs', '**', '*.md'), recursive=True))
   drawings = sorted(glob.glob(os.path.join(top, 'docs', '*.svg')))
   print(f'1..{len(names) + len(drawings)}')
   failed = 0
   for count, name in enumerate(names, 1):
-    wrong, n = wrong_in(top, name)
+    wrong, n = wrong_in(top, name, links_alone)
     failed += bool(wrong)
     print(f'{"not " if wrong else ""}ok {count} - {name}: {n} things that it names')
     for line in wrong:

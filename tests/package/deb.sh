@@ -40,6 +40,7 @@ ok 'its files are as their checksums say' sh -c 'cd "$1" && md5sum -c --quiet va
 ok 'the user netd is there' grep -q '^netd:' "$ROOT/etc/passwd"
 is 'the policy is root'"'"'s alone to write' "$(stat -c '%a %u' "$ROOT/etc/netd/policy.d")" '755 0'
 ok 'the manual page is there' sh -c 'gzip -dc "$1/share/man/man1/netns-up.1.gz" | mandoc -Tascii | grep -q "give network namespaces"' sh "$ROOT$PREFIX"
+ok 'its documents have links that lead somewhere' python3 -B "$TOP/tests/docs/named.py" --links "$ROOT/usr/share/doc/netns-up"
 
 # On a host of its own, with the package's files over the machine's: programs find each other as installed.
 ns_world
