@@ -3,8 +3,10 @@
 """man.py FOLDER: the manual pages against what --help says, both ways: verbs, operands, options, values.
 
 NETNS_UP, SLIRP_LITE and NETD in the environment are the programs. Also: each page has the sections that belong to
-its kind, each block of EXAMPLES says whether it is run, and SEE ALSO names pages of ours that exist. TAP.
+its kind, each block of EXAMPLES says whether it is run, SEE ALSO names pages of ours that exist, and ENVIRONMENT
+tells the variables that the program's sources ask for, and no others. TAP.
 """
+import glob
 import os
 import re
 import subprocess
@@ -19,6 +21,16 @@ SECTIONS = {
   '8': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'FILES', 'ENVIRONMENT', 'EXAMPLES', 'SEE ALSO'],
   '5': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'FILES', 'EXAMPLES', 'SEE ALSO'],
   '7': ['NAME', 'DESCRIPTION', 'EXIT STATUS', 'ENVIRONMENT', 'FILES', 'EXAMPLES', 'SEE ALSO'],
+}
+# What each program is made of: its rooms, and files of the daemon's that are linked into others, or only into it.
+ENGINE = ['base', 'model', 'sys', 'net', 'store', 'engine']
+DAEMON_ALONE = ['netd/broker/listen.c', 'netd/broker/handover_file.c']
+CLIENT_ALONE = ['netd/broker/ask.c']
+SOURCES = {
+  'netns-up.1': ([f'netd/{room}' for room in ENGINE + ['doctor', 'broker', 'rootless', 'cli']], DAEMON_ALONE),
+  'slirp-lite.1': (['slirp-lite', 'netd/base', 'netd/model', 'netd/sys'], []),
+  'netns-up-cni.7': ([f'netd/{room}' for room in ENGINE + ['broker']] + ['cni-plugin'], DAEMON_ALONE),
+  'netd.8': ([f'netd/{room}' for room in ENGINE + ['broker']], CLIENT_ALONE),
 }
 
 
@@ -98,6 +110,42 @@ def check_netns_up(page, program):
   ok('netns-up: environment', sorted(missing))
 
 
+def asked_for(text, macros):
+  """The names that a file asks the environment for; what cannot be told is there as it is written."""
+  names = set()
+  for argument in re.findall(r'\bgetenv\(([^()]*)\)', text):
+    if argument.startswith('"'):
+      names.add(argument.strip('"'))
+    elif '[' in argument: # of a table of names
+      table = re.search(rf'\b{argument.split("[")[0]}\[\] = {{(.*?)}}', text, re.S)
+      names |= set(re.findall(r'"(\w+)"', table.group(1))) if table else {argument}
+    elif argument in macros:
+      names.add(macros[argument])
+    else: # a parameter: what the function is called with
+      wrapper = re.search(rf'\b(\w+)\(const char \*{argument}\)\n{{[^}}]*\bgetenv\({argument}\)', text)
+      names |= set(re.findall(rf'\b{wrapper.group(1)}\("(\w+)"\)', text)) if wrapper else {argument}
+  return names
+
+
+def check_environment(name, page, top):
+  rooms, others = SOURCES[name]
+  texts = {}
+  for room in rooms:
+    for path in glob.glob(os.path.join(top, room, '**', '*.[ch]'), recursive=True):
+      if os.path.relpath(path, top) not in others:
+        with open(path, encoding='utf-8') as file:
+          texts[path] = file.read()
+  macros = dict(re.findall(r'^#define (\w+) +"(\w+)"', '\n'.join(texts.values()), re.M))
+  there = set().union(*(asked_for(text, macros) for text in texts.values()))
+  told = set()
+  for line in page.sections['ENVIRONMENT']:
+    if re.match(r'\*[A-Z_]+\*', line):
+      told |= set(re.findall(r'\*([A-Z_]+)\*', line))
+  ok(f'{name}: the {len(there)} variables of the environment', ['no sources'] if len(texts) < 10 else
+     [f'{v}: missing in the page' for v in sorted(there - told)] +
+     [f'{v}: in the page, but nothing asks for it' for v in sorted(told - there)])
+
+
 def main():
   folder = sys.argv[1]
   names = sorted(name for name in os.listdir(folder) if name.endswith('.scd'))
@@ -105,6 +153,8 @@ def main():
   check_netns_up(all_pages['netns-up.1'], os.environ['NETNS_UP'])
   for name, variable in (('slirp-lite.1', 'SLIRP_LITE'), ('netd.8', 'NETD')):
     ok(f'{name}: options', compare(all_pages[name].options('OPTIONS'), help_options(help_of(os.environ[variable]))))
+  for name in SOURCES:
+    check_environment(name, all_pages[name], os.path.join(folder, '..', '..'))
   for name, page in all_pages.items():
     base, section = name.rsplit('.', 1)
     wrong = list(page.wrong)
