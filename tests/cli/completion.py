@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """completion.py DIRECTORY: the completions in DIRECTORY are taken by their shells and offer what --help says.
 
-PROGRAMS in the environment: the programs' paths, separated by ':'. Each shell is asked for every verb; bash and
-zsh also by a key press at a terminal. Names come from a program of the same name that this test makes, and what
+PROGRAMS in the environment: the programs' paths, separated by ':'. Each shell is asked for every verb, zsh at a
+terminal, for it completes nowhere else; bash and zsh also by a key press. Names come from a program of the same name that this test makes, and what
 is in a name is not executed. Needs no root. TAP.
 """
 import os
@@ -115,6 +115,54 @@ class Terminal:
     os.close(self.fd)
 
 
+def zsh_before(folder):
+  return f'fpath=({shlex.quote(folder)} $fpath); autoload -U compinit; compinit -u -D; PS1=; '
+
+
+ZSH = '''
+compadd() { # what is offered is kept, but where a function of zsh's asks what would match
+	local -a hits
+	if [[ ${@[1,(i)(-|--)]} == *-[OAD]\\ * ]]; then
+		builtin compadd "$@"
+		return
+	fi
+	builtin compadd -A hits "$@"
+	answers+=($hits)
+	builtin compadd "$@"
+}
+complete_here() {
+	_main_complete
+	compstate[insert]= compstate[list]=
+}
+ask() {
+	local line
+	for line in $lines; do
+		answers=()
+		BUFFER=$line CURSOR=$#line
+		zle complete-here
+		print -r -- ${(pj:\\t:)answers}
+	done >$answered
+	BUFFER=
+	print ANSWER""ED
+}
+zle -C complete-here complete-word complete_here
+zle -N ask
+bindkey '^X^A' ask
+'''
+
+
+def ask_zsh(folder, lines, env):
+  text, answered = f'{env["HOME"]}/ask.zsh', f'{env["HOME"]}/answered'
+  with open(text, 'w', encoding='utf-8') as file:
+    file.write(f'lines=({" ".join(map(shlex.quote, lines))})\nanswered={shlex.quote(answered)}\n{ZSH}')
+  terminal = Terminal(['zsh', '-f', '-i'], env, zsh_before(folder) + f'. {shlex.quote(text)}; ')
+  good = terminal.shows('\x18\x01', 'ANSWERED')
+  ok(f'zsh: asked {len(lines)} lines at a terminal', good, repr(terminal.seen))
+  terminal.close()
+  with open(answered, encoding='utf-8') as file:
+    return [sorted({w for w in line.split('\t') if w}) for line in file.read().splitlines()]
+
+
 def check_program(path, folder, env):
   name = os.path.basename(path)
   verbs = verbs_of(path)
@@ -124,9 +172,10 @@ def check_program(path, folder, env):
     out = run(shell, '-n', script)
     ok(f'{shell} takes the completions of {name}', out.returncode == 0 and os.path.getsize(script) > 0, out.stderr)
   lines = [f'{name} {verb + " " if verb else ""}--' for verb in verbs]
-  for shell in ('bash', 'fish'):
-    script = os.path.join(folder, FILES[shell].format(name))
-    got = ask_bash(script, name, lines, env) if shell == 'bash' else ask_fish(script, lines, env)
+  scripts = {shell: os.path.join(folder, form.format(name)) for shell, form in FILES.items()}
+  for shell, got in (('bash', ask_bash(scripts['bash'], name, lines, env)),
+                     ('zsh', ask_zsh(folder, lines, env)),
+                     ('fish', ask_fish(scripts['fish'], lines, env))):
     for line, have, want in zip(lines, got, verbs.values()):
       ok(f'{shell}: {line}<TAB> offers the options of --help', have == want, f'got {have}\nwant {want}')
     ok(f'{shell}: each line was answered', len(got) == len(lines))
@@ -170,11 +219,10 @@ def check_lines(folder, env):
 
 
 def check_terminal(folder, env):
-  zsh = f'fpath=({folder} $fpath); autoload -U compinit; compinit -u -D; PS1=; '
   cases = (
     (['bash', '--norc', '--noprofile', '-i'], f'. {folder}/netns-up; PS1=; ', (
       ('netns-up up --p', '--publish '), ('netns-up network cr', 'create '))),
-    (['zsh', '-f', '-i'], zsh, (
+    (['zsh', '-f', '-i'], zsh_before(folder), (
       ('netns-up up --p', '--publish'), ('netns-up network cr', 'create'), ('netns-up 4242 --pub', '--publish'),
       ('netns-up down we', 'web'), ('netns-up network create --mode r', 'routed'),
       ('slirp-lite --conf', '--configure'), ('slirp-lite --sandbox=st', 'strict'))))
