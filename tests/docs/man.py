@@ -163,7 +163,7 @@ def main():
     wrong += [f'{s} is missing' for s in SECTIONS[section] if s not in page.sections]
     if not any(mark == 'runnable' for _, mark, _, _ in page.examples):
       wrong.append('no example is run')
-    for other in re.findall(r'\*(net[a-z-]+|slirp-lite)\*\((\d)\)', '\n'.join(page.lines)):
+    for other in re.findall(r'\*(net[a-z.-]+|slirp-lite)\*\((\d)\)', '\n'.join(page.lines)):
       if other[0].startswith(('netns-up', 'netd', 'slirp')) and f'{other[0]}.{other[1]}' not in all_pages:
         wrong.append(f'{other[0]}({other[1]}) does not exist')
     ok(f'{name}: well formed', wrong)

@@ -50,7 +50,7 @@ ns_until 20 _box_is_ready || bail 'no namespace of a user'
 "$NS_TMP/as-alice" 'netns-up run -q -- true' || bail 'run'
 snapshot host >"$NS_TMP/before"
 
-for page in netns-up.1 slirp-lite.1 netns-up-cni.7 netd-policy.5 netd.8; do
+for page in netns-up.1 slirp-lite.1 netns-up-cni.7 netd-policy.5 netd.conf.5 netd.8; do
 	"$PYTHON" -B "$EXAMPLES" list "$DOCS/$page.scd" >"$NS_TMP/list" || fail "$page: its examples"
 	isnt "$page has examples" "$(cat "$NS_TMP/list")" ''
 	while read -r line command; do
