@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # shellcheck disable=SC2016
 # docs/recipes.md: its blocks that are marked, as they stand; the units for systemd, command by command; and each
-# example of a CNI configuration with its own values, flannel's as its plugin fills it in.
+# example of a CNI configuration with its own values, plugin after plugin, flannel's as that one fills it in.
 . "$(dirname "$0")/lib.sh"
 DOCS=$(cd "$(dirname "$0")/../../docs" && pwd)
 UID_A=$NS_UID
@@ -85,26 +85,51 @@ ok 'and once more, as after a failed start' on host sh -e "$NS_TMP/stop.sh"
 residue host "$NS_TMP/before" 'nothing is left'
 
 # --- CNI configurations ---
-# call COMMAND NAME JSON: of the plugin that the configuration names, for the container box.
-call() {
-	printf '%s' "$3" >"$NS_TMP/stdin"
-	on host env CNI_COMMAND="$1" CNI_CONTAINERID="$2" CNI_NETNS="/proc/$(ns_pid box)/ns/net" CNI_IFNAME=eth0 \
-		CNI_PATH="$NS_TMP/cni" "$NS_TMP/cni/netd" <"$NS_TMP/stdin" >"$NS_TMP/answer" 2>&1 ||
-		{ cat "$NS_TMP/answer"; return 1; }
+# plugins FILE: each plugin of it, a line, as a runtime calls it that publishes a port wherever one knows how to.
+plugins() {
+	jq -c '. as $l | (.plugins // [.])[] | if .type == "flannel" then .delegate + {ipMasq: true, mtu: 1450,
+			ipam: {type: "host-local", ranges: [[{subnet: "10.244.1.0/24"}]], routes: [{dst: "10.244.0.0/16"}]}} else . end |
+		. + {name: $l.name, cniVersion: $l.cniVersion} | if .capabilities.portMappings then . + {runtimeConfig:
+			{portMappings: [{hostPort: 8080, containerPort: 80, protocol: "tcp"}]}} else . end' "$DOCS/examples/cni/$1"
 }
-# first FILE: the first plugin of a list, as a runtime calls it.
-first() { jq -c '. as $l | .plugins[0] + {name: $l.name, cniVersion: $l.cniVersion}' "$DOCS/examples/cni/$1"; }
+# chain COMMAND FILE IFNAME: all of them for the container box, each with the result of the one before; to DEL and
+# CHECK that of the last ADD.
+chain() {
+	plugins "$2" >"$NS_TMP/chain" && [ -s "$NS_TMP/chain" ] || return 1
+	case $1 in
+	ADD) rm -f "$NS_TMP/result" ;;
+	DEL) tac "$NS_TMP/chain" >"$NS_TMP/chain.back" && mv "$NS_TMP/chain.back" "$NS_TMP/chain" ;;
+	esac
+	while read -r conf; do
+		printf '%s' "$conf" >"$NS_TMP/stdin"
+		[ ! -e "$NS_TMP/result" ] ||
+			printf '%s' "$conf" | jq -c --slurpfile r "$NS_TMP/result" '. + {prevResult: $r[0]}' >"$NS_TMP/stdin"
+		on host env CNI_COMMAND="$1" CNI_CONTAINERID=box CNI_NETNS="/proc/$(ns_pid box)/ns/net" CNI_IFNAME="$3" \
+			CNI_PATH="$NS_TMP/cni" "$NS_TMP/cni/$(printf '%s' "$conf" | jq -r .type)" <"$NS_TMP/stdin" >"$NS_TMP/answer" ||
+			{ cat "$NS_TMP/stdin" "$NS_TMP/answer"; return 1; }
+		[ "$1" != ADD ] || cp "$NS_TMP/answer" "$NS_TMP/result"
+	done <"$NS_TMP/chain"
+}
 container_new box host
 serve_http out 80
-flannel=$(first 10-flannel.conflist | jq -c '.delegate + {name: .name, cniVersion: .cniVersion, ipMasq: true, mtu: 1450,
-	ipam: {type: "host-local", ranges: [[{subnet: "10.244.1.0/24"}]], routes: [{dst: "10.244.0.0/16"}]}}')
+serve_http box 80
 for file in "$DOCS"/examples/cni/*.conflist; do
 	name=${file##*/}
-	case $name in 10-flannel*) conf=$flannel ;; *) conf=$(first "$name") ;; esac
-	ok "$name: ADD" call ADD box "$conf"
+	ok "$name: ADD" chain ADD "$name" eth0
 	is "$name: the container reaches the outside" "$(on box curl -sS -m 60 "http://$OUT4/hello")" 'hello from out'
-	ok "$name: DEL" call DEL box "$conf"
+	is "$name: and is reached at its port" "$(http out "http://$HOST4:8080/hello")" 'hello from box'
+	ok "$name: CHECK" chain CHECK "$name" eth0
+	ok "$name: DEL" chain DEL "$name" eth0
+	ok "$name: the interface is gone" sh -c '! "$@" 2>/dev/null' sh nsenter -t "$(ns_pid box)" -n ip link show eth0
 done
 ok 'a runtime finds all of them' [ "$(find "$DOCS/examples/cni" -name '*.conflist' | wc -l)" -ge 5 ]
+on box ip link set lo down
+for file in "$DOCS"/examples/cni/*.conf; do
+	name=${file##*/}
+	ok "$name: ADD" chain ADD "$name" lo
+	ok "$name: the loopback answers" on box ping -c 1 -W 5 127.0.0.1
+	ok "$name: CHECK" chain CHECK "$name" lo
+	ok "$name: DEL" chain DEL "$name" lo
+done
 residue host "$NS_TMP/before" 'nothing is left at the end'
 ns_done
