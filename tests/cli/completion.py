@@ -93,8 +93,8 @@ class Terminal:
     os.write(self.fd, (before + 'echo REA""DY\n').encode())
     self.wait('READY')
 
-  def wait(self, wanted):
-    end = time.monotonic() + 20
+  def wait(self, wanted, seconds=20):
+    end = time.monotonic() + seconds
     while time.monotonic() < end:
       if select.select([self.fd], [], [], 0.1)[0]:
         self.seen += os.read(self.fd, 4096).decode(errors='replace')
@@ -102,12 +102,12 @@ class Terminal:
           return True
     return False
 
-  def shows(self, typed, wanted):
+  def shows(self, typed, wanted, seconds=20):
     """After typed was typed, on an empty line."""
     os.write(self.fd, b'\x15')
     self.seen = ''
     os.write(self.fd, typed.encode())
-    return self.wait(wanted)
+    return self.wait(wanted, seconds)
 
   def close(self):
     os.kill(self.pid, 9)
@@ -156,9 +156,11 @@ def ask_zsh(folder, lines, env):
   with open(text, 'w', encoding='utf-8') as file:
     file.write(f'lines=({" ".join(map(shlex.quote, lines))})\nanswered={shlex.quote(answered)}\n{ZSH}')
   terminal = Terminal(['zsh', '-f', '-i'], env, zsh_before(folder) + f'. {shlex.quote(text)}; ')
-  good = terminal.shows('\x18\x01', 'ANSWERED')
+  good = terminal.shows('\x18\x01', 'ANSWERED', 20 + 2 * len(lines))
   ok(f'zsh: asked {len(lines)} lines at a terminal', good, repr(terminal.seen))
   terminal.close()
+  if not good:
+    return []
   with open(answered, encoding='utf-8') as file:
     return [sorted({w for w in line.split('\t') if w}) for line in file.read().splitlines()]
 
