@@ -15,6 +15,7 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 
@@ -55,13 +56,29 @@ def merge(samples, summed=()):
   return out
 
 
+def processor():
+  """What the kernel calls it."""
+  with open('/proc/cpuinfo', encoding='ascii', errors='replace') as file:
+    return next((line.partition(':')[2].strip() for line in file if line.startswith('model name')), '')
+
+
+def commit():
+  """That of the tree, with a plus when it is changed; '' where there is no git."""
+  try:
+    done = subprocess.run(['git', '-C', os.path.dirname(os.path.abspath(__file__)), 'describe', '--always', '--dirty=+'],
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+  except OSError:
+    return ''
+  return done.stdout.strip() if done.returncode == 0 else ''
+
+
 class Report:
   """What a run has found; filled as it goes on."""
 
   def __init__(self, area, title, ours, limit=None):
     self.doc = {
       'area': area, 'title': title, 'date': time.strftime('%Y-%m-%d'), 'kernel': platform.release().split('-')[0],
-      'cpus': os.cpu_count(), 'versions': [], 'load': [os.getloadavg()[0]] * 3, 'quick': False, 'run': '',
+      'cpus': os.cpu_count(), 'cpu': processor(), 'commit': commit(), 'versions': [], 'load': [os.getloadavg()[0]] * 3, 'quick': False, 'run': '',
       'ours': ours, 'limit': limit, 'notes': [], 'cells': [], 'aims': [], 'tables': []}
 
   def add(self, key, title, unit, digits, figures, less=False, group=''):
@@ -214,7 +231,9 @@ def head_text(doc):
   if not is_proof(doc):
     text += 'These figures prove nothing: ' + ('the run was a quick one' if doc['quick'] else 'the machine was busy before it') + \
       '.\n\n'
-  text += f'Run of {doc["date"]}, Linux {doc["kernel"]}, {doc["cpus"]} cores; load {before:.1f} before it, ' \
+  of = f' of {doc["cpu"]}' if doc.get('cpu') else ''
+  text += f'Run of {doc["date"]}' + (f' (commit {doc["commit"]})' if doc.get('commit') else '')
+  text += f', Linux {doc["kernel"]}, {doc["cpus"]} cores{of}; load {before:.1f} before it, ' \
           f'{low:.1f} to {high:.1f} in it; {doc["run"]}. ' + ', '.join(doc['versions']) + '.\n'
   text += ''.join(f'\n{note}\n' for note in doc['notes'])
   return text + f'\n![all cells]({doc["area"]}.svg)\n'

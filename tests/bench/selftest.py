@@ -105,7 +105,7 @@ def example():
   found.aim('not measured', found.ratio('nowhere', 'ours', 'peer'), least=2)
   found.aim('an aim of another', 3.0, most=2, who='ours 2')
   found.table('A table', ['', 'x'], [['a|b', 1]])
-  found.doc.update(date='2026-01-02', kernel='6.1', cpus=2, load=[0.5, 0.4, 1.0], run='2 rounds', versions=['ours 1'])
+  found.doc.update(date='2026-01-02', kernel='6.1', cpus=2, cpu='Cpu 1', commit='abc+', load=[0.5, 0.4, 1.0], run='2 rounds', versions=['ours 1'])
   return found.doc
 
 
@@ -131,7 +131,7 @@ def test_page(doc):
   ok('ratios are to the limit', '| won, Gbit/s | 20.00 | 11.00 (0.55) [10.00-12.00] | 9.00 (0.45) |' in text, text)
   ok('... or to ours', '| less is won, ms | 2.0 | 3.0 (1.50) | failed: it is <broken> |' in text, text)
   ok('a bar in a table is escaped', '| a\\|b | 1 |' in text, text)
-  ok('date, kernel, load, versions', 'Run of 2026-01-02, Linux 6.1, 2 cores; load 0.5 before it, 0.4 to 1.0 in it; 2 rounds. '
+  ok('date, kernel, load, versions', 'Run of 2026-01-02 (commit abc+), Linux 6.1, 2 cores of Cpu 1; load 0.5 before it, 0.4 to 1.0 in it; 2 rounds. '
      'ours 1.' in text, text)
   ok('a quiet run is a proof', 'prove nothing' not in text)
   for change, why in (({'quick': True}, 'the run was a quick one'), ({'load': [1.1, 1.0, 2.0]}, 'the machine was busy')):
