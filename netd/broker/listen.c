@@ -18,24 +18,17 @@
 #include "base/fd.h"
 #include "base/parse.h"
 #include "broker/request.h"
+#include "sys/sockopt.h"
 
 #define FIRST_FD 3
 #define BACKLOG 128
 #define TRIES 10
 #define PAUSE_NS (50 * 1000 * 1000)
 
-static int get_int(int fd, int name)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
-}
-
 bool listen_is_socket(int fd)
 {
-	return get_int(fd, SO_DOMAIN) == AF_UNIX && get_int(fd, SO_TYPE) == SOCK_SEQPACKET &&
-	       get_int(fd, SO_ACCEPTCONN) == 1;
+	return sockopt_int(fd, SO_DOMAIN) == AF_UNIX &&
+	       sockopt_int(fd, SO_TYPE) == SOCK_SEQPACKET && sockopt_int(fd, SO_ACCEPTCONN) == 1;
 }
 
 int listen_adopt(int fd, struct listen *ret, struct err *e)

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "base/fd.h"
+#include "sys/sockopt.h"
 #include "sys/userns.h"
 
 #ifndef SO_PEERPIDFD
@@ -30,21 +31,13 @@
 #endif
 #define PIDFD_NETNS _IO(0xFF, 4) /* PIDFD_GET_NET_NAMESPACE, Linux 6.11 */
 
-static int get_int(int fd, int name)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
-}
-
 int peer_check(int conn, const struct sockaddr_un *name, struct err *e)
 {
 	struct sockaddr_un sa = {0};
 	socklen_t len = sizeof(sa);
 
-	if (get_int(conn, SO_DOMAIN) != AF_UNIX || get_int(conn, SO_TYPE) != SOCK_SEQPACKET ||
-	    get_int(conn, SO_ACCEPTCONN) != 0 ||
+	if (sockopt_int(conn, SO_DOMAIN) != AF_UNIX ||
+	    sockopt_int(conn, SO_TYPE) != SOCK_SEQPACKET || sockopt_int(conn, SO_ACCEPTCONN) != 0 ||
 	    getsockname(conn, (struct sockaddr *)&sa, &len) < 0 ||
 	    memcmp(sa.sun_path, name->sun_path, sizeof(sa.sun_path)) != 0)
 		return err_invalid(e, ERR_PROTOCOL, "that is no connection of this socket");
@@ -84,7 +77,7 @@ static int read_at(const char *path, char *out, size_t size)
 /* Its name is its own choice: whatever could be taken for something else in a line becomes '?'. */
 static void get_comm(int conn, char *ret, size_t size)
 {
-	CLEAN_FD int pidfd = get_int(conn, SO_PEERPIDFD);
+	CLEAN_FD int pidfd = sockopt_int(conn, SO_PEERPIDFD);
 	char path[64], text[512];
 	const char *at;
 

@@ -30,6 +30,7 @@
 #include "base/fd.h"
 #include "sys/fdpass.h"
 #include "sys/lock.h"
+#include "sys/sockopt.h"
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
@@ -183,22 +184,6 @@ void nftshare_end(struct nftshare *s, uint32_t next_seq)
 
 /* ---- asking for it ---- */
 
-static int get_int(int fd, int name)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
-}
-
-static bool is_root(int conn)
-{
-	struct ucred cred = {.uid = (uid_t)-1};
-	socklen_t len = sizeof(cred);
-
-	return getsockopt(conn, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 && cred.uid == 0;
-}
-
 static bool is_same_netns(int a, int b)
 {
 	uint64_t ca = 0, cb = 0;
@@ -213,8 +198,8 @@ static bool is_good(const int fds[SHARE_FDS], int is_like)
 {
 	struct stat st;
 
-	return get_int(fds[SHARE_SOCKET], SO_DOMAIN) == AF_NETLINK &&
-	       get_int(fds[SHARE_SOCKET], SO_PROTOCOL) == NETLINK_NETFILTER &&
+	return sockopt_int(fds[SHARE_SOCKET], SO_DOMAIN) == AF_NETLINK &&
+	       sockopt_int(fds[SHARE_SOCKET], SO_PROTOCOL) == NETLINK_NETFILTER &&
 	       is_same_netns(fds[SHARE_SOCKET], is_like) && fstat(fds[SHARE_FILE], &st) == 0 &&
 	       S_ISREG(st.st_mode) && fcntl(fds[SHARE_FILE], F_GET_SEALS) >= 0;
 }
@@ -246,7 +231,7 @@ static int knock(const char *door, int *ret, struct err *e)
 			return err_sys(e, errno, "%s", door);
 		poll(NULL, 0, 5); /* its queue is full */
 	}
-	if (!is_root(fd))
+	if (!sockopt_is_from(fd, 0))
 		return err_set(e, ERR_DENIED, 0, "%s: who listens there is not root", door);
 	*ret = fd_take(&fd);
 	return 0;
@@ -364,7 +349,7 @@ void nftshare_serve(int door_fd, const struct nftshare *s)
 
 		if (conn < 0)
 			return;
-		if (s && is_root(conn)) {
+		if (s && sockopt_is_from(conn, 0)) {
 			const int fds[SHARE_FDS] = {s->fd, s->file};
 
 			(void)fdpass_send(conn, WORD, sizeof(WORD), fds, SHARE_FDS);

@@ -23,6 +23,7 @@
 #include "net/attr.h"
 #include "net/nftmsg.h"
 #include "net/ruleset.h"
+#include "sys/sockopt.h"
 
 #ifndef SOL_NETLINK
 #define SOL_NETLINK 270
@@ -72,13 +73,10 @@ unsigned nftwatch_state(const struct nftwatch *w)
 int nftwatch_adopt(int fd, unsigned state, struct nftwatch **ret, struct err *e)
 {
 	struct nftwatch *w = calloc(1, sizeof(*w));
-	int protocol = -1;
-	socklen_t len = sizeof(protocol);
 
 	if (!w)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "watching the tables");
-	if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) < 0 ||
-	    protocol != NETLINK_NETFILTER) {
+	if (sockopt_int(fd, SO_PROTOCOL) != NETLINK_NETFILTER) {
 		free(w);
 		return err_invalid(e, ERR_PROTOCOL, "descriptor %d does not watch the tables", fd);
 	}

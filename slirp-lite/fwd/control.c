@@ -20,6 +20,7 @@
 #include "fwd/kinds.h"
 #include "relay/slots.h"
 #include "relay/watch.h"
+#include "sys/sockopt.h"
 
 #define ACCEPT_BATCH 32
 #define TURN_MSGS 64
@@ -77,15 +78,6 @@ static void set_resting(struct control *c, bool resting, uint64_t now_ms)
 		c->is_resting = resting;
 }
 
-static bool is_welcome(int fd, uid_t starter)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       (cred.uid == 0 || cred.uid == starter);
-}
-
 void control_accept(struct control *c, uint64_t now_ms)
 {
 	for (int k = 0; k < ACCEPT_BATCH; k++) {
@@ -101,7 +93,7 @@ void control_accept(struct control *c, uint64_t now_ms)
 				set_resting(c, true, now_ms);
 			return;
 		}
-		if (!is_welcome(fd, c->starter))
+		if (!sockopt_is_from(fd, c->starter))
 			continue;
 		uint32_t i = slots_take(&c->table);
 		struct requester *q = slots_at(&c->table, i);

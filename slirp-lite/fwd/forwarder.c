@@ -28,6 +28,7 @@
 #include "model/namesmsg.h"
 #include "names/serve.h"
 #include "relay/watch.h"
+#include "sys/sockopt.h"
 
 #define N_EVENTS 256
 /* For whoever started us to connect; it usually has before we run. */
@@ -43,11 +44,7 @@ struct forwarder {
 
 static bool is_listener(int fd)
 {
-	int family = 0, listening = 0;
-	socklen_t len = sizeof(int);
-
-	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len) == 0 && family == AF_UNIX &&
-	       getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) == 0 && listening;
+	return sockopt_int(fd, SO_DOMAIN) == AF_UNIX && sockopt_int(fd, SO_ACCEPTCONN) == 1;
 }
 
 static int set_up(struct forwarder *f, const char **ret_step)

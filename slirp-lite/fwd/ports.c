@@ -17,6 +17,7 @@
 #include "fwd/kinds.h"
 #include "relay/slots.h"
 #include "relay/watch.h"
+#include "sys/sockopt.h"
 
 #define N_BUCKETS 8192
 
@@ -92,14 +93,6 @@ static uint32_t find(struct ports *p, const struct fwdmsg *m)
 	return SLOT_NONE;
 }
 
-static int option(int fd, int name)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
-}
-
 static bool is_target(const struct ip *ip, int family)
 {
 	return ip->family == 0 || (ip->family == family && !ip_is_any(ip) && !ip_is_multicast(ip));
@@ -116,12 +109,12 @@ static int check_add(const struct fwdmsg *m, int fd)
 	    !is_target(&m->target[FAM6], AF_INET6) ||
 	    (!m->target[FAM4].family && !m->target[FAM6].family))
 		return -EINVAL;
-	if (option(fd, SO_PROTOCOL) != m->proto ||
+	if (sockopt_int(fd, SO_PROTOCOL) != m->proto ||
 	    getsockname(fd, (struct sockaddr *)&ss, &len) < 0)
 		return -EBADF;
 	if ((ss.ss_family != AF_INET && ss.ss_family != AF_INET6) || dest_port(&ss) != m->host_port)
 		return -EBADF;
-	if (m->proto == IPPROTO_TCP && option(fd, SO_ACCEPTCONN) != 1)
+	if (m->proto == IPPROTO_TCP && sockopt_int(fd, SO_ACCEPTCONN) != 1)
 		return -EBADF;
 	return 0;
 }

@@ -18,6 +18,7 @@
 #include "relay/dest.h"
 #include "relay/watch.h"
 #include "sys/fdpass.h"
+#include "sys/sockopt.h"
 
 #define ACCEPT_A_TURN 32
 #define MESSAGES_A_TURN 64
@@ -35,15 +36,6 @@ int control_init(struct server *s)
 	return r < 0 ? r : watch_add(s->epoll_fd, s->listen_fd, EPOLLIN, SERVER_CONTROL, 0, 0);
 }
 
-static bool is_welcome(int fd, uid_t starter)
-{
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       (cred.uid == 0 || cred.uid == starter);
-}
-
 void control_take(struct server *s)
 {
 	for (int k = 0; k < ACCEPT_A_TURN; k++) {
@@ -53,7 +45,7 @@ void control_take(struct server *s)
 			continue;
 		if (fd < 0)
 			return;
-		if (!is_welcome(fd, s->starter))
+		if (!sockopt_is_from(fd, s->starter))
 			continue;
 		uint32_t i = slots_take(&s->requesters);
 		if (i == SLOT_NONE)
@@ -78,26 +70,18 @@ static void end(struct server *s, uint32_t index)
 
 /* ---- networks ---- */
 
-static int option(int fd, int name)
-{
-	int v = -1;
-	socklen_t len = sizeof(v);
-
-	return getsockopt(fd, SOL_SOCKET, name, &v, &len) < 0 ? -1 : v;
-}
-
 static bool is_the_socket(int fd, const struct ip *ip, uint16_t port, int proto)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = sizeof(ss);
 
-	if (fd < 0 || option(fd, SO_PROTOCOL) != proto ||
+	if (fd < 0 || sockopt_int(fd, SO_PROTOCOL) != proto ||
 	    getsockname(fd, (struct sockaddr *)&ss, &len) < 0 ||
 	    (ss.ss_family != AF_INET && ss.ss_family != AF_INET6))
 		return false;
 	struct ip at = dest_ip(&ss);
 	return ip_equal(&at, ip) && dest_port(&ss) == port &&
-	       (proto != IPPROTO_TCP || option(fd, SO_ACCEPTCONN) == 1);
+	       (proto != IPPROTO_TCP || sockopt_int(fd, SO_ACCEPTCONN) == 1);
 }
 
 /* The sockets are those of listen[], in its order. */

@@ -22,6 +22,7 @@
 #include "base/clock.h"
 #include "base/fd.h"
 #include "base/json.h"
+#include "sys/sockopt.h"
 
 #define ACCEPT_BATCH 16
 #define CHUNK 4096
@@ -350,11 +351,7 @@ static void write_answer(struct client *k)
 
 bool ctl_is_welcome(int fd)
 {
-	struct ucred cred;
-	socklen_t len = sizeof(cred);
-
-	return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) == 0 &&
-	       (cred.uid == 0 || cred.uid == geteuid());
+	return sockopt_is_from(fd, geteuid());
 }
 
 /* A free place, or that of whoever has been at it longest without a complete request. */

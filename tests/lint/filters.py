@@ -15,9 +15,10 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 import text  # noqa: E402
 
 PASS = ['netd/sys/fdpass.c']
+SOCKOPT = 'netd/sys/sockopt.c'
 WORKER = [f'slirp-lite/{room}/*.[ch]' for room in (
   'stack', 'tcp', 'dgram', 'local', 'emit', 'flow', 'io', 'relay', 'through', 'ports')] + PASS
-SUPERVISOR = ['slirp-lite/proc/*.[ch]', 'netd/base/*.[ch]'] + PASS
+SUPERVISOR = ['slirp-lite/proc/*.[ch]', 'netd/base/*.[ch]', SOCKOPT] + PASS
 NSD = ['slirp-lite/proc/nsd*.[ch]'] + PASS
 # Table of calls: what runs behind it.
 TABLES = {
@@ -26,10 +27,12 @@ TABLES = {
   ('slirp-lite/proc/filters.c', 'supervisor'): SUPERVISOR,
   ('slirp-lite/proc/filters.c', 'nsd'): NSD,
   ('slirp-lite/proc/filters.c', 'nsd_bind'): NSD,
-  ('slirp-lite/names/cage.c', 'responder'): ['slirp-lite/names/*.[ch]', 'slirp-lite/relay/watch.c'] + PASS,
+  ('slirp-lite/names/cage.c', 'responder'): ['slirp-lite/names/*.[ch]', 'slirp-lite/relay/watch.c',
+                                             SOCKOPT] + PASS,
   ('slirp-lite/names/cage.c', 'watcher'): ['slirp-lite/names/watcher.c', 'slirp-lite/proc/nameservers.c',
                                            'netd/base/*.[ch]'] + PASS,
-  ('slirp-lite/fwd/jail.c', 'allowed'): ['slirp-lite/fwd/*.[ch]', 'slirp-lite/relay/*.[ch]', 'netd/base/*.[ch]'],
+  ('slirp-lite/fwd/jail.c', 'allowed'): ['slirp-lite/fwd/*.[ch]', 'slirp-lite/relay/*.[ch]', 'netd/base/*.[ch]',
+                                        SOCKOPT],
   ('netd/broker/front_jail.c', 'allowed'): ['netd/broker/front*.[ch]', 'netd/broker/peer.c', 'netd/base/*.[ch]'] + PASS,
   ('netd/sys/filter_lists.c', 'inet'): WORKER,
   ('netd/sys/filter_lists.c', 'look'): SUPERVISOR,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * What needs no privilege: the resolv.conf filter and its file rules, sysctl keys, the boot id and
- * the switching off of probes.
+ * What needs no privilege: the resolv.conf filter and its file rules, sysctl keys, the boot id, the
+ * switching off of probes, and what sockets are.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -21,6 +22,7 @@
 #include "sys/bootid.h"
 #include "sys/probe.h"
 #include "sys/resolv.h"
+#include "sys/sockopt.h"
 #include "sys/sysctl.h"
 
 static void expect_filter(const char *in, size_t n, const char *want)
@@ -308,6 +310,30 @@ static int remove_dir(void **state)
 	return rmdir(dir);
 }
 
+static void sockets_asked(void **state)
+{
+	int pair[2];
+
+	(void)state;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair), 0);
+	assert_int_equal(sockopt_int(pair[0], SO_DOMAIN), AF_UNIX);
+	assert_int_equal(sockopt_int(pair[0], SO_TYPE), SOCK_SEQPACKET);
+	assert_int_equal(sockopt_int(pair[0], SO_ACCEPTCONN), 0);
+	assert_int_equal(sockopt_int(pair[0], -1), -1);
+	assert_true(sockopt_is_from(pair[0], geteuid()));
+	assert_int_equal(sockopt_is_from(pair[0], geteuid() + 1), geteuid() == 0);
+	close(pair[0]);
+	close(pair[1]);
+	/* No socket at all. */
+	assert_int_equal(pipe(pair), 0);
+	assert_int_equal(sockopt_int(pair[0], SO_TYPE), -1);
+	assert_false(sockopt_is_from(pair[0], geteuid()));
+	close(pair[0]);
+	close(pair[1]);
+	assert_int_equal(sockopt_int(-1, SO_TYPE), -1);
+	assert_false(sockopt_is_from(-1, geteuid()));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,7 +341,7 @@ int main(void)
 		cmocka_unit_test(filter_any_bytes), cmocka_unit_test(load_falls_back),
 		cmocka_unit_test(load_is_bounded),  cmocka_unit_test(sysctl_keys),
 		cmocka_unit_test(boot_id),          cmocka_unit_test(probes_forced_off),
-		cmocka_unit_test(probes_tried),
+		cmocka_unit_test(probes_tried),     cmocka_unit_test(sockets_asked),
 	};
 
 	return cmocka_run_group_tests(tests, make_dir, remove_dir);
