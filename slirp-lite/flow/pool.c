@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
+
 #define STOCK 16u /* idle chunks that keep their memory: 256 KiB */
 
 struct pool {
@@ -32,9 +34,8 @@ int pool_new(size_t cap, struct pool **ret, struct err *e)
 		return err_set(e, ERR_INTERNAL, ENOMEM, "buffers");
 	p->n = p->n_free = p->n_low = p->n_clean = n;
 	p->stack = calloc(n, sizeof(*p->stack));
-	p->arena = mmap(NULL, n * POOL_CHUNK, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!p->stack || p->arena == MAP_FAILED) {
+	p->arena = pages_map(n * POOL_CHUNK);
+	if (!p->stack || !p->arena) {
 		pool_free(p);
 		return err_set(e, ERR_INTERNAL, ENOMEM, "%zu bytes of buffers", cap);
 	}
@@ -48,8 +49,7 @@ void pool_free(struct pool *p)
 {
 	if (!p)
 		return;
-	if (p->arena && p->arena != MAP_FAILED)
-		munmap(p->arena, p->n * POOL_CHUNK);
+	pages_unmap(p->arena, p->n * POOL_CHUNK);
 	free(p->stack);
 	free(p);
 }

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "flow/kept.h"
 #include "flow/siphash.h"
 
@@ -41,14 +42,6 @@ struct table {
 
 /* next of a slot that is free carries this bit: table_next passes over it. */
 #define IS_FREE (1u << 31)
-
-static void *map(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
 
 static struct table_node *slot_at(const struct table *t, uint32_t i)
 {
@@ -150,8 +143,8 @@ static int new (uint32_t max, size_t slot_size, int fd, size_t at, struct table 
 		return err_sys(e, -r, "memory file of the flow table");
 	}
 	if (fd < 0)
-		t->slots = map(max * slot_size);
-	t->bucket = map(n_buckets * sizeof(*t->bucket));
+		t->slots = pages_map(max * slot_size);
+	t->bucket = pages_map(n_buckets * sizeof(*t->bucket));
 	if (!t->slots || !t->bucket) {
 		table_free(t);
 		return err_set(e, ERR_INTERNAL, ENOMEM, "flow table of %u slots", max);
@@ -185,10 +178,9 @@ void table_free(struct table *t)
 		return;
 	if (t->kept)
 		munmap(t->kept, kept_size(t));
-	else if (t->slots)
-		munmap(t->slots, t->max * t->slot_size);
-	if (t->bucket)
-		munmap(t->bucket, (t->mask + 1ul) * sizeof(*t->bucket));
+	else
+		pages_unmap(t->slots, t->max * t->slot_size);
+	pages_unmap(t->bucket, (t->mask + 1ul) * sizeof(*t->bucket));
 	free(t);
 }
 

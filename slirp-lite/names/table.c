@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/pages.h"
 #include "names/msg.h"
 
 int table_init(struct table *t)
@@ -19,8 +20,8 @@ int table_init(struct table *t)
 		r = slots_init(&t->addrs, TABLE_ADDRS_MAX, sizeof(struct table_addr));
 	if (r == 0)
 		r = slots_init(&t->names, TABLE_NAMES_MAX, sizeof(struct table_name));
-	t->addr_bucket = r == 0 ? slots_map(TABLE_BUCKETS * sizeof(uint32_t)) : NULL;
-	t->name_bucket = r == 0 ? slots_map(TABLE_BUCKETS * sizeof(uint32_t)) : NULL;
+	t->addr_bucket = r == 0 ? pages_map(TABLE_BUCKETS * sizeof(uint32_t)) : NULL;
+	t->name_bucket = r == 0 ? pages_map(TABLE_BUCKETS * sizeof(uint32_t)) : NULL;
 	return r < 0 ? r : t->addr_bucket && t->name_bucket ? 0 : -ENOMEM;
 }
 
@@ -30,8 +31,8 @@ void table_free(struct table *t)
 	slots_free(&t->entries);
 	slots_free(&t->addrs);
 	slots_free(&t->names);
-	slots_unmap(t->addr_bucket, TABLE_BUCKETS * sizeof(uint32_t));
-	slots_unmap(t->name_bucket, TABLE_BUCKETS * sizeof(uint32_t));
+	pages_unmap(t->addr_bucket, TABLE_BUCKETS * sizeof(uint32_t));
+	pages_unmap(t->name_bucket, TABLE_BUCKETS * sizeof(uint32_t));
 	t->addr_bucket = t->name_bucket = NULL;
 }
 

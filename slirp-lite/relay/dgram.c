@@ -17,6 +17,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/pages.h"
 #include "relay/slots.h"
 #include "relay/watch.h"
 
@@ -85,7 +86,7 @@ static const uint64_t after_ms[N_LISTS] = {
 
 int dgram_new(const struct dgram_conf *conf, struct dgram **ret)
 {
-	struct dgram *d = slots_map(sizeof(*d));
+	struct dgram *d = pages_map(sizeof(*d));
 
 	if (!d)
 		return -ENOMEM;
@@ -94,7 +95,7 @@ int dgram_new(const struct dgram_conf *conf, struct dgram **ret)
 	d->seed = clock_ns();
 	int r = slots_init(&d->flows, conf->max, sizeof(struct flow));
 	if (r < 0) {
-		slots_unmap(d, sizeof(*d));
+		pages_unmap(d, sizeof(*d));
 		return r;
 	}
 	*ret = d;
@@ -525,5 +526,5 @@ void dgram_free(struct dgram *d)
 	for (uint32_t i = 0; (i = slots_next(&d->flows, i)) != SLOT_NONE; i++)
 		flow_end(d, i);
 	slots_free(&d->flows);
-	slots_unmap(d, sizeof(*d));
+	pages_unmap(d, sizeof(*d));
 }

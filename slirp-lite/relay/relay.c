@@ -19,6 +19,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include "base/pages.h"
 #include "relay/relay_int.h"
 #include "relay/watch.h"
 
@@ -35,13 +36,13 @@
 
 int relay_new(const struct relay_conf *conf, struct relay **ret)
 {
-	struct relay *r = slots_map(sizeof(*r));
+	struct relay *r = pages_map(sizeof(*r));
 
 	if (!r)
 		return -ENOMEM;
 	int k = slots_init(&r->conns, conf->max, sizeof(struct conn));
 	if (k < 0) {
-		slots_unmap(r, sizeof(*r));
+		pages_unmap(r, sizeof(*r));
 		return k;
 	}
 	r->epoll_fd = conf->epoll_fd;
@@ -561,5 +562,5 @@ void relay_free(struct relay *r)
 	slots_free(&r->conns);
 	if (r->spare >= 0)
 		close(r->spare);
-	slots_unmap(r, sizeof(*r));
+	pages_unmap(r, sizeof(*r));
 }

@@ -5,25 +5,12 @@
 
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 
-void *slots_map(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
-void slots_unmap(void *p, size_t size)
-{
-	if (p)
-		munmap(p, size);
-}
+#include "base/pages.h"
 
 int slots_init(struct slots *s, uint32_t max, size_t size)
 {
-	void *p = max > 0 ? slots_map((size_t)max * size) : NULL;
+	void *p = max > 0 ? pages_map((size_t)max * size) : NULL;
 
 	if (max > 0 && !p)
 		return -ENOMEM;
@@ -33,7 +20,7 @@ int slots_init(struct slots *s, uint32_t max, size_t size)
 
 void slots_free(struct slots *s)
 {
-	slots_unmap(s->mem, (size_t)s->max * s->size);
+	pages_unmap(s->mem, (size_t)s->max * s->size);
 	*s = (struct slots){0};
 }
 

@@ -30,11 +30,6 @@ struct slots {
 	uint32_t free_head; /* index + 1 */
 };
 
-/* Zeroed memory of its own pages, untouched: an allocator may touch what it hands out. NULL: none.
- */
-void *slots_map(size_t size);
-void slots_unmap(void *p, size_t size);
-
 int slots_init(struct slots *s, uint32_t max, size_t size); /* 0 or -errno */
 void slots_free(struct slots *s);
 /* Index of a zeroed slot (but for its head), SLOT_NONE when the table is full. */
