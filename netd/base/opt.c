@@ -218,6 +218,14 @@ int opt_u32(const char *value, uint32_t min, uint32_t max, uint32_t *ret, struct
 	return 0;
 }
 
+int opt_text(const char *value, const char **ret, struct err *e)
+{
+	if (!*value)
+		return err_invalid(e, ERR_USAGE, "expected a text that is not empty");
+	*ret = value;
+	return 0;
+}
+
 static size_t spelling_len(const struct opt *o)
 {
 	return strlen(o->lng) + (o->value ? 1 + strlen(o->value) : 0);

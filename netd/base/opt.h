@@ -47,6 +47,8 @@ int opt_parse(const struct opt_verb *v, int argc, char **argv, void *into, size_
 
 /* For handlers: `expected a number MIN..MAX, found "VALUE"`. */
 int opt_u32(const char *value, uint32_t min, uint32_t max, uint32_t *ret, struct err *e);
+/* `expected a text that is not empty`. Borrowed. */
+int opt_text(const char *value, const char **ret, struct err *e);
 
 /* The text that opt_help prints. */
 void opt_help_text(const char *program, const struct opt_verb *v, struct buf *out);

@@ -83,14 +83,6 @@ static int set_mtu(void *into, const char *value, struct err *e)
 	return opt_u32(value, MTU_MIN, MTU_MAX, &((struct options *)into)->mtu, e);
 }
 
-static int set_text(const char **to, const char *value, struct err *e)
-{
-	if (!*value)
-		return err_invalid(e, ERR_USAGE, "expected a text that is not empty");
-	*to = value;
-	return 0;
-}
-
 static int set_api(void *into, const char *value, struct err *e)
 {
 	if (strlen(value) >= sizeof(((struct sockaddr_un *)0)->sun_path))
@@ -98,7 +90,7 @@ static int set_api(void *into, const char *value, struct err *e)
 				   "the specified API socket path is too long (expected at most "
 				   "%zu bytes)",
 				   sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
-	return set_text(&((struct options *)into)->api, value, e);
+	return opt_text(value, &((struct options *)into)->api, e);
 }
 
 static int set_name(void *into, const char *value, struct err *e)
@@ -112,17 +104,17 @@ static int set_name(void *into, const char *value, struct err *e)
 
 static int set_pcap(void *into, const char *value, struct err *e)
 {
-	return set_text(&((struct options *)into)->pcap, value, e);
+	return opt_text(value, &((struct options *)into)->pcap, e);
 }
 
 static int set_log_file(void *into, const char *value, struct err *e)
 {
-	return set_text(&((struct options *)into)->log_file, value, e);
+	return opt_text(value, &((struct options *)into)->log_file, e);
 }
 
 static int set_userns(void *into, const char *value, struct err *e)
 {
-	return set_text(&((struct options *)into)->userns_path, value, e);
+	return opt_text(value, &((struct options *)into)->userns_path, e);
 }
 
 /* An index into words, or -EINVAL. */

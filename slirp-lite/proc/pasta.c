@@ -75,18 +75,10 @@ REFUSE(no_passt, "this is for virtual machines, which slirp-lite does not serve"
 REFUSE(no_hostname, "DHCP tells no names")
 REFUSE(no_freebind, "an address has to be the host's to be bound to")
 
-static int set_text(const char **to, const char *value, struct err *e)
-{
-	if (!*value)
-		return err_invalid(e, ERR_USAGE, "expected a text that is not empty");
-	*to = value;
-	return 0;
-}
-
 #define TEXT(name, field)                                                                          \
 	static int name(void *into, const char *value, struct err *e)                              \
 	{                                                                                          \
-		return set_text(&((struct options *)into)->field, value, e);                       \
+		return opt_text(value, &((struct options *)into)->field, e);                       \
 	}
 TEXT(set_log_file, log_file)
 TEXT(set_pcap, pcap)
@@ -98,7 +90,7 @@ static int set_api(void *into, const char *value, struct err *e)
 {
 	if (strlen(value) >= sizeof(((struct sockaddr_un *)0)->sun_path))
 		return err_invalid(e, ERR_USAGE, "\"%.80s\" is too long for a socket", value);
-	return set_text(&((struct options *)into)->api, value, e);
+	return opt_text(value, &((struct options *)into)->api, e);
 }
 
 static int set_log_size(void *into, const char *value, struct err *e)
@@ -250,7 +242,7 @@ static int set_ns_mac(void *into, const char *value, struct err *e)
 
 static int set_interface(void *into, const char *value, struct err *e)
 {
-	return set_text(&((struct options *)into)->pasta.interface, value, e);
+	return opt_text(value, &((struct options *)into)->pasta.interface, e);
 }
 
 static int set_ifname(void *into, const char *value, struct err *e)

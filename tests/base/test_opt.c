@@ -254,6 +254,20 @@ static void test_help_text(void **state)
 				   "More\n");
 }
 
+static void test_text(void **state)
+{
+	const char *got = "before";
+	struct err e = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(opt_text("", &got, &e), -EINVAL);
+	assert_int_equal(e.kind, ERR_USAGE);
+	assert_string_equal(e.text, "expected a text that is not empty");
+	assert_string_equal(got, "before");
+	assert_int_equal(opt_text("-", &got, &e), 0);
+	assert_string_equal(got, "-");
+}
+
 /* opt_help prints exactly that text to standard output. */
 static void test_help_prints(void **state)
 {
@@ -282,7 +296,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_forms),       cmocka_unit_test(test_mistakes),
 		cmocka_unit_test(test_help_wins),   cmocka_unit_test(test_help_text),
-		cmocka_unit_test(test_help_prints),
+		cmocka_unit_test(test_help_prints), cmocka_unit_test(test_text),
 	};
 
 	return cmocka_run_group_tests_name("opt", tests, NULL, NULL);
