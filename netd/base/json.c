@@ -169,6 +169,13 @@ int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need 
 	return 0;
 }
 
+uint64_t json_count(json_t *obj, const char *key)
+{
+	json_int_t n = json_integer_value(json_object_get(obj, key));
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 int json_parse(const char *text, size_t len, json_t **ret, struct err *e)
 {
 	json_error_t why;

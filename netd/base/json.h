@@ -29,6 +29,9 @@ int json_get_obj(json_t *obj, const char *path, const char *key, enum json_need 
 int json_get_arr(json_t *obj, const char *path, const char *key, enum json_need need, json_t **ret,
 		 struct err *e);
 
+/* For what is only shown: a count; 0 when there is none, or none that makes sense. */
+uint64_t json_count(json_t *obj, const char *key);
+
 /* ERR_PROTOCOL "PATH.KEY: what"; path or key may be "". Returns -EINVAL. */
 int json_bad(const char *path, const char *key, struct err *e, const char *what);
 

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/grow.h"
+#include "base/json.h"
 #include "model/codec.h"
 
 void metrics_clear(struct metrics *m)
@@ -110,13 +111,6 @@ static void put_slirp(struct metrics *m, enum metrics_slirp which, const char *w
 		   is_both ? "," : "", more, value);
 }
 
-static uint64_t number(json_t *o, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(o, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
-
 static void put_events(struct metrics *m, const char *who, json_t *counters)
 {
 	const char *name;
@@ -132,7 +126,7 @@ static void put_events(struct metrics *m, const char *who, json_t *counters)
 		    n++ == EVENTS_MAX)
 			continue;
 		(void)snprintf(label, sizeof(label), "event=\"%s\"", name);
-		put_slirp(m, SLIRP_EVENTS, who, label, number(counters, name));
+		put_slirp(m, SLIRP_EVENTS, who, label, json_count(counters, name));
 	}
 }
 
@@ -161,8 +155,8 @@ static void put_ports(struct metrics *m, const char *who, json_t *list)
 		if (!spec || publish_parse(spec, &p, NULL) < 0)
 			continue;
 		(void)snprintf(label, sizeof(label), "port=\"%s\"", publish_str(&p, text));
-		put_slirp(m, SLIRP_PORT_FLOWS, who, label, number(o, "flows"));
-		put_port_bytes(m, who, &p, number(o, "bytes_in"), number(o, "bytes_out"));
+		put_slirp(m, SLIRP_PORT_FLOWS, who, label, json_count(o, "flows"));
+		put_port_bytes(m, who, &p, json_count(o, "bytes_in"), json_count(o, "bytes_out"));
 	}
 }
 
@@ -185,14 +179,14 @@ int metrics_add_slirp(struct metrics *m, const char *id, const char *ifname, jso
 	char text[WHO_STRLEN];
 	const char *who = id ? label_who(id, ifname, text) : "of=\"networks\"";
 
-	put_slirp(m, SLIRP_UPTIME, who, "", number(doc, "uptime_ms") / 1000);
-	put_slirp(m, SLIRP_RESTARTS, who, "", number(doc, "restarts"));
+	put_slirp(m, SLIRP_UPTIME, who, "", json_count(doc, "uptime_ms") / 1000);
+	put_slirp(m, SLIRP_RESTARTS, who, "", json_count(doc, "restarts"));
 	put_slirp(m, SLIRP_READY, who, "", json_is_true(json_object_get(doc, "ready")));
 	put_slirp(m, SLIRP_FLOWS, who, "proto=\"tcp\"",
-		  number(doc, "tcp_flows") + number(doc, "through_flows"));
-	put_slirp(m, SLIRP_FLOWS, who, "proto=\"udp\"", number(doc, "udp_flows"));
-	put_slirp(m, SLIRP_FLOWS, who, "proto=\"icmp\"", number(doc, "ping_flows"));
-	put_slirp(m, SLIRP_HELD, who, "", number(doc, "memory"));
+		  json_count(doc, "tcp_flows") + json_count(doc, "through_flows"));
+	put_slirp(m, SLIRP_FLOWS, who, "proto=\"udp\"", json_count(doc, "udp_flows"));
+	put_slirp(m, SLIRP_FLOWS, who, "proto=\"icmp\"", json_count(doc, "ping_flows"));
+	put_slirp(m, SLIRP_HELD, who, "", json_count(doc, "memory"));
 	put_events(m, who, json_object_get(doc, "counters"));
 	if (id)
 		put_ports(m, who, json_object_get(doc, "ports"));

@@ -8,16 +8,10 @@
 #include <string.h>
 
 #include "base/fd.h"
+#include "base/json.h"
 #include "model/name.h"
 
 #define COUNTERS_MAX 128
-
-uint64_t top_number(json_t *o, const char *key)
-{
-	json_int_t n = json_integer_value(json_object_get(o, key));
-
-	return n > 0 ? (uint64_t)n : 0;
-}
 
 /* ---- flows ---- */
 
@@ -51,11 +45,11 @@ static bool read_flow(json_t *o, top_whose *whose, const void *arg, struct flow 
 	struct ip guest, peer;
 	struct flow f = {
 		.is_inward = json_is_true(json_object_get(o, "inward")),
-		.rtt_us = top_number(o, "rtt_us"),
-		.idle_ms = top_number(o, "idle_ms"),
-		.queued = top_number(o, "queued"),
-		.blocked = top_number(o, "blocked"),
-		.timeouts = top_number(o, "timeouts"),
+		.rtt_us = json_count(o, "rtt_us"),
+		.idle_ms = json_count(o, "idle_ms"),
+		.queued = json_count(o, "queued"),
+		.blocked = json_count(o, "blocked"),
+		.timeouts = json_count(o, "timeouts"),
 	};
 
 	if (!proto || (strcmp(proto, "tcp") != 0 && strcmp(proto, "udp") != 0))
@@ -67,8 +61,8 @@ static bool read_flow(json_t *o, top_whose *whose, const void *arg, struct flow 
 	if (!read_ip(o, "guest", &guest) || !read_ip(o, "peer", &peer) ||
 	    (whose && !whose(arg, &guest, &name)))
 		return false;
-	print_end(&guest, name, top_number(o, "guest_port"), f.guest, sizeof(f.guest));
-	print_end(&peer, NULL, top_number(o, "peer_port"), f.peer, sizeof(f.peer));
+	print_end(&guest, name, json_count(o, "guest_port"), f.guest, sizeof(f.guest));
+	print_end(&peer, NULL, json_count(o, "peer_port"), f.peer, sizeof(f.peer));
 	*ret = f;
 	return true;
 }
@@ -152,9 +146,9 @@ bool top_tally_of(json_t *ports, const struct publish *p, struct top_tally *ret)
 
 		if (!spec || publish_parse(spec, &one, NULL) < 0 || !is_same_side(&one, p))
 			continue;
-		*ret = (struct top_tally){.flows = top_number(o, "flows"),
-					  .in = top_number(o, "bytes_in"),
-					  .out = top_number(o, "bytes_out")};
+		*ret = (struct top_tally){.flows = json_count(o, "flows"),
+					  .in = json_count(o, "bytes_in"),
+					  .out = json_count(o, "bytes_out")};
 		return true;
 	}
 	return false;
@@ -179,7 +173,7 @@ void top_drops_put(json_t *counters, json_t *before, struct buf *out)
 
 	json_object_foreach(counters, name, value)
 	{
-		uint64_t now = top_number(counters, name), then = top_number(before, name);
+		uint64_t now = json_count(counters, name), then = json_count(before, name);
 
 		if (strncmp(name, "drop_", 5) != 0 ||
 		    strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(name) ||

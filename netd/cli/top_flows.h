@@ -13,9 +13,6 @@
 #include "base/buf.h"
 #include "model/publish.h"
 
-/* A number of a document; 0: none. */
-uint64_t top_number(json_t *o, const char *key);
-
 /* Whose an address inside is; false: it is not to be shown. *ret_name NULL: the address itself. */
 typedef bool top_whose(const void *arg, const struct ip *guest, const char **ret_name);
 

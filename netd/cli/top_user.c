@@ -54,9 +54,9 @@ struct rate {
 
 static struct rate rate_of(json_t *now, json_t *before)
 {
-	uint64_t in = top_number(now, "bytes_out"), was_in = top_number(before, "bytes_out");
-	uint64_t out = top_number(now, "bytes_in"), was_out = top_number(before, "bytes_in");
-	double seconds = (double)(top_number(now, AT) - top_number(before, AT)) / 1000;
+	uint64_t in = json_count(now, "bytes_out"), was_in = json_count(before, "bytes_out");
+	uint64_t out = json_count(now, "bytes_in"), was_out = json_count(before, "bytes_in");
+	double seconds = (double)(json_count(now, AT) - json_count(before, AT)) / 1000;
 
 	/* Those of another worker go back. */
 	if (!before || seconds <= 0 || in < was_in || out < was_out)
@@ -87,9 +87,9 @@ static void put_head(struct top *t, const char *who, json_t *doc, const struct r
 	buf_printf(&t->out,
 		   "%s: %" PRIu64 " TCP, %" PRIu64 " UDP, %" PRIu64 " ping; %" PRIu64
 		   " KiB held; %" PRIu64 " restarts",
-		   who, top_number(doc, "tcp_flows") + top_number(doc, "through_flows"),
-		   top_number(doc, "udp_flows"), top_number(doc, "ping_flows"),
-		   top_number(doc, "memory") / 1024, top_number(doc, "restarts"));
+		   who, json_count(doc, "tcp_flows") + json_count(doc, "through_flows"),
+		   json_count(doc, "udp_flows"), json_count(doc, "ping_flows"),
+		   json_count(doc, "memory") / 1024, json_count(doc, "restarts"));
 	if (rate && rate->has)
 		buf_printf(&t->out, "; by the tap %s bit/s in, %s out", top_amount(rate->in, in),
 			   top_amount(rate->out, out));

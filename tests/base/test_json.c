@@ -212,6 +212,21 @@ static void test_documents(void **state)
 	assert_non_null(strstr(e.text, "line 2, column"));
 }
 
+static void test_count(void **state)
+{
+	CLEAN_JSON json_t *v = parse("{\"n\":7,\"big\":9223372036854775807,\"minus\":-1,"
+				     "\"real\":1.5,\"text\":\"3\",\"none\":null}");
+	static const char *const nothing[] = {"minus", "real", "text", "none", "absent"};
+
+	(void)state;
+	assert_int_equal(json_count(v, "n"), 7);
+	assert_int_equal(json_count(v, "big"), INT64_MAX);
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(nothing[0]); i++)
+		assert_int_equal(json_count(v, nothing[i]), 0);
+	assert_int_equal(json_count(NULL, "n"), 0);
+	assert_int_equal(json_count(json_object_get(v, "n"), "n"), 0);
+}
+
 static void test_depth_and_size(void **state)
 {
 	enum { DEPTH = 1000000 };
@@ -247,7 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_types),          cmocka_unit_test(test_values),
 		cmocka_unit_test(test_ranges),         cmocka_unit_test(test_documents),
-		cmocka_unit_test(test_depth_and_size),
+		cmocka_unit_test(test_depth_and_size), cmocka_unit_test(test_count),
 	};
 
 	return cmocka_run_group_tests_name("json", tests, NULL, NULL);
