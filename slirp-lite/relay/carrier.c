@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
-#include <unistd.h>
 
 #include "relay/dgram.h"
 #include "relay/inside.h"
@@ -15,11 +14,9 @@
 #define N_WIDE 4 /* pipes */
 /* After a socket with a client's address that did not come, until there is an answer. */
 #define OWN_REST_MS 10000
-#define N_EVENTS 16 /* a turn: the loop has other things to do */
 
 struct carrier {
 	int epoll_fd, channel;
-	bool is_lent;
 	struct relay_ops ops;
 	struct inside *inside;
 	struct relay *relay;
@@ -85,10 +82,6 @@ static int set_up(struct carrier *c, const struct carrier_conf *conf)
 	struct dgram_conf dgram = {.max = conf->flows_max, .ops = &c->ops};
 	int r = 0;
 
-	c->is_lent = conf->epoll_fd >= 0;
-	c->epoll_fd = c->is_lent ? conf->epoll_fd : epoll_create1(EPOLL_CLOEXEC);
-	if (c->epoll_fd < 0)
-		return -errno;
 	relay.epoll_fd = dgram.epoll_fd = c->epoll_fd;
 	r = inside_new(c->channel, &c->inside);
 	if (r == 0)
@@ -107,7 +100,7 @@ int carrier_new(const struct carrier_conf *conf, struct carrier **ret)
 	if (!c)
 		return -ENOMEM;
 	c->channel = conf->channel;
-	c->epoll_fd = -1;
+	c->epoll_fd = conf->epoll_fd;
 	c->conf = *conf;
 	c->ops = (struct relay_ops){.socket = take_socket,
 				    .bound = ask_bound,
@@ -132,16 +125,9 @@ void carrier_free(struct carrier *c)
 	relay_free(c->relay);
 	dgram_free(c->dgram);
 	inside_free(c->inside);
-	if (c->is_lent && c->channel >= 0)
+	if (c->channel >= 0)
 		watch_del(c->epoll_fd, c->channel);
-	else if (!c->is_lent && c->epoll_fd >= 0)
-		close(c->epoll_fd);
 	free(c);
-}
-
-int carrier_fd(const struct carrier *c)
-{
-	return c->epoll_fd;
 }
 
 /* Sockets have come, or those who wait are to hear that none will. */
@@ -174,15 +160,6 @@ void carrier_watched(struct carrier *c, uint64_t data, uint32_t events, uint64_t
 		channel_event(c);
 	else
 		relay_event(c->relay, id.index, id.gen, id.kind == WATCH_OUTER, events);
-}
-
-void carrier_event(struct carrier *c, uint64_t now_ms)
-{
-	struct epoll_event ev[N_EVENTS];
-	int n = epoll_wait(c->epoll_fd, ev, N_EVENTS, 0);
-
-	for (int i = 0; i < n; i++)
-		carrier_watched(c, ev[i].data.u64, ev[i].events, now_ms);
 }
 
 uint64_t carrier_due(const struct carrier *c)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * carrier: relay, dgram and inside as one: how slirp-lite's worker serves clients of the host
- * itself, by sockets that were made in the container's namespace and never through the tap. It has
- * an epoll instance of its own, which is one source of the worker's loop. carrier_new allocates and
- * opens everything; after it there is no call outside the worker's filter (proc/filters.c).
+ * itself, by sockets that were made in the container's namespace and never through the tap. It
+ * watches them in the epoll set of the worker's loop (loop_lend). carrier_new allocates and opens
+ * everything; after it there is no call outside the worker's filter (proc/filters.c).
  */
 #ifndef SLIRP_LITE_RELAY_CARRIER_H
 #define SLIRP_LITE_RELAY_CARRIER_H
@@ -17,10 +17,10 @@
 #include "relay/relay.h"
 
 struct carrier_conf {
-	int epoll_fd; /* of whose events carrier_watched hears; stays the caller's; -1: its own */
-	int channel;  /* to proc/nsd.h's process; stays the caller's; -1: there is none */
-	uint32_t conns_max;             /* connections, two descriptors each */
-	uint32_t flows_max;             /* of UDP, one descriptor each; 0: none */
+	int epoll_fd;       /* of whose events carrier_watched hears; stays the caller's */
+	int channel;        /* to proc/nsd.h's process; stays the caller's; -1: there is none */
+	uint32_t conns_max; /* connections, two descriptors each */
+	uint32_t flows_max; /* of UDP, one descriptor each; 0: none */
 	int outer_buffer, outer_unsent; /* as relay_conf has them */
 	bool is_patience_set;           /* the same */
 	unsigned pipes_max;             /* pairs, two descriptors each; the rest is copied */
@@ -43,11 +43,7 @@ struct carrier;
 int carrier_new(const struct carrier_conf *conf, struct carrier **ret); /* 0 or -errno */
 void carrier_free(struct carrier *c); /* resets all connections; accepts NULL */
 
-/* Readable when there is something to do: level-triggered, EPOLLIN alone. Of one with its own. */
-int carrier_fd(const struct carrier *c);
-/* Serves what is ready, a bounded part of it. */
-void carrier_event(struct carrier *c, uint64_t now_ms);
-/* The same for one event of the set that it was given, data and bits as they are there. */
+/* Serves what one event of the set tells of, data and bits as they are there. */
 void carrier_watched(struct carrier *c, uint64_t data, uint32_t events, uint64_t now_ms);
 /* When carrier_tick is due, in ms of the same clock: 0 at once, UINT64_MAX never. Makes no call. */
 uint64_t carrier_due(const struct carrier *c);

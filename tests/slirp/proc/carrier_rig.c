@@ -35,7 +35,7 @@
 struct worker {
 	struct loop *loop;
 	struct carrier *carrier;
-	struct source carrier_src, control_src, listen_src[N_LISTENERS];
+	struct source control_src, listen_src[N_LISTENERS];
 	bool is_over;
 };
 
@@ -51,11 +51,10 @@ static const struct dest to_closed = {
 	.port = CLOSED,
 };
 
-static void on_carrier(struct source *s, uint32_t events, uint64_t now)
+static void on_carrier(void *arg, uint64_t data, uint32_t events, uint64_t now)
 {
-	(void)s;
-	(void)events;
-	carrier_event(wk.carrier, now);
+	(void)arg;
+	carrier_watched(wk.carrier, data, events, now);
 }
 
 /* Another way to serve a client. */
@@ -166,25 +165,23 @@ static bool confine(void)
 
 static bool make_worker(int channel, int control, const int *listeners, unsigned pipes)
 {
-	const struct carrier_conf conf = {.epoll_fd = -1,
-					  .channel = channel,
-					  .conns_max = 2048,
-					  .flows_max = 256,
-					  .pipes_max = pipes,
-					  .lost = fall_back,
-					  .account = account};
+	struct carrier_conf conf = {.channel = channel,
+				    .conns_max = 2048,
+				    .flows_max = 256,
+				    .pipes_max = pipes,
+				    .lost = fall_back,
+				    .account = account};
 	struct err e = ERR_INIT;
 
 	if (loop_new(&wk.loop, &e) < 0)
 		return false;
+	conf.epoll_fd = loop_lend(wk.loop, LOOP_FIRST, on_carrier, NULL);
 	shared->rss_before = rig_rss_kb(getpid());
 	if (carrier_new(&conf, &wk.carrier) < 0)
 		return false;
 	shared->rss_after = rig_rss_kb(getpid());
-	wk.carrier_src.fn = on_carrier;
 	wk.control_src.fn = on_control;
-	if (loop_add(wk.loop, &wk.carrier_src, carrier_fd(wk.carrier), EPOLLIN) < 0 ||
-	    loop_add(wk.loop, &wk.control_src, control, EPOLLIN) < 0)
+	if (loop_add(wk.loop, &wk.control_src, control, EPOLLIN) < 0)
 		return false;
 	for (int i = 0; i < N_LISTENERS; i++) {
 		wk.listen_src[i].fn = i == UDP4 ? on_datagram : on_client;
