@@ -15,15 +15,6 @@
 #define MSS_DEFAULT 536 /* MUST-15; also where IPv6 would allow 1220 */
 #define RCV_MSS_FIRST 536
 
-static const char *const names[N_TCP_STATES] = {
-	[TCP_CLOSED] = "CLOSED",           [TCP_SYN_HELD] = "SYN-HELD",
-	[TCP_SYN_SENT] = "SYN-SENT",       [TCP_SYN_RCVD] = "SYN-RECEIVED",
-	[TCP_ESTABLISHED] = "ESTABLISHED", [TCP_FIN_WAIT_1] = "FIN-WAIT-1",
-	[TCP_FIN_WAIT_2] = "FIN-WAIT-2",   [TCP_CLOSE_WAIT] = "CLOSE-WAIT",
-	[TCP_CLOSING] = "CLOSING",         [TCP_LAST_ACK] = "LAST-ACK",
-	[TCP_TIME_WAIT] = "TIME-WAIT",
-};
-
 #define TO(s) (1u << TCP_##s)
 
 /* RFC 9293 figure 5, and the state of ours where the host's connect() is waited for. */
@@ -40,11 +31,6 @@ static const uint16_t moves[N_TCP_STATES] = {
 	[TCP_LAST_ACK] = TO(CLOSED),
 	[TCP_TIME_WAIT] = TO(CLOSED),
 };
-
-const char *tcp_state_name(enum tcp_state s)
-{
-	return s < N_TCP_STATES ? names[s] : "?";
-}
 
 bool tcb_may_move(enum tcp_state from, enum tcp_state to)
 {

@@ -36,8 +36,6 @@ enum tcp_state {
 	N_TCP_STATES
 };
 
-const char *tcp_state_name(enum tcp_state s);
-
 /* Fixed at open. */
 struct tcb_conf {
 	uint32_t isn;         /* RFC 6528, made by the caller (tcp/isn.h) */

@@ -2,6 +2,15 @@
 /* lab: see lab.h. */
 #include "lab.h"
 
+static const char *const names[N_TCP_STATES] = {
+	[TCP_CLOSED] = "CLOSED",           [TCP_SYN_HELD] = "SYN-HELD",
+	[TCP_SYN_SENT] = "SYN-SENT",       [TCP_SYN_RCVD] = "SYN-RECEIVED",
+	[TCP_ESTABLISHED] = "ESTABLISHED", [TCP_FIN_WAIT_1] = "FIN-WAIT-1",
+	[TCP_FIN_WAIT_2] = "FIN-WAIT-2",   [TCP_CLOSE_WAIT] = "CLOSE-WAIT",
+	[TCP_CLOSING] = "CLOSING",         [TCP_LAST_ACK] = "LAST-ACK",
+	[TCP_TIME_WAIT] = "TIME-WAIT",
+};
+
 #define fail_at(line, ...)                                                                         \
 	do {                                                                                       \
 		print_error("line %d: ", line);                                                    \
@@ -112,10 +121,15 @@ void lab_due_(struct lab *l, uint64_t ms, enum tcb_timeout_result want, int line
 		fail_at(line, "the time-out said %d", got);
 }
 
+const char *lab_state_name(enum tcp_state s)
+{
+	return s < N_TCP_STATES ? names[s] : "?";
+}
+
 void lab_state_(const struct lab *l, enum tcp_state s, int line)
 {
 	if (l->t.state != s)
-		fail_at(line, "state is %s, not %s", tcp_state_name(l->t.state), tcp_state_name(s));
+		fail_at(line, "state is %s, not %s", lab_state_name(l->t.state), lab_state_name(s));
 }
 
 void lab_equal_(uint64_t a, uint64_t b, const char *what, int line)

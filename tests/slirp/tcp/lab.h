@@ -50,6 +50,7 @@ void lab_wait_(struct lab *l, uint64_t ms, int line);
 /* Runs to the next deadline, which must be exactly ms away. */
 void lab_due_(struct lab *l, uint64_t ms, enum tcb_timeout_result want, int line);
 void lab_state_(const struct lab *l, enum tcp_state s, int line);
+const char *lab_state_name(enum tcp_state s);
 void lab_equal_(uint64_t a, uint64_t b, const char *what, int line);
 /* Established, the container opened; sequence number 1 is next on both sides; nothing is due. */
 void lab_establish(struct lab *l);
