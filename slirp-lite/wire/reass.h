@@ -41,6 +41,8 @@ enum reass_verdict reass_input(struct reass *r, const struct ip_packet *k, uint6
 bool reass_expire(struct reass *r, uint64_t now, const uint8_t **ret_cause, size_t *ret_len);
 /* When to call reass_expire next; UINT64_MAX: nothing is held. */
 uint64_t reass_deadline(const struct reass *r);
+
+/* For tests alone. */
 size_t reass_n_held(const struct reass *r);   /* datagrams */
 uint64_t reass_n_lost(const struct reass *r); /* datagrams that went to make room, ever */
 
