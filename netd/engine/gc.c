@@ -122,8 +122,9 @@ static int gc_one(struct engine *g, const char *key, struct gc_result *ret, stru
 }
 
 /* A record that cannot be read: its name is the key, and the link's name follows from it. The
- * elements it put into the tables go with the reload, which knows only what is readable. */
-int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
+ * elements it put into the tables go with hostop_tables, which knows only what is readable and
+ * comes first. Global lock held. */
+static int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e)
 {
 	char id[ID_STRLEN], ifname[IFNAME_STRLEN], host[IFNAME_STRLEN];
 	struct link_info l;

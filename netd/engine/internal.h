@@ -279,11 +279,9 @@ int nameskeep_start(struct engine *g, struct err *e);
  * record yet). Lock held. */
 int network_find(struct engine *g, const char *name, struct network *ret, struct err *e);
 
-/* gc.c. Removes the record of that name, which cannot be read, its link, membership and claims; its
- * elements go with hostop_tables, which comes first. Global lock held. */
-int gc_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
-/* Both for one record, the tables first: they are loaded anew from what can be read, before the
- * name is forgotten. Takes the global lock. */
+/* gc.c. Removes the record of that name, which cannot be read, its link, membership and claims. The
+ * tables come first: they are loaded anew from what can be read, before the name is forgotten.
+ * Takes the global lock. */
 int gc_one_broken(struct engine *g, const char *name, struct gc_result *ret, struct err *e);
 
 /* ports.c. Binds and hands over those ports of a that the last reserve_count saw served by nobody.
