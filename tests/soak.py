@@ -21,11 +21,12 @@ SLACK = 240  # seconds beyond twice its share that a test may need, to begin and
 
 # name: (share of ten minutes, argv under tests/, what its environment gets of its seconds)
 TESTS = {
-  'chaos': (1.5, ['fault/chaos.py'], lambda s: {'CHAOS_SECONDS': s}),
+  'chaos': (1.0, ['fault/chaos.py'], lambda s: {'CHAOS_SECONDS': s}),
   'powercut-ext4': (1.0, ['fault/powercut.py', 'ext4'], lambda s: {'POWERCUT_SECONDS': s}),
   'powercut-xfs': (1.0, ['fault/powercut.py', 'xfs'], lambda s: {'POWERCUT_SECONDS': s}),
   'pressure': (1.0, ['fault/pressure.sh'], lambda s: {'PRESSURE_SECONDS': s}),
   'oom': (0.5, ['fault/oom.sh'], lambda s: {'OOM_SECONDS': s}),
+  'oom-netd': (0.5, ['ns/netd_oom.sh'], lambda s: {'OOM_SECONDS': s}),
   'cycles': (1.0, ['ns/soak.sh', '10000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
   'usernet': (2.0, ['ns/user_soak.sh', '1000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
   'blaster': (1.0, ['ns/slirp_hostile.sh'], lambda s: {'SLIRP_TEST_SEEDS': '1 2 3 4 5', 'SLIRP_TEST_SECONDS': max(s // 5, 3)}),
@@ -36,7 +37,7 @@ TESTS = {
 def environment(build):
   built = {
     'NETNS_UP': 'netd/cli/netns-up', 'NETNS_UP_FORWARDER': 'slirp-lite/fwd/netns-up-forwarder',
-    'NETNS_UP_CNI': 'cni-plugin/netns-up-cni', 'SLIRP_LITE': 'slirp-lite/proc/slirp-lite',
+    'NETNS_UP_CNI': 'cni-plugin/netns-up-cni', 'NETD': 'netd/broker/netd', 'SLIRP_LITE': 'slirp-lite/proc/slirp-lite',
     'KILLAT': 'tests/fault/killat', 'SMALLBUF': 'tests/fault/libsmallbuf.so'}
   return os.environ | {name: os.path.join(build, path) for name, path in built.items()}
 

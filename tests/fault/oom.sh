@@ -6,38 +6,16 @@
 # left. With all of the 6 MiB it succeeds.
 # Environment: OOM_SECONDS (20). Needs a memory cgroup controller.
 . "$(dirname "$0")/../ns/lib.sh"
+. "$(dirname "$0")/../ns/group_lib.sh"
 SECONDS_ALL=${OOM_SECONDS:-20}
 NS_IGNORE='^mount: /run/netns/c |/run/netd/cursors/'
 MOST=6291456 LEAST=65536
 
 nu() { on host "$NETNS_UP" "$@"; }
 
-# Where a group may be made, and what its files are called.
-if [ -e /sys/fs/cgroup/memory/memory.limit_in_bytes ]; then
-	top=/sys/fs/cgroup/memory file=memory.limit_in_bytes
-elif grep -qsw memory /sys/fs/cgroup/cgroup.subtree_control; then
-	top=/sys/fs/cgroup file=memory.max
-else
-	bail 'no memory controller to make a group of'
-fi
-GROUP=$top/netns-up-oom.$$
-mkdir "$GROUP" || bail "cannot make $GROUP"
-group_end() {
-	while read -r p; do
-		kill -KILL "$p"
-	done <"$GROUP/cgroup.procs"
-	ns_until 20 rmdir "$GROUP"
-}
-trap 'group_end 2>/dev/null; _ns_cleanup' EXIT
-[ ! -e "$GROUP/memory.swap.max" ] || echo 0 >"$GROUP/memory.swap.max"
-exec 9>"$GROUP/cgroup.procs" # hosts have a /sys of their own
-
-kills() {
-	cat "$GROUP/memory.oom_control" "$GROUP/memory.events" 2>/dev/null | awk '$1 == "oom_kill" { n = $2 } END { print n + 0 }'
-}
 # Whatever of it lives on may have all that it needs, so that only this call is killed.
 limited() { # BYTES CMD...: in the host, in a group of that size
-	echo "$1" >"$GROUP/$file"
+	group_limit "$1"
 	shift
 	on host sh -c 'echo $$ >&9 && exec "$@" 9>&-' limited "$@"
 }
@@ -104,13 +82,11 @@ while [ "$(date +%s)" -lt "$end" ] || [ $rounds -lt 12 ]; do
 	fi
 	rounds=$((rounds + 1))
 done
-note "$killed killed ($midway with a link made), $failed failed by themselves, $succeeded succeeded, with $high bytes at least; the kernel counts $(kills) kills"
+note "$killed killed ($midway with a link made), $failed failed by themselves, $succeeded succeeded, with $high bytes at least; the kernel counts $(group_kills) kills"
 is "$rounds calls without memory: recoveries that failed, and residues" $bad 0
 ok 'some were killed' [ "$killed" -gt 0 ]
 fresh
 ok "with $MOST bytes it succeeds" limited $MOST "$NETNS_UP" up c -q -p 8080:80
 ok 'down' nu down c -q
-exec 9>&-
-ok 'the group is empty' ns_until 20 rmdir "$GROUP"
-trap _ns_cleanup EXIT
+group_done
 ns_done
