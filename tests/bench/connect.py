@@ -9,12 +9,14 @@ thousand: for both what counts is the number of forwards. The forward measured i
 import os
 import random
 import signal
+import time
 
 import copies
 from systems import NetnsUp, ports_of
 from world import Host, run_jobs, JobError
 
 TURNS = 10
+SETTLE_S = 5  # as long as a new neighbour's entry is looked at again
 
 
 def _one(job):
@@ -103,6 +105,7 @@ def connection_times(makers, counts, connects, say, summary):
       say(f'{side.system.title}: {count} forwards')
       side.system.host.enter()
       side.grow(count)
+    time.sleep(SETTLE_S)
     for title, times in _measure(sides, connects).items():
       figures[title][count] = summary(times)
   return figures
