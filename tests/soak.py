@@ -31,7 +31,7 @@ TESTS = {
   'usernet': (2.0, ['ns/user_soak.sh', '1000'], lambda s: {'NETNS_UP_SOAK_SECONDS': s}),
   'blaster': (1.0, ['ns/slirp_hostile.sh'], lambda s: {'SLIRP_TEST_SEEDS': '1 2 3 4 5', 'SLIRP_TEST_SECONDS': max(s // 5, 3),
                                                            'SLIRP_TEST_FRAMES': 1000000}),
-  'loss': (1.0, ['ns/slirp_loss.sh'], lambda s: {'SLIRP_TEST_BYTES': max(s * 100000, 1000000)}),
+  'loss': (1.0, ['ns/slirp_loss.sh'], lambda s: {'SLIRP_TEST_BYTES': max(s * 1700000, 1000000)}),
 }
 
 
@@ -39,7 +39,7 @@ def environment(build):
   built = {
     'NETNS_UP': 'netd/cli/netns-up', 'NETNS_UP_FORWARDER': 'slirp-lite/fwd/netns-up-forwarder',
     'NETNS_UP_CNI': 'cni-plugin/netns-up-cni', 'NETD': 'netd/broker/netd', 'SLIRP_LITE': 'slirp-lite/proc/slirp-lite',
-    'SLIRP_BLAST': 'tests/ns/slirp-blast', 'KILLAT': 'tests/fault/killat', 'SMALLBUF': 'tests/fault/libsmallbuf.so'}
+    'SLIRP_BLAST': 'tests/ns/slirp-blast', 'SLIRP_RELAY': 'tests/ns/slirp-relay', 'KILLAT': 'tests/fault/killat', 'SMALLBUF': 'tests/fault/libsmallbuf.so'}
   return os.environ | {name: os.path.join(build, path) for name, path in built.items()}
 
 

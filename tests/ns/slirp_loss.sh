@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: GPL-2.0-or-later
 # Bad links on both sides of slirp-lite, with two kernels' TCP at the ends: between it and the container
-# (slirp_relay.py: loss, bursts of loss, disorder, doubles, damage) and between it and the server
+# (slirp_relay.c: loss, bursts of loss, disorder, doubles, damage) and between it and the server
 # (nft numgen). What is sent is what arrives, both ways at once, within a bounded time.
 # SLIRP_TEST_BYTES: how much is sent each way on the best of them (4 MB); bad ones get a part of it.
 . "$(dirname "$0")/lib.sh"
@@ -9,7 +9,7 @@
 
 BYTES=${SLIRP_TEST_BYTES:-4000000}
 LIMIT=180 # seconds for each
-cp "$(dirname "$0")/slirp_relay.py" "$NS_TMP/relay.py" || exit 99
+cp "${SLIRP_RELAY:-no SLIRP_RELAY}" "$NS_TMP/relay" || exit 99
 slirp_world
 serve_probe out tcp 7000 serve_tcp
 box_new a host -6
@@ -22,7 +22,7 @@ ns_until 20 _box_is_apart "$inner" host || bail 'no namespace behind the relay'
 apart_from_box() { [ "$(readlink "/proc/$inner/ns/net")" != "$(readlink "/proc/$box_a/ns/net")" ]; }
 ns_until 20 apart_from_box || bail 'no namespace behind the relay'
 echo 'loss 0' >"$NS_TMP/profile"
-(inside_exec a "$PYTHON" "$NS_TMP/relay.py" "$inner" "$NS_TMP/profile") >"$NS_TMP/relay.log" 2>&1 &
+(inside_exec a "$NS_TMP/relay" "$inner" "$NS_TMP/profile") >"$NS_TMP/relay.log" 2>&1 &
 relay=$!
 NS_SERVERS="$NS_SERVERS $relay"
 is_ready() { grep -q ready "$NS_TMP/relay.log"; }
