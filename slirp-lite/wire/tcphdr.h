@@ -13,7 +13,6 @@
 #define TCP_PSH 0x08
 #define TCP_ACK 0x10
 #define TCP_URG 0x20
-#define TCP_ECE 0x40
 #define TCP_CWR 0x80
 
 #define TCP_SACK_MAX 4

@@ -13,6 +13,7 @@ sys.path.insert(0, HERE)
 import arrows  # noqa: E402
 import filters  # noqa: E402
 import text  # noqa: E402
+import used  # noqa: E402
 
 SPDX = '/* SPDX-License-Identifier: GPL-2.0-or-later */\n/* head: what it owns. */\n'
 COUNT = 0
@@ -30,6 +31,15 @@ def ok(name, passed, detail=''):
 
 def arrow(path, *includes):
   return arrows.check_file(path, SPDX + ''.join(f'#include {i}\n' for i in includes))
+
+
+def test_used():
+  head = '#define SEEN 1\n#define UNSEEN 2\nint called(int a);\nint *orphan(const char *a,\n\t\t   int b);\n' \
+         'static inline int quick(void)\n{\n\treturn 1;\n}\nstatic inline int idle(void)\n{\n\treturn 1;\n}\n'
+  body = '/* orphan, UNSEEN, idle */\nint called(int a)\n{\n\treturn a + SEEN + quick();\n}\n' \
+         'int *orphan(const char *a, int b)\n{\n\tcalled(1);\n\tputs("orphan");\n\treturn 0;\n}\n'
+  found = used.unused({'a.h': head}, {'a.c': body})
+  ok('what no program uses is found', found == [('a.h', 'UNSEEN'), ('a.h', 'idle'), ('a.h', 'orphan')], found)
 
 
 def test_arrows():
@@ -136,6 +146,7 @@ if __name__ == '__main__':
   test_arrows()
   test_text()
   test_filters()
+  test_used()
   test_compiled(os.path.dirname(os.path.dirname(HERE)))
   print(f'1..{COUNT}')
   sys.exit(1 if FAILED else 0)
