@@ -87,6 +87,10 @@ void tcb_input(struct tcb *t, const struct tcphdr_v *h, uint32_t len, uint32_t r
 
 /* The tx queue holds n bytes from snd_una on. */
 void tcb_set_queued(struct tcb *t, uint32_t n);
+/* How many bytes may follow a tx queue of n bytes now: what the windows leave. Of the congestion
+ * window what has left the network, though it is not acknowledged yet, leaves room: new data follow
+ * each SACK (RFC 3042, RFC 6675 NextSeg()). */
+uint32_t tcb_room(const struct tcb *t, uint32_t n);
 /* The rx queue can take `room` bytes more: the window that may be promised. Never takes back what
  * was promised (RFC 9293 SHLD-14); opens it again by the rule of MUST-39. */
 void tcb_set_room(struct tcb *t, uint32_t room);

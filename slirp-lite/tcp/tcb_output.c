@@ -236,6 +236,14 @@ static uint32_t new_bytes(const struct tcb *t, uint32_t pipe, uint32_t mss)
 	return allowed(t, unsent, t->snd_wnd - used, t->cwnd > pipe ? t->cwnd - pipe : 0, mss);
 }
 
+uint32_t tcb_room(const struct tcb *t, uint32_t n)
+{
+	uint32_t flight = tcb_flight(t), used = tcb_sack_pipe(t) + (n > flight ? n - flight : 0);
+	uint32_t wnd = t->snd_wnd > n ? t->snd_wnd - n : 0;
+
+	return u32_min(wnd, t->cwnd > used ? t->cwnd - used : 0);
+}
+
 static bool plan_new(struct tcb *t, uint32_t pipe, uint32_t mss, uint64_t now, struct plan *ret)
 {
 	uint32_t n, end;

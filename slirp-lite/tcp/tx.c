@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * tx: from the host to the container. Reads no more than may be sent now: min(the container's
- * window, congestion window), a super-segment at a time, into the ring, where it stays until
+ * tx: from the host to the container. Reads no more than may be sent now by the container's window
+ * and the congestion window, a super-segment at a time, into the ring, where it stays until
  * acknowledged; so every read is followed by its frame while the bytes are warm. While the window
  * is closed and the host has bytes, the machine is told of one byte more than the ring holds, so
  * that it probes.
@@ -37,10 +37,9 @@ static uint32_t held_max(const struct pool *p)
 
 static uint32_t usable(const struct tcp_flow *f)
 {
-	uint32_t window = min32(f->tcb.snd_wnd, f->tcb.cwnd);
+	uint32_t held = (uint32_t)f->tx.len, most = held_max(f->owner->env.pool);
 
-	window = min32(window, held_max(f->owner->env.pool));
-	return window > f->tx.len ? window - f->tx.len : 0;
+	return min32(tcb_room(&f->tcb, held), most > held ? most - held : 0);
 }
 
 static bool may_send(const struct tcp_flow *f)

@@ -458,6 +458,11 @@ void peer_send(struct peer *p, uint8_t flags, uint32_t seq, const void *data, si
 		h.has_wscale = h.has_sack_ok = true;
 		h.wscale = p->own_shift;
 	}
+	if (p->sack_left != p->sack_right) {
+		h.n_sack = 1;
+		h.sack[0].left = p->sack_left;
+		h.sack[0].right = p->sack_right;
+	}
 	eth_build(frame, &our_mac, &guest_mac, is_v4 ? ETH_TYPE_IP4 : ETH_TYPE_IP6);
 	head = tcphdr_build(l4, &h);
 	if (len > 0)

@@ -114,6 +114,8 @@ struct peer {
 	uint32_t own_wnd; /* what this end promises: at most 65,535 << own_shift */
 	uint8_t own_shift;
 	bool is_budget; /* what comes uses own_wnd up */
+	/* What it says to have beyond rcv_nxt (SACK); none where both are the same. */
+	uint32_t sack_left, sack_right;
 	bool is_synced, has_fin, is_reset;
 	uint64_t n_in; /* payload bytes that came in order */
 	uint64_t sum_in;

@@ -16,6 +16,7 @@
 #include "flow/ring.h"
 #include "stack/internal.h"
 #include "stack/rig.h"
+#include "tcp/tcb_parts.h"
 #include "wire/eth.h"
 
 static uint8_t buf[200000];
@@ -329,6 +330,47 @@ static void in_flight(void **state)
 }
 
 /* While the window is shut, the container is asked, and nothing of the host's is held for it. */
+/* How many bytes beyond *top come, which moves. */
+static uint32_t fresh(uint32_t *top)
+{
+	uint32_t was = *top;
+
+	rig_settle();
+	while (rig_read(&packet))
+		*top = seq_max(*top, packet.tcp.seq + (uint32_t)packet.len);
+	return *top - was;
+}
+
+/* What has left the network makes room for bytes that the host still has, although nothing before
+ * them is acknowledged (RFC 3042): else the third SACK, which tells of a loss, would not come of a
+ * small window. */
+static void room_by_sack(void **state)
+{
+	enum { M = 1460 };
+	struct peer p;
+	uint32_t top;
+
+	(void)state;
+	peer_init(&p, "198.51.100.7", 80, 45200);
+	p.own_shift = 7;
+	p.own_wnd = 4u << 20;
+	peer_open(&p);
+	assert_int_equal(write(rig_last()->peer, buf, 50 * M), 50 * M);
+	top = p.rcv_nxt;
+	assert_int_equal(fresh(&top), 10 * M); /* RFC 6928 */
+	p.sack_left = p.sack_right = p.rcv_nxt + M;
+	for (int i = 0; i < 2; i++) {
+		p.sack_right += M;
+		peer_send(&p, TCP_ACK, p.snd_nxt, NULL, 0);
+		assert_int_equal(fresh(&top), M);
+	}
+	p.sack_right += M;
+	peer_send(&p, TCP_ACK, p.snd_nxt, NULL, 0);
+	assert_int_equal(fresh(&top), 0);
+	assert_int_equal(packet.tcp.seq, p.rcv_nxt); /* the lost one, again */
+	assert_int_equal(packet.len, M);
+}
+
 static void shut_window(void **state)
 {
 	struct peer p;
@@ -623,6 +665,7 @@ int main(void)
 		T(back_pressure),
 		T(downwards),
 		T(in_flight),
+		T(room_by_sack),
 		T(shut_window),
 		T(half_close_container),
 		T(half_close_host),
