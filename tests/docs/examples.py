@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The examples of a manual page, run as they stand there.
+"""The examples of a manual page or another text, run as they stand there.
 
 examples.py list PAGE: line number and first command of each block that is to be run.
 examples.py run PAGE LINE ROOT USER [FROM=TO]...: runs the commands of one block, those of "# " by the program ROOT,
@@ -10,17 +10,23 @@ addresses of fd00::/8 are alike. FROM=TO replaces a word. A command that ends wi
 block, and the block's condition is awaited.
 """
 import re
+import shlex
 import subprocess
 import sys
 import time
 
 import pages
 
+# The lines of one shell as at a prompt, where jobs can be killed; each succeeds, but for waiting for what was killed.
+SHELL = 'exec bash -mc '
+TRAP = "trap 'case $BASH_COMMAND in wait*) ;; *) echo \"failed: $BASH_COMMAND\"; exit 1 ;; esac' ERR"
 UNIQUE = re.compile(r'\bfd[0-9a-f]{2}:[0-9a-f]{1,4}:[0-9a-f]{1,4}:[0-9a-f:]+')
 
 
-def steps_of(block):
+def steps_of(mark, block):
   """[who, command, expected lines]"""
+  if mark != 'runnable': # what they print is not told
+    return [['#' if mark == 'runnable as root' else '$', SHELL + shlex.quote('\n'.join([TRAP, *block])), ['...']]]
   steps, until, goes_on = [], None, False
   for line in block:
     if until is not None or goes_on:
@@ -59,10 +65,10 @@ def replace(text, pairs):
 
 
 def run(page, line, root, user, pairs):
-  block = next(e for e in pages.Page(page).examples if e[0] == line)
+  block = next(e for e in pages.examples_of(page) if e[0] == line)
   running = []
   try:
-    for who, command, wanted in steps_of(block[3]):
+    for who, command, wanted in steps_of(block[1], block[3]):
       command = replace(command, pairs)
       program = root if who == '#' else user
       print(f'{who} {command}')
@@ -91,9 +97,9 @@ def run(page, line, root, user, pairs):
 
 def main():
   if sys.argv[1] == 'list':
-    for line, mark, _, block in pages.Page(sys.argv[2]).examples:
-      if mark == 'runnable':
-        print(line, steps_of(block)[0][1].split('\n')[0])
+    for line, mark, _, block in pages.examples_of(sys.argv[2]):
+      if mark.startswith('runnable'):
+        print(line, block[0].lstrip('#$ '))
     return
   page, line, root, user = sys.argv[2:6]
   run(page, int(line), root, user, [pair.split('=') for pair in sys.argv[6:]])
