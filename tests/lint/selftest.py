@@ -96,6 +96,10 @@ def test_text():
   ok('a listed file may start a program', not text.check_file(listed, SPDX + 'void f(void) { execve(p, a, e); }\n'))
   ok('... but no tool', text.check_file(listed, SPDX + 'void f(void) { execve("/usr/sbin/nft", a, e); }\n'))
   ok('... and is listed for a cause', text.check_file(listed, SPDX + 'int x;\n'))
+  long = '{\n' + '"x": 1,\n' * text.MAX_LINES + '}\n'
+  ok('found: long JSON', text.check_file('docs/examples/x.json', long))
+  ok('short JSON passes', not text.check_file('docs/examples/x.json', '{}\n'))
+  ok('figures may be long', not text.check_file('docs/bench/x.json', long))
   ok('a script without licence line is found', text.check_file('tests/x.sh', '#!/bin/sh\ntrue\n'))
 
 

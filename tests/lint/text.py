@@ -5,6 +5,8 @@
 Licence line and head comment, length, marks of unfinished work, whitespace; in C also: no shell, new
 programs only where listed, no process end below a main. Prints each finding; exit status 1 if any.
 """
+import fnmatch
+import glob
 import os
 import re
 import sys
@@ -12,6 +14,10 @@ import sys
 MAX_LINES = 700
 # Longer files, each with its reason.
 LONG = {
+}
+# Data, which is as long as it is: what it is, and why nobody would split it. Other JSON is held to the same length.
+DATA = {
+  'docs/bench/*.json': 'figures as ./dev bench writes them: a result is one file, and pages and plots are made of it',
 }
 # Files that start another program, each with its reason. No other C file of the product may.
 STARTS_PROGRAM = {
@@ -96,7 +102,16 @@ def check_c(path, text):
   return wrong
 
 
+def check_data(path, text):
+  n = text.count('\n')
+  if n > MAX_LINES and not any(fnmatch.fnmatchcase(path, pattern) for pattern in DATA):
+    return [f'{path}: {n} lines, more than {MAX_LINES}, and not on the list of data']
+  return []
+
+
 def check_file(path, text):
+  if path.endswith('.json'):
+    return check_data(path, text)
   wrong = check_head(path, text) + check_lines(path, text)
   if path.endswith(('.c', '.h')) and not path.startswith('tests/'):
     wrong += check_c(path, text)
@@ -105,7 +120,7 @@ def check_file(path, text):
 
 def is_text_of_ours(path):
   name = os.path.basename(path)
-  return name.endswith(('.c', '.h', '.sh', '.py', '.md', '.scd', '.nft')) or name in (
+  return name.endswith(('.c', '.h', '.sh', '.py', '.md', '.scd', '.nft', '.json')) or name in (
     'meson.build', 'meson_options.txt') or path in ('dev', '.ci/run')
 
 
@@ -121,6 +136,9 @@ def check_tree(top):
       n_files += 1
       with open(full, encoding='utf-8') as file:
         wrong += check_file(path, file.read())
+  for pattern in DATA:
+    if not glob.glob(os.path.join(top, pattern)):
+      wrong.append(f'{pattern}: on the list of data, but not there')
   for path in list(LONG) + list(STARTS_PROGRAM):
     if not os.path.exists(os.path.join(top, path)):
       wrong.append(f'{path}: on a list, but not there')
