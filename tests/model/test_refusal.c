@@ -23,6 +23,7 @@ static const uint8_t options4[] = {0x46, 0,     0,    32, 0, 1, 0,    0,    64, 
 				   0,    ADDR4, 0x94, 4,  0, 0, 0x9c, 0x40, 0,  53};
 static const uint8_t fragment4[] = {0x45, 0, 0, 28, 0, 1, 0x20, 1, 64, 17, 0, 0, ADDR4, 1, 2, 3, 4};
 static const uint8_t gre4[] = {0x45, 0, 0, 20, 0, 1, 0, 0, 64, 47, 0, 0, ADDR4};
+static const uint8_t sctp4[] = {0x45, 0, 0, 20, 0, 1, 0, 0, 64, 132, 0, 0, ADDR4};
 static const uint8_t udp6[] = {0x60, 0, 0, 0, 0, 8, 17, 64, ADDR6, 0x9c, 0x40, 0, 53};
 static const uint8_t icmp6[] = {0x60, 0, 0, 0, 0, 8, 58, 64, ADDR6, 0x80, 0, 0, 0};
 static const uint8_t header_short4[] = {0x44, 0, 0, 20, 0, 1, 0, 0, 64, 6, 0, 0, ADDR4};
@@ -44,6 +45,7 @@ static void test_lines(void **state)
 	assert_string_equal(line(options4, sizeof(options4), s), "udp 192.0.2.7:53");
 	assert_string_equal(line(fragment4, sizeof(fragment4), s), "udp 192.0.2.7");
 	assert_string_equal(line(gre4, sizeof(gre4), s), "proto-47 192.0.2.7");
+	assert_string_equal(line(sctp4, sizeof(sctp4), s), "sctp 192.0.2.7");
 	assert_string_equal(line(udp6, sizeof(udp6), s), "udp [2001:db8::7]:53");
 	assert_string_equal(line(icmp6, sizeof(icmp6), s), "icmp 2001:db8::7");
 	assert_null(line(header_short4, sizeof(header_short4), s));

@@ -64,6 +64,9 @@ static void test_exchange(void **state)
 	/* Renewed: unicast both ways. */
 	send4("10.0.2.100", "10.0.2.2", 0xab, "10.0.2.100", "35 01 03 ff");
 	answer4("10.0.2.100", "10.0.2.100", DHCP_ACK);
+	/* To the network's own broadcast address it is for us, too. */
+	send4("10.0.2.100", "10.0.2.255", 0xab, "10.0.2.100", "35 01 03 ff");
+	answer4("10.0.2.100", "10.0.2.100", DHCP_ACK);
 	/* INIT-REBOOT with an address of another network. */
 	send4("0.0.0.0", BROADCAST, 0xab, "0.0.0.0", "35 01 03 32 04 c0a80105 ff");
 	o = answer4(BROADCAST, "0.0.0.0", DHCP_NAK);

@@ -352,6 +352,9 @@ static void test_ndp_hostile(void **state)
 	assert_false(ndp_with("fd00::64", "fd00::2", 64, "80 00 0000 00010001", true));
 	assert_false(ndp_with("fd00::64", "fd00::2", 64, "01 04 0000 00000000", true));
 	assert_false(ndp_with("fd00::64", "fd00::2", 255, "87 00", true));
+	assert_true(ndp_with("fe80::1", "ff02::1", 1, "82 00 0000 00000000", true));
+	assert_true(ndp_with("fe80::1", "ff02::1", 1, "83 00 0000 00000000", true));
+	assert_true(ndp_with("fe80::1", "ff02::2", 1, "84 00 0000 00000000", true));
 	assert_true(ndp_with("fe80::1", "ff02::16", 1, "8f 00 0000 00000001 04000000" GUEST, true));
 	assert_int_equal(fake.stats.n[STAT_DROP_NDP], n);
 	assert_int_equal(fake.n_frames, 0);
@@ -398,6 +401,15 @@ static void test_rs(void **state)
 	fake.plan.is_dns_untold = true;
 	ndp("::", "ff02::2", RS);
 	assert_int_equal(fake_last()->len, hex_length(RA) - 24);
+	/* Hosts make addresses by themselves in a /64 alone; else they come by DHCPv6, if at all.
+	 */
+	fake.plan.net[FAM6].len = 80;
+	ndp("::", "ff02::2", RS);
+	assert_int_equal(fake_last()->data[5], 0xc0);
+	fake.plan.is_dhcp[FAM6] = false;
+	ndp("::", "ff02::2", RS);
+	assert_int_equal(fake_last()->data[5], 0);
+	fake.n_frames = 0;
 	fake.plan.is_ra = false;
 	ndp("::", "ff02::2", RS);
 	assert_int_equal(fake.n_frames, 0);
