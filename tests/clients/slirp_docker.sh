@@ -6,6 +6,9 @@
 # DOCKER_DIR: where the package was unpacked; installing it would start a daemon of the machine's.
 . "$(dirname "$0")/slirp_lib.sh"
 
+# The clone may lie where root alone goes, as in /root; these mounts are the test's own.
+mount -n --bind "$DOCKER_DIR" /mnt || bail "cannot show $DOCKER_DIR"
+DOCKER_DIR=/mnt
 dockerd=$DOCKER_DIR/usr/share/docker.io/contrib/dockerd-rootless.sh
 [ -f "$dockerd" ] || bail "the package docker.io is not in $DOCKER_DIR: ./dev check puts it there"
 client_world
