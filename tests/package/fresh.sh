@@ -144,7 +144,7 @@ esac
 mkdir -p "$BUILD" && rm -rf "$SHARE" && mkdir "$SHARE" || exit 1
 chmod 755 "$BUILD" "$SHARE"
 rm -f "$BUILD"/*.log
-trap '[ -z "$INSIDE" ] || kill -KILL $INSIDE; finish >/dev/null; exit 130' HUP INT TERM
+trap '[ -z "$INSIDE" ] || kill -KILL $INSIDE; (finish) >/dev/null; exit 130' HUP INT TERM
 
 settings || {
 	apt-get -qq update
