@@ -324,7 +324,8 @@ def aims(found, plan):
     found.aim('ADD, 1 there: the CNI plugins take >= 90 times as long', found.ratio('add@1', 'CNI plugins', title), least=90,
               who=title)
     found.aim('ADD, 1 there: netavark takes >= 18 times as long', found.ratio('add@1', 'netavark', title), least=18, who=title)
-    found.aim(f'ADD, {most} there: <= 2 times that with 1', times(f'add@{most}', 'add@1'), most=2, who=title)
+    for word in ('add', 'del'):
+      found.aim(f'{word.upper()}, {most} there: <= 2 times that with 1', times(f'{word}@{most}', f'{word}@1'), most=2, who=title)
     found.aim('16 ADDs at once, 1 there: >= 500/s', value('add16@1'), least=500, unit='/s', who=title)
     found.aim(f'{many} ADDs at once: >= 200/s', value(f'add{many}@1'), least=200, unit='/s', who=title)
     found.aim(f'STATUS, {most} there: <= 2.0 ms', value(f'status@{most}'), most=2.0, unit=' ms', who=title)
