@@ -53,7 +53,8 @@ container_new c1 host
 ok 'root: up' on host "$NETNS_UP" up "$(ns_pid c1)" --name db -p 9090:80 -q
 nok 'a port that is not allowed' nta publish web 9000:80 -q
 nok 'more than allowed' nta publish web 8001:81 8002:82 8003:83 -q
-serve_inside one busybox httpd -f -p 80
+mkdir "$NS_TMP/www" # of its own: not each user may go where the test was started
+serve_inside one busybox httpd -f -p 80 -h "$NS_TMP/www"
 up() { inside one ss -Hlnt 'sport = :80' | grep -q .; }
 ns_until 20 up || bail 'no server'
 connect='import socket, sys
