@@ -224,7 +224,14 @@ int hostop_sysctl(struct work *w, const struct host_sysctl *s, struct err *e)
 		if (r >= 0)
 			r = nftbatch_add(w->g->nft, &l, NULL, e);
 	}
-	return r < 0 ? r : sysctl_set_int(s->key, s->want, e);
+	if (r >= 0)
+		r = sysctl_set_int(s->key, s->want, e);
+	if (r != -ENOENT)
+		return r;
+	/* It was there when it was observed: somebody else's interface, which has gone since. */
+	err_reset(e);
+	r = l.n ? nftbatch_del(w->g->nft, &l, e) : 0;
+	return r < 0 ? r : hostlog_del(w->g->store, s->key, e);
 }
 
 void hostop_network_of(const struct attachment *a, struct network *ret)

@@ -21,6 +21,21 @@ ns_until 20 on host ping -q -c1 -W1 203.0.113.2 >/dev/null || bail 'no way to th
 ns_settled host
 on lan ip route add default via 203.0.113.1
 on lan ip -6 route add default via 2001:db8:3::1
+# An interface that was there when it was looked at, and whose setting is not there any more when it is to be written.
+container_new v host
+snapshot host >"$NS_TMP/first"
+vanishing() {
+	on host env ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}detect_leaks=0" strace -qq -o "$NS_TMP/trace" -e trace=openat \
+		-P /proc/sys/net/ipv4/conf/eth1/forwarding -e inject=openat:error=ENOENT:when=2+ "$NETNS_UP" up "$(ns_pid v)" --name v -q
+}
+ok 'an interface goes while a network is made' vanishing
+ok 'it was to be written' grep -q 'O_WRONLY.*INJECTED' "$NS_TMP/trace"
+is 'the other interface forwards' "$(on host cat /proc/sys/net/ipv4/conf/eth0/forwarding)" 1
+is 'that one does not, and is not on record' "$(on host cat /proc/sys/net/ipv4/conf/eth1/forwarding; on host grep -rl 'ipv4/conf/eth1/forwarding' /run/netd)" 0
+opened() { on host nft list ruleset | sed -n '/set opened4 {/,/^	}/p' | grep -o 'eth[0-9]' | sort -u; }
+is 'nor in the rules' "$(opened)" eth0
+ok 'down' nu down v -q
+residue host "$NS_TMP/first" 'nothing is left of it'
 snapshot host >"$NS_TMP/before"
 container_new a host
 container_new b host
