@@ -14,8 +14,8 @@ import subprocess
 import sys
 
 import pages
+import tap
 
-count = failed = 0
 HELP_OPTION = re.compile(r'^  (?:(-.),|   ) (--[a-z0-9-]+)(?: (\S+))?(?:  |$)')
 SPAN = re.compile(r'(?<!`)`([^`\n]+(?:\n[^`\n]+)?)`(?!`)')
 PROGRAMS = ('netns-up', 'netd', 'slirp-lite', './dev', 'meson', 'cp')
@@ -26,15 +26,6 @@ OTHERS = {
   '--device': 'podman and docker', '--net': 'rootlesskit', '--port-driver': 'rootlesskit',
 }
 OF_OTHERS = ('docs/pasta.md',)
-
-
-def ok(what, wrong):
-  global count, failed
-  count += 1
-  failed += bool(wrong)
-  print(f'{"not " if wrong else ""}ok {count} - {what}')
-  for line in wrong:
-    print(f'# {line}')
 
 
 class Options:
@@ -188,10 +179,10 @@ def check_verbs(programs, top):
       subs = words[1].split('|') if words[0] in ('network', 'policy') and len(words) > 1 else []
       told |= {f'{words[0]} {sub}' for sub in subs} or {words[0]}
   there = {verb for verb, options in programs.verbs.items() if not options.verbs}
-  ok(f'README.md: its table of {len(there)} verbs', [f'{v}: missing in the table' for v in sorted(there - told)] +
+  tap.ok(f'README.md: its table of {len(there)} verbs', [f'{v}: missing in the table' for v in sorted(there - told)] +
      [f'{v}: there is no such verb' for v in sorted(told - there)])
   options = set(re.findall(r'^\| `-D(\w+)', text, re.M))
-  ok('README.md: its table of options of meson setup', [f'{o}: not in meson_options.txt' for o in sorted(options - programs.meson)] +
+  tap.ok('README.md: its table of options of meson setup', [f'{o}: not in meson_options.txt' for o in sorted(options - programs.meson)] +
      ['no option'] * (not options))
 
 
@@ -203,10 +194,9 @@ def main():
   for path in [os.path.join(top, 'README.md'), *sorted(glob.glob(os.path.join(top, 'docs', '*.md')))]:
     wrong, n = text_wrong(programs, path)
     total += n
-    ok(f'{os.path.relpath(path, top)}: {n} commands and options', wrong)
-  ok(f'there are commands: {total}', ['too few'] * (total < 200) + [f'{o}: named nowhere' for o in OTHERS if o not in programs.others])
-  print(f'1..{count}')
-  return failed != 0
+    tap.ok(f'{os.path.relpath(path, top)}: {n} commands and options', wrong)
+  tap.ok(f'there are commands: {total}', ['too few'] * (total < 200) + [f'{o}: named nowhere' for o in OTHERS if o not in programs.others])
+  return tap.end()
 
 
 if __name__ == '__main__':

@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 import pages
+import tap
 
-count = failed = 0
 BOLD = re.compile(r'\*((?:[^*\\\n]|\\.)+)\*')
 # A getter: (function, object, key).
 READ = re.compile(r'\b(gojson_(?:str|int|range|bool|obj|arr|get)|flag|get_bits|get_ip|conf_prefixes|parse_sets)\('
@@ -22,19 +22,10 @@ READ = re.compile(r'\b(gojson_(?:str|int|range|bool|obj|arr|get)|flag|get_bits|g
 TOP = ('c->conf.doc', 'c->doc', 'ret->doc', 'c')
 
 
-def ok(what, wrong):
-  global count, failed
-  count += 1
-  failed += bool(wrong)
-  print(f'{"not " if wrong else ""}ok {count} - {what}')
-  for line in wrong:
-    print(f'# {line}')
-
-
 def compare(what, told, there, least=1):
   """told by the page, there in the sources."""
   told, there = set(told), set(there)
-  ok(f'{what}: {len(there)}', [f'only {len(there)} found in the sources'] * (len(there) < least) +
+  tap.ok(f'{what}: {len(there)}', [f'only {len(there)} found in the sources'] * (len(there) < least) +
      [f'{name}: missing in the page' for name in sorted(there - told)] +
      [f'{name}: in the page, but not in the sources' for name in sorted(told - there)])
 
@@ -120,7 +111,7 @@ def check_policy(page, top):
     value = defined(header, f'POLICY_{name}')
     if value is None or not re.search(rf'\((?:\d+, and )?{value}(?:, and \d+)?\)', text_of(page, 'LIMIT', key)):
       wrong.append(f'{key}: the page does not say ({value})')
-  ok('netd-policy: usual limits', wrong)
+  tap.ok('netd-policy: usual limits', wrong)
 
 
 def reads_of(source):
@@ -145,11 +136,11 @@ def check_keys(page, top, sources):
   known = {key for keys, _ in sets.values() for key in keys}
   read_all = set().union(*(reads_of(text) for name, text in sources.items()
                            if name.startswith(('conf', 'plugin_', 'tune', 'verb_gc'))))
-  ok('netns-up-cni: no key is read that strict refuses', sorted(read_all - known) + ['nothing is read'] * (len(read_all) < 30))
+  tap.ok('netns-up-cni: no key is read that strict refuses', sorted(read_all - known) + ['nothing is read'] * (len(read_all) < 30))
   compare('netns-up-cni: Keys of ipam', names_in(page, 'Keys of ipam'), strings(sources['ipam.c'], 'ipam_keys'), 5)
   read_all = {key for _, thing, key in READ.findall(sources['ipam.c'] + sources['conf.c'])
               if thing in ('c->ipam', 'ret->ipam', 'o')}
-  ok('netns-up-cni: no key of ipam is read that strict refuses', sorted(read_all - set(strings(sources['ipam.c'], 'ipam_keys'))) +
+  tap.ok('netns-up-cni: no key of ipam is read that strict refuses', sorted(read_all - set(strings(sources['ipam.c'], 'ipam_keys'))) +
      ['too little is read'] * (len(read_all) < 8))
   runtime = set(re.findall(r'"runtimeConfig", "(\w+)"', shared))
   for function in re.findall(r'(\w+)\(c->runtime, "runtimeConfig", (?!")', shared):
@@ -189,7 +180,7 @@ def check_daemon(page, top, netd):
   compare('netd.conf: options', re.findall(r'\*(--[a-z-]+)\*', whole), options, 5)
   after = re.search(r'ends\nafter (\d+) seconds', whole)
   said = re.search(r'ends after (\d+) seconds', text)
-  ok('netd.conf: seconds without work', [] if after and said and after.group(1) == said.group(1) else [f'{after} {said}'])
+  tap.ok('netd.conf: seconds without work', [] if after and said and after.group(1) == said.group(1) else [f'{after} {said}'])
   units = {}
   for path in glob.glob(os.path.join(top, 'netd/broker/units/netd.*')):
     for key, value in re.findall(r'^(\w+)=(.*)$', read(top, path), re.M):
@@ -199,11 +190,11 @@ def check_daemon(page, top, netd):
   values = {(key, value) for key, value in told if value and key in units}
   wrong = [f'{key}={"|".join(sorted(v for k, v in values if k == key))}: the unit has {units[key]}'
            for key in sorted({key for key, _ in values}) if not any((key, value) in values for value in units[key])]
-  ok(f'netd.conf: what the units set: {len(values)}', wrong + ['fewer than 2'] * (len(values) < 2))
+  tap.ok(f'netd.conf: what the units set: {len(values)}', wrong + ['fewer than 2'] * (len(values) < 2))
   # What a drop-in adds; all else that is named has to be in a unit.
   added = {'ReadWritePaths', 'SocketGroup', 'Environment'}
   named = {key for key, _ in told}
-  ok('netd.conf: settings of the units', [f'{key}: in no unit' for key in sorted(named - added - set(units))] +
+  tap.ok('netd.conf: settings of the units', [f'{key}: in no unit' for key in sorted(named - added - set(units))] +
      [f'{key}: a unit has it' for key in sorted(added & set(units))] + [f'{key}: not named' for key in sorted(added - named)])
 
 
@@ -220,8 +211,7 @@ def main():
   features = re.findall(r'\[PROBE_\w+\] = {"([^"]+)"', read(top, 'netd/sys/probe.c'))
   told = bold(text_of(page['netns-up.1'], 'ENVIRONMENT', 'NETNS_UP_WITHOUT').split('The names:')[-1])
   compare('netns-up: kernel features', told, features, 10)
-  print(f'1..{count}')
-  return failed != 0
+  return tap.end()
 
 
 sys.exit(main())

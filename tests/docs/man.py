@@ -13,8 +13,8 @@ import subprocess
 import sys
 
 import pages
+import tap
 
-count = failed = 0
 HELP_OPTION = re.compile(r'^  (?:(-.),|   ) (--[a-z0-9-]+)(?: (\S+))?(?:  |$)')
 SECTIONS = {
   '1': ['NAME', 'SYNOPSIS', 'DESCRIPTION', 'OPTIONS', 'EXIT STATUS', 'FILES', 'ENVIRONMENT', 'EXAMPLES', 'SEE ALSO'],
@@ -32,15 +32,6 @@ SOURCES = {
   'netns-up-cni.7': ([f'netd/{room}' for room in ENGINE + ['broker']] + ['cni-plugin'], DAEMON_ALONE),
   'netd.8': ([f'netd/{room}' for room in ENGINE + ['broker']], CLIENT_ALONE),
 }
-
-
-def ok(what, wrong):
-  global count, failed
-  count += 1
-  failed += bool(wrong)
-  print(f'{"not " if wrong else ""}ok {count} - {what}')
-  for line in wrong:
-    print(f'# {line}')
 
 
 def help_of(program, *words):
@@ -73,7 +64,7 @@ def compare(told, there):
 
 def check_netns_up(page, program):
   top = help_of(program)
-  ok('netns-up: options', compare(page.options('OPTIONS'), help_options(top)))
+  tap.ok('netns-up: options', compare(page.options('OPTIONS'), help_options(top)))
   headings = {}
   for section in page.sections:
     match = re.match(r'netns-up ([a-z-]+(?: [a-z]+)?) \[OPTION\]', section)
@@ -83,8 +74,8 @@ def check_netns_up(page, program):
   for verb in listed_verbs(top):
     subs = listed_verbs(help_of(program, verb))
     verbs += [f'{verb} {sub}' for sub in subs] or [verb]
-  ok('netns-up: there are verbs', [] if len(verbs) > 10 else [str(verbs)])
-  ok('netns-up: each verb has its place', [f'{v}: missing' for v in verbs if v not in headings] +
+  tap.ok('netns-up: there are verbs', [] if len(verbs) > 10 else [str(verbs)])
+  tap.ok('netns-up: each verb has its place', [f'{v}: missing' for v in verbs if v not in headings] +
      [f'{v}: there is no such verb' for v in headings if v not in verbs])
   used = set()
   for verb in verbs:
@@ -98,16 +89,16 @@ def check_netns_up(page, program):
     usage = text.split('\n')[0]
     if usage != f'Usage: {section}':
       wrong.append(f'the heading is "{section}", --help says "{usage}"')
-    ok(f'netns-up {verb}', wrong)
-  ok('netns-up: nothing is told that no verb has',
+    tap.ok(f'netns-up {verb}', wrong)
+  tap.ok('netns-up: nothing is told that no verb has',
      [name for name in page.options('COMMON OPTIONS') if name not in used])
   codes = set(re.findall(r'^\*(\d+)\*$', '\n'.join(page.sections['EXIT STATUS']), re.M))
   said = top.split('Exit codes:')[1].split('`run`')[0].replace('\n', ' ')
   there = set(re.findall(r'[ ,](\d{1,2}) [a-z`]', said))
-  ok('netns-up: exit codes', [str(codes ^ there)] if codes != there else [])
+  tap.ok('netns-up: exit codes', [str(codes ^ there)] if codes != there else [])
   told = set(re.findall(r'^\*([A-Z_]+)\*$', '\n'.join(page.sections['ENVIRONMENT']), re.M))
   missing = set(re.findall(r'NETNS_UP_[A-Z_]+', top)) - told
-  ok('netns-up: environment', sorted(missing))
+  tap.ok('netns-up: environment', sorted(missing))
 
 
 def asked_for(text, macros):
@@ -141,7 +132,7 @@ def check_environment(name, page, top):
   for line in page.sections['ENVIRONMENT']:
     if re.match(r'\*[A-Z_]+\*', line):
       told |= set(re.findall(r'\*([A-Z_]+)\*', line))
-  ok(f'{name}: the {len(there)} variables of the environment', ['no sources'] if len(texts) < 10 else
+  tap.ok(f'{name}: the {len(there)} variables of the environment', ['no sources'] if len(texts) < 10 else
      [f'{v}: missing in the page' for v in sorted(there - told)] +
      [f'{v}: in the page, but nothing asks for it' for v in sorted(told - there)])
 
@@ -152,7 +143,7 @@ def main():
   all_pages = {name[:-4]: pages.Page(os.path.join(folder, name)) for name in names}
   check_netns_up(all_pages['netns-up.1'], os.environ['NETNS_UP'])
   for name, variable in (('slirp-lite.1', 'SLIRP_LITE'), ('netd.8', 'NETD')):
-    ok(f'{name}: options', compare(all_pages[name].options('OPTIONS'), help_options(help_of(os.environ[variable]))))
+    tap.ok(f'{name}: options', compare(all_pages[name].options('OPTIONS'), help_options(help_of(os.environ[variable]))))
   for name in SOURCES:
     check_environment(name, all_pages[name], os.path.join(folder, '..', '..'))
   for name, page in all_pages.items():
@@ -166,9 +157,8 @@ def main():
     for other in re.findall(r'\*(net[a-z.-]+|slirp-lite)\*\((\d)\)', '\n'.join(page.lines)):
       if other[0].startswith(('netns-up', 'netd', 'slirp')) and f'{other[0]}.{other[1]}' not in all_pages:
         wrong.append(f'{other[0]}({other[1]}) does not exist')
-    ok(f'{name}: well formed', wrong)
-  print(f'1..{count}')
-  return failed != 0
+    tap.ok(f'{name}: well formed', wrong)
+  return tap.end()
 
 
 sys.exit(main())
